@@ -1,0 +1,248 @@
+# SPDX-License-Identifier: LGPL-2.1-only
+# One Makefile, usable on a fresh clone: it runs autoconf and configure itself.
+# All output lies under build/.
+
+B := build
+CONFIGURE_FLAGS ?= $(if $(wildcard .git),--enable-werror)
+SOVERSION := 0
+
+.PHONY: all bench check check-unit check-rig demo rig-shell hypervisor install \
+        uninstall clean help deps
+.DELETE_ON_ERROR:
+
+# One line a file; V=1 shows the commands.
+Q := $(if $(V),,@)
+say = @$(if $(V),:,printf '  %-6s %s\n' '$1' '$@')
+.SECONDARY:
+
+all:
+
+help:
+	@sed -n 's/^#: //p' Makefile
+
+#: make               build the library and the commands (build/)
+#: make install       DESTDIR= PREFIX=
+#: make uninstall     the same DESTDIR= PREFIX=
+#: make check         unit tests, then the tests on real Xen
+#: make check-unit    unit tests, also under ASan and UBSan
+#: make check-rig     tests on real Xen, under QEMU
+#: make demo          the two main commands on real Xen, explained and timed
+#: make rig-shell     an interactive dom0
+#: make bench         how fast a save image is opened
+#: make hypervisor    the patched Xen, and how to install it
+#: make clean         remove build/
+
+# --- configuration ---------------------------------------------------------
+
+# Goals that need no configured tree.
+ifeq ($(filter-out clean help hypervisor rig-shell,$(or $(MAKECMDGOALS),all)),)
+else
+-include $(B)/config.mk
+endif
+
+# The goals a newcomer types first install what is missing; plain `make` only
+# says what to install.
+ifneq ($(filter check check-unit check-rig demo,$(MAKECMDGOALS)),)
+DEPS := $(B)/deps
+endif
+
+$(B)/deps: build-aux/deps
+	@mkdir -p $(B)
+	build-aux/deps build --install
+	@touch $@
+
+$(B)/configure: configure.ac | $(DEPS)
+	@mkdir -p $(B)
+	@build-aux/deps build
+	autom4te --language=autoconf --cache=$(B)/autom4te.cache -o $@ $<
+	@chmod +x $@
+
+$(B)/config.mk: $(B)/configure config.mk.in config.h.in \
+                libxl-ext/libxl-ext.pc.in
+	cd $(B) && ./configure -q --srcdir=.. $(CONFIGURE_FLAGS)
+	@touch $@
+
+# --- sources ---------------------------------------------------------------
+
+lib_src := $(wildcard libxl-ext/*/*.c)
+cmd_src := $(filter-out xl-cmds/main.c,$(wildcard xl-cmds/*.c))
+helper_src := $(wildcard xl-cmds/save-helper/*.c)
+backend_src := $(wildcard xl-cmds/usb-backend/*.c)
+fake_src := $(wildcard tests/fakes/*.c)
+test_src := $(wildcard tests/unit/test-*.c)
+headers := $(wildcard include/*.h)
+pods := $(wildcard docs/*.pod)
+
+WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
+        -Wpointer-arith -Wvla -Wundef $(WERROR)
+CPPFLAGS_ALL = -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -I$(B) -Iinclude -Ilibxl-ext \
+               $(DEPS_CFLAGS) $(CPPFLAGS)
+CFLAGS_ALL = -std=gnu11 $(CFLAGS) $(WARN) -fPIC -pthread -MMD -MP
+# A library that nothing is used of would still be loaded at every start.
+LDFLAGS_ALL := -pthread -Wl,--as-needed $(LDFLAGS)
+SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -O1 -g
+
+# $(call objects,SOURCES,VARIANT): build/obj or build/asan
+objects = $(patsubst %.c,$(B)/$2/%.o,$1)
+
+lib_obj := $(call objects,$(lib_src),obj)
+cmd_obj := $(call objects,$(cmd_src),obj)
+helper_obj := $(call objects,$(helper_src),obj)
+backend_obj := $(call objects,$(backend_src),obj)
+so := $(B)/libxl-ext.so.$(VERSION)
+so_links := $(B)/libxl-ext.so.$(SOVERSION) $(B)/libxl-ext.so
+man := $(patsubst docs/%.pod,$(B)/man/%,$(pods))
+programs := $(B)/xl-ext $(B)/xl-ext-save-helper $(B)/xl-ext-usb-backend
+
+all: $(so) $(so_links) $(B)/libxl-ext.a $(programs) $(man)
+
+$(B)/obj/%.o: %.c $(B)/config.mk
+	@mkdir -p $(@D)
+	$(call say,CC)
+	$(Q)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -c -o $@ $<
+
+$(B)/asan/%.o: %.c $(B)/config.mk
+	@mkdir -p $(@D)
+	$(call say,CC)
+	$(Q)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(SANITIZE) -c -o $@ $<
+
+# Tests also see their fakes, the commands, and cmocka.
+$(B)/obj/tests/%.o $(B)/asan/tests/%.o: \
+    CPPFLAGS_ALL += -Itests -Ixl-cmds $(CMOCKA_CFLAGS)
+
+$(so): $(lib_obj) libxl-ext/libxl-ext.map
+	$(call say,LD)
+	$(Q)$(CC) -shared -Wl,-soname,libxl-ext.so.$(SOVERSION) -Wl,-z,defs \
+	    -Wl,--version-script=libxl-ext/libxl-ext.map \
+	    $(LDFLAGS_ALL) -o $@ $(lib_obj) $(DEPS_LIBS)
+
+$(so_links): $(so)
+	@ln -sf $(notdir $(so)) $@
+
+$(B)/libxl-ext.a: $(lib_obj)
+	@rm -f $@
+	$(call say,AR)
+	$(Q)$(AR) rcs $@ $^
+
+# The commands use the public interface only, through the shared library: a
+# call to anything else does not link. They find it beside themselves (build/)
+# or in ../lib (installed), whatever the prefix.
+rpath := -Wl,-rpath,'$$ORIGIN:$$ORIGIN/../lib:$$ORIGIN/../../lib'
+
+$(B)/xl-ext: $(B)/obj/xl-cmds/main.o $(cmd_obj) $(so_links)
+	$(call say,LD)
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $(filter %.o,$^) -L$(B) -lxl-ext $(rpath) -lyajl
+
+$(B)/xl-ext-save-helper: $(helper_obj)
+$(B)/xl-ext-usb-backend: $(backend_obj)
+$(B)/xl-ext-save-helper $(B)/xl-ext-usb-backend: $(so_links)
+	$(call say,LD)
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $(filter %.o,$^) -L$(B) -lxl-ext $(rpath)
+
+$(B)/man/%: docs/%.pod
+	@mkdir -p $(@D)
+	$(call say,MAN)
+	$(Q)$(POD2MAN) --section=$(lastword $(subst ., ,$*)) --center="libxl-ext" \
+	    --release="$(VERSION)" --name=$(basename $*) $< $@
+
+# --- unit tests ------------------------------------------------------------
+
+test_obj := $(call objects,$(lib_src) $(cmd_src) $(fake_src),VARIANT)
+tests := $(patsubst tests/unit/%.c,$(B)/unit/%,$(test_src))
+tests_asan := $(patsubst tests/unit/%.c,$(B)/unit-asan/%,$(test_src))
+
+$(B)/unit/%: $(B)/obj/tests/unit/%.o $(subst VARIANT,obj,$(test_obj))
+	@mkdir -p $(@D)
+	$(call say,LD)
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(DEPS_LIBS) $(CMOCKA_LIBS)
+
+$(B)/unit-asan/%: $(B)/asan/tests/unit/%.o $(subst VARIANT,asan,$(test_obj))
+	@mkdir -p $(@D)
+	$(call say,LD)
+	$(Q)$(CC) $(SANITIZE) $(LDFLAGS_ALL) -o $@ $^ $(DEPS_LIBS) $(CMOCKA_LIBS)
+
+check-unit: all $(tests) $(tests_asan)
+	@CC="$(CC)" CXX="$(CXX)" BUILD=$(B) tests/unit/run $(tests) $(tests_asan) \
+	    $(sort $(wildcard tests/unit/check-*.sh))
+
+# --- benchmarks ------------------------------------------------------------
+
+$(B)/bench/%: $(B)/obj/tests/bench/%.o $(subst VARIANT,obj,$(test_obj))
+	@mkdir -p $(@D)
+	$(call say,LD)
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(DEPS_LIBS) $(CMOCKA_LIBS)
+
+bench: all $(B)/bench/index
+	$(B)/bench/index $(B)/bench 1 8 64
+
+# --- real Xen --------------------------------------------------------------
+
+check: check-unit
+	$(MAKE) check-rig
+
+check-rig: all
+	build-aux/deps rig --install
+	tests/rig/run $(sort $(wildcard tests/rig/cases/*.sh))
+	tests/rig/run --xen stock --out $(B)/rig-output-stock \
+	    $(sort $(wildcard tests/rig/cases-stock/*.sh))
+
+demo: all
+	build-aux/deps rig --install
+	tests/rig/demo
+
+rig-shell:
+	$(MAKE) all
+	build-aux/deps rig --install
+	tests/rig/run --shell
+
+hypervisor:
+	hypervisor/build --output $(B)/hypervisor
+
+# --- installation ----------------------------------------------------------
+
+INSTALL := install
+libdir = $(DESTDIR)$(PREFIX)/lib
+sbindir = $(DESTDIR)$(PREFIX)/sbin
+libexecdir = $(DESTDIR)$(PREFIX)/libexec/libxl-ext
+mandir = $(DESTDIR)$(PREFIX)/share/man
+docdir = $(DESTDIR)$(PREFIX)/share/doc/libxl-ext
+compdir = $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+
+install: all
+	$(INSTALL) -d $(libdir)/pkgconfig $(sbindir) $(libexecdir) $(compdir) \
+	    $(docdir) $(DESTDIR)$(PREFIX)/include
+	$(INSTALL) -m 755 $(so) $(libdir)
+	ln -sf $(notdir $(so)) $(libdir)/libxl-ext.so.$(SOVERSION)
+	ln -sf $(notdir $(so)) $(libdir)/libxl-ext.so
+	$(INSTALL) -m 644 $(B)/libxl-ext.a $(libdir)
+	sed 's|^prefix=.*|prefix=$(PREFIX)|' $(B)/libxl-ext.pc \
+	    > $(libdir)/pkgconfig/libxl-ext.pc
+	$(INSTALL) -m 644 $(headers) $(DESTDIR)$(PREFIX)/include
+	$(INSTALL) -m 755 $(B)/xl-ext $(sbindir)
+	@# Never in the place of the distribution's own xl.
+	@if [ "$(PREFIX)" = /usr ] || { [ -e $(sbindir)/xl ] && \
+	    [ "$$(readlink $(sbindir)/xl)" != xl-ext ]; }; then \
+	    echo "no xl installed: $(PREFIX)/sbin/xl is the distribution's"; \
+	else \
+	    ln -sf xl-ext $(sbindir)/xl; \
+	fi
+	$(INSTALL) -m 755 $(B)/xl-ext-save-helper $(B)/xl-ext-usb-backend \
+	    $(libexecdir)
+	$(INSTALL) -m 644 xl-cmds/xl-ext.bash $(compdir)/xl-ext
+	$(INSTALL) -m 644 README.md COPYING $(wildcard docs/*.md) $(docdir)
+	for m in $(notdir $(man)); do \
+	    $(INSTALL) -D -m 644 $(B)/man/$$m $(mandir)/man$${m##*.}/$$m; \
+	done
+
+uninstall:
+	rm -f $(libdir)/libxl-ext.* $(libdir)/pkgconfig/libxl-ext.pc \
+	    $(sbindir)/xl-ext $(compdir)/xl-ext
+	[ "$$(readlink $(sbindir)/xl)" != xl-ext ] || rm -f $(sbindir)/xl
+	rm -f $(addprefix $(DESTDIR)$(PREFIX)/include/,$(notdir $(headers)))
+	rm -rf $(libexecdir) $(docdir)
+	for m in $(notdir $(man)); do rm -f $(mandir)/man$${m##*.}/$$m; done
+
+clean:
+	rm -rf $(B)
+
+-include $(shell [ ! -d $(B) ] || find $(B)/obj $(B)/asan -name '*.d' 2>/dev/null)
