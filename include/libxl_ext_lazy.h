@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+/*
+ * Lazy restore: a saved guest runs at once, its memory arrives as it is
+ * touched, and a backfill thread brings the rest. docs/lazy-restore.md has the
+ * whole picture and what is promised when things break.
+ *
+ * A toolstack on libxenlight needs none of this: it sets LIBXL_SAVE_HELPER to
+ * our save helper and restores as ever. That helper is made of these steps:
+ *
+ *     xlx_lazy_open()    reads the image's index, asks Xen what it can do
+ *     fork()             the pager's process; it must stay until the end
+ *       xlx_lazy_start()   in the pager: paging on, held-back pages marked
+ *     xlx_lazy_feed()    the thinned stream, to the distribution's save helper
+ *       xlx_lazy_serve()   in the pager: faults and backfill until all is there
+ *
+ * A mapping of guest memory does not survive fork(): nothing is mapped before
+ * xlx_lazy_start(), so one xlx_lazy may be opened before the fork, started and
+ * served in the child and fed in the parent.
+ */
+#ifndef LIBXL_EXT_LAZY_H
+#define LIBXL_EXT_LAZY_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "libxl_ext.h"
+#include "libxl_ext_image.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct xlx_lazy xlx_lazy;
+
+/*
+ * Whether this hypervisor can restore lazily. Needs root and no domain; changes
+ * nothing.
+ *
+ * 0; -ENOTSUP the text says which requirement is missing and what to do;
+ * -ENODEV no Xen here, or not root; -EACCES.
+ */
+int xlx_lazy_check(xlx_ctx *ctx);
+
+/*
+ * Prepares the lazy restore of `domid` from the libxc stream at byte `offset`
+ * of `io_fd`, which is duplicated and not moved. `name` is the image's name in
+ * messages and status. Changes nothing in Xen.
+ *
+ * As xlx_lazy_check() and xlx_image_open_fd(); -ENOTSUP also for a PV guest.
+ */
+int xlx_lazy_open(xlx_ctx *ctx, uint32_t domid, int io_fd, uint64_t offset,
+                  const char *name, xlx_lazy **lazy_r);
+
+/* NULL is allowed. Does not end paging. */
+void xlx_lazy_close(xlx_lazy *lazy);
+
+/* The image; it lives as long as `lazy`. */
+const xlx_image *xlx_lazy_image(const xlx_lazy *lazy);
+
+/*
+ * Turns paging on and marks the held-back pages, before any memory was
+ * restored. The calling process becomes the domain's pager. Undone when it
+ * fails: the domain can then be restored eagerly.
+ *
+ * -ENODEV, -EMLINK, -EXDEV, -EBUSY, -EOPNOTSUPP  Xen refuses to page this
+ * domain, the text says why; -ENOMEM the host has not enough free memory for
+ * the whole guest.
+ */
+int xlx_lazy_start(xlx_lazy *lazy);
+
+/* Ends paging of a domain that was started, never ran, and will be restored
+ * eagerly or destroyed. */
+void xlx_lazy_cancel(xlx_lazy *lazy);
+
+/*
+ * Writes the stream without the held-back pages to `out`. Blocks; ignore
+ * SIGPIPE. Errors as write(2) and as xlx_image_open_fd().
+ */
+int xlx_lazy_feed(xlx_lazy *lazy, int out);
+
+/*
+ * Serves faults and fills until all memory is present, then ends paging. Blocks
+ * and uses two threads. The status file follows.
+ *
+ * 0; -ESRCH the domain was destroyed meanwhile; another -errno when it cannot
+ * go on: the domain is paused then, and its memory is not complete.
+ */
+int xlx_lazy_serve(xlx_lazy *lazy);
+
+/*
+ * For who supervises a pager that died: pauses the domain and puts `reason` in
+ * its status. 0; -ESRCH the domain is gone, too.
+ */
+int xlx_lazy_abandon(xlx_ctx *ctx, uint32_t domid, const char *reason);
+
+enum xlx_lazy_state {
+    XLX_LAZY_FILLING,
+    XLX_LAZY_STALLED,  /* loads fail; the domain is paused until they work */
+    XLX_LAZY_COMPLETE, /* all memory is present, paging has ended */
+    XLX_LAZY_GONE,     /* the domain was destroyed meanwhile */
+    XLX_LAZY_FAILED,   /* memory is incomplete for good; the domain is paused */
+};
+
+/* "filling", "stalled", ...; "?" for another value. */
+const char *xlx_lazy_state_name(enum xlx_lazy_state state);
+
+struct xlx_lazy_status {
+    uint32_t domid;
+    uint32_t pid; /* of the pager; may be over */
+    enum xlx_lazy_state state;
+    char image[256];  /* its name, cut if longer */
+    char reason[256]; /* of stalled and failed; else "" */
+    /* Pages. */
+    uint64_t pages;       /* of the guest in the image */
+    uint64_t held_back;   /* of these not restored before the guest ran */
+    uint64_t done;        /* of the held back: present now, or given away */
+    uint64_t fault_pages; /* brought for a fault */
+    uint64_t fill_pages;  /* brought by the backfill */
+    uint64_t dropped;     /* given away by the guest before they came */
+    uint64_t pages_2m;    /* in 2 MiB pages at the end; of all below max_gfn */
+    uint64_t faults;      /* requests; one page may be waited for twice */
+    uint64_t retries;     /* loads that failed and were tried again */
+    /* Microseconds. */
+    uint64_t index_us;     /* read the headers */
+    uint64_t mark_us;      /* paging on, pages marked */
+    uint64_t fault_us;     /* sum, from taking a request to its answer */
+    uint64_t fault_us_max; /* the longest */
+    uint64_t fill_us;      /* backfill, waits for faults included */
+};
+
+/*
+ * The status of a domain that is being, or was, restored lazily on this host
+ * since its boot. 0; -ENOENT there is none; -EBADMSG an invalid status file.
+ */
+int xlx_lazy_status(xlx_ctx *ctx, uint32_t domid,
+                    struct xlx_lazy_status *status_r);
+
+/* The status as a JSON object with the names above; the caller's to free().
+ * NULL without memory. */
+char *xlx_lazy_status_json(const struct xlx_lazy_status *status);
+
+/*
+ * All such domains, by domid; *domids_r is the caller's to free(). One that
+ * failed and was destroyed since is forgotten. Returns their number or -errno.
+ */
+int xlx_lazy_list(xlx_ctx *ctx, uint32_t **domids_r);
+
+/*
+ * The path of the distribution's libxl-save-helper, which restores what is not
+ * held back: XLX_PATH_SAVE_HELPER where that is set, else searched for. Written
+ * to path[0..len). 0; -ENOENT; -ENAMETOOLONG.
+ */
+int xlx_save_helper_path(xlx_ctx *ctx, char *path, size_t len);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+#include "core/ctx.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "config.h"
+
+static const char *const default_path[XLX_PATH_NR] = {
+    [XLX_PATH_SYSFS] = "/sys",
+    [XLX_PATH_PROC] = "/proc",
+    [XLX_PATH_RUN] = XLX_RUN_DIR,
+    [XLX_PATH_LOG] = "/var/log/xen",
+};
+
+int xlx_ctx_new(xlx_ctx **ctx_r)
+{
+    xlx_ctx *ctx = calloc(1, sizeof(*ctx));
+    if (!ctx)
+        return -ENOMEM;
+    for (int i = 0; i < XLX_PATH_NR; i++) {
+        if (!default_path[i])
+            continue;
+        ctx->path[i] = strdup(default_path[i]);
+        if (!ctx->path[i]) {
+            xlx_ctx_free(ctx);
+            return -ENOMEM;
+        }
+    }
+    *ctx_r = ctx;
+    return 0;
+}
+
+/* A seam's first member is its struct xlx__seam. */
+static void close_seam(void *seam)
+{
+    if (seam)
+        ((struct xlx__seam *)seam)->close(seam);
+}
+
+void xlx_ctx_free(xlx_ctx *ctx)
+{
+    if (!ctx)
+        return;
+    close_seam(ctx->xs);
+    close_seam(ctx->sysfs);
+    close_seam(ctx->proc);
+    for (int i = 0; i < XLX_PATH_NR; i++)
+        free(ctx->path[i]);
+    free(ctx);
+}
+
+void xlx_ctx_set_log(xlx_ctx *ctx, xlx_log_fn *fn, void *user,
+                     enum xlx_log_level level)
+{
+    ctx->log_fn = fn;
+    ctx->log_user = user;
+    ctx->log_level = level;
+}
+
+int xlx_ctx_set_path(xlx_ctx *ctx, enum xlx_path which, const char *path)
+{
+    if ((unsigned)which >= XLX_PATH_NR || !path || !*path)
+        return xlx__fail(ctx, EINVAL, "path %d: no such path, or empty", which);
+    char *copy = strdup(path);
+    if (!copy)
+        return xlx__fail(ctx, ENOMEM, "path %s: no memory", path);
+    free(ctx->path[which]);
+    ctx->path[which] = copy;
+    return 0;
+}
+
+const char *xlx_ctx_path(const xlx_ctx *ctx, enum xlx_path which)
+{
+    return (unsigned)which < XLX_PATH_NR ? ctx->path[which] : NULL;
+}
+
+const char *xlx_ctx_error(const xlx_ctx *ctx)
+{
+    return ctx->error;
+}
+
+const char *xlx_version(void)
+{
+    return PACKAGE_VERSION;
+}
+
+static void log_text(xlx_ctx *ctx, enum xlx_log_level level, const char *text)
+{
+    if (ctx->log_fn && level <= ctx->log_level)
+        ctx->log_fn(ctx->log_user, level, text);
+}
+
+void xlx__log(xlx_ctx *ctx, enum xlx_log_level level, const char *fmt, ...)
+{
+    char text[XLX__ERROR_MAX];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof(text), fmt, ap);
+    va_end(ap);
+    log_text(ctx, level, text);
+}
+
+/* The text may quote the previous error, hence the second buffer. */
+static int fail(xlx_ctx *ctx, int err, bool words, const char *fmt, va_list ap)
+{
+    char text[XLX__ERROR_MAX];
+    int n = vsnprintf(text, sizeof(text), fmt, ap);
+    if (words && n >= 0 && (size_t)n < sizeof(text))
+        snprintf(text + n, sizeof(text) - n, ": %s", strerror(err));
+    memcpy(ctx->error, text, sizeof(text));
+    log_text(ctx, XLX_LOG_ERROR, text);
+    return -err;
+}
+
+int xlx__fail(xlx_ctx *ctx, int err, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    int rc = fail(ctx, err, false, fmt, ap);
+    va_end(ap);
+    return rc;
+}
+
+int xlx__fail_errno(xlx_ctx *ctx, int err, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    int rc = fail(ctx, err, true, fmt, ap);
+    va_end(ap);
+    return rc;
+}

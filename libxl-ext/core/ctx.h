@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+/*
+ * The context as the library sees it, and the one way to report a failure.
+ */
+#ifndef XLX_CORE_CTX_H
+#define XLX_CORE_CTX_H
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "libxl_ext.h"
+
+struct xlx__xs;     /* xen/xenstore.h */
+struct xlx__sysfs;  /* host/sysfs.h */
+struct xlx__proc;   /* host/process.h */
+struct xlx__paging; /* xen/paging.h */
+
+#define XLX__ERROR_MAX 512
+
+/* What every seam starts with. */
+struct xlx__seam {
+    void (*close)(struct xlx__seam *seam); /* frees it too */
+};
+
+struct xlx_ctx {
+    xlx_log_fn *log_fn;
+    void *log_user;
+    enum xlx_log_level log_level;
+    char *path[XLX_PATH_NR];
+    char error[XLX__ERROR_MAX];
+
+    /*
+     * Seams. NULL until first used; a test puts its fake here before. Owned
+     * by the context, closed through their own ops.
+     */
+    struct xlx__xs *xs;
+    struct xlx__sysfs *sysfs;
+    struct xlx__proc *proc;
+};
+
+/*
+ * Reports one failure: composes the text, keeps it for xlx_ctx_error(), logs
+ * it once and returns -err, so that callers write
+ *     return xlx__fail(ctx, ENOENT, "domain %u: no such domain", domid);
+ * `err` is a positive errno. Called where the failure happened and nowhere
+ * above it.
+ */
+int xlx__fail(xlx_ctx *ctx, int err, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* As xlx__fail(), with ": " and the errno's own words appended. */
+int xlx__fail_errno(xlx_ctx *ctx, int err, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+
+void xlx__log(xlx_ctx *ctx, enum xlx_log_level level, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+
+#define xlx__warn(ctx, ...) xlx__log(ctx, XLX_LOG_WARN, __VA_ARGS__)
+#define xlx__info(ctx, ...) xlx__log(ctx, XLX_LOG_INFO, __VA_ARGS__)
+#define xlx__debug(ctx, ...) xlx__log(ctx, XLX_LOG_DEBUG, __VA_ARGS__)
+
+#endif

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+#include "host/sysfs.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <string.h>
+
+#include "core/clean.h"
+#include "core/io.h"
+
+struct root {
+    struct xlx__sysfs base;
+    int fd;
+};
+
+static int fd_of(struct xlx__sysfs *fs)
+{
+    return ((struct root *)fs)->fd;
+}
+
+static int root_read(struct xlx__sysfs *fs, const char *path, char *buf,
+                     size_t size)
+{
+    XLX__AUTO_CLOSE int fd = openat(fd_of(fs), path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return -errno;
+    long n = xlx__read_upto(fd, buf, size - 1);
+    if (n < 0)
+        return (int)n;
+    if (n && buf[n - 1] == '\n')
+        n--;
+    buf[n] = '\0';
+    return 0;
+}
+
+static int root_list(struct xlx__sysfs *fs, const char *path,
+                     struct xlx__names *names)
+{
+    int fd = openat(fd_of(fs), path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return -errno;
+    XLX__AUTO_CLOSEDIR DIR *dir = fdopendir(fd);
+    if (!dir) {
+        close(fd);
+        return -ENOMEM;
+    }
+    int rc = 0;
+    struct dirent *e;
+    while (!rc && (e = readdir(dir)))
+        if (e->d_name[0] != '.')
+            rc = xlx__names_add(names, e->d_name);
+    return rc;
+}
+
+static int root_link(struct xlx__sysfs *fs, const char *path, char *buf,
+                     size_t size)
+{
+    char target[PATH_MAX];
+    ssize_t n = readlinkat(fd_of(fs), path, target, sizeof(target) - 1);
+    if (n < 0)
+        return -errno;
+    target[n] = '\0';
+    const char *slash = strrchr(target, '/');
+    const char *name = slash ? slash + 1 : target;
+    if (strlen(name) >= size)
+        return -ENAMETOOLONG;
+    strcpy(buf, name);
+    return 0;
+}
+
+static int root_write(struct xlx__sysfs *fs, const char *path,
+                      const char *value)
+{
+    XLX__AUTO_CLOSE int fd = openat(fd_of(fs), path, O_WRONLY | O_CLOEXEC);
+    if (fd < 0)
+        return -errno;
+    return xlx__write_all(fd, value, strlen(value));
+}
+
+static void root_close(struct xlx__seam *seam)
+{
+    struct root *root = (struct root *)seam;
+    close(root->fd);
+    free(root);
+}
+
+static const struct xlx__sysfs_ops root_ops = {
+    .read = root_read,
+    .list = root_list,
+    .link = root_link,
+    .write = root_write,
+};
+
+int xlx__sysfs_root(xlx_ctx *ctx, struct xlx__sysfs **fs_r)
+{
+    const char *path = xlx_ctx_path(ctx, XLX_PATH_SYSFS);
+    struct root *root = calloc(1, sizeof(*root));
+    if (!root)
+        return xlx__fail(ctx, ENOMEM, "%s: no memory", path);
+    root->fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (root->fd < 0) {
+        int err = errno;
+        free(root);
+        return xlx__fail_errno(ctx, err, "%s: cannot open", path);
+    }
+    root->base.seam.close = root_close;
+    root->base.ops = &root_ops;
+    *fs_r = &root->base;
+    return 0;
+}
+
+int xlx__sysfs_open(xlx_ctx *ctx)
+{
+    return ctx->sysfs ? 0 : xlx__sysfs_root(ctx, &ctx->sysfs);
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+/*
+ * Seam: sysfs. Below it a root folder (XLX_PATH_SYSFS) or a tree in memory
+ * that reacts as the kernel does (tests/fakes/sysfs_mem.c).
+ */
+#ifndef XLX_HOST_SYSFS_H
+#define XLX_HOST_SYSFS_H
+
+#include "core/ctx.h"
+#include "core/names.h"
+
+struct xlx__sysfs;
+
+/*
+ * One thread at a time. Paths are relative to the root, without a leading
+ * slash. All slots return 0 (or what is said) or -errno: -ENOENT for what is
+ * not there. None logs.
+ */
+struct xlx__sysfs_ops {
+    /* An attribute without its trailing newline, cut to size - 1 bytes and
+     * NUL-terminated. A device chooses the content of some. */
+    int (*read)(struct xlx__sysfs *fs, const char *path, char *buf,
+                size_t size);
+    /* Appends the names in a folder to an empty list. */
+    int (*list)(struct xlx__sysfs *fs, const char *path,
+                struct xlx__names *names);
+    /* The last component of what the link at `path` points to. */
+    int (*link)(struct xlx__sysfs *fs, const char *path, char *buf,
+                size_t size);
+    /* Writes an attribute in one write(2); the kernel's refusal is the
+     * result. */
+    int (*write)(struct xlx__sysfs *fs, const char *path, const char *value);
+};
+
+struct xlx__sysfs {
+    struct xlx__seam seam; /* first: the context closes it through this */
+    const struct xlx__sysfs_ops *ops;
+};
+
+/* Opens the folder. */
+int xlx__sysfs_root(xlx_ctx *ctx, struct xlx__sysfs **fs_r);
+
+/* Opens the context's sysfs when it is not yet. */
+int xlx__sysfs_open(xlx_ctx *ctx);
+
+#endif

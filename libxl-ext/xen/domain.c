@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+#include "xen/domain.h"
+
+#include <string.h>
+
+#include "core/clean.h"
+#include "core/parse.h"
+#include "xen/xenstore.h"
+
+/* Xen's DOMID_FIRST_RESERVED: domids are below. */
+#define DOMID_END 0x7ff0u
+
+int xlx__dom_exists(xlx_ctx *ctx, uint32_t domid)
+{
+    int rc = xlx__xs_exists(ctx, XLX__XS_NO_TX, "/local/domain/%u", domid);
+    if (rc == 0)
+        return xlx__fail(ctx, ESRCH, "domain %u: no such domain", domid);
+    return rc < 0 ? rc : 0;
+}
+
+int xlx__dom_type(xlx_ctx *ctx, uint32_t domid, enum xlx__dom_type *type_r)
+{
+    XLX__AUTO_FREE char *text = NULL;
+    int rc = xlx__xs_read(ctx, XLX__XS_NO_TX, &text, "/libxl/%u/type", domid);
+    if (rc && rc != -ENOENT)
+        return rc;
+    *type_r = !text ? XLX__DOM_UNKNOWN
+              : !strcmp(text, "pvh") ? XLX__DOM_PVH
+              : !strcmp(text, "hvm") ? XLX__DOM_HVM
+              : !strcmp(text, "pv") ? XLX__DOM_PV
+                                    : XLX__DOM_UNKNOWN;
+    return 0;
+}
+
+int xlx__dom_alive(xlx_ctx *ctx, uint32_t domid)
+{
+    int rc = xlx__xs_open(ctx);
+    return rc ? rc : ctx->xs->ops->introduced(ctx->xs, domid);
+}
+
+static int has_name(xlx_ctx *ctx, const char *domid, const char *name)
+{
+    XLX__AUTO_FREE char *text = NULL;
+    int rc = xlx__xs_read(ctx, XLX__XS_NO_TX, &text, "/local/domain/%s/name",
+                          domid);
+    return rc == -ENOENT ? 0 : rc ? rc : !strcmp(text, name);
+}
+
+static int find_name(xlx_ctx *ctx, const char *name, uint32_t *domid_r)
+{
+    XLX__AUTO_NAMES struct xlx__names ids = { 0 };
+    int rc = xlx__xs_ls(ctx, XLX__XS_NO_TX, &ids, "/local/domain");
+    for (size_t i = 0; !rc && i < ids.nr; i++) {
+        rc = has_name(ctx, ids.v[i], name);
+        if (rc > 0)
+            return xlx__parse_u32(ids.v[i], 0, DOMID_END - 1, domid_r);
+    }
+    return rc ? rc : xlx__fail(ctx, ESRCH, "domain %s: no such domain", name);
+}
+
+int xlx_domain_find(xlx_ctx *ctx, const char *text, uint32_t *domid_r)
+{
+    uint32_t domid;
+    int rc = xlx__parse_u32(text, 0, DOMID_END - 1, &domid);
+    if (rc == -EINVAL)
+        return find_name(ctx, text, domid_r);
+    if (rc)
+        return xlx__fail(ctx, ESRCH, "domain %s: no such domain", text);
+    rc = xlx__dom_exists(ctx, domid);
+    if (!rc)
+        *domid_r = domid;
+    return rc;
+}
