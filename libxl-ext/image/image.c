@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <stdlib.h>
+
+#include "core/clean.h"
+#include "core/io.h"
+#include "image/impl.h"
+#include "image/runs.h"
+
+/* Takes `fd` over, also when it fails. */
+static int new_image(xlx_ctx *ctx, int fd, const char *name,
+                     struct xlx_image **image_r)
+{
+    struct xlx_image *image = calloc(1, sizeof(*image));
+    if (image) {
+        image->fd = fd;
+        image->name = strdup(name);
+    }
+    if (!image || !image->name) {
+        if (!image)
+            close(fd);
+        xlx_image_close(image);
+        return xlx__fail(ctx, ENOMEM, "%s: no memory", name);
+    }
+    *image_r = image;
+    return 0;
+}
+
+/* Gives the image away if it could be indexed, else closes it. */
+static int opened(struct xlx_image *image, int rc, xlx_image **image_r)
+{
+    if (rc)
+        xlx_image_close(image);
+    else
+        *image_r = image;
+    return rc;
+}
+
+int xlx_image_open(xlx_ctx *ctx, const char *path, xlx_image **image_r)
+{
+    /*
+     * A named pipe is not even opened: its writer would take the close for the
+     * end of the reader that comes next. O_NONBLOCK: nor waited for, should it
+     * become one meanwhile.
+     */
+    struct stat st;
+    if (!stat(path, &st) && S_ISFIFO(st.st_mode))
+        return xlx__source_no_positions(ctx, path);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    if (fd < 0)
+        return xlx__fail_errno(ctx, errno, "%s: cannot open", path);
+    struct xlx_image *image;
+    int rc = new_image(ctx, fd, path, &image);
+    if (rc)
+        return rc;
+    struct xlx__source src;
+    rc = xlx__source_init(&src, ctx, image->fd, image->name);
+    if (!rc)
+        rc = xlx__save_file_index(&src, image);
+    return opened(image, rc, image_r);
+}
+
+int xlx_image_open_fd(xlx_ctx *ctx, int fd, uint64_t offset, const char *name,
+                      xlx_image **image_r)
+{
+    int own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    if (own < 0)
+        return xlx__fail_errno(ctx, errno, "%s: cannot use descriptor %d", name,
+                               fd);
+    struct xlx_image *image;
+    int rc = new_image(ctx, own, name, &image);
+    if (rc)
+        return rc;
+    struct xlx__source src;
+    rc = xlx__source_init(&src, ctx, image->fd, image->name);
+    if (!rc)
+        rc = xlx__libxc_index(&src, offset, image);
+    return opened(image, rc, image_r);
+}
+
+void xlx_image_close(xlx_image *image)
+{
+    if (!image)
+        return;
+    close(image->fd);
+    free(image->name);
+    free(image->runs);
+    free(image->records);
+    free(image->named.range);
+    free(image);
+}
+
+const struct xlx_image_info *xlx_image_info(const xlx_image *image)
+{
+    return &image->info;
+}
+
+const struct xlx_image_run *xlx_image_runs(const xlx_image *image, size_t *nr_r)
+{
+    *nr_r = image->nr_runs;
+    return image->runs;
+}
+
+int xlx_image_read(const xlx_image *image, uint64_t gfn, size_t nr, void *buf)
+{
+    const struct xlx_image_run *end = image->runs + image->nr_runs;
+    const struct xlx_image_run *run =
+        xlx__runs_from(image->runs, image->nr_runs, gfn);
+    char *to = buf;
+    for (; nr; run++) {
+        if (!run || run == end || gfn < run->gfn)
+            return -ENOENT;
+        uint64_t first = gfn - run->gfn, n = run->nr - first;
+        if (n > nr)
+            n = nr;
+        int rc = xlx__pread_all(image->fd, to, n * XLX_PAGE_SIZE,
+                                run->offset + first * XLX_PAGE_SIZE);
+        if (rc)
+            return rc;
+        to += n * XLX_PAGE_SIZE;
+        gfn += n;
+        nr -= n;
+    }
+    return 0;
+}

@@ -1,0 +1,416 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+/*
+ * The libxc stream: checks every record, notes where each is, and builds the
+ * runs of pages. Refuses at once what libxc's restore would refuse half way
+ * through, with a domain half built (tools/libs/guest/xg_sr_restore*.c).
+ */
+#include <endian.h>
+#include <stdlib.h>
+
+#include "image/impl.h"
+#include "image/runs.h"
+#include "image/vec.h"
+
+struct index {
+    struct xlx__source *src;
+    struct xlx_image *image;
+    struct xlx__runs runs;
+    size_t records_cap;
+    bool static_end, context, params, end;
+    uint64_t stride, expected; /* expect_more() */
+};
+
+typedef int check_fn(struct index *ix, const struct xlx__record *record);
+
+static check_fn check_end, check_pages, check_static_end, check_context,
+    check_params;
+
+#define HVM (1u << XLX_IMAGE_HVM)
+#define PV (1u << XLX_IMAGE_PV)
+
+static const struct record_type {
+    const char *name;
+    unsigned guests; /* that have it; 0: refused */
+    check_fn *check;
+} types[] = {
+    [FMT_END] = { "END", HVM | PV, check_end },
+    [FMT_PAGE_DATA] = { "PAGE_DATA", HVM | PV, check_pages },
+    [FMT_X86_PV_INFO] = { "X86_PV_INFO", PV, NULL },
+    [FMT_X86_PV_P2M_FRAMES] = { "X86_PV_P2M_FRAMES", PV, NULL },
+    [FMT_X86_PV_VCPU_BASIC] = { "X86_PV_VCPU_BASIC", PV, NULL },
+    [FMT_X86_PV_VCPU_EXTENDED] = { "X86_PV_VCPU_EXTENDED", PV, NULL },
+    [FMT_X86_PV_VCPU_XSAVE] = { "X86_PV_VCPU_XSAVE", PV, NULL },
+    [FMT_SHARED_INFO] = { "SHARED_INFO", PV, NULL },
+    [FMT_X86_TSC_INFO] = { "X86_TSC_INFO", HVM | PV, NULL },
+    [FMT_HVM_CONTEXT] = { "HVM_CONTEXT", HVM, check_context },
+    [FMT_HVM_PARAMS] = { "HVM_PARAMS", HVM, check_params },
+    [FMT_TOOLSTACK] = { "TOOLSTACK", 0, NULL },
+    [FMT_X86_PV_VCPU_MSRS] = { "X86_PV_VCPU_MSRS", PV, NULL },
+    [FMT_VERIFY] = { "VERIFY", 0, NULL },
+    [FMT_CHECKPOINT] = { "CHECKPOINT", 0, NULL },
+    [FMT_CHECKPOINT_DIRTY_PFN_LIST] = { "CHECKPOINT_DIRTY_PFN_LIST", 0, NULL },
+    [FMT_STATIC_DATA_END] = { "STATIC_DATA_END", HVM | PV, check_static_end },
+    [FMT_X86_CPUID_POLICY] = { "X86_CPUID_POLICY", HVM | PV, NULL },
+    [FMT_X86_MSR_POLICY] = { "X86_MSR_POLICY", HVM | PV, NULL },
+};
+
+/* --- PAGE_DATA ------------------------------------------------------------ */
+
+/* Its pages end where its length says, before any padding. */
+static uint64_t pages_end(const struct xlx__record *record)
+{
+    return record->offset + sizeof(struct fmt_record) + record->length;
+}
+
+static int bad_pages(struct index *ix, const struct xlx__record *record,
+                     const char *why, uint64_t number)
+{
+    return xlx__source_fail(ix->src, EBADMSG, record->offset,
+                            "PAGE_DATA record: %s %#" PRIx64, why, number);
+}
+
+static int runs_failed(struct index *ix, uint64_t at, int rc)
+{
+    if (!rc)
+        return 0;
+    if (rc == -EOVERFLOW)
+        return xlx__source_fail(ix->src, EOVERFLOW, at,
+                                "pages in more than %u pieces", XLX__RUNS_MAX);
+    return xlx__source_fail(ix->src, ENOMEM, at, "no memory for its index");
+}
+
+/*
+ * How many of `n` pfns, the first at least, follow each other: mostly all of
+ * them, and then one look at both ends is enough.
+ */
+static size_t stretch(const unsigned char *pfns, size_t n)
+{
+    uint64_t first = xlx__load_u64(pfns);
+    size_t nr = 1;
+    while (nr < n && xlx__load_u64(pfns + nr * sizeof(first)) == first + nr)
+        nr++;
+    return nr;
+}
+
+/* The pfns [pfn, pfn + nr), whose pages would be at *page. */
+static int add_stretch(struct index *ix, const struct xlx__record *record,
+                       uint64_t pfn, size_t nr, uint64_t *page)
+{
+    unsigned type = (unsigned)(pfn >> FMT_PFN_TYPE_SHIFT);
+    uint64_t gfn = pfn & FMT_PFN_MASK;
+    if (pfn & FMT_PFN_RESERVED)
+        return bad_pages(ix, record, "reserved bits set in pfn", pfn);
+    if (!fmt_pfn_type_known(type))
+        return bad_pages(ix, record, "unknown type of pfn", pfn);
+    if (gfn + nr > FMT_GFN_LIMIT)
+        return bad_pages(ix, record, "no guest has a pfn", gfn + nr - 1);
+    if (!fmt_pfn_type_has_page(type))
+        return runs_failed(ix, record->offset,
+                           xlx__runs_remove(&ix->runs, gfn, nr, *page));
+    int rc = runs_failed(ix, record->offset,
+                         xlx__runs_add(&ix->runs, gfn, nr, *page));
+    *page += nr * XLX_PAGE_SIZE;
+    return rc;
+}
+
+/* The pfns [from, from + n) of a record; n is at most a batch. */
+static int add_batch(struct index *ix, const struct xlx__record *record,
+                     uint64_t from, size_t n, uint64_t *page)
+{
+    const unsigned char *pfns;
+    int rc = xlx__source_get(ix->src, from, n * sizeof(uint64_t), "PAGE_DATA",
+                             &pfns);
+    while (!rc && n) {
+        size_t nr = stretch(pfns, n);
+        rc = add_stretch(ix, record, xlx__load_u64(pfns), nr, page);
+        pfns += nr * sizeof(uint64_t);
+        n -= nr;
+    }
+    return rc;
+}
+
+static int read_page_count(struct index *ix, const struct xlx__record *record,
+                           uint32_t *count_r)
+{
+    struct fmt_page_data head;
+    if (record->length < sizeof(head))
+        return bad_pages(ix, record, "too short for its header: length",
+                         record->length);
+    int rc =
+        xlx__source_copy(ix->src, record->offset + sizeof(struct fmt_record),
+                         &head, sizeof(head), "PAGE_DATA");
+    if (rc)
+        return rc;
+    if (!head.count || xlx__first_page(record, head.count) > pages_end(record))
+        return bad_pages(ix, record, "invalid number of pfns", head.count);
+    *count_r = head.count;
+    return 0;
+}
+
+/*
+ * Where one full record follows another, more of that size will: without this
+ * each head would wait for the disk in turn.
+ */
+#define EXPECT_RECORDS 32
+
+static void expect_more(struct index *ix, const struct xlx__record *record)
+{
+    uint64_t size = fmt_record_size(record->length);
+    if (size < XLX__SOURCE_WINDOW)
+        return; /* what is behind it is read with it */
+    if (size != ix->stride || ix->expected < record->offset) {
+        ix->stride = size;
+        ix->expected = xlx__record_end(record);
+        return;
+    }
+    while (ix->expected < record->offset + EXPECT_RECORDS * size) {
+        ix->expected += size;
+        xlx__source_expect(ix->src, ix->expected);
+    }
+}
+
+static int check_pages(struct index *ix, const struct xlx__record *record)
+{
+    /* In version 2 the first page ends the static data. */
+    if (!ix->static_end && ix->image->info.libxc_version >= 3)
+        return xlx__source_fail(ix->src, EBADMSG, record->offset,
+                                "PAGE_DATA record before STATIC_DATA_END");
+    ix->static_end = true;
+    expect_more(ix, record);
+
+    uint32_t count = 0;
+    int rc = read_page_count(ix, record, &count);
+    if (rc)
+        return rc;
+    uint64_t page = xlx__first_page(record, count), end = page;
+    uint64_t at = xlx__first_page(record, 0);
+    while (!rc && at < end) {
+        size_t n = (size_t)((end - at) / sizeof(uint64_t));
+        if (n > FMT_PAGE_BATCH)
+            n = FMT_PAGE_BATCH;
+        rc = add_batch(ix, record, at, n, &page);
+        at += n * sizeof(uint64_t);
+    }
+    if (!rc && page != pages_end(record))
+        return bad_pages(ix, record, "its pages do not fill its length",
+                         record->length);
+    return rc;
+}
+
+/* --- the other records ---------------------------------------------------- */
+
+static int check_static_end(struct index *ix, const struct xlx__record *record)
+{
+    if (ix->static_end)
+        return xlx__source_fail(ix->src, EBADMSG, record->offset,
+                                "STATIC_DATA_END record: not the first, or "
+                                "behind pages");
+    ix->static_end = true;
+    return 0;
+}
+
+static int check_context(struct index *ix, const struct xlx__record *record)
+{
+    ix->context = true;
+    return xlx__named_context(ix->src, record, &ix->image->named);
+}
+
+static int check_params(struct index *ix, const struct xlx__record *record)
+{
+    ix->params = true;
+    return xlx__named_params(ix->src, record, &ix->image->named);
+}
+
+static int check_end(struct index *ix, const struct xlx__record *record)
+{
+    const char *missing = NULL;
+    if (ix->image->info.guest == XLX_IMAGE_HVM && !ix->params)
+        missing = "HVM_PARAMS";
+    if (ix->image->info.guest == XLX_IMAGE_HVM && !ix->context)
+        missing = "HVM_CONTEXT";
+    if (ix->image->info.libxc_version >= 3 && !ix->static_end)
+        missing = "STATIC_DATA_END";
+    if (record->length)
+        return xlx__source_fail(ix->src, EBADMSG, record->offset,
+                                "END record: a body of %" PRIu32
+                                " bytes, it has none",
+                                record->length);
+    if (missing)
+        return xlx__source_fail(ix->src, EBADMSG, record->offset,
+                                "END record: no %s record before it", missing);
+    ix->end = true;
+    return 0;
+}
+
+static int refuse(struct index *ix, const struct xlx__record *record,
+                  const struct record_type *type)
+{
+    bool checkpoint = record->type == FMT_CHECKPOINT ||
+                      record->type == FMT_CHECKPOINT_DIRTY_PFN_LIST;
+    if (checkpoint)
+        return xlx__source_fail(ix->src, ENOTSUP, record->offset,
+                                "%s record: a checkpointed stream (Remus, "
+                                "COLO), not a save file",
+                                type->name);
+    if (!type->guests)
+        return xlx__source_fail(ix->src, ENOTSUP, record->offset,
+                                "%s record: not part of a save file that can "
+                                "be restored lazily",
+                                type->name);
+    return xlx__source_fail(ix->src, EBADMSG, record->offset,
+                            "%s record: not of a guest of this kind",
+                            type->name);
+}
+
+/* --- records -------------------------------------------------------------- */
+
+static const struct record_type *type_of(uint32_t type)
+{
+    return type < sizeof(types) / sizeof(types[0]) ? &types[type] : NULL;
+}
+
+static int read_record(struct index *ix, uint64_t at,
+                       struct xlx__record *record)
+{
+    struct fmt_record head;
+    int rc =
+        xlx__source_copy(ix->src, at, &head, sizeof(head), "record header");
+    if (rc)
+        return rc;
+    const struct record_type *type = type_of(head.type);
+    const char *name = type ? type->name : "unknown type of";
+    if (head.length > FMT_LIBXC_RECORD_MAX)
+        return xlx__source_fail(ix->src, EBADMSG, at,
+                                "%s record: length %" PRIu32
+                                " is over Xen's limit of %u",
+                                name, head.length, FMT_LIBXC_RECORD_MAX);
+    *record = (struct xlx__record){ at, 0, head.type, head.length };
+    return xlx__source_has(ix->src, at, fmt_record_size(head.length), name);
+}
+
+static int note_record(struct index *ix, const struct xlx__record *record)
+{
+    struct xlx_image *image = ix->image;
+    if (image->nr_records >= XLX__RECORDS_MAX)
+        return xlx__source_fail(ix->src, EOVERFLOW, record->offset,
+                                "more than %u records", XLX__RECORDS_MAX);
+    if (!xlx__vec_room(image->records, image->nr_records, ix->records_cap))
+        return xlx__source_fail(ix->src, ENOMEM, record->offset,
+                                "no memory for its index");
+    image->records[image->nr_records++] = *record;
+    return 0;
+}
+
+static int check_record(struct index *ix, const struct xlx__record *record)
+{
+    const struct record_type *type = type_of(record->type);
+    if (type && !(type->guests & 1u << ix->image->info.guest))
+        return refuse(ix, record, type);
+    if (type)
+        return type->check ? type->check(ix, record) : 0;
+    if (record->type & FMT_RECORD_OPTIONAL)
+        return 0;
+    return xlx__source_fail(ix->src, ENOTSUP, record->offset,
+                            "libxc's stream: unknown mandatory record type "
+                            "%#" PRIx32 ": written by a newer Xen",
+                            record->type);
+}
+
+/* --- headers -------------------------------------------------------------- */
+
+static int check_image_header(struct xlx__source *src, uint64_t at,
+                              const struct fmt_libxc_header *header)
+{
+    uint32_t version = be32toh(header->version);
+    if (header->marker != FMT_LIBXC_MARKER ||
+        be32toh(header->id) != FMT_LIBXC_ID)
+        return xlx__source_fail(src, EINVAL, at, "no libxc stream starts here");
+    if (version < 2 || version > 3)
+        return xlx__source_fail(
+            src, ENOTSUP, at,
+            "libxc's stream: version %" PRIu32 ", known are 2 and 3", version);
+    if (be16toh(header->options) & FMT_LIBXC_BIG_ENDIAN)
+        return xlx__source_fail(src, ENOTSUP, at,
+                                "libxc's stream: a big-endian one");
+    return 0;
+}
+
+static int check_domain_header(struct xlx__source *src, uint64_t at,
+                               const struct fmt_domain_header *header)
+{
+    if (header->type != FMT_GUEST_PV && header->type != FMT_GUEST_HVM)
+        return xlx__source_fail(
+            src, ENOTSUP, at, "libxc's stream: unknown kind of guest %" PRIu32,
+            header->type);
+    if (header->page_shift != 12)
+        return xlx__source_fail(src, ENOTSUP, at,
+                                "libxc's stream: pages of 2^%u bytes",
+                                header->page_shift);
+    return 0;
+}
+
+static int read_headers(struct index *ix, uint64_t at)
+{
+    struct fmt_libxc_headers *headers = &ix->image->headers;
+    int rc = xlx__source_copy(ix->src, at, headers, sizeof(*headers),
+                              "libxc's header");
+    if (!rc)
+        rc = check_image_header(ix->src, at, &headers->image);
+    if (!rc)
+        rc = check_domain_header(ix->src, at, &headers->domain);
+    if (rc)
+        return rc;
+    struct xlx_image_info *info = &ix->image->info;
+    info->guest =
+        headers->domain.type == FMT_GUEST_PV ? XLX_IMAGE_PV : XLX_IMAGE_HVM;
+    info->xen_major = headers->domain.xen_major;
+    info->xen_minor = headers->domain.xen_minor;
+    info->libxc_version = be32toh(headers->image.version);
+    info->libxc_start = at;
+    return 0;
+}
+
+/* --- the whole ------------------------------------------------------------ */
+
+static int finish(struct index *ix, uint64_t at)
+{
+    int rc = runs_failed(ix, at, xlx__runs_finish(&ix->runs));
+    if (rc)
+        return rc;
+    struct xlx_image_info *info = &ix->image->info;
+    info->libxc_end = at;
+    for (size_t i = 0; i < ix->runs.nr; i++) {
+        info->pages += ix->runs.run[i].nr;
+        info->max_gfn = ix->runs.run[i].gfn + ix->runs.run[i].nr - 1;
+    }
+    ix->image->runs = ix->runs.run;
+    ix->image->nr_runs = ix->runs.nr;
+    ix->runs.run = NULL;
+    return 0;
+}
+
+int xlx__libxc_index(struct xlx__source *src, uint64_t offset,
+                     struct xlx_image *image)
+{
+    struct index ix = { .src = src,
+                        .image = image,
+                        .runs = { .limit = XLX__RUNS_MAX } };
+    int rc = read_headers(&ix, offset);
+    uint64_t at = offset + sizeof(struct fmt_libxc_headers);
+    while (!rc && !ix.end) {
+        struct xlx__record record;
+        rc = read_record(&ix, at, &record);
+        if (!rc)
+            rc = check_record(&ix, &record);
+        if (!rc)
+            rc = xlx__record_sum(src, &record, &record.sum);
+        if (!rc)
+            rc = note_record(&ix, &record);
+        if (!rc)
+            at = xlx__record_end(&record);
+    }
+    if (!rc)
+        rc = finish(&ix, at);
+    free(ix.runs.run);
+    return rc;
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+#include "image/impl.h"
+
+/* FxHash: one multiplication for eight bytes. */
+static uint64_t sum_bytes(uint64_t sum, const unsigned char *bytes, size_t len)
+{
+    for (; len >= sizeof(uint64_t); len -= sizeof(uint64_t)) {
+        sum = ((sum << 5 | sum >> 59) ^ xlx__load_u64(bytes)) *
+              0x517cc1b727220a95ull;
+        bytes += sizeof(uint64_t);
+    }
+    return sum;
+}
+
+/* The end of what is summed up, which begins at the record's header. */
+static int summed_end(struct xlx__source *src, const struct xlx__record *record,
+                      uint64_t *end_r)
+{
+    uint64_t end = xlx__record_end(record);
+    if (record->type == FMT_PAGE_DATA) {
+        struct fmt_page_data head;
+        int rc =
+            xlx__source_copy(src, record->offset + sizeof(struct fmt_record),
+                             &head, sizeof(head), "PAGE_DATA");
+        if (rc)
+            return rc;
+        /* A count that was changed since changes the sum, however far. */
+        if (xlx__first_page(record, head.count) < end)
+            end = xlx__first_page(record, head.count);
+    }
+    *end_r = end;
+    return 0;
+}
+
+int xlx__record_sum(struct xlx__source *src, const struct xlx__record *record,
+                    uint64_t *sum_r)
+{
+    uint64_t end, sum = 0;
+    int rc = summed_end(src, record, &end);
+    for (uint64_t at = record->offset, n; !rc && at < end; at += n) {
+        const unsigned char *bytes;
+        n = end - at < XLX__SOURCE_WINDOW ? end - at : XLX__SOURCE_WINDOW;
+        rc = xlx__source_get(src, at, (size_t)n, "a record", &bytes);
+        if (!rc)
+            sum = sum_bytes(sum, bytes, (size_t)n);
+    }
+    *sum_r = sum;
+    return rc;
+}

@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+/*
+ * The outer layers of a save file: xl's header, libxl's stream.
+ */
+#include <endian.h>
+
+#include "image/impl.h"
+#include "image/packed.h"
+
+/* --- xl ------------------------------------------------------------------- */
+
+static int check_magic(struct xlx__source *src)
+{
+    static const char magic[] = FMT_XL_MAGIC;
+    size_t len = sizeof(magic) - 1;
+    if (len > src->size)
+        len = (size_t)src->size;
+    if (!len)
+        return xlx__fail(src->ctx, EINVAL, "%s: empty, not a save file",
+                         src->name);
+    const unsigned char *start;
+    int rc = xlx__source_get(src, 0, len, "xl's header", &start);
+    if (rc)
+        return rc;
+    const char *packer = xlx__packed_by(start, len);
+    if (packer)
+        return xlx__fail(src->ctx, EMEDIUMTYPE,
+                         "%s: compressed with %s: unpack it first, a lazy "
+                         "restore needs to read it at any place",
+                         src->name, packer);
+    if (memcmp(start, magic, len))
+        return xlx__fail(src->ctx, EINVAL,
+                         "%s: not a save file: it does not start as `xl save` "
+                         "starts one",
+                         src->name);
+    return 0;
+}
+
+static int check_flags(struct xlx__source *src,
+                       const struct fmt_xl_header *header)
+{
+    uint32_t unknown = header->mandatory_flags & ~FMT_XL_MANDATORY;
+    if (header->byte_order == FMT_XL_BYTE_ORDER_SWAPPED)
+        return xlx__fail(src->ctx, ENOTSUP,
+                         "%s: saved on a machine with the other byte order",
+                         src->name);
+    if (header->byte_order != FMT_XL_BYTE_ORDER)
+        return xlx__fail(src->ctx, EBADMSG,
+                         "%s: xl's header: invalid byte order mark %#" PRIx32,
+                         src->name, header->byte_order);
+    if (unknown)
+        return xlx__fail(src->ctx, ENOTSUP,
+                         "%s: xl's header: unknown mandatory flags %#" PRIx32
+                         ": written by a newer xl",
+                         src->name, unknown);
+    if (!(header->mandatory_flags & FMT_XL_STREAM_V2))
+        return xlx__fail(src->ctx, ENOTSUP,
+                         "%s: saved by Xen 4.5 or older: restore it without "
+                         "--lazy and save it again",
+                         src->name);
+    return 0;
+}
+
+/* The optional data: the length of the configuration, the configuration. */
+static int check_config(struct xlx__source *src,
+                        const struct fmt_xl_header *header)
+{
+    uint32_t config_len, len = header->optional_data_len;
+    int rc = xlx__source_has(src, sizeof(*header), len, "xl's configuration");
+    if (rc || !len)
+        return rc;
+    if (len < sizeof(config_len))
+        return xlx__source_fail(src, EBADMSG, sizeof(*header),
+                                "xl's configuration: %" PRIu32
+                                " bytes cannot hold its length",
+                                len);
+    rc = xlx__source_copy(src, sizeof(*header), &config_len, sizeof(config_len),
+                          "xl's configuration");
+    if (rc)
+        return rc;
+    if (config_len > len - sizeof(config_len))
+        return xlx__source_fail(src, EBADMSG, sizeof(*header),
+                                "xl's configuration: its length %" PRIu32
+                                " is more than the %" PRIu32 " bytes there are",
+                                config_len,
+                                (uint32_t)(len - sizeof(config_len)));
+    return 0;
+}
+
+static int read_xl_header(struct xlx__source *src, uint64_t *at)
+{
+    struct fmt_xl_header header;
+    int rc = check_magic(src);
+    if (!rc)
+        rc = xlx__source_copy(src, 0, &header, sizeof(header), "xl's header");
+    if (!rc)
+        rc = check_flags(src, &header);
+    if (!rc)
+        rc = check_config(src, &header);
+    if (!rc)
+        *at = sizeof(header) + (uint64_t)header.optional_data_len;
+    return rc;
+}
+
+/* --- libxl ---------------------------------------------------------------- */
+
+static int read_libxl_header(struct xlx__source *src, uint64_t *at)
+{
+    struct fmt_libxl_header header;
+    int rc =
+        xlx__source_copy(src, *at, &header, sizeof(header), "libxl's header");
+    if (rc)
+        return rc;
+    uint32_t version = be32toh(header.version);
+    if (be64toh(header.ident) != FMT_LIBXL_IDENT)
+        return xlx__source_fail(src, EBADMSG, *at,
+                                "libxl's header: invalid identifier");
+    if (version != FMT_LIBXL_VERSION)
+        return xlx__source_fail(src, ENOTSUP, *at,
+                                "libxl's header: version %" PRIu32
+                                ", known is %u",
+                                version, FMT_LIBXL_VERSION);
+    if (be32toh(header.options) & FMT_LIBXL_BIG_ENDIAN)
+        return xlx__source_fail(src, ENOTSUP, *at,
+                                "libxl's header: a big-endian stream");
+    *at += sizeof(header);
+    return 0;
+}
+
+static int check_emulator(struct xlx__source *src, uint64_t at,
+                          const struct fmt_record *record)
+{
+    if (record->length < sizeof(struct fmt_emulator_header))
+        return xlx__source_fail(src, EBADMSG, at,
+                                "libxl's emulator record: %" PRIu32
+                                " bytes cannot hold its header",
+                                record->length);
+    return 0;
+}
+
+/*
+ * The record that stands for the libxc stream behind it; *at goes from the
+ * record's end to that stream's.
+ */
+static int read_libxc_context(struct xlx__source *src, uint64_t *at,
+                              const struct fmt_record *record,
+                              struct xlx_image *image)
+{
+    uint64_t start = *at - fmt_record_size(record->length);
+    if (record->length)
+        return xlx__source_fail(
+            src, EBADMSG, start,
+            "libxl's LIBXC_CONTEXT record: a body of %" PRIu32
+            " bytes, it has none",
+            record->length);
+    if (image->nr_records)
+        return xlx__source_fail(src, EBADMSG, start,
+                                "libxl's LIBXC_CONTEXT record: the second one");
+    int rc = xlx__libxc_index(src, *at, image);
+    *at = image->info.libxc_end;
+    return rc;
+}
+
+static int check_end(struct xlx__source *src, uint64_t at,
+                     const struct xlx_image *image)
+{
+    if (!image->nr_records)
+        return xlx__source_fail(src, EBADMSG, at,
+                                "libxl's END record: no LIBXC_CONTEXT record "
+                                "before it");
+    return 0;
+}
+
+/* libxl refuses unknown records, also those marked optional; so do we. */
+static int refuse(struct xlx__source *src, uint64_t at, uint32_t type)
+{
+    if (type == FMT_LIBXL_CHECKPOINT_END || type == FMT_LIBXL_CHECKPOINT_STATE)
+        return xlx__source_fail(src, ENOTSUP, at,
+                                "a checkpointed stream (Remus, COLO), not a "
+                                "save file");
+    return xlx__source_fail(src, ENOTSUP, at,
+                            "libxl's stream: unknown record type %#" PRIx32,
+                            type);
+}
+
+/* One record; *at goes behind it. */
+static int read_libxl_record(struct xlx__source *src, uint64_t *at,
+                             struct xlx_image *image, bool *end)
+{
+    struct fmt_record record;
+    uint64_t start = *at;
+    int rc = xlx__source_copy(src, start, &record, sizeof(record),
+                              "libxl's record header");
+    if (!rc)
+        rc = xlx__source_has(src, start, fmt_record_size(record.length),
+                             "libxl's record");
+    if (rc)
+        return rc;
+    *at = start + fmt_record_size(record.length);
+
+    switch (record.type) {
+    case FMT_LIBXL_END:
+        *end = true;
+        return check_end(src, start, image);
+    case FMT_LIBXL_LIBXC_CONTEXT:
+        return read_libxc_context(src, at, &record, image);
+    case FMT_LIBXL_EMULATOR_XENSTORE_DATA:
+    case FMT_LIBXL_EMULATOR_CONTEXT:
+        return check_emulator(src, start, &record);
+    default:
+        return refuse(src, start, record.type);
+    }
+}
+
+int xlx__save_file_index(struct xlx__source *src, struct xlx_image *image)
+{
+    uint64_t at;
+    int rc = read_xl_header(src, &at);
+    if (!rc)
+        rc = read_libxl_header(src, &at);
+    for (bool end = false; !rc && !end;)
+        rc = read_libxl_record(src, &at, image, &end);
+    return rc;
+}

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+#include "image/source.h"
+
+#include <assert.h>
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+
+#include "core/io.h"
+
+/* A block device: xl saves to a logical volume as well. */
+static int device_size(struct xlx__source *src)
+{
+    if (ioctl(src->fd, BLKGETSIZE64, &src->size))
+        return xlx__fail_errno(src->ctx, errno, "%s: cannot learn its size",
+                               src->name);
+    return 0;
+}
+
+int xlx__source_no_positions(xlx_ctx *ctx, const char *name)
+{
+    return xlx__fail(ctx, ESPIPE,
+                     "%s: a pipe, socket or terminal: save to a file first, a "
+                     "lazy restore needs to read it at any place",
+                     name);
+}
+
+int xlx__source_init(struct xlx__source *src, xlx_ctx *ctx, int fd,
+                     const char *name)
+{
+    src->ctx = ctx;
+    src->name = name;
+    src->fd = fd;
+    src->size = src->start = src->len = 0;
+
+    struct stat st;
+    if (fstat(fd, &st))
+        return xlx__fail_errno(ctx, errno, "%s: cannot examine it", name);
+    if (S_ISREG(st.st_mode)) {
+        src->size = (uint64_t)st.st_size;
+        return 0;
+    }
+    if (S_ISBLK(st.st_mode))
+        return device_size(src);
+    if (S_ISDIR(st.st_mode))
+        return xlx__fail(ctx, EISDIR, "%s: a directory, not a save file", name);
+    return xlx__source_no_positions(ctx, name);
+}
+
+static int truncated(const struct xlx__source *src, uint64_t offset,
+                     uint64_t len, uint64_t size, const char *what)
+{
+    return xlx__fail(src->ctx, ENODATA,
+                     "%s: truncated at byte %" PRIu64 ": %s at byte %" PRIu64
+                     " needs %" PRIu64 " bytes",
+                     src->name, size, what, offset, len);
+}
+
+int xlx__source_has(const struct xlx__source *src, uint64_t offset,
+                    uint64_t len, const char *what)
+{
+    if (offset <= src->size && len <= src->size - offset)
+        return 0;
+    return truncated(src, offset, len, src->size, what);
+}
+
+static int fill(struct xlx__source *src, uint64_t offset, const char *what)
+{
+    size_t len = sizeof(src->window);
+    if (len > src->size - offset)
+        len = (size_t)(src->size - offset);
+    src->len = 0;
+    int rc = xlx__pread_all(src->fd, src->window, len, offset);
+    if (rc == -ENODATA)
+        return xlx__fail(src->ctx, ENODATA,
+                         "%s: %s at byte %" PRIu64
+                         ": the file became shorter while it was read",
+                         src->name, what, offset);
+    if (rc)
+        return xlx__fail_errno(src->ctx, -rc, "%s: cannot read byte %" PRIu64,
+                               src->name, offset);
+    src->start = offset;
+    src->len = len;
+    return 0;
+}
+
+int xlx__source_get(struct xlx__source *src, uint64_t offset, size_t len,
+                    const char *what, const unsigned char **bytes_r)
+{
+    assert(len <= sizeof(src->window));
+    int rc = xlx__source_has(src, offset, len, what);
+    if (rc)
+        return rc;
+    if (offset < src->start || offset - src->start > src->len ||
+        len > src->len - (offset - src->start)) {
+        rc = fill(src, offset, what);
+        if (rc)
+            return rc;
+    }
+    *bytes_r = src->window + (offset - src->start);
+    return 0;
+}
+
+int xlx__source_copy(struct xlx__source *src, uint64_t offset, void *to,
+                     size_t len, const char *what)
+{
+    const unsigned char *bytes;
+    int rc = xlx__source_get(src, offset, len, what, &bytes);
+    if (!rc)
+        memcpy(to, bytes, len);
+    return rc;
+}
+
+void xlx__source_expect(const struct xlx__source *src, uint64_t offset)
+{
+    if (offset < src->size)
+        posix_fadvise(src->fd, (off_t)offset, XLX__SOURCE_WINDOW,
+                      POSIX_FADV_WILLNEED);
+}
