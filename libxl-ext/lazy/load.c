@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+/*
+ * One load: image to guest, and what is done when it fails.
+ */
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "lazy/pager.h"
+
+#define BACKOFF_FIRST_MS 5u
+#define BACKOFF_LAST_MS 500u
+
+uint64_t xlx__now_us(void)
+{
+    struct timespec ts;
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
+}
+
+static void sleep_ms(unsigned ms)
+{
+    struct timespec ts = { .tv_sec = ms / 1000,
+                           .tv_nsec = (long)(ms % 1000) * 1000000 };
+    nanosleep(&ts, NULL);
+}
+
+void xlx__pager_report(struct xlx__pager *pager, enum xlx_lazy_state state,
+                       const char *reason)
+{
+    if (pager->report)
+        pager->report(pager->report_user, pager, state, reason);
+}
+
+bool xlx__pager_gone(struct xlx__pager *pager)
+{
+    struct xlx__paging_info info;
+    if (!atomic_load(&pager->stop) &&
+        !pager->paging->ops->info(pager->paging, &info) && info.dying)
+        atomic_store(&pager->stop, true);
+    return atomic_load(&pager->stop);
+}
+
+/* One attempt. *what_r names the side that failed. */
+static int try_load(struct xlx__pager *pager, uint64_t gfn, uint32_t nr,
+                    void *buffer, const char **what_r)
+{
+    *what_r = "read of the image";
+    int rc = xlx_image_read(pager->image, gfn, nr, buffer);
+    if (rc)
+        return rc;
+    *what_r = "load into the guest";
+    return pager->paging->ops->load_run(pager->paging, gfn, nr, buffer);
+}
+
+/* Each stalled thread holds one pause of the domain: pauses are counted. */
+static void stall(struct xlx__pager *pager, uint64_t gfn, const char *what,
+                  int rc)
+{
+    char reason[160];
+    snprintf(reason, sizeof(reason), "gfn 0x%lx: %s: %s", (unsigned long)gfn,
+             what, strerror(-rc));
+    pager->paging->ops->pause(pager->paging);
+    pthread_mutex_lock(&pager->lock);
+    pager->stalled++;
+    pthread_mutex_unlock(&pager->lock);
+    xlx__pager_report(pager, XLX_LAZY_STALLED, reason);
+}
+
+static void unstall(struct xlx__pager *pager)
+{
+    pthread_mutex_lock(&pager->lock);
+    bool last = --pager->stalled == 0;
+    pthread_mutex_unlock(&pager->lock);
+    pager->paging->ops->unpause(pager->paging);
+    if (last)
+        xlx__pager_report(pager, XLX_LAZY_FILLING, NULL);
+}
+
+static bool load_until_it_works(struct xlx__pager *pager, uint64_t gfn,
+                                uint32_t nr, void *buffer)
+{
+    uint64_t start = 0;
+    unsigned backoff = BACKOFF_FIRST_MS;
+    bool stalled = false, loaded;
+    const char *what;
+    int rc;
+
+    while (!(loaded = (rc = try_load(pager, gfn, nr, buffer, &what)) == 0)) {
+        if (xlx__pager_gone(pager))
+            break;
+        atomic_fetch_add(&pager->stats.retries, 1);
+        if (!start)
+            start = xlx__now_us();
+        if (!stalled &&
+            xlx__now_us() - start >= (uint64_t)pager->patience_ms * 1000) {
+            stall(pager, gfn, what, rc);
+            stalled = true;
+        }
+        sleep_ms(backoff);
+        backoff = backoff * 2 < BACKOFF_LAST_MS ? backoff * 2 : BACKOFF_LAST_MS;
+    }
+    if (stalled)
+        unstall(pager);
+    return loaded;
+}
+
+bool xlx__pager_load(struct xlx__pager *pager, uint64_t gfn, uint32_t nr,
+                     void *buffer)
+{
+    bool loaded = load_until_it_works(pager, gfn, nr, buffer);
+    if (loaded)
+        xlx__pages_settle(pager->pages, gfn, nr);
+    else
+        xlx__pages_release(pager->pages, gfn, nr);
+    pthread_mutex_lock(&pager->lock);
+    pthread_cond_broadcast(&pager->settled);
+    pthread_mutex_unlock(&pager->lock);
+    return loaded;
+}

@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+/*
+ * The pager's life: new -> started (paging on, pages marked) -> running (fault
+ * thread here, backfill threads beside it) -> finished (paging off) or given up.
+ */
+#include "lazy/pager.h"
+
+#include <stdlib.h>
+#include <sys/resource.h>
+
+/* How often the fault thread looks whether there is still a domain. */
+#define IDLE_MS 20
+
+/* Of the fault thread against the backfill thread and the rest of dom0. */
+#define FAULT_NICE (-10)
+
+/* vCPUs that wait for a slot in the ring get it as soon as it is drained. */
+#define FINISH_TRIES 1000
+
+static int hold_back(struct xlx__pager *pager,
+                     const struct xlx__gfn_range *resident, size_t nr_resident)
+{
+    size_t nr;
+    const struct xlx_image_run *runs = xlx_image_runs(pager->image, &nr);
+    int rc = xlx__held_back(runs, nr, resident, nr_resident, &pager->held,
+                            &pager->nr_held);
+    if (rc)
+        return rc;
+    pager->pages = xlx__pages_new(xlx_image_info(pager->image)->max_gfn + 1);
+    if (!pager->pages)
+        return -ENOMEM;
+    for (size_t i = 0; i < pager->nr_held; i++)
+        xlx__pages_hold_back(pager->pages, pager->held[i].start,
+                             pager->held[i].end - pager->held[i].start);
+    return 0;
+}
+
+int xlx__pager_new(xlx_ctx *ctx, struct xlx__paging *paging,
+                   const xlx_image *image,
+                   const struct xlx__gfn_range *resident, size_t nr_resident,
+                   struct xlx__pager **pager_r)
+{
+    struct xlx__pager *pager = calloc(1, sizeof(*pager));
+    if (!pager)
+        return xlx__fail(ctx, ENOMEM, "domain %u: no memory for the pager",
+                         paging->domid);
+    pager->ctx = ctx;
+    pager->paging = paging;
+    pager->image = image;
+    pager->patience_ms = XLX__PAGER_PATIENCE_MS;
+    pthread_mutex_init(&pager->lock, NULL);
+    pthread_cond_init(&pager->settled, NULL);
+    if (hold_back(pager, resident, nr_resident)) {
+        xlx__pager_free(pager);
+        return xlx__fail(ctx, ENOMEM, "domain %u: no memory for the pager",
+                         paging->domid);
+    }
+    *pager_r = pager;
+    return 0;
+}
+
+void xlx__pager_free(struct xlx__pager *pager)
+{
+    if (!pager)
+        return;
+    pthread_cond_destroy(&pager->settled);
+    pthread_mutex_destroy(&pager->lock);
+    xlx__pages_free(pager->pages);
+    free(pager->held);
+    free(pager);
+}
+
+static int mark(struct xlx__pager *pager)
+{
+    int rc = 0;
+    for (size_t i = 0; i < pager->nr_held && !rc; i++)
+        rc = pager->paging->ops->mark_run(
+            pager->paging, pager->held[i].start,
+            pager->held[i].end - pager->held[i].start);
+    return rc;
+}
+
+int xlx__pager_start(struct xlx__pager *pager, uint64_t ring_gfn)
+{
+    struct xlx__paging *paging = pager->paging;
+    int rc = paging->ops->enable(paging, ring_gfn);
+    if (rc)
+        return rc;
+    rc = paging->ops->claim(paging, xlx_image_info(pager->image)->pages);
+    if (!rc)
+        rc = mark(pager);
+    if (rc)
+        xlx__pager_cancel(pager);
+    return rc;
+}
+
+/* Marked gfns stay marked; a restorer that populates them replaces the mark. */
+void xlx__pager_cancel(struct xlx__pager *pager)
+{
+    pager->paging->ops->claim(pager->paging, 0);
+    pager->paging->ops->disable(pager->paging);
+}
+
+/* --- the fault thread --------------------------------------------------------- */
+
+static void wait_for_loader(struct xlx__pager *pager, uint64_t gfn)
+{
+    pthread_mutex_lock(&pager->lock);
+    while (xlx__pages_state(pager->pages, gfn) == XLX__PAGE_LOADING)
+        pthread_cond_wait(&pager->settled, &pager->lock);
+    pthread_mutex_unlock(&pager->lock);
+}
+
+/* Has the page present when it returns true. */
+static bool bring(struct xlx__pager *pager, uint64_t gfn, void *buffer)
+{
+    while (!atomic_load(&pager->stop)) {
+        switch (xlx__pages_claim(pager->pages, gfn)) {
+        case XLX__PAGE_ABSENT:
+            if (!xlx__pager_load(pager, gfn, 1, buffer))
+                return false;
+            atomic_fetch_add(&pager->stats.fault_pages, 1);
+            return true;
+        case XLX__PAGE_LOADING:
+            wait_for_loader(pager, gfn);
+            break;
+        default:
+            return true;
+        }
+    }
+    return false;
+}
+
+static void count_fault(struct xlx__pager *pager, uint64_t us)
+{
+    atomic_fetch_add(&pager->stats.faults, 1);
+    atomic_fetch_add(&pager->stats.fault_us, us);
+    if (us > atomic_load(&pager->stats.fault_us_max))
+        atomic_store(&pager->stats.fault_us_max, us);
+}
+
+static bool serve(struct xlx__pager *pager,
+                  const struct xlx__paging_request *req, void *buffer)
+{
+    uint64_t begun = xlx__now_us();
+    if (req->drop) {
+        xlx__pages_drop(pager->pages, req->gfn);
+        atomic_fetch_add(&pager->stats.dropped, 1);
+    } else if (!bring(pager, req->gfn, buffer)) {
+        return false;
+    }
+    pager->paging->ops->respond(pager->paging, req);
+    if (!req->drop)
+        count_fault(pager, xlx__now_us() - begun);
+    return true;
+}
+
+/* Answers all that is in the ring now. Returns how many, or -errno. */
+static int drain(struct xlx__pager *pager, void *buffer)
+{
+    const struct xlx__paging_ops *ops = pager->paging->ops;
+    struct xlx__paging_request req;
+    int served = 0;
+
+    atomic_store(&pager->faulting, 1);
+    while (ops->next(pager->paging, &req)) {
+        if (!serve(pager, &req, buffer)) {
+            served = -ESRCH;
+            break;
+        }
+        /* At once: the vCPU need not wait for the faults behind its own. */
+        int rc = ops->notify(pager->paging);
+        if (rc) {
+            served = rc;
+            break;
+        }
+        served++;
+    }
+    atomic_store(&pager->faulting, 0);
+    return served;
+}
+
+/* Serves until the backfill is through and the ring has been quiet. */
+static int serve_until_filled(struct xlx__pager *pager, void *buffer)
+{
+    for (;;) {
+        int ready = pager->paging->ops->wait(pager->paging, IDLE_MS);
+        int served = drain(pager, buffer);
+        if (ready < 0 || served < 0)
+            return xlx__pager_gone(pager) ? -ESRCH : ready < 0 ? ready : served;
+        if (served > 0 || ready > 0)
+            continue;
+        if (xlx__pager_gone(pager))
+            return -ESRCH;
+        if (atomic_load(&pager->filled))
+            return 0;
+    }
+}
+
+/* --- the end ------------------------------------------------------------------- */
+
+static int check_nothing_is_out(struct xlx__pager *pager)
+{
+    struct xlx__paging_info info;
+    int rc = pager->paging->ops->info(pager->paging, &info);
+    if (rc)
+        return xlx__fail_errno(pager->ctx, -rc, "domain %u",
+                               pager->paging->domid);
+    if (info.dying)
+        return -ESRCH;
+    if (info.paged_pages == 0)
+        return 0;
+    return xlx__fail(pager->ctx, EIO,
+                     "domain %u: all pages are loaded, but Xen counts %lu as "
+                     "paged out: paging stays on",
+                     pager->paging->domid, (unsigned long)info.paged_pages);
+}
+
+/*
+ * Ends paging while no vCPU runs: one that is between seeing an absent page and
+ * posting its request would never get an answer.
+ */
+static int end_paging(struct xlx__pager *pager, void *buffer)
+{
+    const struct xlx__paging_ops *ops = pager->paging->ops;
+    int rc = ops->pause(pager->paging);
+    if (rc)
+        return rc;
+    for (int i = 0; i < FINISH_TRIES; i++) {
+        rc = drain(pager, buffer);
+        if (rc >= 0)
+            rc = ops->disable(pager->paging);
+        if (rc != -EBUSY)
+            break;
+        ops->wait(pager->paging, 1);
+    }
+    ops->claim(pager->paging, 0);
+    ops->unpause(pager->paging);
+    return rc;
+}
+
+static void count_2m(struct xlx__pager *pager)
+{
+    uint64_t count = 0;
+    uint64_t nr = xlx_image_info(pager->image)->max_gfn + 1;
+    if (!pager->paging->ops->count_2m(pager->paging, 0, nr, &count))
+        atomic_store(&pager->stats.pages_2m, count);
+}
+
+static int finish(struct xlx__pager *pager, void *buffer)
+{
+    int rc = check_nothing_is_out(pager);
+    if (!rc)
+        rc = end_paging(pager, buffer);
+    if (!rc)
+        count_2m(pager);
+    return rc;
+}
+
+static void report_end(struct xlx__pager *pager, int rc)
+{
+    if (rc == 0) {
+        xlx__pager_report(pager, XLX_LAZY_COMPLETE, NULL);
+    } else if (xlx__pager_gone(pager) && rc == -ESRCH) {
+        xlx__pager_report(pager, XLX_LAZY_GONE, NULL);
+    } else {
+        pager->paging->ops->pause(pager->paging);
+        xlx__pager_report(pager, XLX_LAZY_FAILED, xlx_ctx_error(pager->ctx));
+    }
+}
+
+int xlx__pager_run(struct xlx__pager *pager)
+{
+    const struct xlx__paging_ops *ops = pager->paging->ops;
+    void *buffer = ops->buffer_alloc(pager->paging, 1);
+    int rc;
+
+    if (!buffer) {
+        rc = xlx__fail(pager->ctx, ENOMEM, "domain %u: no memory for the pager",
+                       pager->paging->domid);
+        report_end(pager, rc);
+        return rc;
+    }
+    rc = xlx__pager_fill_start(pager);
+    if (!rc) {
+        /* Only a preference: without the right to it, faults still work. */
+        setpriority(PRIO_PROCESS, 0, FAULT_NICE);
+        rc = serve_until_filled(pager, buffer);
+        if (rc)
+            atomic_store(&pager->stop, true);
+    }
+    xlx__pager_fill_join(pager);
+    if (!rc)
+        rc = finish(pager, buffer);
+    report_end(pager, rc);
+    ops->buffer_free(pager->paging, buffer, 1);
+    return rc;
+}

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+/*
+ * The pager: brings the held-back pages of one domain from its image, those
+ * that somebody waits for first.
+ *
+ * The fault thread (the one that calls xlx__pager_run) answers the ring and does
+ * nothing else. The backfill threads load runs of pages in ascending order and
+ * give way while a fault is being served. All load only pages that they claimed
+ * (lazy/pages.h).
+ *
+ * What happens when a load fails is the same for all, and part of the contract
+ * in docs/lazy-restore.md: it is tried again, the domain is paused when that
+ * lasts, and it goes on by itself once a load works. Data is never replaced by
+ * zeros.
+ */
+#ifndef XLX_LAZY_PAGER_H
+#define XLX_LAZY_PAGER_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "image/image.h"
+#include "lazy/held.h"
+#include "lazy/pages.h"
+#include "libxl_ext_lazy.h"
+#include "xen/paging.h"
+
+/* How long loads may fail before the domain is paused, in milliseconds. */
+#define XLX__PAGER_PATIENCE_MS 3000u
+
+/* Counters; times in microseconds. */
+struct xlx__pager_stats {
+    _Atomic uint64_t faults;        /* requests of vCPUs and other domains */
+    _Atomic uint64_t fault_pages;   /* pages loaded for them */
+    _Atomic uint64_t fault_us;      /* time from taking to answering them */
+    _Atomic uint64_t fault_us_max;
+    _Atomic uint64_t fill_pages;    /* pages the backfill loaded */
+    _Atomic uint64_t fill_us;       /* time it took, waits for faults included */
+    _Atomic uint64_t dropped;       /* pages the guest gave away */
+    _Atomic uint64_t retries;       /* failed loads that were tried again */
+    _Atomic uint64_t pages_2m;      /* gfns backed by 2 MiB pages at the end */
+};
+
+struct xlx__pager;
+
+/*
+ * Called with every change of state, from whichever thread made it, and about
+ * five times a second while filling.
+ */
+typedef void xlx__pager_report_fn(void *user, const struct xlx__pager *pager,
+                                  enum xlx_lazy_state state,
+                                  const char *reason);
+
+#define XLX__FILL_THREADS 2
+
+/* Where the backfill is. */
+struct xlx__fill {
+    pthread_t thread[XLX__FILL_THREADS];
+    int started;
+    _Atomic int running;
+    uint64_t begun; /* xlx__now_us() */
+    /* Under the pager's lock. */
+    uint64_t reported; /* xlx__now_us() */
+    size_t range;      /* of pager->held, the next block's */
+    uint64_t gfn;      /* the next block starts here or later */
+};
+
+struct xlx__pager {
+    xlx_ctx *ctx;
+    struct xlx__paging *paging;
+    const xlx_image *image;
+    struct xlx__pages *pages;
+    struct xlx__gfn_range *held; /* what was held back at the start */
+    size_t nr_held;
+    struct xlx__pager_stats stats;
+    struct xlx__fill fill;
+    xlx__pager_report_fn *report;
+    void *report_user;
+    unsigned patience_ms;
+
+    _Atomic bool stop;     /* the domain is gone, or we failed */
+    _Atomic bool filled;   /* the backfill is through */
+    _Atomic int faulting;  /* faults being served now */
+    pthread_mutex_t lock;  /* for the two below */
+    pthread_cond_t settled; /* a claimed run was settled or released */
+    int stalled;           /* threads whose loads fail: the domain is paused */
+};
+
+/*
+ * Makes a pager for `domid`: everything in `image` outside the resident ranges
+ * is held back. Takes over nothing; `image` and `paging` outlive the pager.
+ */
+int xlx__pager_new(xlx_ctx *ctx, struct xlx__paging *paging,
+                   const xlx_image *image,
+                   const struct xlx__gfn_range *resident, size_t nr_resident,
+                   struct xlx__pager **pager_r);
+void xlx__pager_free(struct xlx__pager *pager);
+
+/*
+ * Turns paging on, sets memory aside for all pages of the image and marks the
+ * held-back ones. The domain has not run yet. All undone when it fails.
+ */
+int xlx__pager_start(struct xlx__pager *pager, uint64_t ring_gfn);
+
+/* Ends paging of a domain that never ran and will be restored otherwise. */
+void xlx__pager_cancel(struct xlx__pager *pager);
+
+/*
+ * Serves faults and fills until all pages are present, then ends paging.
+ * 0; -ESRCH the domain was destroyed meanwhile; another -errno when it cannot
+ * go on, the domain paused.
+ */
+int xlx__pager_run(struct xlx__pager *pager);
+
+/* --- between the files of the pager --------------------------------------- */
+
+/* Starts the backfill threads. 0 or -errno: then stop is set; join even so. */
+int xlx__pager_fill_start(struct xlx__pager *pager);
+void xlx__pager_fill_join(struct xlx__pager *pager);
+
+/*
+ * Loads claimed pages [gfn, gfn + nr), nr at most XLX__PAGING_RUN_MAX, through
+ * `buffer`, as often as it takes, and settles them. False when there is no
+ * domain to load for any more: then they are released.
+ */
+bool xlx__pager_load(struct xlx__pager *pager, uint64_t gfn, uint32_t nr,
+                     void *buffer);
+
+/* True when the domain is being destroyed or gone; also sets stop. */
+bool xlx__pager_gone(struct xlx__pager *pager);
+
+void xlx__pager_report(struct xlx__pager *pager, enum xlx_lazy_state state,
+                       const char *reason);
+
+/* CLOCK_MONOTONIC. */
+uint64_t xlx__now_us(void);
+
+#endif

@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+#include "lazy/status.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include <yajl/yajl_gen.h>
+#include <yajl/yajl_tree.h>
+
+#include "core/clean.h"
+#include "core/io.h"
+#include "core/parse.h"
+#include "xen/domain.h"
+
+#define STATUS_MAX 4096
+#define DOMID_MAX 0x7fefu
+
+static const char *const state_names[] = {
+    [XLX_LAZY_FILLING] = "filling",   [XLX_LAZY_STALLED] = "stalled",
+    [XLX_LAZY_COMPLETE] = "complete", [XLX_LAZY_GONE] = "gone",
+    [XLX_LAZY_FAILED] = "failed",
+};
+#define NR_STATES (sizeof(state_names) / sizeof(state_names[0]))
+
+const char *xlx_lazy_state_name(enum xlx_lazy_state state)
+{
+    return (unsigned)state < NR_STATES ? state_names[state] : "?";
+}
+
+/* The numbers of a status, by their names in JSON. */
+static const struct {
+    const char *name;
+    size_t offset;
+} numbers[] = {
+#define NUMBER(field) { #field, offsetof(struct xlx_lazy_status, field) }
+    NUMBER(pages),     NUMBER(held_back),  NUMBER(done),
+    NUMBER(faults),    NUMBER(fault_pages), NUMBER(fill_pages),
+    NUMBER(dropped),   NUMBER(pages_2m),   NUMBER(retries),
+    NUMBER(index_us),  NUMBER(mark_us),    NUMBER(fault_us),
+    NUMBER(fault_us_max), NUMBER(fill_us),
+#undef NUMBER
+};
+#define NR_NUMBERS (sizeof(numbers) / sizeof(numbers[0]))
+
+/* --- writing --------------------------------------------------------------- */
+
+static void gen_string(yajl_gen gen, const char *text)
+{
+    yajl_gen_string(gen, (const unsigned char *)text, strlen(text));
+}
+
+static void gen_number(yajl_gen gen, const char *name, uint64_t value)
+{
+    gen_string(gen, name);
+    yajl_gen_integer(gen, (long long)value);
+}
+
+static void generate(yajl_gen gen, const struct xlx_lazy_status *status)
+{
+    yajl_gen_map_open(gen);
+    gen_number(gen, "domid", status->domid);
+    gen_number(gen, "pid", status->pid);
+    gen_string(gen, "state");
+    gen_string(gen, xlx_lazy_state_name(status->state));
+    gen_string(gen, "image");
+    gen_string(gen, status->image);
+    gen_string(gen, "reason");
+    gen_string(gen, status->reason);
+    for (size_t i = 0; i < NR_NUMBERS; i++)
+        gen_number(gen, numbers[i].name,
+                   *(const uint64_t *)((const char *)status +
+                                       numbers[i].offset));
+    yajl_gen_map_close(gen);
+}
+
+static int make_dirs(const char *run_dir)
+{
+    char dir[PATH_MAX];
+    if (snprintf(dir, sizeof(dir), "%s/lazy", run_dir) >= (int)sizeof(dir))
+        return -ENAMETOOLONG;
+    if (mkdir(run_dir, 0755) && errno != EEXIST)
+        return -errno;
+    if (mkdir(dir, 0755) && errno != EEXIST)
+        return -errno;
+    return 0;
+}
+
+/* The folders are made when they turn out to be missing. */
+static int create(const char *run_dir, const char *path)
+{
+    const int flags = O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC;
+    int fd = open(path, flags, 0644);
+    if (fd < 0 && errno == ENOENT) {
+        int rc = make_dirs(run_dir);
+        if (rc)
+            return rc;
+        fd = open(path, flags, 0644);
+    }
+    return fd < 0 ? -errno : fd;
+}
+
+static int replace_file(const char *run_dir, uint32_t domid, const void *text,
+                        size_t len)
+{
+    char path[PATH_MAX], temp[PATH_MAX];
+    if (snprintf(path, sizeof(path), "%s/lazy/%u.json", run_dir, domid) >=
+            (int)sizeof(path) ||
+        snprintf(temp, sizeof(temp), "%s/lazy/.%u.new", run_dir, domid) >=
+            (int)sizeof(temp))
+        return -ENAMETOOLONG;
+
+    XLX__AUTO_CLOSE int fd = create(run_dir, temp);
+    if (fd < 0)
+        return fd;
+    int rc = xlx__write_all(fd, text, len);
+    if (!rc && rename(temp, path))
+        rc = -errno;
+    if (rc)
+        unlink(temp);
+    return rc;
+}
+
+char *xlx_lazy_status_json(const struct xlx_lazy_status *status)
+{
+    const unsigned char *text;
+    size_t len;
+    char *copy = NULL;
+    yajl_gen gen = yajl_gen_alloc(NULL);
+    if (!gen)
+        return NULL;
+    generate(gen, status);
+    if (yajl_gen_get_buf(gen, &text, &len) == yajl_gen_status_ok && len)
+        copy = strndup((const char *)text, len);
+    yajl_gen_free(gen);
+    return copy;
+}
+
+int xlx__lazy_status_write(const char *run_dir,
+                           const struct xlx_lazy_status *status)
+{
+    XLX__AUTO_FREE char *text = xlx_lazy_status_json(status);
+    if (!text)
+        return -ENOMEM;
+    return replace_file(run_dir, status->domid, text, strlen(text));
+}
+
+void xlx__lazy_status_remove(const char *run_dir, uint32_t domid)
+{
+    char path[PATH_MAX];
+    if (snprintf(path, sizeof(path), "%s/lazy/%u.json", run_dir, domid) <
+        (int)sizeof(path))
+        unlink(path);
+}
+
+/* --- reading --------------------------------------------------------------- */
+
+static int get_number(yajl_val tree, const char *name, uint64_t *value_r)
+{
+    const char *path[] = { name, NULL };
+    yajl_val v = yajl_tree_get(tree, path, yajl_t_number);
+    if (!YAJL_IS_INTEGER(v) || YAJL_GET_INTEGER(v) < 0)
+        return -EBADMSG;
+    *value_r = (uint64_t)YAJL_GET_INTEGER(v);
+    return 0;
+}
+
+static int get_string(yajl_val tree, const char *name, char *text, size_t len)
+{
+    const char *path[] = { name, NULL };
+    const char *value = YAJL_GET_STRING(yajl_tree_get(tree, path,
+                                                      yajl_t_string));
+    if (!value)
+        return -EBADMSG;
+    snprintf(text, len, "%s", value);
+    return 0;
+}
+
+static int get_state(yajl_val tree, enum xlx_lazy_state *state_r)
+{
+    char name[32];
+    if (get_string(tree, "state", name, sizeof(name)))
+        return -EBADMSG;
+    for (size_t i = 0; i < NR_STATES; i++) {
+        if (!strcmp(name, state_names[i])) {
+            *state_r = (enum xlx_lazy_state)i;
+            return 0;
+        }
+    }
+    return -EBADMSG;
+}
+
+static int from_tree(yajl_val tree, struct xlx_lazy_status *status)
+{
+    uint64_t domid, pid;
+    if (get_number(tree, "domid", &domid) || get_number(tree, "pid", &pid) ||
+        domid > DOMID_MAX || pid > INT_MAX ||
+        get_state(tree, &status->state) ||
+        get_string(tree, "image", status->image, sizeof(status->image)) ||
+        get_string(tree, "reason", status->reason, sizeof(status->reason)))
+        return -EBADMSG;
+    for (size_t i = 0; i < NR_NUMBERS; i++)
+        if (get_number(tree, numbers[i].name,
+                       (uint64_t *)((char *)status + numbers[i].offset)))
+            return -EBADMSG;
+    status->domid = (uint32_t)domid;
+    status->pid = (uint32_t)pid;
+    return 0;
+}
+
+/* A pager that was killed together with its supervisor cannot say so. */
+static void look_for_the_pager(struct xlx_lazy_status *status)
+{
+    if (status->state != XLX_LAZY_FILLING && status->state != XLX_LAZY_STALLED)
+        return;
+    if (!status->pid || !kill((pid_t)status->pid, 0) || errno != ESRCH)
+        return;
+    status->state = XLX_LAZY_FAILED;
+    snprintf(status->reason, sizeof(status->reason),
+             "the pager (pid %u) is no longer there: destroy the domain and "
+             "restore it again", status->pid);
+}
+
+static int read_status(const char *path, struct xlx_lazy_status *status)
+{
+    char text[STATUS_MAX];
+    XLX__AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
+    long len = fd < 0 ? -errno : xlx__read_upto(fd, text, sizeof(text) - 1);
+    if (len < 0)
+        return (int)len;
+    text[len] = '\0';
+    yajl_val tree = yajl_tree_parse(text, NULL, 0);
+    int rc = tree ? from_tree(tree, status) : -EBADMSG;
+    yajl_tree_free(tree);
+    return rc;
+}
+
+int xlx_lazy_status(xlx_ctx *ctx, uint32_t domid,
+                    struct xlx_lazy_status *status_r)
+{
+    char path[PATH_MAX];
+    struct xlx_lazy_status status = { 0 };
+    snprintf(path, sizeof(path), "%s/lazy/%u.json",
+             xlx_ctx_path(ctx, XLX_PATH_RUN), domid);
+    int rc = read_status(path, &status);
+    if (rc == -ENOENT)
+        return xlx__fail(ctx, ENOENT,
+                         "domain %u: was not restored lazily on this host",
+                         domid);
+    if (rc == -EBADMSG)
+        return xlx__fail(ctx, EBADMSG, "%s: not a status of a lazy restore",
+                         path);
+    if (rc)
+        return xlx__fail_errno(ctx, -rc, "%s", path);
+    look_for_the_pager(&status);
+    *status_r = status;
+    return 0;
+}
+
+/* A guest that failed and was destroyed: nobody is left to remove its status. */
+static bool is_over(xlx_ctx *ctx, const char *dir, const char *name,
+                    uint32_t domid)
+{
+    char path[PATH_MAX];
+    struct xlx_lazy_status status = { 0 };
+    if (snprintf(path, sizeof(path), "%s/%s", dir, name) >= (int)sizeof(path) ||
+        read_status(path, &status))
+        return false;
+    look_for_the_pager(&status);
+    if (status.state != XLX_LAZY_FAILED || xlx__dom_alive(ctx, domid) != 0)
+        return false;
+    unlink(path);
+    return true;
+}
+
+static int domid_of_name(const char *name, uint32_t *domid_r)
+{
+    char number[8];
+    size_t n = strcspn(name, ".");
+    if (strcmp(name + n, ".json") || n >= sizeof(number))
+        return -EINVAL;
+    memcpy(number, name, n);
+    number[n] = '\0';
+    return xlx__parse_u32(number, 0, DOMID_MAX, domid_r);
+}
+
+static int by_value(const void *a, const void *b)
+{
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+    return (x > y) - (x < y);
+}
+
+int xlx_lazy_list(xlx_ctx *ctx, uint32_t **domids_r)
+{
+    char path[PATH_MAX];
+    snprintf(path, sizeof(path), "%s/lazy", xlx_ctx_path(ctx, XLX_PATH_RUN));
+    XLX__AUTO_CLOSEDIR DIR *dir = opendir(path);
+    if (!dir && errno != ENOENT)
+        return xlx__fail_errno(ctx, errno, "%s", path);
+
+    XLX__AUTO_FREE uint32_t *domids = NULL;
+    size_t nr = 0;
+    for (struct dirent *d; dir && (d = readdir(dir));) {
+        uint32_t domid;
+        if (domid_of_name(d->d_name, &domid) ||
+            is_over(ctx, path, d->d_name, domid))
+            continue;
+        uint32_t *more = reallocarray(domids, nr + 1, sizeof(*domids));
+        if (!more)
+            return xlx__fail(ctx, ENOMEM, "%s: no memory", path);
+        domids = more;
+        domids[nr++] = domid;
+    }
+    if (nr)
+        qsort(domids, nr, sizeof(*domids), by_value);
+    *domids_r = xlx__steal(domids);
+    return (int)nr;
+}
