@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+#include "usb/backend.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/clean.h"
+#include "host/lock.h"
+#include "host/process.h"
+#include "host/program.h"
+#include "usb/hc.h"
+#include "usb/log.h"
+#include "xen/domain.h"
+#include "xen/xenstore.h"
+
+/* libxl looks for the same node before it makes a controller. */
+#define DEVICE_MODEL "/local/domain/0/device-model/%u"
+#define LINE_MAX_HERE 256
+
+static const char *const qemu_places[] = {
+    "/usr/libexec/xen-qemu-system-i386",
+    "/usr/lib/xen/bin/qemu-system-i386",
+    "/usr/local/lib/xen/bin/qemu-system-i386",
+    "/usr/libexec/xen/bin/qemu-system-i386",
+    "/usr/local/libexec/xen/bin/qemu-system-i386",
+    NULL,
+};
+
+int xlx__backend_path(xlx_ctx *ctx, uint32_t domid, const char *suffix,
+                      char *path_r)
+{
+    char name[64];
+    snprintf(name, sizeof(name), "usb/%u.%s", domid, suffix);
+    return xlx__run_path(ctx, name, path_r);
+}
+
+int xlx__backend_announced(xlx_ctx *ctx, uint32_t domid)
+{
+    return xlx__xs_exists(ctx, XLX__XS_NO_TX, DEVICE_MODEL "/backends/qusb",
+                          domid);
+}
+
+int xlx__backend_unannounce(xlx_ctx *ctx, uint32_t domid)
+{
+    return xlx__xs_rm(ctx, XLX__XS_NO_TX, 1, DEVICE_MODEL, domid);
+}
+
+static int look_announced(xlx_ctx *ctx, void *arg)
+{
+    return xlx__backend_announced(ctx, *(uint32_t *)arg);
+}
+
+static int wait_announced(xlx_ctx *ctx, uint32_t domid, int64_t until)
+{
+    char path[XLX__XS_PATH_MAX];
+    const char *paths[] = { path };
+    snprintf(path, sizeof(path), DEVICE_MODEL, domid);
+    int rc = xlx__xs_wait_for(ctx, paths, 1, 0, until, look_announced, &domid);
+    if (rc == -ETIMEDOUT)
+        return xlx__fail(ctx, ETIMEDOUT,
+                         "domain %u: the USB backend does not come back", domid);
+    return rc < 0 ? rc : 0;
+}
+
+/* The paths of this context go along: ours is a new process. */
+static int run_daemon(xlx_ctx *ctx, uint32_t domid, const char *program,
+                      const char *qemu, int64_t until, char *line)
+{
+    char number[16], log[PATH_MAX];
+    snprintf(number, sizeof(number), "%u", domid);
+    int rc = xlx__usb_log_path(ctx, domid, log);
+    if (rc)
+        return rc;
+    const char *const argv[] = { program,
+                                 number,
+                                 xlx_ctx_path(ctx, XLX_PATH_RUN),
+                                 xlx_ctx_path(ctx, XLX_PATH_LOG),
+                                 xlx_ctx_path(ctx, XLX_PATH_SYSFS),
+                                 qemu,
+                                 NULL };
+    rc = ctx->proc->ops->start(ctx->proc, argv, log, until, line,
+                               LINE_MAX_HERE);
+    if (rc == -ETIMEDOUT)
+        return xlx__fail(ctx, ETIMEDOUT,
+                         "domain %u: the USB backend does not start in time: "
+                         "see %s",
+                         domid, log);
+    if (rc == -ESRCH)
+        return xlx__fail(ctx, EIO,
+                         "domain %u: the USB backend ended at its start: see "
+                         "%s",
+                         domid, log);
+    return rc ? xlx__fail_errno(ctx, -rc, "%s: cannot run (log %s)", program,
+                                log)
+              : 0;
+}
+
+static int start_ours(xlx_ctx *ctx, uint32_t domid, int64_t until)
+{
+    char program[PATH_MAX], qemu[PATH_MAX], line[LINE_MAX_HERE];
+    int rc = xlx__find_program(ctx, XLX_PATH_QEMU,
+                               "QEMU for Xen (Debian: qemu-system-xen)",
+                               qemu_places, qemu);
+    if (!rc)
+        rc = xlx__find_own_program(ctx, XLX_PATH_USB_BACKEND,
+                                   "xl-ext-usb-backend", program);
+    if (!rc)
+        rc = run_daemon(ctx, domid, program, qemu, until, line);
+    if (!rc && strcmp(line, "ready"))
+        rc = xlx__fail(ctx, EIO, "domain %u: USB backend: %s", domid, line);
+    return rc;
+}
+
+/* An HVM guest always has a device model; a second one would get in its way. */
+static int check_type(xlx_ctx *ctx, uint32_t domid)
+{
+    enum xlx__dom_type type;
+    int rc = xlx__dom_type(ctx, domid, &type);
+    if (!rc && type == XLX__DOM_HVM)
+        return xlx__fail(ctx, ENOTSUP,
+                         "domain %u: its device model does not offer PVUSB: "
+                         "use xl usbctrl-attach and xl usbdev-attach for this "
+                         "HVM guest",
+                         domid);
+    return rc;
+}
+
+int xlx__backend_ensure(xlx_ctx *ctx, uint32_t domid, int64_t until,
+                        bool *started_r)
+{
+    char pidfile[PATH_MAX];
+    *started_r = false;
+    int rc = xlx__proc_open(ctx);
+    if (!rc)
+        rc = xlx__backend_path(ctx, domid, "pid", pidfile);
+    if (rc)
+        return rc;
+    pid_t pid = ctx->proc->ops->find(ctx->proc, pidfile);
+    if (pid > 0)
+        return wait_announced(ctx, domid, until);
+    /* What a killed process of ours announced is worth nothing. */
+    if (pid != -ESTALE) {
+        rc = xlx__backend_announced(ctx, domid);
+        if (rc)
+            return rc < 0 ? rc : 0;
+    }
+    rc = check_type(ctx, domid);
+    if (rc)
+        return rc;
+    *started_r = true;
+    return start_ours(ctx, domid, until);
+}
+
+int xlx__backend_stop(xlx_ctx *ctx, uint32_t domid, int64_t until)
+{
+    char pidfile[PATH_MAX];
+    int rc = xlx__proc_open(ctx);
+    if (!rc)
+        rc = xlx__backend_path(ctx, domid, "pid", pidfile);
+    if (rc)
+        return rc;
+    rc = ctx->proc->ops->stop(ctx->proc, pidfile, until);
+    return rc ? xlx__fail_errno(ctx, -rc,
+                                "domain %u: cannot end the USB backend (%s)",
+                                domid, pidfile)
+              : 0;
+}
+
+int xlx__backend_stop_unused(xlx_ctx *ctx, uint32_t domid, int64_t until)
+{
+    XLX__AUTO_FREE struct xlx__hc *list = NULL;
+    int nr = xlx__hc_list(ctx, domid, &list);
+    for (int i = 0; i < nr; i++)
+        if (list[i].type == XLX_USB_QUSB && list[i].backend_domid == 0)
+            return 0;
+    return nr < 0 ? nr : xlx__backend_stop(ctx, domid, until);
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+/*
+ * The process behind qusb controllers: a domain's own device model where it
+ * offers qusb, else a QEMU of ours, run by xl-ext-usb-backend.
+ */
+#ifndef XLX_USB_BACKEND_H
+#define XLX_USB_BACKEND_H
+
+#include "core/ctx.h"
+
+/*
+ * Sees that a process serves qusb for the domain, starting ours when none
+ * does. *started_r says whether it did.
+ *
+ * -ENOTSUP  a guest whose device model does not offer qusb
+ * -ENOENT   QEMU or our program is not installed
+ * -EIO, -ETIMEDOUT  ours did not come up, with what it said
+ */
+int xlx__backend_ensure(xlx_ctx *ctx, uint32_t domid, int64_t until,
+                        bool *started_r);
+
+/* Ends our process for the domain, if there is one. */
+int xlx__backend_stop(xlx_ctx *ctx, uint32_t domid, int64_t until);
+
+/* As xlx__backend_stop(), unless a qusb controller is left. */
+int xlx__backend_stop_unused(xlx_ctx *ctx, uint32_t domid, int64_t until);
+
+/* Whether QEMU announces that it serves qusb: 1, 0 or -errno. */
+int xlx__backend_announced(xlx_ctx *ctx, uint32_t domid);
+
+/* Removes what a QEMU announced that is no more. */
+int xlx__backend_unannounce(xlx_ctx *ctx, uint32_t domid);
+
+/* Composes the path of our process's pidfile or QMP socket (PATH_MAX bytes);
+ * `suffix` is "pid" or "qmp". */
+int xlx__backend_path(xlx_ctx *ctx, uint32_t domid, const char *suffix,
+                      char *path_r);
+
+#endif

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+#include "libxl_ext_usb.h"
+
+#include <string.h>
+
+#include "core/clean.h"
+#include "core/clock.h"
+#include "usb/backend.h"
+#include "usb/hc.h"
+#include "usb/job.h"
+#include "usb/plan.h"
+
+#define NR(a) (sizeof(a) / sizeof((a)[0]))
+
+struct destroy {
+    struct xlx__hc hc;
+    int64_t until;
+    /* What was unplugged, by port - 1. */
+    char busid[XLX_USB_PORTS_MAX][XLX_USB_BUSID_MAX];
+    bool closing;
+};
+
+static int unplug_port(xlx_ctx *ctx, struct destroy *d, uint32_t port)
+{
+    char busid[XLX_USB_BUSID_MAX];
+    int rc = xlx__hc_port(ctx, XLX__XS_NO_TX, &d->hc, port, busid);
+    if (rc || !busid[0])
+        return rc;
+    XLX__AUTO_CLOSE int lock = xlx__job_lock_device(ctx, busid, d->until);
+    if (lock < 0)
+        return lock;
+    rc = xlx__job_unplug(ctx, &d->hc, port, busid, d->until);
+    if (!rc)
+        strcpy(d->busid[port - 1], busid);
+    return rc;
+}
+
+static int unplug_all(xlx_ctx *ctx, void *job)
+{
+    struct destroy *d = job;
+    int rc = 0;
+    for (uint32_t port = 1; !rc && port <= d->hc.nr_ports; port++)
+        rc = unplug_port(ctx, d, port);
+    return rc;
+}
+
+static void plug_again(xlx_ctx *ctx, void *job)
+{
+    struct destroy *d = job;
+    for (uint32_t port = 1; port <= d->hc.nr_ports; port++)
+        if (d->busid[port - 1][0])
+            xlx__job_plug(ctx, &d->hc, port, d->busid[port - 1],
+                          xlx__now_ms() + XLX__UNDO_MS);
+}
+
+static int close_and_remove(xlx_ctx *ctx, void *job)
+{
+    struct destroy *d = job;
+    d->closing = true;
+    int rc = xlx__hc_close(ctx, &d->hc, d->until);
+    return rc ? rc : xlx__hc_remove(ctx, &d->hc);
+}
+
+/* A closed controller does not open again: the same one is made anew. */
+static void make_again(xlx_ctx *ctx, void *job)
+{
+    struct destroy *d = job;
+    uint32_t be, fe;
+    if (!d->closing || (!xlx__hc_state(ctx, &d->hc, &be, &fe) &&
+                        be == XLX__STATE_CONNECTED))
+        return;
+    xlx__hc_remove(ctx, &d->hc);
+    if (!xlx__hc_make(ctx, &d->hc))
+        xlx__hc_connect(ctx, &d->hc, xlx__now_ms() + XLX__UNDO_MS);
+}
+
+int xlx_usb_hc_destroy(xlx_ctx *ctx, uint32_t domid, uint32_t devid,
+                       int timeout_ms)
+{
+    static const struct xlx__step steps[] = {
+        { unplug_all, plug_again },
+        { close_and_remove, make_again },
+    };
+    struct destroy d = { .until = xlx__now_ms() + timeout_ms };
+    int rc = xlx__job_check_domain(ctx, domid);
+    if (rc)
+        return rc;
+    XLX__AUTO_CLOSE int lock = xlx__job_lock_domain(ctx, domid, d.until);
+    if (lock < 0)
+        return lock;
+    rc = xlx__hc_read(ctx, domid, devid, &d.hc);
+    if (!rc)
+        rc = xlx__job_check_hc(ctx, &d.hc);
+    if (!rc)
+        rc = xlx__plan_run(ctx, steps, NR(steps), &d);
+    /* The controller is gone; a backend that stays is not worth a failure. */
+    if (!rc && xlx__backend_stop_unused(ctx, domid,
+                                        xlx__now_ms() + XLX__UNDO_MS))
+        xlx__warn(ctx, "domain %u: the USB backend process stays", domid);
+    return rc;
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+/*
+ * USB devices of this host: what sysfs says about one, and which driver has
+ * its interfaces.
+ */
+#ifndef XLX_USB_DEVICE_H
+#define XLX_USB_DEVICE_H
+
+#include "core/ctx.h"
+#include "core/names.h"
+#include "libxl_ext_usb.h"
+
+struct xlx__usbdev {
+    char busid[XLX_USB_BUSID_MAX];
+    bool hub;
+    uint32_t mbits; /* 1 (low speed: 1.5), 12, 480, 5000, ...; 0 unknown */
+    uint16_t vendor, product;
+    char name[XLX_USB_NAME_MAX]; /* any bytes */
+};
+
+/* -ENODEV, without a report, when no such device is plugged in. */
+int xlx__usbdev_read(xlx_ctx *ctx, const char *busid, struct xlx__usbdev *dev_r);
+
+/*
+ * Whether a process has claimed an interface of the device (driver usbfs).
+ * 1 or 0; -ENODEV, without a report, when it is not plugged in.
+ */
+int xlx__usbdev_claimed(xlx_ctx *ctx, const char *busid);
+
+/*
+ * Writes down in xenstore that `domid` gets the device and which driver each
+ * of its interfaces has now: /libxl-ext/usb/<busid>.
+ */
+int xlx__usbdev_remember(xlx_ctx *ctx, const char *busid, uint32_t domid);
+
+/* Removes what was written down; nothing there is a success, as is what is no
+ * busid. */
+int xlx__usbdev_forget(xlx_ctx *ctx, const char *busid);
+
+/* The busids that were written down for `domid`; `busids` starts empty. */
+int xlx__usbdev_remembered(xlx_ctx *ctx, uint32_t domid,
+                           struct xlx__names *busids);
+
+/*
+ * Waits until no process claims the device, then sees that each interface has
+ * the driver written down for it, or, with nothing written down, whichever the
+ * kernel finds. A device that is not plugged in has nothing to restore.
+ *
+ * -ETIMEDOUT  still claimed at `until`; a driver that does not take its
+ * interface back is only warned about.
+ */
+int xlx__usbdev_restore(xlx_ctx *ctx, const char *busid, int64_t until);
+
+#endif

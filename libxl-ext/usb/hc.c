@@ -1,0 +1,468 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+#include "usb/hc.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/clean.h"
+#include "core/clock.h"
+#include "core/parse.h"
+#include "usb/log.h"
+#include "xen/usb_ring.h"
+
+#define LIBXL "/libxl/%u/device/vusb"
+#define FRONTEND "/local/domain/%u/device/vusb/%u"
+#define BACKEND_DOMID 0u
+#define RING_MS 5 /* how often a ring without backend is looked at */
+
+/* libxl's names; the order of enum xlx_usb_type. */
+static const char *const type_names[] = { "auto", "qusb", "pv", "devicemodel" };
+
+#define NR_TYPES (sizeof(type_names) / sizeof(type_names[0]))
+
+const char *xlx_usb_type_name(enum xlx_usb_type type)
+{
+    return (unsigned)type < NR_TYPES ? type_names[type] : "unknown";
+}
+
+/* --- reading -------------------------------------------------------------- */
+
+static int read_type(xlx_ctx *ctx, struct xlx__hc *hc)
+{
+    XLX__AUTO_FREE char *text = NULL;
+    int rc = xlx__xs_read(ctx, XLX__XS_NO_TX, &text, LIBXL "/%u/type",
+                          hc->domid, hc->devid);
+    if (rc)
+        return rc;
+    for (unsigned i = XLX_USB_QUSB; i < NR_TYPES; i++)
+        if (!strcmp(text, type_names[i])) {
+            hc->type = i;
+            return 0;
+        }
+    return -EINVAL;
+}
+
+/* "/local/domain/<backend>/backend/...", as libxl writes it. */
+static int backend_domid(const char *path, uint32_t *domid_r)
+{
+    static const char start[] = "/local/domain/";
+    char number[8];
+    size_t n = strlen(start);
+    if (strncmp(path, start, n))
+        return -EINVAL;
+    size_t digits = strcspn(path + n, "/");
+    if (digits >= sizeof(number) || strncmp(path + n + digits, "/backend/", 9))
+        return -EINVAL;
+    memcpy(number, path + n, digits);
+    number[digits] = '\0';
+    return xlx__parse_u32(number, 0, UINT16_MAX, domid_r) ? -EINVAL : 0;
+}
+
+static int read_backend(xlx_ctx *ctx, struct xlx__hc *hc)
+{
+    XLX__AUTO_FREE char *text = NULL;
+    if (hc->type == XLX_USB_DEVICEMODEL) {
+        snprintf(hc->be, sizeof(hc->be), LIBXL "/%u", hc->domid, hc->devid);
+        return 0;
+    }
+    int rc = xlx__xs_read(ctx, XLX__XS_NO_TX, &text, LIBXL "/%u/backend",
+                          hc->domid, hc->devid);
+    if (rc)
+        return rc;
+    /* Room for what is appended to it. */
+    if (strlen(text) + 32 >= sizeof(hc->be))
+        return -EINVAL;
+    strcpy(hc->be, text);
+    return backend_domid(text, &hc->backend_domid);
+}
+
+/* -ENOENT and -EINVAL are not reported. */
+static int read_hc(xlx_ctx *ctx, uint32_t domid, uint32_t devid,
+                   struct xlx__hc *hc_r)
+{
+    struct xlx__hc hc = { .domid = domid, .devid = devid };
+    int rc = read_type(ctx, &hc);
+    if (!rc)
+        rc = xlx__xs_read_u32(ctx, XLX__XS_NO_TX, 1, 3, &hc.version,
+                              LIBXL "/%u/usb-ver", domid, devid);
+    if (!rc)
+        rc = xlx__xs_read_u32(ctx, XLX__XS_NO_TX, 1, XLX_USB_PORTS_MAX,
+                              &hc.nr_ports, LIBXL "/%u/num-ports", domid,
+                              devid);
+    if (!rc)
+        rc = read_backend(ctx, &hc);
+    if (!rc)
+        *hc_r = hc;
+    return rc;
+}
+
+int xlx__hc_read(xlx_ctx *ctx, uint32_t domid, uint32_t devid,
+                 struct xlx__hc *hc_r)
+{
+    int rc = read_hc(ctx, domid, devid, hc_r);
+    if (rc == -ENOENT)
+        return xlx__fail(ctx, ENODEV,
+                         "domain %u: no USB controller %u: see usb-list",
+                         domid, devid);
+    if (rc == -EINVAL)
+        return xlx__fail(ctx, ENODEV,
+                         "domain %u: USB controller %u: its nodes in xenstore "
+                         "make no sense",
+                         domid, devid);
+    return rc;
+}
+
+static int by_devid(const void *a, const void *b)
+{
+    const struct xlx__hc *x = a, *y = b;
+    return (x->devid > y->devid) - (x->devid < y->devid);
+}
+
+/* 1: read, 0: to be left out. */
+static int read_listed(xlx_ctx *ctx, uint32_t domid, const char *name,
+                       struct xlx__hc *hc)
+{
+    uint32_t devid;
+    if (xlx__parse_u32(name, 0, UINT16_MAX, &devid))
+        return 0;
+    int rc = read_hc(ctx, domid, devid, hc);
+    if (rc == -EINVAL)
+        xlx__warn(ctx,
+                  "domain %u: USB controller %u: its nodes in xenstore make no "
+                  "sense: left out",
+                  domid, devid);
+    return rc == -EINVAL || rc == -ENOENT ? 0 : rc ? rc : 1;
+}
+
+int xlx__hc_list(xlx_ctx *ctx, uint32_t domid, struct xlx__hc **list_r)
+{
+    XLX__AUTO_NAMES struct xlx__names names = { 0 };
+    XLX__AUTO_FREE struct xlx__hc *list = NULL;
+    int nr = 0;
+    int rc = xlx__xs_ls(ctx, XLX__XS_NO_TX, &names, LIBXL, domid);
+    if (!rc && names.nr && !(list = calloc(names.nr, sizeof(*list))))
+        rc = xlx__fail(ctx, ENOMEM, "domain %u: no memory", domid);
+    for (size_t i = 0; rc >= 0 && i < names.nr; i++) {
+        rc = read_listed(ctx, domid, names.v[i], &list[nr]);
+        nr += rc > 0;
+    }
+    if (rc < 0)
+        return rc;
+    if (nr)
+        qsort(list, (size_t)nr, sizeof(*list), by_devid);
+    *list_r = xlx__steal(list);
+    return nr;
+}
+
+/* A guest may have written anything. */
+static int read_state(xlx_ctx *ctx, const char *path, uint32_t *state_r)
+{
+    *state_r = XLX__STATE_NONE;
+    int rc = xlx__xs_read_u32(ctx, XLX__XS_NO_TX, 0, 8, state_r, "%s", path);
+    return rc == -ENOENT || rc == -EINVAL ? 0 : rc;
+}
+
+struct state_paths {
+    char be[XLX__XS_PATH_MAX + 8];
+    char fe[XLX__XS_PATH_MAX];
+};
+
+static void state_paths(const struct xlx__hc *hc, struct state_paths *p)
+{
+    snprintf(p->be, sizeof(p->be), "%s/state", hc->be);
+    snprintf(p->fe, sizeof(p->fe), FRONTEND "/state", hc->domid, hc->devid);
+}
+
+int xlx__hc_state(xlx_ctx *ctx, const struct xlx__hc *hc, uint32_t *be_r,
+                  uint32_t *fe_r)
+{
+    struct state_paths p;
+    state_paths(hc, &p);
+    int rc = read_state(ctx, p.be, be_r);
+    return rc ? rc : read_state(ctx, p.fe, fe_r);
+}
+
+/* --- ports ---------------------------------------------------------------- */
+
+int xlx__hc_port(xlx_ctx *ctx, uint32_t t, const struct xlx__hc *hc,
+                 uint32_t port, char busid_r[XLX_USB_BUSID_MAX])
+{
+    XLX__AUTO_FREE char *text = NULL;
+    int rc = xlx__xs_read(ctx, t, &text, "%s/port/%u", hc->be, port);
+    if (rc && rc != -ENOENT)
+        return rc;
+    snprintf(busid_r, XLX_USB_BUSID_MAX, "%s", text ? text : "");
+    return 0;
+}
+
+struct port_change {
+    const struct xlx__hc *hc;
+    uint32_t port;
+    const char *from, *to;
+};
+
+static int change_port(xlx_ctx *ctx, uint32_t t, void *arg)
+{
+    const struct port_change *c = arg;
+    char now[XLX_USB_BUSID_MAX];
+    int rc = xlx__hc_port(ctx, t, c->hc, c->port, now);
+    if (!rc && strcmp(now, c->from))
+        return xlx__fail(ctx, EBUSY,
+                         "domain %u: port %u of controller %u: another tool "
+                         "has just changed it",
+                         c->hc->domid, c->port, c->hc->devid);
+    return rc ? rc
+              : xlx__xs_write(ctx, t, c->to, "%s/port/%u", c->hc->be, c->port);
+}
+
+int xlx__hc_set_port(xlx_ctx *ctx, const struct xlx__hc *hc, uint32_t port,
+                     const char *from, const char *to)
+{
+    struct port_change c = { hc, port, from, to };
+    return xlx__xs_transact(ctx, change_port, &c);
+}
+
+/* --- making --------------------------------------------------------------- */
+
+static int next_devid(xlx_ctx *ctx, uint32_t t, uint32_t domid,
+                      uint32_t *devid_r)
+{
+    XLX__AUTO_NAMES struct xlx__names names = { 0 };
+    int rc = xlx__xs_ls(ctx, t, &names, LIBXL, domid);
+    uint32_t next = 0;
+    for (size_t i = 0; !rc && i < names.nr; i++) {
+        uint32_t devid;
+        if (!xlx__parse_u32(names.v[i], next, UINT16_MAX - 1, &devid))
+            next = devid + 1;
+    }
+    *devid_r = next;
+    return rc;
+}
+
+/* The backend's own keys, which libxl's part holds a copy of. */
+static int write_config(xlx_ctx *ctx, uint32_t t, const struct xlx__hc *hc,
+                        const char *dir)
+{
+    int rc;
+    if ((rc = xlx__xs_write_u32(ctx, t, hc->domid, "%s/frontend-id", dir)) ||
+        (rc = xlx__xs_write(ctx, t, "1", "%s/online", dir)) ||
+        (rc = xlx__xs_write(ctx, t, type_names[XLX_USB_QUSB], "%s/type",
+                            dir)) ||
+        (rc = xlx__xs_write_u32(ctx, t, hc->version, "%s/usb-ver", dir)) ||
+        (rc = xlx__xs_write_u32(ctx, t, hc->nr_ports, "%s/num-ports", dir)) ||
+        (rc = xlx__xs_write(ctx, t, "", "%s/port", dir)))
+        return rc;
+    for (uint32_t port = 1; !rc && port <= hc->nr_ports; port++)
+        rc = xlx__xs_write(ctx, t, "", "%s/port/%u", dir, port);
+    return rc ? rc
+              : xlx__xs_write_u32(ctx, t, XLX__STATE_INITIALISING, "%s/state",
+                                  dir);
+}
+
+static int rm_old(xlx_ctx *ctx, uint32_t t, const char *fe, const char *be,
+                  const char *libxl)
+{
+    int rc = xlx__xs_rm(ctx, t, 0, "%s", libxl);
+    if (!rc)
+        rc = xlx__xs_rm(ctx, t, 0, "%s", fe);
+    return rc ? rc : xlx__xs_rm(ctx, t, 0, "%s", be);
+}
+
+/* Each folder gets its permissions before its children, which inherit them. */
+static int make_nodes(xlx_ctx *ctx, uint32_t t, void *arg)
+{
+    struct xlx__hc *hc = arg;
+    char fe[XLX__XS_PATH_MAX], libxl[XLX__XS_PATH_MAX];
+    uint32_t devid = hc->devid;
+    int rc = devid == XLX_USB_ANY ? next_devid(ctx, t, hc->domid, &devid) : 0;
+    if (rc)
+        return rc;
+    snprintf(fe, sizeof(fe), FRONTEND, hc->domid, devid);
+    snprintf(libxl, sizeof(libxl), LIBXL "/%u", hc->domid, devid);
+    snprintf(hc->be, sizeof(hc->be), "/local/domain/%u/backend/qusb/%u/%u",
+             BACKEND_DOMID, hc->domid, devid);
+
+    if ((rc = rm_old(ctx, t, fe, hc->be, libxl)) ||
+        (rc = xlx__xs_write(ctx, t, fe, "%s/frontend", libxl)) ||
+        (rc = xlx__xs_write(ctx, t, hc->be, "%s/backend", libxl)) ||
+        (rc = xlx__xs_mkdir(ctx, t, hc->domid, BACKEND_DOMID, "%s", fe)) ||
+        (rc = xlx__xs_write(ctx, t, hc->be, "%s/backend", fe)) ||
+        (rc = xlx__xs_write_u32(ctx, t, BACKEND_DOMID, "%s/backend-id", fe)) ||
+        (rc = xlx__xs_mkdir(ctx, t, BACKEND_DOMID, hc->domid, "%s", hc->be)) ||
+        (rc = xlx__xs_write(ctx, t, fe, "%s/frontend", hc->be)) ||
+        (rc = write_config(ctx, t, hc, hc->be)) ||
+        (rc = write_config(ctx, t, hc, libxl)) ||
+        (rc = xlx__xs_write_u32(ctx, t, XLX__STATE_INITIALISING, "%s/state",
+                                fe)))
+        return rc;
+    hc->devid = devid;
+    return 0;
+}
+
+int xlx__hc_make(xlx_ctx *ctx, struct xlx__hc *hc)
+{
+    struct xlx__hc made = *hc;
+    made.type = XLX_USB_QUSB;
+    made.backend_domid = BACKEND_DOMID;
+    int rc = xlx__xs_transact(ctx, make_nodes, &made);
+    if (!rc)
+        *hc = made;
+    return rc;
+}
+
+/* --- handshake ------------------------------------------------------------ */
+
+static int look_connected(xlx_ctx *ctx, void *arg)
+{
+    uint32_t be, fe;
+    int rc = xlx__hc_state(ctx, arg, &be, &fe);
+    if (rc)
+        return rc;
+    if (be == XLX__STATE_CLOSING || be == XLX__STATE_CLOSED ||
+        fe == XLX__STATE_CLOSING || fe == XLX__STATE_CLOSED)
+        return -ECONNABORTED;
+    return be == XLX__STATE_CONNECTED && fe == XLX__STATE_CONNECTED;
+}
+
+static int not_connected(xlx_ctx *ctx, const struct xlx__hc *hc, int err)
+{
+    char why[XLX__LOG_LINE_MAX];
+    uint32_t be, fe;
+    int rc = xlx__hc_state(ctx, hc, &be, &fe);
+    if (rc)
+        return rc;
+    if (err == ECONNABORTED)
+        return xlx__fail(ctx, err,
+                         "domain %u: USB controller: %s closed it instead of "
+                         "connecting",
+                         hc->domid, fe >= XLX__STATE_CLOSING ? "the guest"
+                                                             : "the backend");
+    if (be == XLX__STATE_INIT_WAIT && fe == XLX__STATE_INITIALISING)
+        return xlx__fail(ctx, err,
+                         "domain %u: the guest does not take the USB "
+                         "controller: it needs a PVUSB frontend driver "
+                         "(Linux: xen-hcd), loaded and running",
+                         hc->domid);
+    xlx__usb_log_line(ctx, hc->domid, NULL, why);
+    return xlx__fail(ctx, err,
+                     "domain %u: USB controller: the handshake stopped "
+                     "(backend state %u, frontend state %u)%s%s",
+                     hc->domid, be, fe, *why ? ": " : "", why);
+}
+
+int xlx__hc_connect(xlx_ctx *ctx, const struct xlx__hc *hc, int64_t until)
+{
+    struct state_paths p;
+    state_paths(hc, &p);
+    const char *paths[] = { p.be, p.fe };
+    int rc = xlx__xs_wait_for(ctx, paths, 2, 0, until, look_connected,
+                              (void *)hc);
+    if (rc == -ETIMEDOUT || rc == -ECONNABORTED)
+        return not_connected(ctx, hc, -rc);
+    return rc < 0 ? rc : 0;
+}
+
+static int write_closing(xlx_ctx *ctx, uint32_t t, void *arg)
+{
+    const struct xlx__hc *hc = arg;
+    int rc = xlx__xs_write(ctx, t, "0", "%s/online", hc->be);
+    return rc ? rc
+              : xlx__xs_write_u32(ctx, t, XLX__STATE_CLOSING, "%s/state",
+                                  hc->be);
+}
+
+static bool is_gone(uint32_t state)
+{
+    return state == XLX__STATE_CLOSED || state == XLX__STATE_NONE;
+}
+
+struct closing {
+    const struct xlx__hc *hc;
+    struct xlx__ring *ring; /* to be served meanwhile, or NULL */
+};
+
+static void serve_ring(xlx_ctx *ctx, struct closing *c)
+{
+    int nr = c->ring ? xlx__ring_serve(c->ring) : 0;
+    if (nr)
+        xlx__debug(ctx, "domain %u: USB controller %u: %d answers given",
+                   c->hc->domid, c->hc->devid, nr);
+    if (nr >= 0)
+        return;
+    xlx__ring_close(c->ring);
+    c->ring = NULL;
+}
+
+/* One end is enough: a backend that was killed does not answer, nor does it
+ * hold anything; a frontend that never connected has nothing to close. */
+static int look_closed(xlx_ctx *ctx, void *arg)
+{
+    struct closing *c = arg;
+    uint32_t be, fe;
+    serve_ring(ctx, c);
+    int rc = xlx__hc_state(ctx, c->hc, &be, &fe);
+    return rc ? rc
+              : is_gone(be) || is_gone(fe) || fe == XLX__STATE_INITIALISING;
+}
+
+static int close_serving(xlx_ctx *ctx, struct closing *c, int64_t until)
+{
+    struct state_paths p;
+    state_paths(c->hc, &p);
+    const char *paths[] = { p.be, p.fe };
+    int rc = xlx__xs_transact(ctx, write_closing, (void *)c->hc);
+    if (!rc)
+        rc = xlx__xs_wait_for(ctx, paths, 2, c->ring ? RING_MS : 0, until,
+                              look_closed, c);
+    if (rc == -ETIMEDOUT)
+        xlx__warn(ctx,
+                  "domain %u: USB controller %u: the guest does not close it: "
+                  "removed all the same",
+                  c->hc->domid, c->hc->devid);
+    return rc == -ETIMEDOUT || rc > 0 ? 0 : rc;
+}
+
+int xlx__hc_close(xlx_ctx *ctx, const struct xlx__hc *hc, int64_t until)
+{
+    struct closing c = { .hc = hc };
+    return close_serving(ctx, &c, until);
+}
+
+/* What the guest wrote for its backend. Anything amiss: nobody to serve. */
+static void open_ring(xlx_ctx *ctx, struct closing *c)
+{
+    uint32_t ref, port, be, fe, domid = c->hc->domid, devid = c->hc->devid;
+    if (xlx__hc_state(ctx, c->hc, &be, &fe) || fe != XLX__STATE_CONNECTED ||
+        xlx__xs_read_u32(ctx, XLX__XS_NO_TX, 0, UINT32_MAX, &ref,
+                         FRONTEND "/urb-ring-ref", domid, devid) ||
+        xlx__xs_read_u32(ctx, XLX__XS_NO_TX, 0, UINT32_MAX, &port,
+                         FRONTEND "/event-channel", domid, devid))
+        return;
+    int rc = xlx__ring_open(domid, ref, port, &c->ring);
+    xlx__debug(ctx, "domain %u: USB controller %u: its ring: %s", domid, devid,
+               rc ? strerror(-rc) : "served");
+}
+
+int xlx__hc_close_orphan(xlx_ctx *ctx, const struct xlx__hc *hc, int64_t until)
+{
+    struct closing c = { .hc = hc };
+    open_ring(ctx, &c);
+    int rc = close_serving(ctx, &c, until);
+    xlx__ring_close(c.ring);
+    return rc;
+}
+
+static int remove_nodes(xlx_ctx *ctx, uint32_t t, void *arg)
+{
+    const struct xlx__hc *hc = arg;
+    int rc = xlx__xs_rm(ctx, t, 1, FRONTEND, hc->domid, hc->devid);
+    if (!rc)
+        rc = xlx__xs_rm(ctx, t, 2, "%s", hc->be);
+    return rc ? rc : xlx__xs_rm(ctx, t, 2, LIBXL "/%u", hc->domid, hc->devid);
+}
+
+int xlx__hc_remove(xlx_ctx *ctx, const struct xlx__hc *hc)
+{
+    return xlx__xs_transact(ctx, remove_nodes, (void *)hc);
+}

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+#include "usb/log.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "core/clean.h"
+#include "core/io.h"
+
+#define TAIL 8192
+
+int xlx__usb_log_path(xlx_ctx *ctx, uint32_t domid, char *path_r)
+{
+    const char *dir = xlx_ctx_path(ctx, XLX_PATH_LOG);
+    if (snprintf(path_r, PATH_MAX, "%s/xl-ext-usb-%u.log", dir, domid) >=
+        PATH_MAX)
+        return xlx__fail(ctx, ENAMETOOLONG, "%s: path too long", dir);
+    return 0;
+}
+
+static bool relevant(const char *line, const char *busid)
+{
+    return (strstr(line, "usb") || strstr(line, "USB")) &&
+           (!busid || strstr(line, busid));
+}
+
+static void copy_printable(char *to, const char *from, size_t size)
+{
+    size_t i;
+    for (i = 0; from[i] && i + 1 < size; i++)
+        to[i] = from[i] >= ' ' && from[i] < 0x7f ? from[i] : '?';
+    to[i] = '\0';
+}
+
+void xlx__usb_log_line(xlx_ctx *ctx, uint32_t domid, const char *busid,
+                       char line_r[XLX__LOG_LINE_MAX])
+{
+    char path[PATH_MAX], tail[TAIL + 1];
+    struct stat st;
+    line_r[0] = '\0';
+    if (xlx__usb_log_path(ctx, domid, path))
+        return;
+    XLX__AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 || fstat(fd, &st))
+        return;
+    if (st.st_size > TAIL && lseek(fd, st.st_size - TAIL, SEEK_SET) < 0)
+        return;
+    long n = xlx__read_upto(fd, tail, TAIL);
+    tail[n < 0 ? 0 : n] = '\0';
+    char *rest = tail;
+    for (char *line; (line = strsep(&rest, "\n"));)
+        if (relevant(line, busid))
+            copy_printable(line_r, line, XLX__LOG_LINE_MAX);
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+/*
+ * The backend's log: the only place where QEMU says why it did not take a
+ * device.
+ */
+#ifndef XLX_USB_LOG_H
+#define XLX_USB_LOG_H
+
+#include "core/ctx.h"
+
+#define XLX__LOG_LINE_MAX 160
+
+/* Composes the path of our backend's log for a domain (PATH_MAX bytes). */
+int xlx__usb_log_path(xlx_ctx *ctx, uint32_t domid, char *path_r);
+
+/*
+ * The last line of that log that speaks of USB, and of `busid` where given;
+ * "" when there is none. Bytes that do not print are replaced.
+ */
+void xlx__usb_log_line(xlx_ctx *ctx, uint32_t domid, const char *busid,
+                       char line_r[XLX__LOG_LINE_MAX]);
+
+#endif

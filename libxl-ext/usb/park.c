@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+#include "usb/park.h"
+
+#include <stdlib.h>
+
+#include "core/clean.h"
+#include "core/clock.h"
+#include "usb/device.h"
+#include "usb/job.h"
+
+/* A guest may wait for its own timeouts before it takes a request back: 10 s for
+ * a control request, 30 s for a disk. */
+#define CLOSE_MS 60000
+#define CONNECT_MS 15000
+
+static int park_one(xlx_ctx *ctx, const struct xlx__hc *hc,
+                    struct xlx__parked *p)
+{
+    int rc = 0;
+    p->hc = *hc;
+    for (uint32_t port = 1; !rc && port <= hc->nr_ports; port++)
+        rc = xlx__hc_port(ctx, XLX__XS_NO_TX, hc, port, p->busid[port - 1]);
+    if (!rc)
+        rc = xlx__hc_close_orphan(ctx, hc, xlx__now_ms() + CLOSE_MS);
+    return rc ? rc : xlx__hc_remove(ctx, hc);
+}
+
+int xlx__park(xlx_ctx *ctx, uint32_t domid, struct xlx__parked **list_r)
+{
+    XLX__AUTO_FREE struct xlx__hc *hcs = NULL;
+    XLX__AUTO_FREE struct xlx__parked *list = NULL;
+    int nr = 0, all = xlx__hc_list(ctx, domid, &hcs);
+    if (all > 0 && !(list = calloc((size_t)all, sizeof(*list))))
+        return xlx__fail(ctx, ENOMEM, "domain %u: no memory", domid);
+    for (int i = 0; i < all; i++) {
+        if (hcs[i].type != XLX_USB_QUSB || hcs[i].backend_domid)
+            continue;
+        int rc = park_one(ctx, &hcs[i], &list[nr++]);
+        if (rc)
+            return rc;
+    }
+    *list_r = xlx__steal(list);
+    return all < 0 ? all : nr;
+}
+
+static void give_back(xlx_ctx *ctx, const char *busid)
+{
+    if (!xlx__usbdev_restore(ctx, busid, xlx__now_ms() + XLX__UNDO_MS))
+        xlx__usbdev_forget(ctx, busid);
+}
+
+static void unpark_one(xlx_ctx *ctx, const struct xlx__parked *p)
+{
+    struct xlx__hc hc = p->hc;
+    int rc = xlx__hc_make(ctx, &hc);
+    if (!rc)
+        rc = xlx__hc_connect(ctx, &hc, xlx__now_ms() + CONNECT_MS);
+    for (uint32_t i = 0; i < hc.nr_ports; i++) {
+        if (!p->busid[i][0])
+            continue;
+        if (rc)
+            give_back(ctx, p->busid[i]);
+        else if (xlx__job_plug(ctx, &hc, i + 1, p->busid[i],
+                               xlx__now_ms() + CONNECT_MS))
+            xlx__warn(ctx, "usb %s: did not come back to domain %u",
+                      p->busid[i], hc.domid);
+    }
+    if (rc) {
+        xlx__warn(ctx, "domain %u: USB controller %u did not come back",
+                  hc.domid, hc.devid);
+        xlx__hc_remove(ctx, &hc);
+    }
+}
+
+void xlx__unpark(xlx_ctx *ctx, const struct xlx__parked *list, int nr)
+{
+    for (int i = 0; i < nr; i++)
+        unpark_one(ctx, &list[i]);
+}
+
+void xlx__give_all_back(xlx_ctx *ctx, uint32_t domid)
+{
+    XLX__AUTO_NAMES struct xlx__names busids = { 0 };
+    xlx__usbdev_remembered(ctx, domid, &busids);
+    for (size_t i = 0; i < busids.nr; i++)
+        give_back(ctx, busids.v[i]);
+}
