@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+/*
+ * What a command is: one row of the table, and one function that parses, calls
+ * the library and prints. Help, man page check and completion come from the
+ * same row.
+ */
+#ifndef CMD_H
+#define CMD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "libxl_ext.h"
+
+/* Exit statuses, as xl's. */
+enum { CMD_OK = 0, CMD_FAILED = 1, CMD_USAGE = 2 };
+
+/* The world of a command; tests hand in a context with fakes and memory
+ * streams. */
+struct cmd_env {
+    xlx_ctx *ctx;
+    FILE *out; /* what was asked for */
+    FILE *err; /* errors, warnings, progress */
+    char **global; /* xl's own options before the command, NULL-terminated */
+};
+
+enum cmd_arg { CMD_NO_ARG, CMD_NEEDS_ARG, CMD_MAY_HAVE_ARG };
+
+struct cmd_option {
+    const char *name; /* long name, without the dashes */
+    char letter;      /* short form, or 0 */
+    enum cmd_arg has_arg;
+    const char *argh; /* what the argument is, for the help; or NULL */
+    const char *help;
+};
+
+#define CMD_MAX_OPTIONS 12
+
+struct cmd {
+    const char *name;
+    const char *args;    /* the synopsis behind the name */
+    const char *summary; /* one line, no full stop */
+    const char *details; /* paragraphs and examples for --help; or NULL */
+    const struct cmd_option *options; /* ends with a NULL name; or NULL */
+    /*
+     * Whether this call of a command that the distribution's xl has too is
+     * ours; NULL where it always is.
+     */
+    bool (*claims)(int argc, char **argv);
+    /* argv[0] is the command's name. Returns an exit status. */
+    int (*run)(struct cmd_env *env, int argc, char **argv);
+};
+
+/* All commands, sorted by family; ends with a NULL name. */
+extern const struct cmd cmd_table[];
+
+/* The command of that exact name, or NULL. */
+const struct cmd *cmd_find(const char *name);
+
+/* The parsed options of one call, by their index in cmd->options. */
+struct cmd_opts {
+    bool set[CMD_MAX_OPTIONS];
+    const char *arg[CMD_MAX_OPTIONS]; /* NULL where none was given */
+    int argc;                         /* what is left: the operands */
+    char **argv;
+};
+
+/*
+ * Parses the options of `cmd` (and --help): up to the first operand where the
+ * distribution's xl has that command too (claims), else wherever they stand.
+ * Returns true to go on, false when the command is done with *status:
+ * --help printed, or a wrong option reported.
+ */
+bool cmd_parse(struct cmd_env *env, const struct cmd *cmd, int argc,
+               char **argv, struct cmd_opts *opts, int *status);
+
+/* Reports a wrong call: the text, and where to read on. Returns CMD_USAGE. */
+int cmd_usage(struct cmd_env *env, const struct cmd *cmd, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* Prints the full help of one command. */
+void cmd_print_help(FILE *out, const struct cmd *cmd);
+
+/*
+ * Becomes the distribution's xl with these arguments (argv[0] is replaced);
+ * environment, terminal and signals stay as they are. Returns only on failure,
+ * an exit status, the reason printed.
+ */
+int cmd_hand_on(struct cmd_env *env, char **argv);
+
+/* The same for one command, argv[0] its name, behind env->global. */
+int cmd_hand_on_command(struct cmd_env *env, char **argv);
+
+/* The commands, a file a family. */
+int cmd_help(struct cmd_env *env, int argc, char **argv);
+int cmd_version(struct cmd_env *env, int argc, char **argv);
+
+int cmd_restore(struct cmd_env *env, int argc, char **argv);
+bool cmd_restore_claims(int argc, char **argv);
+extern const struct cmd_option cmd_restore_options[];
+extern const char cmd_restore_details[];
+
+int cmd_lazy_list(struct cmd_env *env, int argc, char **argv);
+extern const struct cmd_option cmd_lazy_list_options[];
+extern const char cmd_lazy_list_details[];
+
+int cmd_lazy_wait(struct cmd_env *env, int argc, char **argv);
+extern const struct cmd_option cmd_lazy_wait_options[];
+extern const char cmd_lazy_wait_details[];
+
+/*
+ * Waits until the lazily restored domain is complete, with progress on a
+ * terminal if asked for. An exit status; `command` is named in messages.
+ */
+int cmd_wait_until_filled(struct cmd_env *env, const char *command,
+                          uint32_t domid, bool progress);
+
+int cmd_guard(struct cmd_env *env, int argc, char **argv);
+extern const char cmd_guard_details[];
+
+int cmd_usb_attach(struct cmd_env *env, int argc, char **argv);
+int cmd_usb_detach(struct cmd_env *env, int argc, char **argv);
+int cmd_usb_list(struct cmd_env *env, int argc, char **argv);
+int cmd_usb_hc_create(struct cmd_env *env, int argc, char **argv);
+int cmd_usb_hc_destroy(struct cmd_env *env, int argc, char **argv);
+extern const struct cmd_option cmd_usb_options[];
+extern const struct cmd_option cmd_usb_list_options[];
+extern const char cmd_usb_attach_details[];
+extern const char cmd_usb_detach_details[];
+extern const char cmd_usb_list_details[];
+extern const char cmd_usb_hc_create_details[];
+extern const char cmd_usb_hc_destroy_details[];
+
+#endif

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+#include "cmd.h"
+
+/* Rows of help's options in the table. */
+enum { OPT_COMMANDS, OPT_OPTIONS };
+
+static int print_options(struct cmd_env *env, const char *name)
+{
+    const struct cmd *c = cmd_find(name);
+    if (!c)
+        return CMD_FAILED;
+    fprintf(env->out, "--help\n");
+    for (const struct cmd_option *o = c->options; o && o->name; o++)
+        fprintf(env->out, "--%s%s\n", o->name,
+                o->has_arg == CMD_NEEDS_ARG ? "=" : "");
+    return CMD_OK;
+}
+
+static void print_names(FILE *out)
+{
+    for (const struct cmd *c = cmd_table; c->name; c++)
+        fprintf(out, "%s\n", c->name);
+}
+
+static void print_overview(FILE *out)
+{
+    fprintf(out,
+            "Usage: xl-ext COMMAND [OPTIONS] ...\n\n"
+            "PVUSB and lazy restore for Xen hosts. The installed 'xl' takes\n"
+            "these commands too and hands every other one to the\n"
+            "distribution's xl.\n\nCommands:\n");
+    for (const struct cmd *c = cmd_table; c->name; c++)
+        fprintf(out, "  %-22s %s\n", c->name, c->summary);
+    fprintf(out, "\nMore: xl-ext COMMAND --help, and xl-ext(1).\n");
+}
+
+int cmd_help(struct cmd_env *env, int argc, char **argv)
+{
+    const struct cmd *self = cmd_find("help");
+    struct cmd_opts opts;
+    int status;
+    if (!cmd_parse(env, self, argc, argv, &opts, &status))
+        return status;
+
+    if (opts.set[OPT_OPTIONS])
+        return print_options(env, opts.arg[OPT_OPTIONS]);
+    if (opts.set[OPT_COMMANDS]) {
+        print_names(env->out);
+        return CMD_OK;
+    }
+    if (opts.argc == 0) {
+        print_overview(env->out);
+        return CMD_OK;
+    }
+    const struct cmd *c = cmd_find(opts.argv[0]);
+    if (!c)
+        return cmd_usage(env, self, "%s: no such command", opts.argv[0]);
+    cmd_print_help(env->out, c);
+    return CMD_OK;
+}
+
+int cmd_version(struct cmd_env *env, int argc, char **argv)
+{
+    struct cmd_opts opts;
+    int status;
+    if (cmd_parse(env, cmd_find("version"), argc, argv, &opts, &status)) {
+        fprintf(env->out, "libxl-ext %s\n", xlx_version());
+        status = CMD_OK;
+    }
+    return status;
+}

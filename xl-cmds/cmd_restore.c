@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+/*
+ * restore --lazy: checks the image and the host before there is a domain, then
+ * becomes the distribution's `xl restore` with our save helper.
+ */
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cmd.h"
+#include "libxl_ext_image.h"
+#include "libxl_ext_lazy.h"
+
+/* Rows of cmd_restore_options; the others are the distribution's. */
+enum { OPT_LAZY };
+
+const struct cmd_option cmd_restore_options[] = {
+    { "lazy", 0, CMD_MAY_HAVE_ARG, "require",
+      "run the guest at once, bring its memory as it is touched;\n"
+      "                         =require: fail where that is not possible" },
+    { 0 }
+};
+
+const char cmd_restore_details[] =
+    "The guest runs at once. What it touches comes from FILE when it is\n"
+    "touched, a pager brings the rest meanwhile; FILE must stay readable until\n"
+    "'xl-ext lazy-wait' says that all memory is there. All other options are\n"
+    "those of the distribution's xl restore (see xl(1)), and a call without\n"
+    "--lazy is handed to it unchanged.\n"
+    "\n"
+    "Where the host or the file does not allow it, the reason is printed and\n"
+    "the guest is restored eagerly; with --lazy=require nothing is restored.\n"
+    "\n"
+    "Examples:\n"
+    "  xl save guest /var/lib/xen/save/guest\n"
+    "  xl restore --lazy /var/lib/xen/save/guest\n"
+    "  xl restore --lazy=require -p /var/lib/xen/save/guest\n"
+    "  xl-ext lazy-wait guest\n";
+
+static bool is_lazy(const char *arg)
+{
+    return !strcmp(arg, "--lazy") || !strncmp(arg, "--lazy=", 7);
+}
+
+bool cmd_restore_claims(int argc, char **argv)
+{
+    for (int i = 1; i < argc; i++)
+        if (is_lazy(argv[i]))
+            return true;
+    return false;
+}
+
+struct call {
+    struct cmd_env *env;
+    bool require;
+    const char *file;
+    char **file_at; /* in rest */
+    char **rest; /* "restore" and its arguments for xl, without --lazy */
+};
+
+/* A child unpacks the file into a pipe, which takes the file's place. */
+static int restore_unpacked(struct call *call, const char *program)
+{
+    int pipe_fd[2];
+    if (pipe(pipe_fd)) {
+        fprintf(call->env->err, "restore: pipe: %s\n", strerror(errno));
+        return CMD_FAILED;
+    }
+    pid_t pid = fork();
+    if (pid == 0) {
+        dup2(pipe_fd[1], STDOUT_FILENO);
+        close(pipe_fd[0]);
+        close(pipe_fd[1]);
+        execlp(program, program, "-dc", call->file, (char *)NULL);
+        fprintf(call->env->err, "restore: %s: cannot run: %s\n", program,
+                strerror(errno));
+        _exit(CMD_FAILED);
+    }
+    close(pipe_fd[1]);
+    if (pid < 0) {
+        fprintf(call->env->err, "restore: fork: %s\n", strerror(errno));
+        return CMD_FAILED;
+    }
+    char name[32];
+    snprintf(name, sizeof(name), "/proc/self/fd/%d", pipe_fd[0]);
+    *call->file_at = name;
+    return cmd_hand_on_command(call->env, call->rest);
+}
+
+static int not_lazy(struct call *call, const char *why)
+{
+    if (call->require) {
+        fprintf(call->env->err,
+                "restore: %s: nothing was restored (--lazy=require)\n", why);
+        return CMD_FAILED;
+    }
+    fprintf(call->env->err, "restore: %s: restoring eagerly\n", why);
+    const char *packer = xlx_image_packer(call->file);
+    if (packer)
+        return restore_unpacked(call, packer);
+    return cmd_hand_on_command(call->env, call->rest);
+}
+
+/* Our save helper: beside this program, or where it is installed. */
+static bool find_helper(char *path)
+{
+    static const char *const places[] = {
+        "/xl-ext-save-helper",
+        "/../libexec/libxl-ext/xl-ext-save-helper",
+    };
+    char self[PATH_MAX];
+    ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+    if (n < 0)
+        return false;
+    self[n] = '\0';
+    *strrchr(self, '/') = '\0';
+    for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++)
+        if (snprintf(path, PATH_MAX, "%s%s", self, places[i]) < PATH_MAX &&
+            !access(path, X_OK))
+            return true;
+    return false;
+}
+
+static int restore_lazily(struct call *call)
+{
+    char helper[PATH_MAX];
+    if (!find_helper(helper)) {
+        fprintf(call->env->err, "restore: xl-ext-save-helper is not where it "
+                                "was installed: install libxl-ext again\n");
+        return CMD_FAILED;
+    }
+    const char *stock = getenv("LIBXL_SAVE_HELPER");
+    if ((stock && setenv("XL_EXT_STOCK_SAVE_HELPER", stock, 1)) ||
+        setenv("LIBXL_SAVE_HELPER", helper, 1) ||
+        setenv("XL_EXT_LAZY", call->require ? "require" : "try", 1)) {
+        fprintf(call->env->err, "restore: no memory\n");
+        return CMD_FAILED;
+    }
+    return cmd_hand_on_command(call->env, call->rest);
+}
+
+static int refuse(struct call *call)
+{
+    fprintf(call->env->err, "restore: %s\n", xlx_ctx_error(call->env->ctx));
+    return CMD_FAILED;
+}
+
+static int check_and_restore(struct call *call)
+{
+    xlx_ctx *ctx = call->env->ctx;
+    xlx_image *image;
+
+    /* A reason to restore eagerly is no error: printed here, as what it is. */
+    xlx_ctx_set_log(ctx, NULL, NULL, XLX_LOG_ERROR);
+    int rc = xlx_image_open(ctx, call->file, &image);
+    if (rc == -ESPIPE || rc == -EMEDIUMTYPE)
+        return not_lazy(call, xlx_ctx_error(ctx));
+    if (rc)
+        return refuse(call);
+    enum xlx_image_guest guest = xlx_image_info(image)->guest;
+    xlx_image_close(image);
+    if (guest != XLX_IMAGE_HVM)
+        return not_lazy(call, "a PV guest has no nested paging");
+
+    rc = xlx_lazy_check(ctx);
+    if (rc == -ENOTSUP)
+        return not_lazy(call, xlx_ctx_error(ctx));
+    return rc ? refuse(call) : restore_lazily(call);
+}
+
+/* Takes --lazy out of argv; false for one with a wrong value. */
+static bool split(int argc, char **argv, struct call *call)
+{
+    char **at = call->rest;
+    *at++ = argv[0];
+    for (int i = 1; i < argc; i++) {
+        if (!is_lazy(argv[i])) {
+            *at++ = argv[i];
+            continue;
+        }
+        const char *value = argv[i] + strlen("--lazy");
+        if (!strcmp(value, "=require"))
+            call->require = true;
+        else if (*value)
+            return false;
+    }
+    *at = NULL;
+    if (at > call->rest + 1 && at[-1][0] != '-') {
+        call->file_at = at - 1;
+        call->file = at[-1];
+    }
+    return true;
+}
+
+static bool wants_help(char **args)
+{
+    for (; *args; args++)
+        if (!strcmp(*args, "--help") || !strcmp(*args, "-h"))
+            return true;
+    return false;
+}
+
+int cmd_restore(struct cmd_env *env, int argc, char **argv)
+{
+    const struct cmd *self = cmd_find("restore");
+    struct call call = { .env = env,
+                         .rest = calloc((size_t)argc + 1,
+                                        sizeof(char *)) };
+    int status;
+    if (!call.rest)
+        return CMD_FAILED;
+    if (!split(argc, argv, &call)) {
+        status = cmd_usage(env, self, "--lazy takes =require or nothing");
+    } else if (wants_help(call.rest)) {
+        cmd_print_help(env->out, self);
+        status = CMD_OK;
+    } else if (!call.file) {
+        status = cmd_usage(env, self, "the save file is missing");
+    } else {
+        status = check_and_restore(&call);
+    }
+    free(call.rest);
+    return status;
+}

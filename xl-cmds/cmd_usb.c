@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+/*
+ * usb-attach, usb-detach, usb-hc-create, usb-hc-destroy. usb-list is in
+ * cmd_usb_list.c.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "cmd.h"
+#include "libxl_ext_usb.h"
+
+#define DEFAULT_WAIT 10u
+#define MAX_WAIT 3600u
+
+enum { OPT_WAIT };
+
+const struct cmd_option cmd_usb_options[] = {
+    { "wait", 'w', CMD_NEEDS_ARG, "SECONDS",
+      "how long guest and backend may take (default 10)" },
+    { 0 }
+};
+
+const char cmd_usb_attach_details[] =
+    "BUSID says where the device is plugged in, as in /sys/bus/usb/devices and\n"
+    "lsusb -t: bus 1, port 2 is 1-2; port 3 of the hub there is 1-2.3. Without\n"
+    "controller= and port= the device goes to the first free port; a guest\n"
+    "that has none gets a controller. A guest without device model gets a\n"
+    "backend process, which ends with its last controller.\n"
+    "\n"
+    "The command is done when backend and guest have taken the device; when\n"
+    "they do not, all is put back as it was and the reason is printed.\n"
+    "\n"
+    "Examples:\n"
+    "  xl usb-attach guest 1-2\n"
+    "  xl usb-attach guest 1-2.3 controller=0 port=4 --wait 30\n";
+
+const char cmd_usb_detach_details[] =
+    "The device is named by its BUSID, or by its place in the guest, as\n"
+    "usb-list shows it. It gets the driver back that it had on this host.\n"
+    "\n"
+    "Examples:\n"
+    "  xl usb-detach guest 1-2\n"
+    "  xl usb-detach guest controller=0 port=1\n";
+
+const char cmd_usb_hc_create_details[] =
+    "A controller of USB version 2 (the default) has ports for devices up to\n"
+    "high speed, one of version 1 up to full speed. Without ports= it has 8.\n"
+    "The guest needs a PVUSB frontend driver (Linux: xen-hcd).\n"
+    "\n"
+    "Examples:\n"
+    "  xl usb-hc-create guest\n"
+    "  xl usb-hc-create guest version=1 ports=2\n"
+    "  xl usb-hc-create guest 2 8                   the same, as xm had it\n";
+
+const char cmd_usb_hc_destroy_details[] =
+    "DEVID is the controller's number, as usb-list shows it. Its devices are\n"
+    "detached first.\n"
+    "\n"
+    "Example:\n"
+    "  xl usb-hc-destroy guest 0\n";
+
+/* A decimal number and nothing else, in [min, max]. */
+static bool read_number(const char *text, uint32_t min, uint32_t max,
+                        uint32_t *value)
+{
+    if (!*text || strlen(text) > 9 ||
+        strspn(text, "0123456789") != strlen(text))
+        return false;
+    unsigned long n = strtoul(text, NULL, 10);
+    *value = (uint32_t)n;
+    return n >= min && n <= max;
+}
+
+struct call {
+    const struct cmd *cmd;
+    struct cmd_opts opts;
+    uint32_t domid;
+    int timeout_ms;
+};
+
+/* Options, number of operands, and the domain, which comes first. */
+static bool start(struct cmd_env *env, int argc, char **argv, int min, int max,
+                  struct call *call, int *status)
+{
+    uint32_t wait = DEFAULT_WAIT;
+    call->cmd = cmd_find(argv[0]);
+    if (!cmd_parse(env, call->cmd, argc, argv, &call->opts, status))
+        return false;
+    const char *arg = call->opts.arg[OPT_WAIT];
+    if (arg && !read_number(arg, 1, MAX_WAIT, &wait))
+        *status = cmd_usage(env, call->cmd, "--wait=%s: 1 to %u seconds", arg,
+                            MAX_WAIT);
+    else if (call->opts.argc < min)
+        *status = cmd_usage(env, call->cmd, "too few arguments: %s",
+                            call->cmd->args);
+    else if (call->opts.argc > max)
+        *status = cmd_usage(env, call->cmd, "%s: too many arguments: %s",
+                            call->opts.argv[max], call->cmd->args);
+    else if (xlx_domain_find(env->ctx, call->opts.argv[0], &call->domid))
+        *status = CMD_FAILED;
+    else {
+        call->timeout_ms = (int)(wait * 1000);
+        return true;
+    }
+    return false;
+}
+
+/* The value of "key=value", NULL when `arg` has another key or none. */
+static const char *value_of(const char *arg, const char *key)
+{
+    size_t n = strlen(key);
+    return !strncmp(arg, key, n) && arg[n] == '=' ? arg + n + 1 : NULL;
+}
+
+struct key {
+    const char *name;
+    uint32_t min, max;
+    uint32_t *value;
+};
+
+/* Reads key=value operands from number `first` on. 0, or an exit status. */
+static int read_keys(struct cmd_env *env, const struct call *call, int first,
+                     const struct key *keys)
+{
+    for (int i = first; i < call->opts.argc; i++) {
+        const char *arg = call->opts.argv[i], *value = NULL;
+        const struct key *k = keys;
+        while (k->name && !(value = value_of(arg, k->name)))
+            k++;
+        if (!k->name)
+            return cmd_usage(env, call->cmd, "%s: no such argument: %s", arg,
+                             call->cmd->args);
+        if (!read_number(value, k->min, k->max, k->value))
+            return cmd_usage(env, call->cmd, "%s: a number from %u to %u", arg,
+                             k->min, k->max);
+    }
+    return 0;
+}
+
+static int read_place(struct cmd_env *env, const struct call *call, int first,
+                      struct xlx_usb_place *place)
+{
+    const struct key keys[] = {
+        { "controller", 0, UINT16_MAX, &place->hc },
+        { "port", 1, XLX_USB_PORTS_MAX, &place->port },
+        { 0 },
+    };
+    *place = (struct xlx_usb_place){ XLX_USB_ANY, XLX_USB_ANY };
+    return read_keys(env, call, first, keys);
+}
+
+int cmd_usb_attach(struct cmd_env *env, int argc, char **argv)
+{
+    struct call call;
+    struct xlx_usb_place place, got;
+    int status;
+    if (!start(env, argc, argv, 2, 4, &call, &status))
+        return status;
+    const char *busid = call.opts.argv[1];
+    status = read_place(env, &call, 2, &place);
+    if (status)
+        return status;
+    if (xlx_usb_attach(env->ctx, call.domid, busid, &place, call.timeout_ms,
+                       &got))
+        return CMD_FAILED;
+    fprintf(env->out, "usb %s: attached to domain %u, controller %u port %u\n",
+            busid, call.domid, got.hc, got.port);
+    return CMD_OK;
+}
+
+/* BUSID, or controller=N port=N. 0, or an exit status. */
+static int find_place(struct cmd_env *env, const struct call *call,
+                      struct xlx_usb_place *place)
+{
+    if (call->opts.argc == 2 && !strchr(call->opts.argv[1], '='))
+        return xlx_usb_find(env->ctx, call->domid, call->opts.argv[1], place)
+                   ? CMD_FAILED
+                   : 0;
+    int status = read_place(env, call, 1, place);
+    if (!status && (place->hc == XLX_USB_ANY || place->port == XLX_USB_ANY))
+        status = cmd_usage(env, call->cmd, "which device? %s", call->cmd->args);
+    return status;
+}
+
+int cmd_usb_detach(struct cmd_env *env, int argc, char **argv)
+{
+    struct call call;
+    struct xlx_usb_place place;
+    char busid[XLX_USB_BUSID_MAX];
+    int status;
+    if (!start(env, argc, argv, 2, 3, &call, &status))
+        return status;
+    status = find_place(env, &call, &place);
+    if (status)
+        return status;
+    if (xlx_usb_detach(env->ctx, call.domid, &place, call.timeout_ms, busid))
+        return CMD_FAILED;
+    fprintf(env->out,
+            "usb %s: detached from domain %u, controller %u port %u\n", busid,
+            call.domid, place.hc, place.port);
+    return CMD_OK;
+}
+
+static bool read_type(const char *text, enum xlx_usb_type *type)
+{
+    for (int i = XLX_USB_AUTO; i <= XLX_USB_DEVICEMODEL; i++)
+        if (!strcmp(text, xlx_usb_type_name(i))) {
+            *type = i;
+            return true;
+        }
+    return false;
+}
+
+/* Takes type=... out of the operands, which are numbers otherwise. */
+static int take_type(struct cmd_env *env, struct call *call,
+                     enum xlx_usb_type *type)
+{
+    int kept = 1;
+    for (int i = 1; i < call->opts.argc; i++) {
+        const char *value = value_of(call->opts.argv[i], "type");
+        if (!value)
+            call->opts.argv[kept++] = call->opts.argv[i];
+        else if (!read_type(value, type))
+            return cmd_usage(env, call->cmd, "type=%s: auto or qusb", value);
+    }
+    call->opts.argc = kept;
+    return 0;
+}
+
+static int read_config(struct cmd_env *env, struct call *call,
+                       struct xlx_usb_hc_config *config)
+{
+    const struct key keys[] = {
+        { "version", 1, 2, &config->version },
+        { "ports", 1, XLX_USB_PORTS_MAX, &config->ports },
+        { 0 },
+    };
+    char **operand = call->opts.argv;
+    *config = (struct xlx_usb_hc_config){ 0 };
+    int status = take_type(env, call, &config->type);
+    if (status || call->opts.argc != 3 || strchr(operand[1], '='))
+        return status ? status : read_keys(env, call, 1, keys);
+    /* xm: DOM VERSION PORTS */
+    for (int i = 0; i < 2; i++)
+        if (!read_number(operand[i + 1], keys[i].min, keys[i].max,
+                         keys[i].value))
+            return cmd_usage(env, call->cmd, "%s: %s is a number from %u to %u",
+                             operand[i + 1], keys[i].name, keys[i].min,
+                             keys[i].max);
+    return 0;
+}
+
+int cmd_usb_hc_create(struct cmd_env *env, int argc, char **argv)
+{
+    struct call call;
+    struct xlx_usb_hc_config config;
+    uint32_t devid;
+    int status;
+    if (!start(env, argc, argv, 1, 4, &call, &status))
+        return status;
+    status = read_config(env, &call, &config);
+    if (status)
+        return status;
+    if (xlx_usb_hc_create(env->ctx, call.domid, &config, call.timeout_ms,
+                          &devid))
+        return CMD_FAILED;
+    fprintf(env->out, "domain %u: USB controller %u created\n", call.domid,
+            devid);
+    return CMD_OK;
+}
+
+int cmd_usb_hc_destroy(struct cmd_env *env, int argc, char **argv)
+{
+    struct call call;
+    uint32_t devid;
+    int status;
+    if (!start(env, argc, argv, 2, 2, &call, &status))
+        return status;
+    const char *text = call.opts.argv[1];
+    if (!read_number(text, 0, UINT16_MAX, &devid))
+        return cmd_usage(env, call.cmd,
+                         "%s: the number of a controller, as usb-list shows it",
+                         text);
+    if (xlx_usb_hc_destroy(env->ctx, call.domid, devid, call.timeout_ms))
+        return CMD_FAILED;
+    fprintf(env->out, "domain %u: USB controller %u destroyed\n", call.domid,
+            devid);
+    return CMD_OK;
+}

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+/*
+ * xl-ext COMMAND ..., and the same program under the name xl, which takes our
+ * commands and hands on every other call.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "cmd.h"
+
+static void print_log(void *user, enum xlx_log_level level, const char *text)
+{
+    static const char *const prefix[] = {
+        [XLX_LOG_ERROR] = "error: ",
+        [XLX_LOG_WARN] = "warning: ",
+        [XLX_LOG_INFO] = "",
+        [XLX_LOG_DEBUG] = "debug: ",
+    };
+    struct cmd_env *env = user;
+    fflush(env->out);
+    fprintf(env->err, "%s%s\n", prefix[level], text);
+}
+
+static bool is_front(const char *argv0)
+{
+    const char *slash = strrchr(argv0, '/');
+    return !strcmp(slash ? slash + 1 : argv0, "xl");
+}
+
+static bool is_ours(const struct cmd *cmd, int argc, char **argv, bool front)
+{
+    if (!cmd)
+        return false;
+    if (cmd->claims)
+        return cmd->claims(argc, argv);
+    /* xl has a help of its own. */
+    return !front || cmd->run != cmd_help;
+}
+
+/* Splits xl's global options (all without arguments) from the command. */
+static int first_operand(int argc, char **argv)
+{
+    int i = 1;
+    while (i < argc && argv[i][0] == '-')
+        i++;
+    return i;
+}
+
+static int dispatch(struct cmd_env *env, int argc, char **argv, bool front)
+{
+    int at = first_operand(argc, argv);
+    if (!front && at == argc) {
+        char *help[] = { "help", NULL };
+        bool asked = argc > 1 && (!strcmp(argv[1], "--help") ||
+                                  !strcmp(argv[1], "-h"));
+        if (!asked && argc > 1 && !strcmp(argv[1], "--version"))
+            return cmd_version(env, 1, help);
+        if (!asked)
+            env->out = env->err;
+        cmd_help(env, 1, help);
+        return asked ? CMD_OK : CMD_USAGE;
+    }
+
+    const struct cmd *cmd = at < argc ? cmd_find(argv[at]) : NULL;
+    if (is_ours(cmd, argc - at, argv + at, front)) {
+        char **global = calloc((size_t)at, sizeof(*global));
+        if (!global)
+            return CMD_FAILED;
+        memcpy(global, argv + 1, (size_t)(at - 1) * sizeof(*global));
+        env->global = global;
+        int status = cmd->run(env, argc - at, argv + at);
+        free(global);
+        return status;
+    }
+    if (front || cmd)
+        return cmd_hand_on(env, argv);
+    fprintf(env->err, "xl-ext: %s: no such command\nSee: xl-ext help\n",
+            argv[at]);
+    return CMD_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+    struct cmd_env env = { .out = stdout, .err = stderr };
+    if (xlx_ctx_new(&env.ctx)) {
+        fprintf(stderr, "xl-ext: no memory\n");
+        return CMD_FAILED;
+    }
+    bool debug = getenv("XL_EXT_DEBUG") != NULL;
+    xlx_ctx_set_log(env.ctx, print_log, &env,
+                    debug ? XLX_LOG_DEBUG : XLX_LOG_INFO);
+
+    int status = dispatch(&env, argc, argv, argc && is_front(argv[0]));
+    xlx_ctx_free(env.ctx);
+    if (fflush(stdout) && status == CMD_OK) {
+        fprintf(stderr, "xl-ext: cannot write the output\n");
+        status = CMD_FAILED;
+    }
+    return status;
+}

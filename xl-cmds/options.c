@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+/*
+ * Options and help from the rows of the table.
+ */
+#include <getopt.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include "cmd.h"
+
+/* Values of getopt_long() for options without a letter. */
+enum { LONG_BASE = 256, LONG_HELP = LONG_BASE + CMD_MAX_OPTIONS };
+
+struct getopt_tables {
+    struct option longs[CMD_MAX_OPTIONS + 2];
+    char shorts[3 * CMD_MAX_OPTIONS + 4];
+};
+
+static int getopt_arg(enum cmd_arg has_arg)
+{
+    switch (has_arg) {
+    case CMD_NEEDS_ARG:
+        return required_argument;
+    case CMD_MAY_HAVE_ARG:
+        return optional_argument;
+    default:
+        return no_argument;
+    }
+}
+
+static void make_tables(const struct cmd *cmd, struct getopt_tables *t)
+{
+    char *s = t->shorts;
+    int n = 0;
+
+    memset(t, 0, sizeof(*t));
+    if (cmd->claims)
+        *s++ = '+'; /* stop at the first operand */
+    *s++ = ':'; /* report nothing on stderr */
+    *s++ = 'h';
+    for (const struct cmd_option *o = cmd->options; o && o->name; o++, n++) {
+        t->longs[n] = (struct option){ o->name, getopt_arg(o->has_arg), NULL,
+                                       LONG_BASE + n };
+        if (!o->letter)
+            continue;
+        *s++ = o->letter;
+        if (o->has_arg == CMD_NEEDS_ARG)
+            *s++ = ':';
+    }
+    t->longs[n] = (struct option){ "help", no_argument, NULL, LONG_HELP };
+}
+
+static int index_of_letter(const struct cmd *cmd, int letter)
+{
+    for (int i = 0; cmd->options && cmd->options[i].name; i++)
+        if (cmd->options[i].letter == letter)
+            return i;
+    return -1;
+}
+
+bool cmd_parse(struct cmd_env *env, const struct cmd *cmd, int argc,
+               char **argv, struct cmd_opts *opts, int *status)
+{
+    struct getopt_tables tables;
+    make_tables(cmd, &tables);
+    memset(opts, 0, sizeof(*opts));
+
+    optind = 0; /* glibc: forget the previous scan */
+    int c;
+    while ((c = getopt_long(argc, argv, tables.shorts, tables.longs, NULL)) !=
+           -1) {
+        if (c == 'h' || c == LONG_HELP) {
+            cmd_print_help(env->out, cmd);
+            *status = CMD_OK;
+            return false;
+        }
+        int i = c >= LONG_BASE ? c - LONG_BASE : index_of_letter(cmd, c);
+        if (c == '?' || c == ':' || i < 0) {
+            *status = cmd_usage(env, cmd, "%s: %s", argv[optind - 1],
+                                c == ':' ? "the option needs an argument"
+                                         : "no such option, or a wrong use");
+            return false;
+        }
+        opts->set[i] = true;
+        opts->arg[i] = optarg;
+    }
+    opts->argc = argc - optind;
+    opts->argv = argv + optind;
+    return true;
+}
+
+int cmd_usage(struct cmd_env *env, const struct cmd *cmd, const char *fmt, ...)
+{
+    va_list ap;
+    fprintf(env->err, "%s: ", cmd->name);
+    va_start(ap, fmt);
+    vfprintf(env->err, fmt, ap);
+    va_end(ap);
+    fprintf(env->err, "\nSee: xl-ext %s --help\n", cmd->name);
+    return CMD_USAGE;
+}
+
+static void print_option(FILE *out, const struct cmd_option *o)
+{
+    char left[64];
+    const char *argh = o->argh ? o->argh : "ARG";
+    int n = o->letter ? snprintf(left, sizeof(left), "-%c, --%s", o->letter,
+                                 o->name)
+                      : snprintf(left, sizeof(left), "--%s", o->name);
+    if (o->has_arg == CMD_NEEDS_ARG)
+        snprintf(left + n, sizeof(left) - n, "=%s", argh);
+    else if (o->has_arg == CMD_MAY_HAVE_ARG)
+        snprintf(left + n, sizeof(left) - n, "[=%s]", argh);
+    fprintf(out, "  %-22s %s\n", left, o->help);
+}
+
+void cmd_print_help(FILE *out, const struct cmd *cmd)
+{
+    fprintf(out, "Usage: xl-ext %s %s\n\n%s.\n", cmd->name, cmd->args,
+            cmd->summary);
+    if (cmd->details)
+        fprintf(out, "\n%s", cmd->details);
+    fprintf(out, "\nOptions:\n");
+    for (const struct cmd_option *o = cmd->options; o && o->name; o++)
+        print_option(out, o);
+    fprintf(out, "  %-22s %s\n", "-h, --help", "show this help");
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+/*
+ * xl-ext-save-helper: what libxl runs as LIBXL_SAVE_HELPER. It restores lazily
+ * what it can, and becomes the distribution's helper for everything else.
+ */
+#ifndef HELPER_H
+#define HELPER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "libxl_ext_lazy.h"
+
+struct helper {
+    xlx_ctx *ctx;
+    char **argv; /* ours, NULL-terminated; the same as the stock helper's */
+    const char *stock; /* path of the distribution's helper */
+    int io_fd;         /* the stream */
+    uint32_t domid;
+    bool require; /* fail rather than restore eagerly */
+};
+
+/* What the pager's process says once paging is on, or is not. */
+struct pager_reply {
+    int rc; /* 0 or -errno of xlx_lazy_start() */
+    char text[512];
+};
+
+/* The whole restore. Returns the helper's exit status. */
+int helper_restore(struct helper *h);
+
+/*
+ * Makes the pager's process, in a session of its own.
+ * *channel_r is a socket to the pager: it says struct pager_reply, then waits
+ * for one byte (serve) or the end of the channel (leave: nobody needs you).
+ * 0 or -errno.
+ */
+int pager_spawn(struct helper *h, xlx_lazy *lazy, int *channel_r);
+
+/* Starts the stock helper, reading the stream from `in`. The pid or -errno. */
+int stock_start(const struct helper *h, int in);
+
+/* Becomes the stock helper; returns an exit status if that fails. */
+int stock_become(const struct helper *h);
+
+#endif

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+/*
+ * Called by libxl as its own helper is (tools/libs/light/libxl_save_callout.c):
+ *     --restore-domain IO_FD SEND_BACK_FD DOMID ... (more, handed on)
+ *     --save-domain ...                             (handed on as a whole)
+ *
+ * Environment: XL_EXT_LAZY=require fails where a lazy restore is not possible;
+ * anything else, or nothing, restores eagerly then.
+ */
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "helper.h"
+
+static void print_log(void *user, enum xlx_log_level level, const char *text)
+{
+    (void)user;
+    /* Errors are printed with what they lead to, by helper_restore(). */
+    if (level != XLX_LOG_ERROR)
+        fprintf(stderr, "xl-ext-save-helper: %s\n", text);
+}
+
+static bool parse_number(const char *text, unsigned long max,
+                         unsigned long *value_r)
+{
+    char *end;
+    if (*text < '0' || *text > '9')
+        return false;
+    unsigned long value = strtoul(text, &end, 10);
+    if (*end || value > max)
+        return false;
+    *value_r = value;
+    return true;
+}
+
+static bool parse_restore(int argc, char **argv, struct helper *h)
+{
+    unsigned long io_fd, domid;
+    if (argc < 5 || !parse_number(argv[2], INT_MAX, &io_fd) ||
+        !parse_number(argv[4], 0x7fef, &domid))
+        return false;
+    h->io_fd = (int)io_fd;
+    h->domid = (uint32_t)domid;
+    return true;
+}
+
+static int run(struct helper *h, int argc)
+{
+    char stock[PATH_MAX];
+    if (xlx_save_helper_path(h->ctx, stock, sizeof(stock))) {
+        fprintf(stderr, "xl-ext-save-helper: %s\n", xlx_ctx_error(h->ctx));
+        return EXIT_FAILURE;
+    }
+    h->stock = stock;
+    if (argc < 2 || strcmp(h->argv[1], "--restore-domain") ||
+        !parse_restore(argc, h->argv, h))
+        return stock_become(h);
+    return helper_restore(h);
+}
+
+int main(int argc, char **argv)
+{
+    const char *mode = getenv("XL_EXT_LAZY");
+    struct helper h = { .argv = argv,
+                        .require = mode && !strcmp(mode, "require") };
+    if (xlx_ctx_new(&h.ctx)) {
+        fprintf(stderr, "xl-ext-save-helper: no memory\n");
+        return EXIT_FAILURE;
+    }
+    xlx_ctx_set_log(h.ctx, print_log, NULL,
+                    getenv("XL_EXT_DEBUG") ? XLX_LOG_DEBUG : XLX_LOG_INFO);
+    const char *stock = getenv("XL_EXT_STOCK_SAVE_HELPER");
+    if (stock && *stock && xlx_ctx_set_path(h.ctx, XLX_PATH_SAVE_HELPER, stock))
+        return EXIT_FAILURE;
+    int status = run(&h, argc);
+    xlx_ctx_free(h.ctx);
+    return status;
+}

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+/*
+ * The restore, in order; libxl goes on only when this process has exited:
+ *
+ *   1 read the image's index                    nothing changed yet
+ *   2 the pager turns paging on, marks pages    else: restore eagerly
+ *   3 stock helper on the thinned stream
+ *   4 file position behind the libxc stream, as the stock helper leaves it
+ *   5 the pager may serve; exit 0
+ *
+ * A failure up to 2 leaves the stream untouched: this process becomes the stock
+ * helper. From 3 on it fails, and libxl destroys the domain; the pager sees the
+ * channel end and leaves.
+ */
+#include <errno.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <fcntl.h>
+
+#include "helper.h"
+
+static int fall_back(struct helper *h, const char *why)
+{
+    if (h->require) {
+        fprintf(stderr, "xl-ext-save-helper: lazy restore is not possible: "
+                        "%s\n", why);
+        return EXIT_FAILURE;
+    }
+    fprintf(stderr, "xl-ext-save-helper: lazy restore is not possible: %s. "
+                    "Restoring eagerly.\n", why);
+    return stock_become(h);
+}
+
+static int fail(const char *what, int rc)
+{
+    fprintf(stderr, "xl-ext-save-helper: %s: %s\n", what, strerror(-rc));
+    return EXIT_FAILURE;
+}
+
+static void name_of(int fd, char *name, size_t len)
+{
+    char link[64];
+    snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+    ssize_t n = readlink(link, name, len - 1);
+    name[n > 0 ? n : 0] = '\0';
+}
+
+/* Feeds the thinned stream to the stock helper. Its exit status, or -errno. */
+static int restore_resident(struct helper *h, xlx_lazy *lazy)
+{
+    int pipe_fd[2], status;
+    if (pipe2(pipe_fd, O_CLOEXEC))
+        return -errno;
+    int pid = stock_start(h, pipe_fd[0]);
+    close(pipe_fd[0]);
+    int fed = pid < 0 ? pid : xlx_lazy_feed(lazy, pipe_fd[1]);
+    close(pipe_fd[1]);
+    if (pid < 0)
+        return pid;
+    while (waitpid(pid, &status, 0) < 0)
+        if (errno != EINTR)
+            return -errno;
+    if (!WIFEXITED(status))
+        return -EINTR;
+    /* Where both failed, the helper has already told libxl why. */
+    if (WEXITSTATUS(status) == 0 && fed)
+        return fed;
+    return WEXITSTATUS(status);
+}
+
+static int restore_with_pager(struct helper *h, xlx_lazy *lazy, int channel)
+{
+    int status = restore_resident(h, lazy);
+    if (status)
+        return status < 0 ? fail("restore of the resident pages", status)
+                          : status;
+    uint64_t end = xlx_image_info(xlx_lazy_image(lazy))->libxc_end;
+    if (lseek(h->io_fd, (off_t)end, SEEK_SET) < 0)
+        return fail("position behind the memory", -errno);
+    if (send(channel, "g", 1, MSG_NOSIGNAL) != 1)
+        return fail("the pager has gone", -errno);
+    return EXIT_SUCCESS;
+}
+
+static int start_pager(struct helper *h, xlx_lazy *lazy, int *channel_r,
+                       char *why, size_t len)
+{
+    struct pager_reply reply;
+    int rc = pager_spawn(h, lazy, channel_r);
+    if (rc) {
+        snprintf(why, len, "the pager's process: %s", strerror(-rc));
+        return rc;
+    }
+    if (recv(*channel_r, &reply, sizeof(reply), 0) != sizeof(reply)) {
+        reply.rc = -EPIPE;
+        snprintf(reply.text, sizeof(reply.text), "the pager died");
+    }
+    reply.text[sizeof(reply.text) - 1] = '\0';
+    if (reply.rc) {
+        snprintf(why, len, "%s", reply.text);
+        close(*channel_r);
+    }
+    return reply.rc;
+}
+
+int helper_restore(struct helper *h)
+{
+    char name[PATH_MAX], why[PATH_MAX + 128];
+    xlx_lazy *lazy;
+    int channel;
+
+    signal(SIGPIPE, SIG_IGN);
+    name_of(h->io_fd, name, sizeof(name));
+    off_t start = lseek(h->io_fd, 0, SEEK_CUR);
+    if (start < 0) {
+        snprintf(why, sizeof(why), "%s: not a file but a pipe, which cannot be "
+                                   "read at any place", name);
+        return fall_back(h, why);
+    }
+    if (xlx_lazy_open(h->ctx, h->domid, h->io_fd, (uint64_t)start, name,
+                      &lazy)) {
+        snprintf(why, sizeof(why), "%s", xlx_ctx_error(h->ctx));
+        return fall_back(h, why);
+    }
+    if (start_pager(h, lazy, &channel, why, sizeof(why))) {
+        xlx_lazy_close(lazy);
+        return fall_back(h, why);
+    }
+    int status = restore_with_pager(h, lazy, channel);
+    close(channel);
+    xlx_lazy_close(lazy);
+    return status;
+}

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+/*
+ * The one table of commands.
+ */
+#include <string.h>
+
+#include "cmd.h"
+
+static const struct cmd_option help_options[] = {
+    { "commands", 0, CMD_NO_ARG, NULL, "only the names of all commands" },
+    { "options", 0, CMD_NEEDS_ARG, "COMMAND", "only that command's options" },
+    { 0 }
+};
+
+const struct cmd cmd_table[] = {
+    { "restore", "--lazy[=require] [XL-OPTIONS] [CONFIG] FILE",
+      "Restore a guest that runs while its memory is still coming",
+      cmd_restore_details, cmd_restore_options, cmd_restore_claims,
+      cmd_restore },
+    { "lazy-list", "[--json]", "List the guests that were restored lazily",
+      cmd_lazy_list_details, cmd_lazy_list_options, NULL, cmd_lazy_list },
+    { "lazy-wait", "DOMAIN", "Wait until all memory of a guest is present",
+      cmd_lazy_wait_details, cmd_lazy_wait_options, NULL, cmd_lazy_wait },
+    { "save", "[XL-OPTIONS] DOMAIN FILE", "As xl save, when all memory is there",
+      cmd_guard_details, NULL, NULL, cmd_guard },
+    { "migrate", "[XL-OPTIONS] DOMAIN HOST",
+      "As xl migrate, when all memory is there", cmd_guard_details, NULL, NULL,
+      cmd_guard },
+    { "dump-core", "DOMAIN FILE", "As xl dump-core, when all memory is there",
+      cmd_guard_details, NULL, NULL, cmd_guard },
+    { "usb-attach", "DOM BUSID [controller=N] [port=N]",
+      "Attach a USB device of this host to a guest", cmd_usb_attach_details,
+      cmd_usb_options, NULL, cmd_usb_attach },
+    { "usb-detach", "DOM BUSID | DOM controller=N port=N",
+      "Take a USB device back from a guest", cmd_usb_detach_details,
+      cmd_usb_options, NULL, cmd_usb_detach },
+    { "usb-list", "DOM", "List a guest's USB controllers and devices",
+      cmd_usb_list_details, cmd_usb_list_options, NULL, cmd_usb_list },
+    { "usb-hc-create", "DOM [version=1|2] [ports=1..31] [type=auto|qusb]",
+      "Give a guest a USB controller", cmd_usb_hc_create_details,
+      cmd_usb_options, NULL, cmd_usb_hc_create },
+    { "usb-hc-destroy", "DOM DEVID", "Take a USB controller from a guest",
+      cmd_usb_hc_destroy_details, cmd_usb_options, NULL, cmd_usb_hc_destroy },
+    { "help", "[COMMAND]", "List the commands, or explain one", NULL,
+      help_options, NULL, cmd_help },
+    { "version", "", "Print the version of libxl-ext", NULL, NULL, NULL,
+      cmd_version },
+    { 0 }
+};
+
+const struct cmd *cmd_find(const char *name)
+{
+    for (const struct cmd *c = cmd_table; c->name; c++)
+        if (!strcmp(c->name, name))
+            return c;
+    return NULL;
+}

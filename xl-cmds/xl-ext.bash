@@ -1,0 +1,21 @@
+# SPDX-License-Identifier: LGPL-2.1-only
+# Completion for xl-ext: commands and options come from xl-ext itself.
+
+_xl_ext()
+{
+    local cur=${COMP_WORDS[COMP_CWORD]} words
+
+    COMPREPLY=()
+    if [ "$COMP_CWORD" -eq 1 ]; then
+        words=$(xl-ext help --commands 2>/dev/null)
+    elif [ "${cur#-}" != "$cur" ]; then
+        words=$(xl-ext help --options="${COMP_WORDS[1]}" 2>/dev/null)
+    elif [ "${COMP_WORDS[1]}" = restore ]; then
+        mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+        return
+    elif [ "$COMP_CWORD" -eq 2 ]; then
+        words=$(xl list 2>/dev/null | awk 'NR > 1 { print $1 }')
+    fi
+    mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur")
+}
+complete -F _xl_ext xl-ext
