@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+#include "fakes/paging_fake.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "libxl_ext_image.h"
+
+static struct paging_fake *of(struct xlx__paging *p)
+{
+    return (struct paging_fake *)p;
+}
+
+/* With the lock held. */
+static int injected(struct paging_fake *f, bool is_load)
+{
+    if (f->fail_loads_only && !is_load)
+        return 0;
+    f->calls++;
+    return f->fail_at && f->calls >= f->fail_at &&
+                   f->calls < f->fail_at + f->fail_times
+               ? -f->fail_err
+               : 0;
+}
+
+static void become(struct paging_fake *f, uint64_t gfn, enum fake_type type)
+{
+    bool was_out = f->type[gfn] == FAKE_PAGED || f->type[gfn] == FAKE_PAGING_IN;
+    bool is_out = type == FAKE_PAGED || type == FAKE_PAGING_IN;
+    f->paged_pages += (uint64_t)is_out - (uint64_t)was_out;
+    if (f->paged_pages > f->max_paged)
+        f->max_paged = f->paged_pages;
+    f->type[gfn] = type;
+}
+
+static int fake_enable(struct xlx__paging *p, uint64_t ring_gfn)
+{
+    struct paging_fake *f = of(p);
+    pthread_mutex_lock(&f->lock);
+    assert(!f->enabled);
+    int rc = injected(f, false);
+    if (!rc) {
+        f->enabled = true;
+        f->ring_gfn = ring_gfn;
+    }
+    pthread_mutex_unlock(&f->lock);
+    return rc;
+}
+
+static int fake_claim(struct xlx__paging *p, uint64_t pages)
+{
+    struct paging_fake *f = of(p);
+    pthread_mutex_lock(&f->lock);
+    int rc = pages ? injected(f, false) : 0;
+    if (!rc)
+        f->claimed = pages;
+    pthread_mutex_unlock(&f->lock);
+    return rc;
+}
+
+static int fake_mark_run(struct xlx__paging *p, uint64_t gfn, uint64_t nr)
+{
+    struct paging_fake *f = of(p);
+    pthread_mutex_lock(&f->lock);
+    assert(f->enabled && nr > 0 && gfn + nr <= f->nr_gfns);
+    int rc = injected(f, false);
+    for (uint64_t i = gfn; !rc && i < gfn + nr; i++) {
+        assert(f->type[i] == FAKE_HOLE);
+        become(f, i, FAKE_PAGED);
+    }
+    pthread_mutex_unlock(&f->lock);
+    return rc;
+}
+
+static void *fake_buffer_alloc(struct xlx__paging *p, size_t pages)
+{
+    (void)p;
+    return calloc(pages, XLX_PAGE_SIZE);
+}
+
+static void fake_buffer_free(struct xlx__paging *p, void *buffer, size_t pages)
+{
+    (void)p;
+    (void)pages;
+    free(buffer);
+}
+
+static int fake_load_run(struct xlx__paging *p, uint64_t gfn, uint32_t nr,
+                         const void *buffer)
+{
+    struct paging_fake *f = of(p);
+    pthread_mutex_lock(&f->lock);
+    assert(f->enabled && nr > 0 && nr <= XLX__PAGING_RUN_MAX);
+    assert(gfn + nr <= f->nr_gfns);
+    int rc = f->dying ? -ESRCH : injected(f, true);
+    for (uint32_t i = 0; !rc && i < nr; i++) {
+        f->loads[gfn + i]++;
+        if (f->type[gfn + i] != FAKE_PAGED && f->type[gfn + i] != FAKE_PAGING_IN)
+            continue;
+        memcpy(f->memory + (gfn + i) * XLX_PAGE_SIZE,
+               (const char *)buffer + (size_t)i * XLX_PAGE_SIZE,
+               XLX_PAGE_SIZE);
+        become(f, gfn + i, FAKE_RAM);
+    }
+    pthread_cond_broadcast(&f->changed);
+    pthread_mutex_unlock(&f->lock);
+    return rc;
+}
+
+static int fake_wait(struct xlx__paging *p, int timeout_ms)
+{
+    struct paging_fake *f = of(p);
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_nsec += (long)timeout_ms * 1000000;
+    until.tv_sec += until.tv_nsec / 1000000000;
+    until.tv_nsec %= 1000000000;
+
+    pthread_mutex_lock(&f->lock);
+    int rc = 0;
+    while (f->req_prod == f->req_cons && !rc)
+        rc = pthread_cond_timedwait(&f->changed, &f->lock, &until);
+    bool ready = f->req_prod != f->req_cons;
+    pthread_mutex_unlock(&f->lock);
+    return ready;
+}
+
+static int fake_next(struct xlx__paging *p, struct xlx__paging_request *req_r)
+{
+    struct paging_fake *f = of(p);
+    pthread_mutex_lock(&f->lock);
+    int some = f->req_prod != f->req_cons;
+    if (some)
+        *req_r = f->ring[f->req_cons++ % FAKE_RING_SLOTS];
+    pthread_mutex_unlock(&f->lock);
+    return some;
+}
+
+static void fake_respond(struct xlx__paging *p,
+                         const struct xlx__paging_request *req)
+{
+    struct paging_fake *f = of(p);
+    pthread_mutex_lock(&f->lock);
+    assert(f->rsp_prod < f->req_cons); /* one answer a request */
+    f->rsp_prod++;
+    if (req->paused) {
+        assert(f->waiting[req->vcpu]);
+        f->waiting[req->vcpu] = false;
+    }
+    pthread_mutex_unlock(&f->lock);
+}
+
+static int fake_notify(struct xlx__paging *p)
+{
+    struct paging_fake *f = of(p);
+    pthread_mutex_lock(&f->lock);
+    pthread_cond_broadcast(&f->changed);
+    pthread_mutex_unlock(&f->lock);
+    return 0;
+}
+
+static int add_pause(struct paging_fake *f, int n)
+{
+    pthread_mutex_lock(&f->lock);
+    f->paused += n;
+    f->pauses += n > 0;
+    assert(f->paused >= 0);
+    pthread_mutex_unlock(&f->lock);
+    return 0;
+}
+
+static int fake_pause(struct xlx__paging *p)
+{
+    return add_pause(of(p), 1);
+}
+
+static int fake_unpause(struct xlx__paging *p)
+{
+    return add_pause(of(p), -1);
+}
+
+static int fake_disable(struct xlx__paging *p)
+{
+    struct paging_fake *f = of(p);
+    pthread_mutex_lock(&f->lock);
+    assert(f->req_prod == f->rsp_prod); /* nobody is left waiting */
+    assert(f->paused > 0 || f->req_prod == 0);
+    f->enabled = false;
+    pthread_mutex_unlock(&f->lock);
+    return 0;
+}
+
+static int fake_info(struct xlx__paging *p, struct xlx__paging_info *info_r)
+{
+    struct paging_fake *f = of(p);
+    pthread_mutex_lock(&f->lock);
+    *info_r = (struct xlx__paging_info){ .dying = f->dying,
+                                         .paged_pages = f->paged_pages };
+    pthread_mutex_unlock(&f->lock);
+    return 0;
+}
+
+static int fake_count_2m(struct xlx__paging *p, uint64_t gfn, uint64_t nr,
+                         uint64_t *count_r)
+{
+    (void)p;
+    (void)gfn;
+    *count_r = nr / 2;
+    return 0;
+}
+
+static void fake_close(struct xlx__paging *p)
+{
+    of(p)->closed++;
+}
+
+static const struct xlx__paging_ops fake_ops = {
+    .enable = fake_enable,
+    .claim = fake_claim,
+    .mark_run = fake_mark_run,
+    .buffer_alloc = fake_buffer_alloc,
+    .buffer_free = fake_buffer_free,
+    .load_run = fake_load_run,
+    .wait = fake_wait,
+    .next = fake_next,
+    .respond = fake_respond,
+    .notify = fake_notify,
+    .pause = fake_pause,
+    .unpause = fake_unpause,
+    .disable = fake_disable,
+    .info = fake_info,
+    .count_2m = fake_count_2m,
+    .close = fake_close,
+};
+
+struct paging_fake *paging_fake_new(xlx_ctx *ctx, uint64_t nr_gfns)
+{
+    struct paging_fake *f = calloc(1, sizeof(*f));
+    assert(f);
+    f->base = (struct xlx__paging){ .ops = &fake_ops, .ctx = ctx, .domid = 7 };
+    f->nr_gfns = nr_gfns;
+    f->type = calloc(nr_gfns, sizeof(*f->type));
+    f->memory = calloc(nr_gfns, XLX_PAGE_SIZE);
+    f->loads = calloc(nr_gfns, sizeof(*f->loads));
+    assert(f->type && f->memory && f->loads);
+    pthread_mutex_init(&f->lock, NULL);
+    pthread_cond_init(&f->changed, NULL);
+    f->fail_times = 1;
+    return f;
+}
+
+void paging_fake_free(struct paging_fake *f)
+{
+    pthread_cond_destroy(&f->changed);
+    pthread_mutex_destroy(&f->lock);
+    free(f->loads);
+    free(f->memory);
+    free(f->type);
+    free(f);
+}
+
+/* With the lock held; waits for a slot as a vCPU does in Xen. */
+static void post(struct paging_fake *f, struct xlx__paging_request req)
+{
+    while (f->req_prod - f->rsp_prod == FAKE_RING_SLOTS && !f->dying)
+        pthread_cond_wait(&f->changed, &f->lock);
+    f->ring[f->req_prod++ % FAKE_RING_SLOTS] = req;
+    pthread_cond_broadcast(&f->changed);
+}
+
+bool paging_fake_touch(struct paging_fake *f, unsigned vcpu, uint64_t gfn)
+{
+    pthread_mutex_lock(&f->lock);
+    while (f->type[gfn] != FAKE_RAM && !f->dying) {
+        assert(f->enabled && f->type[gfn] != FAKE_HOLE);
+        become(f, gfn, FAKE_PAGING_IN);
+        f->waiting[vcpu] = true;
+        post(f, (struct xlx__paging_request){ .gfn = gfn, .vcpu = vcpu,
+                                              .paused = true });
+        while (f->waiting[vcpu] && !f->dying)
+            pthread_cond_wait(&f->changed, &f->lock);
+    }
+    bool ok = !f->dying;
+    pthread_mutex_unlock(&f->lock);
+    return ok;
+}
+
+void paging_fake_drop(struct paging_fake *f, uint64_t gfn)
+{
+    pthread_mutex_lock(&f->lock);
+    become(f, gfn, FAKE_HOLE);
+    post(f, (struct xlx__paging_request){ .gfn = gfn, .drop = true });
+    pthread_mutex_unlock(&f->lock);
+}
+
+void paging_fake_kill(struct paging_fake *f)
+{
+    pthread_mutex_lock(&f->lock);
+    f->dying = true;
+    pthread_cond_broadcast(&f->changed);
+    pthread_mutex_unlock(&f->lock);
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+/*
+ * The USB part of sysfs in memory. Writing bind, unbind and drivers_probe does
+ * what the kernel does.
+ */
+#ifndef FAKES_SYSFS_MEM_H
+#define FAKES_SYSFS_MEM_H
+
+#include "fakes/nth.h"
+#include "host/sysfs.h"
+
+#define SYSFS_MEM_INTFS 4
+
+struct sysfs_intf {
+    const char *name;   /* NULL ends the list */
+    const char *driver; /* bound now, or NULL */
+    const char *match;  /* what drivers_probe finds, or NULL */
+};
+
+struct sysfs_dev {
+    const char *busid, *class, *vendor, *product_id, *speed;
+    const char *maker, *product; /* or NULL */
+    struct sysfs_intf intf[SYSFS_MEM_INTFS + 1];
+};
+
+struct sysfs_mem;
+
+/* Freed by its seam's close. `nth` may be NULL. */
+struct sysfs_mem *sysfs_mem_new(struct nth *nth);
+struct xlx__sysfs *sysfs_mem_seam(struct sysfs_mem *mem);
+
+/* Plugs in a copy of the device. Its strings stay the caller's. */
+void sysfs_mem_plug(struct sysfs_mem *mem, const struct sysfs_dev *dev);
+void sysfs_mem_unplug(struct sysfs_mem *mem, const char *busid);
+
+/* The device, or NULL; its interfaces may be changed. */
+struct sysfs_dev *sysfs_mem_find(struct sysfs_mem *mem, const char *busid);
+
+/* A driver that refuses every bind, NULL for none. */
+void sysfs_mem_refuse(struct sysfs_mem *mem, const char *driver);
+
+/* "interface driver" for each interface; for free(). */
+char *sysfs_mem_dump(struct sysfs_mem *mem);
+
+#endif

@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+#include "fakes/usb_world.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "host/process.h"
+
+#define BACKENDS "/local/domain/0/backend/qusb/5"
+#define ANNOUNCED "/local/domain/0/device-model/5/backends/qusb"
+#define NR_TAKEN 8
+#define DEVIDS 8
+#define PORTS 31
+
+static const struct sysfs_dev host_devices[] = {
+    { "1-1", "00", "0627", "0001", "480", "QEMU", "QEMU USB Keyboard",
+      { { "1-1:1.0", "usbhid", "usbhid" } } },
+    /* Two interfaces, one of which no driver wants. */
+    { "1-2", "00", "46f4", "0001", "480", "QEMU", "QEMU USB HARDDRIVE",
+      { { "1-2:1.0", "usb-storage", "usb-storage" },
+        { "1-2:1.1", NULL, NULL } } },
+    { "1-3", "09", "0409", "55aa", "12", "QEMU", "QEMU USB Hub",
+      { { "1-3:1.0", "hub", "hub" } } },
+    { "1-3.1", "00", "0627", "0001", "12", NULL, "bad \x1b[31m\xff name",
+      { { "1-3.1:1.0", "usbhid", "usbhid" } } },
+    { "2-1", "00", "46f4", "0001", "5000", "QEMU", "QEMU USB HARDDRIVE",
+      { { "2-1:1.0", "usb-storage", "usb-storage" } } },
+    { "1-4", "00", "0403", "6001", "12", "QEMU", "QEMU USB SERIAL",
+      { { "1-4:1.0", "usbfs", "ftdi_sio" } } },
+};
+
+/* --- the backend and the guest -------------------------------------------- */
+
+static unsigned number(struct usb_world *w, const char *path)
+{
+    const char *text = xs_mem_get(w->xs, path);
+    return text ? (unsigned)atoi(text) : 0;
+}
+
+static void put_number(struct usb_world *w, const char *path, unsigned value)
+{
+    char text[16];
+    snprintf(text, sizeof(text), "%u", value);
+    if (number(w, path) != value)
+        xs_mem_put(w->xs, path, text);
+}
+
+static int taken_for(struct usb_world *w, const char *port)
+{
+    for (int i = 0; i < NR_TAKEN; i++)
+        if (w->taken[i].busid && !strcmp(w->taken[i].port, port))
+            return i;
+    return -1;
+}
+
+static void take(struct usb_world *w, const char *busid, const char *port)
+{
+    struct sysfs_dev *dev = sysfs_mem_find(w->sysfs, busid);
+    int slot = 0;
+    if (!dev || w->no_claim)
+        return;
+    while (w->taken[slot].busid)
+        slot++;
+    w->taken[slot].busid = dev->busid;
+    snprintf(w->taken[slot].port, sizeof(w->taken[slot].port), "%s", port);
+    for (int i = 0; dev->intf[i].name; i++) {
+        w->taken[slot].driver[i] = dev->intf[i].driver;
+        dev->intf[i].driver = "usbfs";
+    }
+}
+
+static void give_back(struct usb_world *w, int slot, bool drivers)
+{
+    struct sysfs_dev *dev = sysfs_mem_find(w->sysfs, w->taken[slot].busid);
+    for (int i = 0; dev && dev->intf[i].name; i++)
+        dev->intf[i].driver = drivers ? w->taken[slot].driver[i] : NULL;
+    w->taken[slot].busid = NULL;
+}
+
+static void look_at_port(struct usb_world *w, const char *port)
+{
+    const char *busid = xs_mem_get(w->xs, port);
+    int slot = taken_for(w, port);
+    if (slot >= 0 && (!busid || !*busid) && !w->no_release)
+        give_back(w, slot, true);
+    if (slot < 0 && busid && *busid)
+        take(w, busid, port);
+}
+
+static void backend_answers(struct usb_world *w, const char *be, const char *fe)
+{
+    unsigned b = number(w, be), f = number(w, fe);
+    if (b == 1)
+        put_number(w, be, 2);
+    if (b == 2 && f == 4)
+        put_number(w, be, 4);
+    if (b == 5 && f == 6)
+        put_number(w, be, 6);
+}
+
+static void guest_answers(struct usb_world *w, const char *be, const char *fe)
+{
+    unsigned b = number(w, be), f = number(w, fe);
+    if ((b == 2 || b == 4) && f == 1)
+        put_number(w, fe, 4);
+    if (b == 5 && f == 4)
+        put_number(w, fe, 6);
+}
+
+static bool served(struct usb_world *w)
+{
+    return !w->dead && xs_mem_get(w->xs, ANNOUNCED) && (w->running || !w->stale);
+}
+
+static void backend_looks_at_ports(struct usb_world *w, int devid, bool open)
+{
+    for (int p = 1; p <= PORTS; p++) {
+        char port[128];
+        snprintf(port, sizeof(port), BACKENDS "/%d/port/%d", devid, p);
+        if (open || taken_for(w, port) >= 0)
+            look_at_port(w, port);
+    }
+}
+
+static void act(void *user)
+{
+    struct usb_world *w = user;
+    for (int d = 0; d < DEVIDS; d++) {
+        char be[96], fe[96];
+        snprintf(be, sizeof(be), BACKENDS "/%d/state", d);
+        snprintf(fe, sizeof(fe), "/local/domain/5/device/vusb/%d/state", d);
+        bool there = xs_mem_get(w->xs, be);
+        if (there && served(w))
+            backend_answers(w, be, fe);
+        if (there && !w->no_frontend)
+            guest_answers(w, be, fe);
+        if (served(w))
+            backend_looks_at_ports(w, d, number(w, be) == 4);
+    }
+}
+
+void usb_world_kill_backend(struct usb_world *w)
+{
+    w->running = false;
+    w->stale = true;
+    for (int i = 0; i < NR_TAKEN; i++)
+        if (w->taken[i].busid)
+            give_back(w, i, false);
+}
+
+/* --- the process seam ----------------------------------------------------- */
+
+struct proc_fake {
+    struct xlx__proc base;
+    struct usb_world *world;
+};
+
+static struct usb_world *world_of(struct xlx__proc *proc)
+{
+    return ((struct proc_fake *)proc)->world;
+}
+
+static int proc_start(struct xlx__proc *proc, const char *const *argv,
+                      const char *log, int64_t until, char *line_r, size_t size)
+{
+    struct usb_world *w = world_of(proc);
+    (void)argv;
+    (void)log;
+    (void)until;
+    if (nth_fails(&w->nth))
+        return -ESRCH;
+    w->starts++;
+    snprintf(line_r, size, "%s", w->refusal ? w->refusal : "ready");
+    if (w->refusal)
+        return 0;
+    w->running = true;
+    w->stale = false;
+    xs_mem_put(w->xs, ANNOUNCED, "");
+    return 0;
+}
+
+static pid_t proc_find(struct xlx__proc *proc, const char *pidfile)
+{
+    struct usb_world *w = world_of(proc);
+    if (!strstr(pidfile, "/5.pid"))
+        return 0;
+    return w->running ? 4242 : w->stale ? -ESTALE : 0;
+}
+
+static int proc_stop(struct xlx__proc *proc, const char *pidfile, int64_t until)
+{
+    struct usb_world *w = world_of(proc);
+    (void)pidfile;
+    (void)until;
+    if (nth_fails(&w->nth))
+        return -ETIMEDOUT;
+    if (!w->running)
+        return 0;
+    w->running = false;
+    xs_mem_put(w->xs, "/local/domain/0/device-model", NULL);
+    for (int i = 0; i < NR_TAKEN; i++)
+        if (w->taken[i].busid)
+            give_back(w, i, true);
+    return 0;
+}
+
+static void proc_close(struct xlx__seam *seam)
+{
+    free(seam);
+}
+
+static const struct xlx__proc_ops proc_ops = {
+    .start = proc_start,
+    .find = proc_find,
+    .stop = proc_stop,
+};
+
+static struct xlx__proc *new_proc(struct usb_world *w)
+{
+    struct proc_fake *p = calloc(1, sizeof(*p));
+    p->base.seam.close = proc_close;
+    p->base.ops = &proc_ops;
+    p->world = w;
+    return &p->base;
+}
+
+/* --- the whole ------------------------------------------------------------ */
+
+static void make_domain(struct usb_world *w, const char *id, const char *name,
+                        const char *type)
+{
+    char path[64];
+    snprintf(path, sizeof(path), "/local/domain/%s/name", id);
+    xs_mem_put(w->xs, path, name);
+    snprintf(path, sizeof(path), "/libxl/%s/type", id);
+    xs_mem_put(w->xs, path, type);
+    snprintf(path, sizeof(path), "/libxl/%s/device/console/0", id);
+    xs_mem_put(w->xs, path, "");
+    snprintf(path, sizeof(path), "/local/domain/%s/device/console/0", id);
+    xs_mem_put(w->xs, path, "");
+}
+
+struct usb_world *usb_world_new(void)
+{
+    struct usb_world *w = calloc(1, sizeof(*w));
+    snprintf(w->dir, sizeof(w->dir), "/tmp/xlx-usb-XXXXXX");
+    if (xlx_ctx_new(&w->ctx) || !mkdtemp(w->dir))
+        abort();
+    w->xs = xs_mem_new(&w->nth);
+    w->sysfs = sysfs_mem_new(&w->nth);
+    w->ctx->xs = xs_mem_seam(w->xs);
+    w->ctx->sysfs = sysfs_mem_seam(w->sysfs);
+    w->ctx->proc = new_proc(w);
+    xs_mem_set_peer(w->xs, act, w);
+    xlx_ctx_set_path(w->ctx, XLX_PATH_RUN, w->dir);
+    xlx_ctx_set_path(w->ctx, XLX_PATH_LOG, w->dir);
+    xlx_ctx_set_path(w->ctx, XLX_PATH_QEMU, "/bin/true");
+    xlx_ctx_set_path(w->ctx, XLX_PATH_USB_BACKEND, "/bin/true");
+    xs_mem_put(w->xs, "/local/domain/0/backend/console/5/0", "");
+    make_domain(w, "0", "Domain-0", "pv");
+    make_domain(w, "5", "guest", "pvh");
+    make_domain(w, "6", "other", "hvm");
+    for (size_t i = 0; i < sizeof(host_devices) / sizeof(host_devices[0]); i++)
+        sysfs_mem_plug(w->sysfs, &host_devices[i]);
+    return w;
+}
+
+void usb_world_free(struct usb_world *w)
+{
+    char command[128];
+    xlx_ctx_free(w->ctx);
+    snprintf(command, sizeof(command), "rm -rf %s", w->dir);
+    if (system(command))
+        abort();
+    free(w);
+}
+
+char *usb_world_dump(struct usb_world *w)
+{
+    char *xs = xs_mem_dump(w->xs), *sysfs = sysfs_mem_dump(w->sysfs), *all;
+    if (asprintf(&all, "%s%sbackend %s\n", xs, sysfs,
+                 w->running ? "running" : "-") < 0)
+        abort();
+    free(xs);
+    free(sysfs);
+    return all;
+}

@@ -1,0 +1,91 @@
+#!/bin/bash
+# SPDX-License-Identifier: LGPL-2.1-only
+# The installed xl hands on what is not ours, unchanged, and refuses a bad
+# `restore --lazy` before it runs anything.
+set -u
+
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+mkdir "$dir/ours" "$dir/real"
+ln -s "$(realpath "$BUILD/xl-ext")" "$dir/ours/xl"
+ln -s "$(realpath "$BUILD/xl-ext")" "$dir/ours/xl-ext"
+cat >"$dir/real/xl" <<'EOF'
+#!/bin/bash
+[ "$1" != die ] || kill -TERM $$
+[ "$1" != cat ] || exec cat
+printf '<%s>' "$@"
+echo
+exit 42
+EOF
+chmod +x "$dir/real/xl"
+PATH=$dir/ours:$dir/real:$PATH
+
+bad=0
+# expect STATUS OUTPUT-PATTERN COMMAND...
+expect()
+{
+    local want=$1 pattern=$2 got status
+    shift 2
+    got=$("$@" 2>&1)
+    status=$?
+    # shellcheck disable=SC2053 # a pattern is meant
+    if [ "$status" != "$want" ] || [[ $got != $pattern ]]; then
+        echo "$*: exit $status, output: $got"
+        echo "    wanted: exit $want, output like: $pattern"
+        bad=1
+    fi
+}
+
+# Handed on: arguments, exit status, signals, standard input.
+expect 42 '<list><-l><a b><>' xl list -l 'a b' ''
+expect 42 '<-v><-f><list>' xl -v -f list
+expect 42 '<help>' xl help
+expect 42 '<>' xl
+expect 42 '<restore><-p><file>' xl restore -p file
+expect 42 '<-v><restore><file>' xl -v restore file
+expect 42 '<save><guest><file>' xl save guest file
+expect 143 '*' bash -c 'xl die'
+expect 0 'through' bash -c 'echo through | xl cat'
+
+# Ours.
+expect 0 'Usage: xl-ext COMMAND*usb-attach*' xl-ext help
+expect 2 'Usage: xl-ext COMMAND*' xl-ext
+expect 0 'Usage: xl-ext restore --lazy*' xl restore --lazy --help
+expect 2 'xl-ext: nonsense: no such command*' xl-ext nonsense
+expect 2 'restore: --lazy takes =require*' xl restore --lazy=maybe file
+expect 2 'restore: the save file is missing*' xl restore --lazy -p
+expect 2 'lazy-wait: takes one domain*' xl-ext lazy-wait
+expect 2 'lazy-list: --nonsense: *' xl-ext lazy-list --nonsense
+
+# Bad files: one line that names the file, nothing run.
+echo text >"$dir/text"
+gzip -c "$dir/text" >"$dir/text.gz"
+: >"$dir/empty"
+head -c 40 /dev/zero >"$dir/zero"
+expect 1 "restore: */gone: *" xl restore --lazy "$dir/gone"
+for f in text empty zero; do
+    expect 1 "restore: $dir/$f: *" xl restore --lazy "$dir/$f"
+    expect 1 "restore: $dir/$f: *" xl restore --lazy=require "$dir/$f"
+done
+expect 1 "restore: $dir: *" xl restore --lazy "$dir"
+
+# A compressed file is unpacked on the way.
+cat >"$dir/real/xl" <<'EOF'
+#!/bin/bash
+printf '<%s>' "${@:1:$#-1}"
+cat "${!#}"
+exit 42
+EOF
+expect 42 '*compressed with gzip*restoring eagerly*<restore><-p>text' \
+    xl restore --lazy -p "$dir/text.gz"
+expect 1 '*compressed with gzip*nothing was restored*' \
+    xl restore --lazy=require "$dir/text.gz"
+
+# A pipe is a good image that cannot be lazy; nothing of it is lost.
+mkfifo "$dir/fifo"
+echo 'through the pipe' >"$dir/fifo" &
+expect 42 '*restoring eagerly*<restore><-p>through the pipe' \
+    xl restore --lazy -p "$dir/fifo"
+expect 1 '*nothing was restored*' xl restore --lazy=require "$dir/fifo"
+
+exit "$bad"

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+/*
+ * Locks and daemons, with real processes.
+ */
+#include "test.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include "core/clock.h"
+#include "host/lock.h"
+#include "host/process.h"
+#include "host/program.h"
+
+struct fixture {
+    xlx_ctx *ctx;
+    struct xlx__proc *proc;
+    char dir[32], log[64], pidfile[64];
+};
+
+static int setup(void **state)
+{
+    struct fixture *f = calloc(1, sizeof(*f));
+    snprintf(f->dir, sizeof(f->dir), "/tmp/xlx-daemon-XXXXXX");
+    *state = f;
+    if (!mkdtemp(f->dir) || xlx_ctx_new(&f->ctx) || xlx__proc_open(f->ctx))
+        return -1;
+    f->proc = f->ctx->proc;
+    snprintf(f->log, sizeof(f->log), "%s/log", f->dir);
+    snprintf(f->pidfile, sizeof(f->pidfile), "%s/pid", f->dir);
+    return xlx_ctx_set_path(f->ctx, XLX_PATH_RUN, f->dir);
+}
+
+static int teardown(void **state)
+{
+    struct fixture *f = *state;
+    char command[64];
+    snprintf(command, sizeof(command), "rm -rf %s", f->dir);
+    xlx_ctx_free(f->ctx);
+    free(f);
+    *state = NULL;
+    return system(command);
+}
+
+static int start(struct fixture *f, const char *script, int ms, char *line)
+{
+    const char *argv[] = { "/bin/sh", "-c", script, "sh", f->pidfile, NULL };
+    return f->proc->ops->start(f->proc, argv, f->log, xlx__now_ms() + ms, line,
+                               16);
+}
+
+static void the_first_line_is_the_answer(void **state)
+{
+    struct fixture *f = *state;
+    char line[16];
+    assert_int_equal(start(f, "echo ready; exec >&2; sleep 0.1", 5000, line),
+                     0);
+    assert_string_equal(line, "ready");
+    /* cut to the buffer */
+    assert_int_equal(start(f, "echo 0123456789abcdefghi", 5000, line), 0);
+    assert_string_equal(line, "0123456789abcde");
+    assert_int_equal(start(f, "exit 3", 5000, line), -ESRCH);
+    assert_int_equal(start(f, "exec sleep 0.3", 50, line), -ETIMEDOUT);
+}
+
+static void nothing_of_ours_goes_along(void **state)
+{
+    struct fixture *f = *state;
+    char line[16];
+    int fd = open("/dev/null", O_RDONLY); /* not close-on-exec */
+    char script[128];
+    snprintf(script, sizeof(script),
+             "[ -e /proc/self/fd/%d ] && echo open || echo closed", fd);
+    signal(SIGUSR1, SIG_IGN);
+    assert_int_equal(start(f, script, 5000, line), 0);
+    assert_string_equal(line, "closed");
+    assert_int_equal(
+        start(f, "kill -USR1 $$; echo alive", 5000, line), -ESRCH);
+    assert_int_equal(start(f, "echo x >&2; cat; echo end", 5000, line), 0);
+    assert_string_equal(line, "end");
+    signal(SIGUSR1, SIG_DFL);
+    close(fd);
+}
+
+/* A daemon as ours are: holds the pidfile, ends at SIGTERM. */
+static const char holder[] = "exec 9>>$1; flock -x 9; echo $$ >$1; echo ready; "
+                             "exec >&2; trap 'rm $1; exit 0' TERM; "
+                             "while :; do sleep 0.02; done";
+
+static void a_daemon_is_known_by_its_lock(void **state)
+{
+    struct fixture *f = *state;
+    char line[16];
+    assert_int_equal(f->proc->ops->find(f->proc, f->pidfile), 0);
+    assert_int_equal(start(f, holder, 5000, line), 0);
+    pid_t pid = f->proc->ops->find(f->proc, f->pidfile);
+    assert_true(pid > 1);
+    assert_int_equal(kill(pid, 0), 0);
+    assert_int_equal(xlx__pidfile_take(f->pidfile), -EBUSY);
+    assert_int_equal(
+        f->proc->ops->stop(f->proc, f->pidfile, xlx__now_ms() + 5000), 0);
+    assert_int_equal(f->proc->ops->find(f->proc, f->pidfile), 0);
+    assert_int_equal(
+        f->proc->ops->stop(f->proc, f->pidfile, xlx__now_ms() + 5000), 0);
+}
+
+static void a_killed_one_leaves_a_stale_pidfile(void **state)
+{
+    struct fixture *f = *state;
+    char line[16];
+    assert_int_equal(start(f, holder, 5000, line), 0);
+    kill(f->proc->ops->find(f->proc, f->pidfile), SIGKILL);
+    /* The sleep it runs may hold the lock a little longer. */
+    for (int i = 0; i < 100; i++) {
+        if (f->proc->ops->find(f->proc, f->pidfile) == -ESTALE)
+            break;
+        xlx__sleep_ms(10);
+    }
+    assert_int_equal(f->proc->ops->find(f->proc, f->pidfile), -ESTALE);
+    assert_int_equal(
+        f->proc->ops->stop(f->proc, f->pidfile, xlx__now_ms() + 5000), 0);
+    int fd = xlx__pidfile_take(f->pidfile);
+    assert_true(fd >= 0);
+    assert_int_equal(f->proc->ops->find(f->proc, f->pidfile), getpid());
+    close(fd);
+}
+
+static void one_that_does_not_end_is_told(void **state)
+{
+    struct fixture *f = *state;
+    char line[16];
+    assert_int_equal(
+        start(f, "trap '' TERM; exec 9>>$1; flock -x 9; echo $$ >$1; "
+                 "echo ready; exec >&2; sleep 0.5; sleep 0.5", 5000, line), 0);
+    pid_t pid = f->proc->ops->find(f->proc, f->pidfile);
+    assert_true(pid > 1);
+    assert_int_equal(
+        f->proc->ops->stop(f->proc, f->pidfile, xlx__now_ms() + 50),
+        -ETIMEDOUT);
+    kill(pid, SIGKILL);
+}
+
+static void a_lock_has_one_holder(void **state)
+{
+    struct fixture *f = *state;
+    int fd = xlx__lock(f->ctx, "a/b/lock", xlx__now_ms());
+    assert_true(fd >= 0);
+    int64_t begin = xlx__now_ms();
+    assert_int_equal(xlx__lock(f->ctx, "a/b/lock", begin + 50), -EBUSY);
+    assert_true(xlx__now_ms() >= begin + 50);
+    assert_non_null(strstr(xlx_ctx_error(f->ctx), "another command"));
+    int other = xlx__lock(f->ctx, "a/b/other", begin);
+    assert_true(other >= 0);
+    close(fd);
+    fd = xlx__lock(f->ctx, "a/b/lock", begin);
+    assert_true(fd >= 0);
+    close(fd);
+    close(other);
+}
+
+static void programs_are_found(void **state)
+{
+    struct fixture *f = *state;
+    static const char *const places[] = { "/nonexistent", "/bin/sh", NULL };
+    char path[PATH_MAX];
+    assert_int_equal(
+        xlx__find_program(f->ctx, XLX_PATH_QEMU, "QEMU", places, path), 0);
+    assert_string_equal(path, "/bin/sh");
+    assert_int_equal(
+        xlx__find_program(f->ctx, XLX_PATH_QEMU, "QEMU", places + 2, path),
+        -ENOENT);
+    assert_string_equal(xlx_ctx_error(f->ctx), "QEMU: not found: install it");
+    xlx_ctx_set_path(f->ctx, XLX_PATH_QEMU, "/bin/true");
+    assert_int_equal(
+        xlx__find_program(f->ctx, XLX_PATH_QEMU, "QEMU", places, path), 0);
+    assert_string_equal(path, "/bin/true");
+    assert_int_equal(xlx__find_own_program(f->ctx, XLX_PATH_USB_BACKEND,
+                                           "no-such-program", path), -ENOENT);
+    assert_int_equal(xlx__find_own_program(f->ctx, XLX_PATH_USB_BACKEND,
+                                           "test-daemon", path), 0);
+}
+
+#define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(the_first_line_is_the_answer),
+        TEST(nothing_of_ours_goes_along),
+        TEST(a_daemon_is_known_by_its_lock),
+        TEST(a_killed_one_leaves_a_stale_pidfile),
+        TEST(one_that_does_not_end_is_told),
+        TEST(a_lock_has_one_holder),
+        TEST(programs_are_found),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,353 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+/*
+ * The pager against a fake domain: whatever happens, each page is what the
+ * image holds or what the guest wrote, and nobody waits for ever.
+ */
+#include "test.h"
+
+#include <pthread.h>
+#include <unistd.h>
+
+#include "fakes/image_build.h"
+#include "fakes/paging_fake.h"
+#include "lazy/pager.h"
+
+#define LOW_PAGES 1200u /* two whole 2 MiB blocks and a bit */
+#define HIGH_GFN 2000u  /* a block of its own */
+#define HIGH_PAGES 100u
+#define NR_GFNS (HIGH_GFN + HIGH_PAGES)
+#define HELD (LOW_PAGES + HIGH_PAGES - 10)
+
+static const struct xlx__gfn_range resident[] = { { 5, 15 } };
+
+struct world {
+    xlx_ctx *ctx;
+    int fd;
+    xlx_image *image;
+    struct paging_fake *fake;
+    struct xlx__pager *pager;
+    /* What report() saw. */
+    pthread_mutex_t lock;
+    int seen[XLX_LAZY_FAILED + 1];
+    char reason[256];
+};
+
+static void report(void *user, const struct xlx__pager *pager,
+                   enum xlx_lazy_state state, const char *reason)
+{
+    struct world *w = user;
+    (void)pager;
+    pthread_mutex_lock(&w->lock);
+    w->seen[state]++;
+    if (reason)
+        snprintf(w->reason, sizeof(w->reason), "%s", reason);
+    pthread_mutex_unlock(&w->lock);
+}
+
+static int seen(struct world *w, enum xlx_lazy_state state)
+{
+    pthread_mutex_lock(&w->lock);
+    int n = w->seen[state];
+    pthread_mutex_unlock(&w->lock);
+    return n;
+}
+
+static int setup(void **state)
+{
+    struct world *w = calloc(1, sizeof(*w));
+    struct image_build b = { 0 };
+    build_start(&b, 3, 2);
+    build_range(&b, 0, 700);
+    build_range(&b, 700, LOW_PAGES - 700);
+    build_range(&b, HIGH_GFN, HIGH_PAGES);
+    build_finish(&b);
+    w->fd = build_fd(&b);
+    pthread_mutex_init(&w->lock, NULL);
+    assert_int_equal(xlx_ctx_new(&w->ctx), 0);
+    assert_int_equal(
+        xlx_image_open_fd(w->ctx, w->fd, b.libxc, "test", &w->image), 0);
+    build_free(&b);
+    w->fake = paging_fake_new(w->ctx, NR_GFNS);
+    assert_int_equal(xlx__pager_new(w->ctx, &w->fake->base, w->image, resident,
+                                    1, &w->pager),
+                     0);
+    w->pager->report = report;
+    w->pager->report_user = w;
+    w->pager->patience_ms = 50;
+    *state = w;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct world *w = *state;
+    xlx__pager_free(w->pager);
+    paging_fake_free(w->fake);
+    xlx_image_close(w->image);
+    close(w->fd);
+    xlx_ctx_free(w->ctx);
+    pthread_mutex_destroy(&w->lock);
+    free(w);
+    return 0;
+}
+
+static bool was_held_back(uint64_t gfn)
+{
+    return (gfn < LOW_PAGES && !(gfn >= 5 && gfn < 15)) || gfn >= HIGH_GFN;
+}
+
+static bool is_as_in_image(struct world *w, uint64_t gfn)
+{
+    unsigned char page[XLX_PAGE_SIZE];
+    build_page(gfn, 0, page);
+    return !memcmp(page, w->fake->memory + gfn * XLX_PAGE_SIZE, sizeof(page));
+}
+
+static void assert_all_present(struct world *w)
+{
+    for (uint64_t gfn = 0; gfn < NR_GFNS; gfn++) {
+        if (was_held_back(gfn)) {
+            assert_int_equal(w->fake->type[gfn], FAKE_RAM);
+            assert_true(is_as_in_image(w, gfn));
+            assert_int_equal(w->fake->loads[gfn], 1);
+        } else {
+            assert_int_equal(w->fake->type[gfn], FAKE_HOLE);
+            assert_int_equal(w->fake->loads[gfn], 0);
+        }
+    }
+}
+
+static void assert_paging_is_over(struct world *w)
+{
+    assert_false(w->fake->enabled);
+    assert_int_equal(w->fake->claimed, 0);
+    assert_int_equal(w->fake->paused, 0);
+}
+
+static void *run(void *arg)
+{
+    struct world *w = arg;
+    return (void *)(intptr_t)xlx__pager_run(w->pager);
+}
+
+static pthread_t start_and_run(struct world *w)
+{
+    pthread_t thread;
+    assert_int_equal(xlx__pager_start(w->pager, 1), 0);
+    assert_int_equal(pthread_create(&thread, NULL, run, w), 0);
+    return thread;
+}
+
+static int end_of(pthread_t thread)
+{
+    void *rc;
+    pthread_join(thread, &rc);
+    return (int)(intptr_t)rc;
+}
+
+/* --- the good cases ---------------------------------------------------------- */
+
+static void a_paused_guest_is_filled(void **state)
+{
+    struct world *w = *state;
+    assert_int_equal(xlx__pager_start(w->pager, 1), 0);
+    assert_int_equal(w->fake->paged_pages, HELD);
+    assert_int_equal(w->fake->claimed, LOW_PAGES + HIGH_PAGES);
+    assert_int_equal(xlx__pager_run(w->pager), 0);
+
+    assert_all_present(w);
+    assert_paging_is_over(w);
+    assert_int_equal(w->pager->stats.fill_pages, HELD);
+    assert_int_equal(w->pager->stats.faults, 0);
+    assert_int_equal(seen(w, XLX_LAZY_COMPLETE), 1);
+}
+
+struct vcpu {
+    struct world *w;
+    unsigned id;
+    pthread_t thread;
+};
+
+static void *touch_everything(void *arg)
+{
+    struct vcpu *v = arg;
+    unsigned gfn = v->id * 37;
+    for (unsigned i = 0; i < LOW_PAGES; i++) {
+        gfn = (gfn + 101) % LOW_PAGES; /* 101 and 1200 share no factor */
+        if (was_held_back(gfn) && paging_fake_touch(v->w->fake, v->id, gfn))
+            assert_true(is_as_in_image(v->w, gfn));
+    }
+    return NULL;
+}
+
+static bool has_requests(struct paging_fake *f)
+{
+    pthread_mutex_lock(&f->lock);
+    bool some = f->req_prod != 0;
+    pthread_mutex_unlock(&f->lock);
+    return some;
+}
+
+static void vcpus_that_touch_all_get_the_right_pages(void **state)
+{
+    struct world *w = *state;
+    struct vcpu vcpu[4];
+    assert_int_equal(xlx__pager_start(w->pager, 1), 0);
+    for (unsigned i = 0; i < 4; i++) {
+        vcpu[i] = (struct vcpu){ .w = w, .id = i };
+        pthread_create(&vcpu[i].thread, NULL, touch_everything, &vcpu[i]);
+    }
+    /* Faults wait in the ring from before the pager serves. */
+    while (!has_requests(w->fake))
+        usleep(100);
+    assert_int_equal(xlx__pager_run(w->pager), 0);
+    for (unsigned i = 0; i < 4; i++)
+        pthread_join(vcpu[i].thread, NULL);
+
+    assert_all_present(w);
+    assert_paging_is_over(w);
+    assert_true(w->pager->stats.faults > 0);
+    assert_int_equal(w->pager->stats.fill_pages + w->pager->stats.fault_pages,
+                     HELD);
+}
+
+static void what_the_guest_wrote_stays(void **state)
+{
+    struct world *w = *state;
+    pthread_t thread = start_and_run(w);
+    assert_true(paging_fake_touch(w->fake, 0, LOW_PAGES - 1));
+    memset(w->fake->memory + (LOW_PAGES - 1) * XLX_PAGE_SIZE, 0x5a, 64);
+    assert_int_equal(end_of(thread), 0);
+    assert_int_equal(w->fake->memory[(LOW_PAGES - 1) * XLX_PAGE_SIZE], 0x5a);
+    assert_int_equal(w->fake->loads[LOW_PAGES - 1], 1);
+}
+
+static void a_page_given_away_stays_away(void **state)
+{
+    struct world *w = *state;
+    assert_int_equal(xlx__pager_start(w->pager, 1), 0);
+    paging_fake_drop(w->fake, 600);
+    assert_int_equal(xlx__pager_run(w->pager), 0);
+    assert_int_equal(w->fake->type[600], FAKE_HOLE);
+    assert_int_equal(w->pager->stats.dropped, 1);
+    assert_int_equal(xlx__pages_done(w->pager->pages), HELD);
+    assert_paging_is_over(w);
+}
+
+/* --- failures ------------------------------------------------------------------ */
+
+/* enable, claim, and one mark for each of the three runs that are held back */
+#define START_CALLS 5
+
+static void a_start_that_fails_is_undone(void **state)
+{
+    struct world *w = *state;
+    for (int n = 1; n <= START_CALLS; n++) {
+        w->fake->calls = 0;
+        w->fake->fail_at = n;
+        w->fake->fail_err = ENOMEM;
+        assert_int_equal(xlx__pager_start(w->pager, 1), -ENOMEM);
+        assert_false(w->fake->enabled);
+        assert_int_equal(w->fake->claimed, 0);
+        for (uint64_t gfn = 0; gfn < NR_GFNS; gfn++)
+            w->fake->type[gfn] = FAKE_HOLE; /* as an eager restore would */
+        w->fake->paged_pages = 0;
+    }
+    w->fake->calls = 0;
+    w->fake->fail_at = START_CALLS + 1;
+    assert_int_equal(xlx__pager_start(w->pager, 1), 0);
+}
+
+static void a_load_that_fails_is_tried_again(void **state)
+{
+    struct world *w = *state;
+    w->fake->fail_loads_only = true;
+    w->fake->fail_at = 1;
+    w->fake->fail_times = 3;
+    w->fake->fail_err = ENOMEM;
+    assert_int_equal(xlx__pager_start(w->pager, 1), 0);
+    assert_int_equal(xlx__pager_run(w->pager), 0);
+    assert_all_present(w);
+    assert_int_equal(w->pager->stats.retries, 3);
+    assert_int_equal(seen(w, XLX_LAZY_STALLED), 0);
+    assert_int_equal(w->fake->pauses, 1); /* that of the end */
+}
+
+static void loads_that_keep_failing_pause_the_guest(void **state)
+{
+    struct world *w = *state;
+    w->fake->fail_loads_only = true;
+    w->fake->fail_at = 1;
+    w->fake->fail_times = 1000000;
+    w->fake->fail_err = ENOMEM;
+    pthread_t thread = start_and_run(w);
+    while (!seen(w, XLX_LAZY_STALLED))
+        usleep(1000);
+    pthread_mutex_lock(&w->fake->lock);
+    assert_true(w->fake->paused > 0);
+    w->fake->fail_at = 0; /* there is memory again */
+    pthread_mutex_unlock(&w->fake->lock);
+
+    assert_int_equal(end_of(thread), 0);
+    assert_all_present(w);
+    assert_paging_is_over(w);
+    assert_non_null(strstr(w->reason, "Cannot allocate memory"));
+}
+
+static void a_file_that_became_shorter_stalls_and_never_gives_zeros(void **state)
+{
+    struct world *w = *state;
+    assert_int_equal(ftruncate(w->fd, 900 * XLX_PAGE_SIZE), 0);
+    pthread_t thread = start_and_run(w);
+    while (!seen(w, XLX_LAZY_STALLED))
+        usleep(1000);
+    assert_int_equal(w->fake->type[HIGH_GFN], FAKE_PAGED);
+    paging_fake_kill(w->fake);
+    assert_int_equal(end_of(thread), -ESRCH);
+    for (uint64_t gfn = 0; gfn < NR_GFNS; gfn++)
+        if (w->fake->type[gfn] == FAKE_RAM)
+            assert_true(is_as_in_image(w, gfn));
+    assert_int_equal(seen(w, XLX_LAZY_GONE), 1);
+    assert_int_equal(seen(w, XLX_LAZY_COMPLETE), 0);
+}
+
+static void a_destroyed_guest_ends_the_pager(void **state)
+{
+    struct world *w = *state;
+    assert_int_equal(xlx__pager_start(w->pager, 1), 0);
+    paging_fake_kill(w->fake);
+    assert_int_equal(xlx__pager_run(w->pager), -ESRCH);
+    assert_int_equal(seen(w, XLX_LAZY_GONE), 1);
+}
+
+static void pages_that_nobody_holds_keep_paging_on(void **state)
+{
+    struct world *w = *state;
+    assert_int_equal(xlx__pager_start(w->pager, 1), 0);
+    w->fake->type[1500] = FAKE_PAGED; /* not in the image */
+    w->fake->paged_pages++;
+    assert_int_equal(xlx__pager_run(w->pager), -EIO);
+    assert_true(w->fake->enabled);
+    assert_int_equal(w->fake->paused, 1);
+    assert_int_equal(seen(w, XLX_LAZY_FAILED), 1);
+    assert_non_null(strstr(w->reason, "1 as paged out"));
+}
+
+#define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(a_paused_guest_is_filled),
+        TEST(vcpus_that_touch_all_get_the_right_pages),
+        TEST(what_the_guest_wrote_stays),
+        TEST(a_page_given_away_stays_away),
+        TEST(a_start_that_fails_is_undone),
+        TEST(a_load_that_fails_is_tried_again),
+        TEST(loads_that_keep_failing_pause_the_guest),
+        TEST(a_file_that_became_shorter_stalls_and_never_gives_zeros),
+        TEST(a_destroyed_guest_ends_the_pager),
+        TEST(pages_that_nobody_holds_keep_paging_on),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+#include "test.h"
+
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "fakes/xenstore_mem.h"
+#include "lazy/status.h"
+
+struct world {
+    xlx_ctx *ctx;
+    char dir[64];
+    char run[80];
+};
+
+static int setup(void **state)
+{
+    struct world *w = calloc(1, sizeof(*w));
+    strcpy(w->dir, "/tmp/xlx-status-XXXXXX");
+    assert_non_null(mkdtemp(w->dir));
+    snprintf(w->run, sizeof(w->run), "%s/run", w->dir);
+    assert_int_equal(xlx_ctx_new(&w->ctx), 0);
+    assert_int_equal(xlx_ctx_set_path(w->ctx, XLX_PATH_RUN, w->run), 0);
+    *state = w;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct world *w = *state;
+    char command[100];
+    snprintf(command, sizeof(command), "rm -rf '%s'", w->dir);
+    assert_int_equal(system(command), 0);
+    xlx_ctx_free(w->ctx);
+    free(w);
+    return 0;
+}
+
+static struct xlx_lazy_status example(void)
+{
+    struct xlx_lazy_status s = { .domid = 12, .state = XLX_LAZY_COMPLETE,
+                                 .image = "/srv/\"odd\"\n.save" };
+    uint64_t *number = &s.pages;
+    for (size_t i = 0; number + i <= &s.fill_us; i++)
+        number[i] = 1000 + i;
+    return s;
+}
+
+static void every_field_comes_back(void **state)
+{
+    struct world *w = *state;
+    struct xlx_lazy_status s = example(), back;
+    assert_int_equal(xlx__lazy_status_write(w->run, &s), 0);
+    assert_int_equal(xlx_lazy_status(w->ctx, 12, &back), 0);
+    assert_memory_equal(&s, &back, sizeof(s));
+}
+
+static void a_second_status_replaces_the_first(void **state)
+{
+    struct world *w = *state;
+    struct xlx_lazy_status s = example(), back;
+    assert_int_equal(xlx__lazy_status_write(w->run, &s), 0);
+    s.done = 5;
+    assert_int_equal(xlx__lazy_status_write(w->run, &s), 0);
+    assert_int_equal(xlx_lazy_status(w->ctx, 12, &back), 0);
+    assert_int_equal(back.done, 5);
+}
+
+static void domains_are_listed_by_number(void **state)
+{
+    struct world *w = *state;
+    struct xlx_lazy_status s = example();
+    uint32_t *domids;
+    assert_int_equal(xlx_lazy_list(w->ctx, &domids), 0);
+    free(domids);
+    static const uint32_t order[] = { 100, 9, 12 };
+    for (int i = 0; i < 3; i++) {
+        s.domid = order[i];
+        assert_int_equal(xlx__lazy_status_write(w->run, &s), 0);
+    }
+    xlx__lazy_status_remove(w->run, 12);
+    xlx__lazy_status_remove(w->run, 12);
+    assert_int_equal(xlx_lazy_list(w->ctx, &domids), 2);
+    assert_int_equal(domids[0], 9);
+    assert_int_equal(domids[1], 100);
+    free(domids);
+}
+
+static void an_unknown_domain_has_none(void **state)
+{
+    struct world *w = *state;
+    struct xlx_lazy_status s;
+    assert_int_equal(xlx_lazy_status(w->ctx, 12, &s), -ENOENT);
+    assert_string_equal(xlx_ctx_error(w->ctx),
+                        "domain 12: was not restored lazily on this host");
+}
+
+static void write_text(struct world *w, const char *text)
+{
+    char path[120];
+    snprintf(path, sizeof(path), "%s/lazy/12.json", w->run);
+    FILE *f = fopen(path, "w");
+    assert_non_null(f);
+    fputs(text, f);
+    fclose(f);
+}
+
+static void a_file_that_is_no_status_is_refused(void **state)
+{
+    struct world *w = *state;
+    static const char *const bad[] = {
+        "", "{", "[]", "{}", "{\"domid\":12,\"pid\":0,\"state\":\"odd\"}",
+        "{\"domid\":-1,\"pid\":0,\"state\":\"filling\",\"image\":\"\","
+        "\"reason\":\"\"}",
+    };
+    struct xlx_lazy_status s = example();
+    assert_int_equal(xlx__lazy_status_write(w->run, &s), 0);
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        write_text(w, bad[i]);
+        assert_int_equal(xlx_lazy_status(w->ctx, 12, &s), -EBADMSG);
+    }
+}
+
+static void a_pager_that_is_gone_counts_as_failed(void **state)
+{
+    struct world *w = *state;
+    struct xlx_lazy_status s = example(), back;
+    pid_t pid = fork();
+    if (pid == 0)
+        _exit(0);
+    s.state = XLX_LAZY_FILLING;
+    s.pid = (uint32_t)getpid();
+    assert_int_equal(xlx__lazy_status_write(w->run, &s), 0);
+    assert_int_equal(xlx_lazy_status(w->ctx, 12, &back), 0);
+    assert_int_equal(back.state, XLX_LAZY_FILLING);
+
+    waitpid(pid, NULL, 0);
+    s.pid = (uint32_t)pid;
+    assert_int_equal(xlx__lazy_status_write(w->run, &s), 0);
+    assert_int_equal(xlx_lazy_status(w->ctx, 12, &back), 0);
+    assert_int_equal(back.state, XLX_LAZY_FAILED);
+    assert_non_null(strstr(back.reason, "no longer there"));
+}
+
+static void a_guest_that_failed_is_listed_until_it_is_destroyed(void **state)
+{
+    struct world *w = *state;
+    struct xlx_lazy_status s = example();
+    uint32_t *domids;
+    struct xs_mem *xs = xs_mem_new(NULL);
+    w->ctx->xs = xs_mem_seam(xs);
+    xs_mem_put(xs, "/local/domain/12/name", "g");
+    s.state = XLX_LAZY_FAILED;
+    assert_int_equal(xlx__lazy_status_write(w->run, &s), 0);
+    assert_int_equal(xlx_lazy_list(w->ctx, &domids), 1);
+    free(domids);
+
+    xs_mem_put(xs, "/local/domain/12", NULL);
+    assert_int_equal(xlx_lazy_list(w->ctx, &domids), 0);
+    free(domids);
+    assert_int_equal(xlx_lazy_status(w->ctx, 12, &s), -ENOENT);
+}
+
+#define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(every_field_comes_back),
+        TEST(a_second_status_replaces_the_first),
+        TEST(domains_are_listed_by_number),
+        TEST(an_unknown_domain_has_none),
+        TEST(a_file_that_is_no_status_is_refused),
+        TEST(a_pager_that_is_gone_counts_as_failed),
+        TEST(a_guest_that_failed_is_listed_until_it_is_destroyed),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

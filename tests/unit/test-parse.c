@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+#include "test.h"
+
+#include "core/parse.h"
+
+struct row {
+    const char *text;
+    int rc;
+    uint64_t value;
+};
+
+static void numbers_are_read_strictly(void **state)
+{
+    (void)state;
+    static const struct row rows[] = {
+        /* in range, ends included */
+        { "1", 0, 1 },
+        { "10", 0, 10 },
+        { "010", 0, 10 }, /* decimal, not octal */
+        /* one beyond either end */
+        { "0", -ERANGE, 0 },
+        { "11", -ERANGE, 0 },
+        { "18446744073709551616", -ERANGE, 0 },
+        { "99999999999999999999999", -ERANGE, 0 },
+        /* not a number, wholly or in part */
+        { "", -EINVAL, 0 },
+        { NULL, -EINVAL, 0 },
+        { "-1", -EINVAL, 0 },
+        { "+1", -EINVAL, 0 },
+        { " 1", -EINVAL, 0 },
+        { "1 ", -EINVAL, 0 },
+        { "0x1", -EINVAL, 0 },
+        { "99999999999999999999999x", -EINVAL, 0 },
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        uint64_t value = 77;
+        assert_int_equal(xlx__parse_u64(rows[i].text, 1, 10, &value),
+                         rows[i].rc);
+        assert_int_equal(value, rows[i].rc ? 77 : rows[i].value);
+    }
+}
+
+static void the_largest_number_fits(void **state)
+{
+    (void)state;
+    uint64_t value;
+    assert_int_equal(
+        xlx__parse_u64("18446744073709551615", 0, UINT64_MAX, &value), 0);
+    assert_true(value == UINT64_MAX);
+    uint32_t small = 5;
+    assert_int_equal(xlx__parse_u32("4294967296", 0, UINT32_MAX, &small),
+                     -ERANGE);
+    assert_int_equal(small, 5);
+    assert_int_equal(xlx__parse_u32("4294967295", 0, UINT32_MAX, &small), 0);
+    assert_true(small == UINT32_MAX);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(numbers_are_read_strictly),
+        cmocka_unit_test(the_largest_number_fits),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

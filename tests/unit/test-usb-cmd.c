@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+/*
+ * The usb commands in process: what they understand, print and return.
+ */
+#include "test.h"
+
+#include "cmd.h"
+#include "fakes/usb_world.h"
+
+struct fixture {
+    struct usb_world *world;
+    char *out, *err; /* of the last call */
+};
+
+static int setup(void **state)
+{
+    struct fixture *f = calloc(1, sizeof(*f));
+    f->world = usb_world_new();
+    *state = f;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct fixture *f = *state;
+    usb_world_free(f->world);
+    free(f->out);
+    free(f->err);
+    free(f);
+    return 0;
+}
+
+static void log_to(void *user, enum xlx_log_level level, const char *text)
+{
+    (void)level;
+    fprintf(user, "%s\n", text);
+}
+
+/* Runs a command line, split at blanks; returns its exit status. */
+static int call(struct fixture *f, const char *line)
+{
+    char *argv[16], *copy = strdup(line), *rest = copy;
+    size_t size;
+    int argc = 0;
+    struct cmd_env env = { .ctx = f->world->ctx };
+    while ((argv[argc] = strsep(&rest, " ")))
+        argc++;
+    free(f->out);
+    free(f->err);
+    env.out = open_memstream(&f->out, &size);
+    env.err = open_memstream(&f->err, &size);
+    xlx_ctx_set_log(env.ctx, log_to, env.err, XLX_LOG_INFO);
+    int status = cmd_find(argv[0])->run(&env, argc, argv);
+    xlx_ctx_set_log(env.ctx, NULL, NULL, XLX_LOG_ERROR);
+    fclose(env.out);
+    fclose(env.err);
+    free(copy);
+    return status;
+}
+
+struct row {
+    const char *line;
+    int status;
+    const char *says; /* on stdout, or a part of it on stderr */
+};
+
+/* One after the other, on one host. */
+static const struct row rows[] = {
+    { "usb-attach guest 1-2", CMD_OK,
+      "usb 1-2: attached to domain 5, controller 0 port 1\n" },
+    { "usb-attach 5 1-1 controller=0 port=8", CMD_OK,
+      "usb 1-1: attached to domain 5, controller 0 port 8\n" },
+    { "usb-detach guest 1-1", CMD_OK,
+      "usb 1-1: detached from domain 5, controller 0 port 8\n" },
+    { "usb-detach guest controller=0 port=1", CMD_OK,
+      "usb 1-2: detached from domain 5, controller 0 port 1\n" },
+    { "usb-hc-create guest", CMD_OK, "domain 5: USB controller 1 created\n" },
+    { "usb-hc-create guest version=1 ports=31 type=qusb", CMD_OK,
+      "domain 5: USB controller 2 created\n" },
+    { "usb-hc-create guest 1 2 --wait 5", CMD_OK,
+      "domain 5: USB controller 3 created\n" },
+    { "usb-hc-destroy guest 2", CMD_OK,
+      "domain 5: USB controller 2 destroyed\n" },
+
+    { "usb-attach", CMD_USAGE, "too few arguments" },
+    { "usb-attach guest", CMD_USAGE, "too few arguments" },
+    { "usb-attach guest 1-2 controller=0 port=1 x", CMD_USAGE,
+      "x: too many arguments" },
+    { "usb-attach guest 1-2 ctrl=0", CMD_USAGE, "ctrl=0: no such argument" },
+    { "usb-attach guest 1-2 port=0", CMD_USAGE, "from 1 to 31" },
+    { "usb-attach guest 1-2 port=32", CMD_USAGE, "from 1 to 31" },
+    { "usb-attach guest 1-2 controller=0x1", CMD_USAGE, "a number" },
+    { "usb-attach guest 1-2 controller=", CMD_USAGE, "a number" },
+    { "usb-attach guest 1-2 controller=4294967296", CMD_USAGE, "a number" },
+    { "usb-attach guest 1-2 --wait 0", CMD_USAGE, "1 to 3600 seconds" },
+    { "usb-attach guest 1-2 --wait=3601", CMD_USAGE, "1 to 3600 seconds" },
+    { "usb-attach guest 1-2 --wait=x", CMD_USAGE, "1 to 3600 seconds" },
+    { "usb-attach guest 1-2 --nowait", CMD_USAGE, "no such option" },
+    { "usb-detach guest controller=0", CMD_USAGE, "which device" },
+    { "usb-detach guest port=1", CMD_USAGE, "which device" },
+    { "usb-detach guest", CMD_USAGE, "too few" },
+    { "usb-hc-create guest version=3", CMD_USAGE, "from 1 to 2" },
+    { "usb-hc-create guest ports=0", CMD_USAGE, "from 1 to 31" },
+    { "usb-hc-create guest 3 8", CMD_USAGE, "version is a number" },
+    { "usb-hc-create guest 2 32", CMD_USAGE, "ports is a number" },
+    { "usb-hc-create guest type=ehci", CMD_USAGE, "auto or qusb" },
+    { "usb-hc-create guest 2", CMD_USAGE, "no such argument" },
+    { "usb-hc-destroy guest -1", CMD_USAGE, "no such option" },
+    { "usb-hc-destroy guest x", CMD_USAGE, "the number of a controller" },
+    { "usb-list", CMD_USAGE, "one domain" },
+    { "usb-list guest other", CMD_USAGE, "one domain" },
+
+    { "usb-list none", CMD_FAILED, "domain none: no such domain" },
+    { "usb-attach none 1-2", CMD_FAILED, "domain none: no such domain" },
+    { "usb-attach guest 1-9", CMD_FAILED, "usb 1-9: no such device" },
+    { "usb-detach guest 1-2", CMD_FAILED, "not attached to domain 5" },
+    { "usb-hc-destroy guest 9", CMD_FAILED, "no USB controller 9" },
+    { "usb-hc-create guest type=pv", CMD_FAILED, "type pv" },
+};
+
+static void commands_parse_call_and_print(void **state)
+{
+    struct fixture *f = *state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        int status = call(f, rows[i].line);
+        if (status != rows[i].status)
+            fail_msg("%s: exit status %d: %s", rows[i].line, status, f->err);
+        if (status == CMD_OK) {
+            assert_string_equal(f->out, rows[i].says);
+            assert_string_equal(f->err, "");
+        } else {
+            if (!strstr(f->err, rows[i].says))
+                fail_msg("%s: says %s", rows[i].line, f->err);
+            assert_string_equal(f->out, "");
+        }
+        if (status == CMD_FAILED) /* one line */
+            assert_ptr_equal(strchr(f->err, '\n'),
+                             f->err + strlen(f->err) - 1);
+    }
+}
+
+static void a_listing_shows_all_ports(void **state)
+{
+    struct fixture *f = *state;
+    assert_int_equal(call(f, "usb-list guest"), CMD_OK);
+    assert_string_equal(f->out, "");
+    assert_int_equal(call(f, "usb-hc-create guest ports=4"), CMD_OK);
+    assert_int_equal(call(f, "usb-attach guest 1-2"), CMD_OK);
+    assert_int_equal(call(f, "usb-attach guest 1-3.1"), CMD_OK);
+    assert_int_equal(call(f, "usb-attach guest 1-1"), CMD_OK);
+    sysfs_mem_unplug(f->world->sysfs, "1-1");
+    assert_int_equal(call(f, "usb-list guest"), CMD_OK);
+    assert_string_equal(
+        f->out,
+        "Devid  Type         BE  state usb-ver ports\n"
+        "0      qusb         0   4     2       4    \n"
+        "  Port 1: 1-2 ID 46f4:0001 QEMU QEMU USB HARDDRIVE\n"
+        "  Port 2: 1-3.1 ID 0627:0001 bad \\x1b[31m\\xff name\n"
+        "  Port 3: 1-1 (not plugged in)\n"
+        "  Port 4:\n");
+}
+
+static void json_has_the_same(void **state)
+{
+    struct fixture *f = *state;
+    assert_int_equal(call(f, "usb-list --json guest"), CMD_OK);
+    assert_non_null(strstr(f->out, "\"controllers\": ["));
+    assert_int_equal(call(f, "usb-hc-create guest ports=2"), CMD_OK);
+    assert_int_equal(call(f, "usb-attach guest 1-3.1"), CMD_OK);
+    assert_int_equal(call(f, "usb-list guest --json"), CMD_OK);
+    static const char *const parts[] = {
+        "\"domid\": 5", "\"devid\": 0", "\"type\": \"qusb\"", "\"state\": 4",
+        "\"version\": 2", "\"port\": 1", "\"busid\": \"1-3.1\"",
+        "\"present\": true", "\"vendor_id\": \"0627\"",
+        "\"name\": \"bad \\\\x1b[31m\\\\xff name\"", "\"port\": 2",
+    };
+    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
+        if (!strstr(f->out, parts[i]))
+            fail_msg("%s is not in %s", parts[i], f->out);
+}
+
+#define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(commands_parse_call_and_print),
+        TEST(a_listing_shows_all_ports),
+        TEST(json_has_the_same),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

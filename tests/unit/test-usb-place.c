@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+#include "test.h"
+
+#include "usb/place.h"
+
+#define ANY XLX_USB_ANY
+
+/* Controllers of a guest: full, free from port 2, USB 1.1, not ours. */
+static const struct xlx_usb_hc hcs[] = {
+    { .devid = 0, .type = XLX_USB_QUSB, .version = 2, .nr_ports = 1,
+      .port = { { .number = 1, .busid = "1-9" } } },
+    { .devid = 1, .type = XLX_USB_QUSB, .version = 1, .nr_ports = 2,
+      .port = { { .number = 1 }, { .number = 2 } } },
+    { .devid = 3, .type = XLX_USB_QUSB, .version = 2, .nr_ports = 2,
+      .port = { { .number = 1, .busid = "1-8" }, { .number = 2 } } },
+    { .devid = 4, .type = XLX_USB_DEVICEMODEL, .version = 3, .nr_ports = 1,
+      .port = { { .number = 1 } } },
+    { .devid = 5, .type = XLX_USB_PV, .version = 2, .nr_ports = 1,
+      .port = { { .number = 1 } } },
+    { .devid = 6, .type = XLX_USB_QUSB, .version = 2, .nr_ports = 1,
+      .backend_domid = 2, .port = { { .number = 1 } } },
+};
+
+struct row {
+    uint32_t mbits;
+    struct xlx_usb_place want;
+    int rc;
+    struct xlx_usb_place got;
+};
+
+static const struct row rows[] = {
+    /* the first that fits */
+    { 480, { ANY, ANY }, 0, { 3, 2 } },
+    { 12, { ANY, ANY }, 0, { 1, 1 } },
+    /* what was asked for */
+    { 12, { 1, 2 }, 0, { 1, 2 } },
+    { 12, { 1, ANY }, 0, { 1, 1 } },
+    { 480, { 3, ANY }, 0, { 3, 2 } },
+    { 480, { 3, 2 }, 0, { 3, 2 } },
+    /* ports: one beyond either end, taken, all taken */
+    { 480, { 3, 0 }, -EINVAL, { 0 } },
+    { 480, { 3, 3 }, -EINVAL, { 0 } },
+    { 480, { 3, 1 }, -EBUSY, { 0 } },
+    { 480, { 0, ANY }, -ENOSPC, { 0 } },
+    { 480, { ANY, 1 }, -EINVAL, { 0 } },
+    /* controllers */
+    { 480, { 2, ANY }, -ENODEV, { 0 } },
+    { 480, { 1, ANY }, -ENOTSUP, { 0 } },
+    { 480, { 4, ANY }, -ENOTSUP, { 0 } },
+    { 480, { 5, ANY }, -ENOTSUP, { 0 } },
+    { 480, { 6, ANY }, -ENOTSUP, { 0 } },
+};
+
+static void a_place_is_chosen(void **state)
+{
+    (void)state;
+    xlx_ctx *ctx;
+    assert_int_equal(xlx_ctx_new(&ctx), 0);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct xlx__usbdev dev = { .busid = "1-2", .mbits = rows[i].mbits };
+        struct xlx_usb_place got = { 77, 77 };
+        assert_int_equal(
+            xlx__place_choose(ctx, 5, hcs, 6, &dev, &rows[i].want, &got),
+            rows[i].rc);
+        assert_int_equal(got.hc, rows[i].rc ? 77 : rows[i].got.hc);
+        assert_int_equal(got.port, rows[i].rc ? 77 : rows[i].got.port);
+    }
+    xlx_ctx_free(ctx);
+}
+
+static void without_a_fitting_controller_one_is_made(void **state)
+{
+    (void)state;
+    xlx_ctx *ctx;
+    struct xlx_usb_place any = { ANY, ANY }, got;
+    struct xlx__usbdev dev = { .busid = "1-2", .mbits = 480 };
+    assert_int_equal(xlx_ctx_new(&ctx), 0);
+    assert_int_equal(xlx__place_choose(ctx, 5, NULL, 0, &dev, &any, &got), 0);
+    assert_int_equal(got.hc, ANY);
+    assert_int_equal(got.port, 1);
+    /* the full one and the slow one */
+    assert_int_equal(xlx__place_choose(ctx, 5, hcs, 2, &dev, &any, &got), 0);
+    assert_int_equal(got.hc, ANY);
+    xlx_ctx_free(ctx);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_place_is_chosen),
+        cmocka_unit_test(without_a_fitting_controller_one_is_made),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,636 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+/*
+ * Attach, detach, making and destroying controllers, on a host in memory. The
+ * last tests fail every call of every operation once.
+ */
+#include "test.h"
+
+#include "core/clock.h"
+#include "fakes/usb_world.h"
+#include "libxl_ext_usb.h"
+#include "usb/backend.h"
+#include "usb/park.h"
+
+#define ANY XLX_USB_ANY
+#define LONG_MS 2000  /* never reached */
+#define SHORT_MS 30   /* reached on purpose */
+#define BE "/local/domain/0/backend/qusb/5"
+
+static const struct xlx_usb_place anywhere = { ANY, ANY };
+static const struct xlx_usb_hc_config usual = { 0 };
+
+static int setup(void **state)
+{
+    *state = usb_world_new();
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    usb_world_free(*state);
+    return 0;
+}
+
+static int attach(struct usb_world *w, const char *busid)
+{
+    struct xlx_usb_place got;
+    return xlx_usb_attach(w->ctx, WORLD_DOMID, busid, &anywhere, LONG_MS, &got);
+}
+
+static int detach(struct usb_world *w, uint32_t hc, uint32_t port)
+{
+    const struct xlx_usb_place place = { hc, port };
+    return xlx_usb_detach(w->ctx, WORLD_DOMID, &place, LONG_MS, NULL);
+}
+
+static int create(struct usb_world *w)
+{
+    uint32_t devid;
+    return xlx_usb_hc_create(w->ctx, WORLD_DOMID, &usual, LONG_MS, &devid);
+}
+
+static void assert_node(struct usb_world *w, const char *path,
+                        const char *value)
+{
+    const char *text = xs_mem_get(w->xs, path);
+    if (!value) {
+        assert_null(text);
+        return;
+    }
+    assert_non_null(text);
+    assert_string_equal(text, value);
+}
+
+static void assert_driver(struct usb_world *w, const char *busid, int intf,
+                          const char *driver)
+{
+    const char *now = sysfs_mem_find(w->sysfs, busid)->intf[intf].driver;
+    assert_string_equal(now ? now : "", driver);
+}
+
+/* --- the layout ----------------------------------------------------------- */
+
+static void a_controller_is_laid_out_as_libxl_does(void **state)
+{
+    struct usb_world *w = *state;
+    const struct xlx_usb_hc_config config = { XLX_USB_AUTO, 1, 2 };
+    uint32_t devid;
+    assert_int_equal(
+        xlx_usb_hc_create(w->ctx, WORLD_DOMID, &config, LONG_MS, &devid), 0);
+    assert_int_equal(devid, 0);
+    char *dump = xs_mem_dump(w->xs);
+    static const char *const lines[] = {
+        "/local/domain/5/device/vusb/0 =  (5:0 0:1)\n"
+        "/local/domain/5/device/vusb/0/backend = " BE "/0 (5:0 0:1)\n"
+        "/local/domain/5/device/vusb/0/backend-id = 0 (5:0 0:1)\n"
+        "/local/domain/5/device/vusb/0/state = 4 (5:0 0:1)\n",
+        BE "/0 =  (0:0 5:1)\n"
+        BE "/0/frontend = /local/domain/5/device/vusb/0 (0:0 5:1)\n"
+        BE "/0/frontend-id = 5 (0:0 5:1)\n"
+        BE "/0/num-ports = 2 (0:0 5:1)\n"
+        BE "/0/online = 1 (0:0 5:1)\n"
+        BE "/0/port =  (0:0 5:1)\n"
+        BE "/0/port/1 =  (0:0 5:1)\n"
+        BE "/0/port/2 =  (0:0 5:1)\n"
+        BE "/0/state = 4 (0:0 5:1)\n"
+        BE "/0/type = qusb (0:0 5:1)\n"
+        BE "/0/usb-ver = 1 (0:0 5:1)\n",
+        "/libxl/5/device/vusb/0/backend = " BE "/0 (0:0)\n"
+        "/libxl/5/device/vusb/0/frontend = /local/domain/5/device/vusb/0 (0:0)\n"
+        "/libxl/5/device/vusb/0/frontend-id = 5 (0:0)\n"
+        "/libxl/5/device/vusb/0/num-ports = 2 (0:0)\n",
+    };
+    for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
+        assert_non_null(strstr(dump, lines[i]));
+    free(dump);
+}
+
+static void devids_go_on_behind_the_last(void **state)
+{
+    struct usb_world *w = *state;
+    uint32_t devid;
+    assert_int_equal(create(w), 0);
+    xs_mem_put(w->xs, "/libxl/5/device/vusb/6/type", "qusb");
+    xs_mem_collide(w->xs, 2);
+    assert_int_equal(
+        xlx_usb_hc_create(w->ctx, WORLD_DOMID, &usual, LONG_MS, &devid), 0);
+    assert_int_equal(devid, 7);
+}
+
+/* --- attach and detach ---------------------------------------------------- */
+
+static void a_device_goes_to_a_guest_and_comes_back(void **state)
+{
+    struct usb_world *w = *state;
+    struct xlx_usb_place got;
+    char busid[XLX_USB_BUSID_MAX];
+    char *before = usb_world_dump(w);
+    assert_int_equal(xlx_usb_attach(w->ctx, WORLD_DOMID, "1-2", &anywhere,
+                                    LONG_MS, &got), 0);
+    assert_int_equal(got.hc, 0);
+    assert_int_equal(got.port, 1);
+    assert_int_equal(w->starts, 1);
+    assert_node(w, BE "/0/port/1", "1-2");
+    assert_driver(w, "1-2", 0, "usbfs");
+    assert_int_equal(
+        xlx_usb_find(w->ctx, WORLD_DOMID, "1-2", &got), 0);
+    assert_int_equal(got.port, 1);
+
+    assert_int_equal(
+        xlx_usb_detach(w->ctx, WORLD_DOMID, &got, LONG_MS, busid), 0);
+    assert_string_equal(busid, "1-2");
+    assert_driver(w, "1-2", 0, "usb-storage");
+    assert_driver(w, "1-2", 1, "");
+    assert_node(w, BE "/0/port/1", "");
+    assert_node(w, "/libxl-ext", NULL);
+
+    assert_int_equal(xlx_usb_hc_destroy(w->ctx, WORLD_DOMID, 0, LONG_MS), 0);
+    char *after = usb_world_dump(w);
+    assert_string_equal(after, before);
+    free(before);
+    free(after);
+}
+
+static void a_second_device_takes_the_next_port(void **state)
+{
+    struct usb_world *w = *state;
+    assert_int_equal(attach(w, "1-2"), 0);
+    assert_int_equal(attach(w, "1-3.1"), 0);
+    assert_node(w, BE "/0/port/2", "1-3.1");
+    assert_int_equal(w->starts, 1);
+    assert_int_equal(xlx_usb_hc_destroy(w->ctx, WORLD_DOMID, 0, LONG_MS), 0);
+    assert_driver(w, "1-2", 0, "usb-storage");
+    assert_driver(w, "1-3.1", 0, "usbhid");
+    assert_false(w->running);
+}
+
+static void a_device_model_that_offers_qusb_is_used(void **state)
+{
+    struct usb_world *w = *state;
+    xs_mem_put(w->xs, "/local/domain/0/device-model/5/backends/qusb", "");
+    assert_int_equal(attach(w, "1-2"), 0);
+    assert_int_equal(w->starts, 0);
+}
+
+static void what_a_killed_backend_announced_is_not_trusted(void **state)
+{
+    struct usb_world *w = *state;
+    xs_mem_put(w->xs, "/local/domain/0/device-model/5/backends/qusb", "");
+    w->stale = true;
+    assert_int_equal(attach(w, "1-2"), 0);
+    assert_int_equal(w->starts, 1);
+}
+
+static void drivers_come_back_after_the_backend_was_killed(void **state)
+{
+    struct usb_world *w = *state;
+    assert_int_equal(attach(w, "1-2"), 0);
+    usb_world_kill_backend(w);
+    assert_driver(w, "1-2", 0, "");
+    assert_int_equal(detach(w, 0, 1), 0);
+    assert_driver(w, "1-2", 0, "usb-storage");
+}
+
+static void a_driver_nobody_wrote_down_is_probed_for(void **state)
+{
+    struct usb_world *w = *state;
+    assert_int_equal(create(w), 0);
+    xs_mem_put(w->xs, BE "/0/port/3", "1-2"); /* by another tool */
+    sysfs_mem_find(w->sysfs, "1-2")->intf[0].driver = NULL;
+    assert_int_equal(detach(w, 0, 3), 0);
+    assert_driver(w, "1-2", 0, "usb-storage");
+}
+
+static void a_driver_that_refuses_is_only_warned_about(void **state)
+{
+    struct usb_world *w = *state;
+    assert_int_equal(attach(w, "1-2"), 0);
+    usb_world_kill_backend(w);
+    sysfs_mem_refuse(w->sysfs, "usb-storage");
+    assert_int_equal(detach(w, 0, 1), 0);
+    assert_driver(w, "1-2", 0, "");
+}
+
+static void an_unplugged_device_frees_its_port(void **state)
+{
+    struct usb_world *w = *state;
+    struct xlx_usb_hc *list;
+    assert_int_equal(attach(w, "1-2"), 0);
+    sysfs_mem_unplug(w->sysfs, "1-2");
+    assert_int_equal(xlx_usb_list(w->ctx, WORLD_DOMID, &list), 1);
+    assert_string_equal(list->port[0].busid, "1-2");
+    assert_false(list->port[0].present);
+    free(list);
+    assert_int_equal(attach(w, "1-1"), 0); /* not in anybody's way */
+    assert_int_equal(detach(w, 0, 1), 0);
+    assert_node(w, BE "/0/port/1", "");
+}
+
+static void a_port_with_nonsense_can_be_emptied(void **state)
+{
+    struct usb_world *w = *state;
+    assert_int_equal(create(w), 0);
+    xs_mem_put(w->xs, BE "/0/port/2", "../../etc");
+    assert_int_equal(detach(w, 0, 2), 0);
+    assert_node(w, BE "/0/port/2", "");
+}
+
+static void a_port_that_changed_meanwhile_is_left_alone(void **state)
+{
+    struct usb_world *w = *state;
+    struct xlx__hc hc;
+    assert_int_equal(attach(w, "1-2"), 0);
+    assert_int_equal(xlx__hc_read(w->ctx, WORLD_DOMID, 0, &hc), 0);
+    assert_int_equal(xlx__hc_set_port(w->ctx, &hc, 1, "", "1-1"), -EBUSY);
+    assert_int_equal(xlx__hc_set_port(w->ctx, &hc, 1, "1-1", ""), -EBUSY);
+    assert_node(w, BE "/0/port/1", "1-2");
+}
+
+static void the_list_has_what_the_device_says(void **state)
+{
+    struct usb_world *w = *state;
+    struct xlx_usb_hc *list;
+    assert_int_equal(xlx_usb_list(w->ctx, WORLD_DOMID, &list), 0);
+    assert_null(list);
+    assert_int_equal(attach(w, "1-2"), 0);
+    xs_mem_put(w->xs, "/libxl/5/device/vusb/x/type", "qusb");
+    xs_mem_put(w->xs, "/libxl/5/device/vusb/4/type", "nonsense");
+    assert_int_equal(xlx_usb_list(w->ctx, WORLD_DOMID, &list), 1);
+    assert_int_equal(list->nr_ports, 8);
+    assert_int_equal(list->state, 4);
+    assert_int_equal(list->port[0].vendor, 0x46f4);
+    assert_int_equal(list->port[0].product, 1);
+    assert_string_equal(list->port[0].name, "QEMU QEMU USB HARDDRIVE");
+    free(list);
+}
+
+static void the_guest_loses_a_controller_it_does_not_close(void **state)
+{
+    struct usb_world *w = *state;
+    assert_int_equal(create(w), 0);
+    w->no_frontend = true;
+    assert_int_equal(xlx_usb_hc_destroy(w->ctx, WORLD_DOMID, 0, SHORT_MS), 0);
+    assert_node(w, BE, NULL);
+    assert_node(w, "/local/domain/5/device/vusb", NULL);
+}
+
+/* --- carrying over -------------------------------------------------------- */
+
+static void controllers_outlive_their_backend(void **state)
+{
+    struct usb_world *w = *state;
+    struct xlx__parked *list;
+    assert_int_equal(attach(w, "1-2"), 0);
+    assert_int_equal(attach(w, "1-3.1"), 0);
+    usb_world_kill_backend(w);
+
+    assert_int_equal(xlx__park(w->ctx, WORLD_DOMID, &list), 1);
+    assert_node(w, BE, NULL);
+    w->running = true;
+    xlx__unpark(w->ctx, list, 1);
+    free(list);
+    assert_node(w, BE "/0/state", "4");
+    assert_node(w, BE "/0/port/2", "1-3.1");
+    assert_driver(w, "1-2", 0, "usbfs");
+    /* what was written down before the death still counts */
+    usb_world_kill_backend(w);
+    assert_int_equal(detach(w, 0, 1), 0);
+    assert_driver(w, "1-2", 0, "usb-storage");
+}
+
+static void what_cannot_be_carried_over_is_given_back(void **state)
+{
+    struct usb_world *w = *state;
+    struct xlx__parked *list;
+    assert_int_equal(attach(w, "1-2"), 0);
+    usb_world_kill_backend(w);
+    assert_int_equal(xlx__park(w->ctx, WORLD_DOMID, &list), 1);
+    sysfs_mem_unplug(w->sysfs, "1-2");
+    w->running = true;
+    xlx__unpark(w->ctx, list, 1);
+    free(list);
+    assert_node(w, BE "/0/port/1", "");
+
+    assert_int_equal(attach(w, "1-1"), 0);
+    usb_world_kill_backend(w);
+    xlx__give_all_back(w->ctx, WORLD_DOMID);
+    assert_driver(w, "1-1", 0, "usbhid");
+    assert_node(w, "/libxl-ext", NULL);
+}
+
+/* --- refusals ------------------------------------------------------------- */
+
+struct refusal {
+    uint32_t domid;
+    const char *busid;
+    struct xlx_usb_place place;
+    int rc;
+    const char *text; /* a part of it */
+};
+
+static const struct refusal refusals[] = {
+    { 9, "1-2", { ANY, ANY }, -ESRCH, "domain 9: no such domain" },
+    { 0, "1-2", { ANY, ANY }, -EINVAL, "is this host" },
+    { 6, "1-2", { ANY, ANY }, -ENOTSUP, "HVM guest" },
+    { 5, "1-2x", { ANY, ANY }, -EINVAL, "not a busid" },
+    { 5, "", { ANY, ANY }, -EINVAL, "not a busid" },
+    { 5, "usb1", { ANY, ANY }, -ENOTSUP, "root hub" },
+    { 5, "1-9", { ANY, ANY }, -ENODEV, "no such device" },
+    { 5, "1-3", { ANY, ANY }, -ENOTSUP, "is a hub" },
+    { 5, "2-1", { ANY, ANY }, -ENOTSUP, "SuperSpeed" },
+    { 5, "1-4", { ANY, ANY }, -EBUSY, "program on this host" },
+    { 5, "1-1", { ANY, ANY }, -EBUSY, "domain 5, controller 0 port 1" },
+    { 5, "1-2", { 0, 1 }, -EBUSY, "port 1 is taken" },
+    { 5, "1-2", { 0, 9 }, -EINVAL, "no port 9" },
+    { 5, "1-2", { 7, ANY }, -ENODEV, "no USB controller 7" },
+};
+
+static void a_refusal_has_a_reason_and_no_effect(void **state)
+{
+    struct usb_world *w = *state;
+    assert_int_equal(attach(w, "1-1"), 0);
+    char *before = usb_world_dump(w);
+    for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++) {
+        const struct refusal *r = &refusals[i];
+        struct xlx_usb_place got;
+        assert_int_equal(xlx_usb_attach(w->ctx, r->domid, r->busid, &r->place,
+                                        LONG_MS, &got), r->rc);
+        assert_non_null(strstr(xlx_ctx_error(w->ctx), r->text));
+        char *after = usb_world_dump(w);
+        assert_string_equal(after, before);
+        free(after);
+    }
+    free(before);
+}
+
+static void detach_and_destroy_refuse_too(void **state)
+{
+    struct usb_world *w = *state;
+    struct xlx_usb_place place;
+    assert_int_equal(attach(w, "1-1"), 0);
+    xs_mem_put(w->xs, "/libxl/5/device/vusb/3/type", "devicemodel");
+    xs_mem_put(w->xs, "/libxl/5/device/vusb/3/usb-ver", "3");
+    xs_mem_put(w->xs, "/libxl/5/device/vusb/3/num-ports", "4");
+    assert_int_equal(detach(w, 0, 2), -ENODEV);
+    assert_int_equal(detach(w, 0, 9), -EINVAL);
+    assert_int_equal(detach(w, 0, 0), -EINVAL);
+    assert_int_equal(detach(w, 1, 1), -ENODEV);
+    assert_int_equal(detach(w, 3, 1), -ENOTSUP);
+    assert_int_equal(xlx_usb_find(w->ctx, 5, "1-2", &place), -ENODEV);
+    assert_int_equal(xlx_usb_find(w->ctx, 5, "1-x", &place), -EINVAL);
+    assert_int_equal(xlx_usb_find(w->ctx, 9, "1-1", &place), -ESRCH);
+    assert_int_equal(xlx_usb_hc_destroy(w->ctx, 5, 1, LONG_MS), -ENODEV);
+    assert_int_equal(xlx_usb_hc_destroy(w->ctx, 5, 3, LONG_MS), -ENOTSUP);
+    assert_int_equal(xlx_usb_hc_destroy(w->ctx, 9, 0, LONG_MS), -ESRCH);
+}
+
+static void configs_are_checked(void **state)
+{
+    struct usb_world *w = *state;
+    static const struct {
+        struct xlx_usb_hc_config config;
+        int rc;
+    } configs[] = {
+        { { XLX_USB_AUTO, 3, 0 }, -EINVAL },
+        { { XLX_USB_AUTO, 0, 32 }, -EINVAL },
+        { { XLX_USB_PV, 0, 0 }, -ENOTSUP },
+        { { XLX_USB_DEVICEMODEL, 0, 0 }, -ENOTSUP },
+        { { XLX_USB_QUSB, 2, 31 }, 0 },
+    };
+    for (size_t i = 0; i < sizeof(configs) / sizeof(configs[0]); i++) {
+        uint32_t devid;
+        assert_int_equal(xlx_usb_hc_create(w->ctx, WORLD_DOMID,
+                                           &configs[i].config, LONG_MS, &devid),
+                         configs[i].rc);
+    }
+}
+
+static void high_speed_does_not_fit_usb_1(void **state)
+{
+    struct usb_world *w = *state;
+    const struct xlx_usb_hc_config slow = { XLX_USB_QUSB, 1, 2 };
+    const struct xlx_usb_place there = { 0, ANY };
+    struct xlx_usb_place got;
+    uint32_t devid;
+    assert_int_equal(
+        xlx_usb_hc_create(w->ctx, WORLD_DOMID, &slow, LONG_MS, &devid), 0);
+    assert_int_equal(xlx_usb_attach(w->ctx, WORLD_DOMID, "1-2", &there, LONG_MS,
+                                    &got), -ENOTSUP);
+    assert_non_null(strstr(xlx_ctx_error(w->ctx), "USB 1.1"));
+    /* without a wish it gets one of its own */
+    assert_int_equal(xlx_usb_attach(w->ctx, WORLD_DOMID, "1-2", &anywhere,
+                                    LONG_MS, &got), 0);
+    assert_int_equal(got.hc, 1);
+}
+
+/* --- who does not answer -------------------------------------------------- */
+
+static void attach_late(struct usb_world *w, const char *text)
+{
+    struct xlx_usb_place got;
+    char *before = usb_world_dump(w);
+    assert_int_equal(xlx_usb_attach(w->ctx, WORLD_DOMID, "1-2", &anywhere,
+                                    SHORT_MS, &got), -ETIMEDOUT);
+    assert_non_null(strstr(xlx_ctx_error(w->ctx), text));
+    char *after = usb_world_dump(w);
+    assert_string_equal(after, before);
+    free(before);
+    free(after);
+}
+
+static void a_guest_without_frontend_is_told(void **state)
+{
+    struct usb_world *w = *state;
+    w->no_frontend = true;
+    attach_late(w, "xen-hcd");
+}
+
+static void a_silent_backend_is_told(void **state)
+{
+    struct usb_world *w = *state;
+    w->dead = true;
+    attach_late(w, "handshake stopped");
+}
+
+static void the_backends_own_words_are_quoted(void **state)
+{
+    struct usb_world *w = *state;
+    char path[128];
+    snprintf(path, sizeof(path), "%s/xl-ext-usb-5.log", w->dir);
+    FILE *log = fopen(path, "w");
+    fprintf(log, "xen be: qusb-0: device 1-2 could not be \x1b opened\n"
+                 "xen be: qusb-0: device 1-9 else\n");
+    fclose(log);
+    w->no_claim = true;
+    attach_late(w, "says: xen be: qusb-0: device 1-2 could not be ? opened");
+}
+
+static void a_backend_that_does_not_start_is_told(void **state)
+{
+    struct usb_world *w = *state;
+    char *before = usb_world_dump(w);
+    w->refusal = "QEMU does not start: see the log";
+    assert_int_equal(attach(w, "1-2"), -EIO);
+    assert_non_null(strstr(xlx_ctx_error(w->ctx), w->refusal));
+    w->refusal = NULL;
+    xlx_ctx_set_path(w->ctx, XLX_PATH_QEMU, "/nonexistent");
+    assert_int_equal(attach(w, "1-2"), -ENOENT);
+    char *after = usb_world_dump(w);
+    assert_string_equal(after, before);
+    free(before);
+    free(after);
+}
+
+static void what_is_not_let_go_stays_attached(void **state)
+{
+    struct usb_world *w = *state;
+    const struct xlx_usb_place place = { 0, 1 };
+    assert_int_equal(attach(w, "1-2"), 0);
+    char *before = usb_world_dump(w);
+    w->no_release = true;
+    assert_int_equal(
+        xlx_usb_detach(w->ctx, WORLD_DOMID, &place, SHORT_MS, NULL),
+        -ETIMEDOUT);
+    assert_int_equal(xlx_usb_hc_destroy(w->ctx, WORLD_DOMID, 0, SHORT_MS),
+                     -ETIMEDOUT);
+    char *after = usb_world_dump(w);
+    assert_string_equal(after, before);
+    free(before);
+    free(after);
+}
+
+/* --- every call fails once ------------------------------------------------ */
+
+struct operation {
+    const char *name;
+    void (*prepare)(struct usb_world *w);
+    int (*run)(struct usb_world *w);
+};
+
+static void nothing(struct usb_world *w)
+{
+    (void)w;
+}
+
+static void two_attached(struct usb_world *w)
+{
+    assert_int_equal(attach(w, "1-3.1"), 0);
+    assert_int_equal(attach(w, "1-2"), 0);
+}
+
+static void one_controller(struct usb_world *w)
+{
+    assert_int_equal(create(w), 0);
+}
+
+static int op_attach(struct usb_world *w)
+{
+    return attach(w, "1-2");
+}
+
+static int op_detach(struct usb_world *w)
+{
+    return detach(w, 0, 2);
+}
+
+static int op_destroy(struct usb_world *w)
+{
+    return xlx_usb_hc_destroy(w->ctx, WORLD_DOMID, 0, LONG_MS);
+}
+
+static const struct operation operations[] = {
+    { "attach, all to be made", nothing, op_attach },
+    { "attach to a controller", one_controller, op_attach },
+    { "detach", two_attached, op_detach },
+    { "hc-create", nothing, create },
+    { "second hc-create", one_controller, create },
+    { "hc-destroy", two_attached, op_destroy },
+};
+
+/* The world after the operation, nothing failing. */
+static char *world_after(const struct operation *op)
+{
+    struct usb_world *w = usb_world_new();
+    op->prepare(w);
+    assert_int_equal(op->run(w), 0);
+    char *done = usb_world_dump(w);
+    usb_world_free(w);
+    return done;
+}
+
+/* True while there is an n-th call. */
+static bool fail_nth(const struct operation *op, int n, const char *done)
+{
+    struct usb_world *w = usb_world_new();
+    op->prepare(w);
+    char *before = usb_world_dump(w);
+    w->nth = (struct nth){ .fail_at = n };
+    int rc = op->run(w);
+    bool more = w->nth.calls >= n;
+    /* hc-destroy only warns when the process that nobody needs any more stays;
+     * the next attach uses it, the next hc-destroy ends it. */
+    if (!rc)
+        xlx__backend_stop_unused(w->ctx, WORLD_DOMID, xlx__now_ms() + LONG_MS);
+    char *after = usb_world_dump(w);
+    /* A call that can fail without harm is no failure: then all is done. */
+    if (strcmp(after, rc ? before : done))
+        fail_msg("%s: call %d failed (%d, %s), left behind:\n%s\nnot:\n%s",
+                 op->name, n, rc, xlx_ctx_error(w->ctx), after,
+                 rc ? before : done);
+    if (rc && !*xlx_ctx_error(w->ctx))
+        fail_msg("%s: failed at call %d without a word", op->name, n);
+    if (rc)
+        assert_int_equal(op->run(w), 0);
+    free(before);
+    free(after);
+    usb_world_free(w);
+    return more;
+}
+
+static void a_failure_anywhere_leaves_no_trace(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof(operations) / sizeof(operations[0]); i++) {
+        char *done = world_after(&operations[i]);
+        int n = 1;
+        while (fail_nth(&operations[i], n, done))
+            n++;
+        assert_true(n > 20);
+        free(done);
+    }
+}
+
+#define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(a_controller_is_laid_out_as_libxl_does),
+        TEST(devids_go_on_behind_the_last),
+        TEST(a_device_goes_to_a_guest_and_comes_back),
+        TEST(a_second_device_takes_the_next_port),
+        TEST(a_device_model_that_offers_qusb_is_used),
+        TEST(what_a_killed_backend_announced_is_not_trusted),
+        TEST(drivers_come_back_after_the_backend_was_killed),
+        TEST(a_driver_nobody_wrote_down_is_probed_for),
+        TEST(a_driver_that_refuses_is_only_warned_about),
+        TEST(an_unplugged_device_frees_its_port),
+        TEST(a_port_with_nonsense_can_be_emptied),
+        TEST(a_port_that_changed_meanwhile_is_left_alone),
+        TEST(the_list_has_what_the_device_says),
+        TEST(the_guest_loses_a_controller_it_does_not_close),
+        TEST(controllers_outlive_their_backend),
+        TEST(what_cannot_be_carried_over_is_given_back),
+        TEST(a_refusal_has_a_reason_and_no_effect),
+        TEST(detach_and_destroy_refuse_too),
+        TEST(configs_are_checked),
+        TEST(high_speed_does_not_fit_usb_1),
+        TEST(a_guest_without_frontend_is_told),
+        TEST(a_silent_backend_is_told),
+        TEST(the_backends_own_words_are_quoted),
+        TEST(a_backend_that_does_not_start_is_told),
+        TEST(what_is_not_let_go_stays_attached),
+        cmocka_unit_test(a_failure_anywhere_leaves_no_trace),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
