@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: LGPL-2.1-only
+#
+# On a hypervisor without memory paging: the reason is told; the guest is
+# restored eagerly, or not at all where lazy was required.
+
+set -eu
+. /rig/lib/rig.sh
+. /rig/lib/lazy.sh
+
+reason='restore: Xen: this hypervisor is built without memory paging *'
+
+lazy_save pvh 1
+said=$(xl restore --lazy=require "$lazy_file" 2>&1) && rig_fail "restored"
+echo "$said"
+# shellcheck disable=SC2053 # a pattern
+[[ $said == $reason && $said == *=require* && $said != *$'\n'* ]] ||
+    rig_fail "not one line with the reason"
+lazy_no_trace || rig_fail "see above"
+
+rig_time "restore" xl restore --lazy "$lazy_file" >"$RIG_TMP/said" 2>&1
+line=$(head -n 1 "$RIG_TMP/said")
+echo "$line"
+# shellcheck disable=SC2053 # a pattern
+[[ $line == $reason && $line == *eagerly* ]] || rig_fail "not the reason"
+rig_guest_run -t 120 g 'pattern check /mem/p 42' || rig_fail "wrong data"
+lazy_no_processes || rig_fail "see above"
+
+# The same for a toolstack that runs the helper itself.
+rig_guest_stop g
+LIBXL_SAVE_HELPER=/usr/local/libexec/libxl-ext/xl-ext-save-helper \
+    "$rig_xl" restore "$lazy_file" >"$RIG_TMP/said" 2>&1
+grep 'Restoring eagerly' "$RIG_TMP/said" || rig_fail "$(<"$RIG_TMP/said")"
+rig_guest_run -t 120 g 'pattern check /mem/p 42' || rig_fail "wrong data"

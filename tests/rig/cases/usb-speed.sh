@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: LGPL-2.1-only
+#
+# From usb-attach to the guest seeing the device: ours, and the distribution's
+# usbdev-attach on a guest whose configuration has a controller. The median of
+# five; measured, not judged.
+
+. ./usb.bash
+
+rounds=5
+plug disk disk
+sys=/sys/bus/usb/devices/$disk
+
+# The guest notes its clock when the device is there: it looks every 10 ms, and
+# its clock is compared with ours right before.
+sight=/run/sight
+watch_in_guest() {
+    rig_guest_run $guest "rm -f $sight; (until grep -qs 46f4 \
+        /sys/bus/usb/devices/*/idVendor; do usleep 10000; done; \
+        cut -d ' ' -f 1 /proc/uptime >$sight) >/dev/null 2>&1 &"
+}
+
+# Both clocks in ms: the guest's uptime, ours.
+guest_ms() {
+    awk '{ printf "%d", $1 * 1000 }' <<<"$(rig_guest_run $guest cat "$1")"
+}
+now_ms() { echo $((${EPOCHREALTIME/./} / 1000)); }
+
+# Distance of the clocks: half a round trip is the error.
+clock_distance() {
+    local before after there
+    before=$(now_ms)
+    there=$(guest_ms /proc/uptime)
+    after=$(now_ms)
+    echo $(((before + after) / 2 - there))
+}
+
+# measure ATTACH DETACH : prints the milliseconds of each round.
+measure() {
+    local round distance start
+    for ((round = 0; round < rounds; round++)); do
+        distance=$(clock_distance)
+        watch_in_guest
+        start=$(now_ms)
+        eval "$1" >/dev/null || rig_fail "$1"
+        rig_wait_for 20 rig_guest_run $guest test -s $sight ||
+            rig_fail "the guest does not see it"
+        echo $(($(guest_ms $sight) + distance - start))
+        eval "$2" >/dev/null || rig_fail "$2"
+        rig_wait_for 10 has_driver "$disk" usb-storage ||
+            rig_fail "the driver does not come back"
+        rig_wait_for 10 eval "! guest_sees 46f4:0001"
+    done
+}
+
+median() { sort -n | sed -n "$((rounds / 2 + 1))p"; }
+
+start_guest
+check "make a controller" xl usb-hc-create $guest
+ours=$(measure "xl usb-attach $guest $disk" "xl usb-detach $guest $disk")
+check "destroy it" xl usb-hc-destroy $guest 0
+first=$(rounds=1 measure "xl usb-attach $guest $disk" \
+    "xl usb-hc-destroy $guest 0")
+rig_guest_stop $guest
+
+start_guest 'usbctrl = ["type=qusb,version=2,ports=8"]'
+where="hostbus=$(cat "$sys/busnum") hostaddr=$(cat "$sys/devnum")"
+theirs=$(measure "$rig_xl usbdev-attach $guest $where controller=0 port=1" \
+    "$rig_xl usbdev-detach $guest 0 1")
+
+echo "rounds, ms: ours" $ours "distribution" $theirs
+echo "MEASURE usb_attach_ms ours=$(median <<<"$ours")" \
+    "distribution=$(median <<<"$theirs") first_with_backend_start=$first"

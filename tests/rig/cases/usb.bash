@@ -1,0 +1,117 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: LGPL-2.1-only
+#
+# What the usb cases share: checks that say what they saw, and the state of
+# the host that a command may not change.
+
+. /rig/lib/rig.sh
+set -u
+
+guest=usb-guest
+plugged=
+
+# plug NAME TYPE [OPTION]... : plugs a device in; its busid is then $NAME.
+plug() {
+    local name=$1
+    shift
+    declare -g "$name=$(rig_usb_plug "my-$name" "$@")"
+    [ -n "${!name}" ] || exit 1
+    plugged+=" $name"
+}
+
+unplug() {
+    rig_usb_unplug "my-$1" && plugged=${plugged/ $1/}
+}
+
+# The next case finds the machine as this one did.
+tidy() {
+    local status=$? name
+    [ $status -eq 0 ] || {
+        echo "--- processes, the backends' logs, the guest's console:"
+        usb_processes
+        tail -n 30 /var/log/xen/xl-ext-usb-*.log
+        rig_guest_log $guest | tail -n 30
+    } 2>/dev/null
+    ! rig_domid $guest >/dev/null 2>&1 || rig_guest_stop $guest
+    for name in $plugged; do unplug "$name"; done
+}
+trap tidy EXIT
+
+# check WHAT COMMAND... : the case fails when COMMAND does.
+check() {
+    local what=$1
+    shift
+    "$@" || rig_fail "$what"
+    echo "ok: $what"
+}
+
+# says TEXT COMMAND... : COMMAND succeeds and prints TEXT somewhere.
+says() {
+    local text=$1 out
+    shift
+    out=$("$@" 2>&1) && [[ $out == *"$text"* ]] && return
+    printf '%s\n  said: %s\n  not:  %s\n' "$*" "$out" "$text" >&2
+    return 1
+}
+
+# refuses TEXT COMMAND... : COMMAND fails with one line that has TEXT.
+refuses() {
+    local text=$1 out
+    shift
+    ! out=$("$@" 2>&1) && [[ $out == *"$text"* ]] &&
+        [ "$(wc -l <<<"$out")" -eq 1 ] && return
+    printf '%s\n  said: %s\n  not:  %s\n' "$*" "$out" "$text" >&2
+    return 1
+}
+
+# The guest has a device of that vendor:product.
+guest_sees() {
+    rig_guest_run "$guest" 'cd /sys/bus/usb/devices; for d in *; do
+        [ ! -e $d/idVendor ] || echo $(cat $d/idVendor):$(cat $d/idProduct)
+    done' | grep -q "$1"
+}
+
+has_driver() { [ "$(rig_usb_driver "$1")" = "$2" ]; }
+
+has_no_driver() { ! rig_usb_driver "$1" >/dev/null; }
+
+usb_processes() {
+    local p
+    for p in /proc/[0-9]*/cmdline; do
+        { tr '\0' ' ' <"$p"; echo; } 2>/dev/null
+    done | grep -E '[x]l-ext-usb-backend|[q]emu-system'
+}
+
+no_usb_process() { ! usb_processes; }
+
+drivers() {
+    local intf
+    for intf in /sys/bus/usb/devices/*:*; do
+        echo "${intf##*/} $(readlink "$intf/driver")"
+    done
+}
+
+# All that a refused or undone command may not change.
+# libxl leaves an empty folder behind once there was a device model; ours, the
+# last one in it, takes it away.
+state() {
+    xenstore-ls -fp | grep -v '^/local/domain/0/device-model = ""'
+    drivers
+    usb_processes
+    find /run/libxl-ext/usb -type f -not -path '*/lock/*' 2>/dev/null
+}
+
+unchanged() {
+    state >"$rig_tmp/now"
+    diff "$rig_tmp/before" "$rig_tmp/now"
+}
+
+port_is() { [ "$(xenstore-read "$backend/$1/port/$2")" = "$3" ]; }
+
+# start_guest [LINE]... : a PVH guest without any USB configuration, unless a
+# LINE has one. Sets $domid and $backend.
+start_guest() {
+    rig_guest_start $guest pvh "$@" || rig_fail "the guest does not start"
+    domid=$(rig_domid $guest)
+    backend=/local/domain/0/backend/qusb/$domid
+}

@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: LGPL-2.1-only
+#
+# The outer machine: QEMU without hardware virtualization, Xen as its kernel.
+# README.md has the reason for each flag that is not obvious.
+
+# SMAP/SMEP: the PV dom0 dies early with them. MONITOR: Xen dies in its idle
+# loop. RDTSCP: the emulation lacks NRIPS, and guests using it are killed.
+# PCID: off keeps XPTI simple.
+cpu_model=EPYC,+svm,+npt,-pcid,-smap,-smep,-monitor,-rdtscp
+
+xen_line() {
+    echo "console=com1 dom0_mem=${dom0_mem}M,max:${dom0_mem}M" \
+        "dom0_max_vcpus=$dom0_vcpus cpuidle=0 noreboot console_timestamps=boot" \
+        "loglvl=all guest_loglvl=all"
+}
+
+share() {
+    local access=${3:-readonly=on}
+    printf '%s\n' -virtfs "local,path=${2//,/,,},mount_tag=$1,$(
+        )security_model=none,multidevs=remap,$access"
+}
+
+shares() {
+    local n
+    share host "$run/rig"
+    share run "$run"
+    share out "$out" readonly=off
+    share guest "$guest"
+    share tools "$tools"
+    for n in "${!folders[@]}"; do
+        share "cases$n" "${folders[n]}"
+    done
+}
+
+# The rig's own lines go to standard output, or the terminal to a console.
+# The machine's monitor is its own client: dom0 speaks to it through a port.
+ports() {
+    local term='-chardev file,id=rig,path=/dev/stdout'
+    if [ "$mode" = shell ]; then
+        echo "-chardev stdio,id=shell,signal=off"
+        term="-chardev file,id=rig,path=$run/events"
+    fi
+    echo "$term"
+    echo "-device virtio-serial-pci,id=ports"
+    echo "-device virtserialport,bus=ports.0,nr=1,chardev=rig,name=rig"
+    echo "-chardev socket,id=qmp,path=$run/qmp,server=on,wait=off"
+    echo "-mon chardev=qmp,mode=control"
+    echo "-chardev socket,id=dom0qmp,path=$run/qmp,server=off"
+    echo "-device virtserialport,bus=ports.0,nr=2,chardev=dom0qmp,name=qmp"
+    [ "$mode" != shell ] ||
+        echo "-device virtconsole,bus=ports.0,nr=3,chardev=shell,name=shell"
+}
+
+# Ports 1 and 2 of the xHCI take SuperSpeed devices, 3 to 12 do not: PVUSB
+# carries high speed at most. dom0 sees port P of it as 1-P.
+usb() {
+    local n
+    echo "-device qemu-xhci,id=xhci,p2=12,p3=2"
+    echo "-device usb-ehci,id=ehci"
+    echo "-chardev null,id=null"
+    for n in 0 1 2 3; do
+        truncate -s 16M "$run/disk$n"
+        printf 'rig disk %d\n' "$n" |
+            dd of="$run/disk$n" conv=notrunc status=none
+        echo "-blockdev driver=raw,node-name=disk$n,$(
+            )file.driver=file,file.filename=$run/disk$n"
+    done
+    echo "-device usb-tablet,bus=xhci.0,port=3,id=tablet"
+    echo "-device usb-storage,bus=xhci.0,port=4,id=disk,drive=disk0,serial=RIG0"
+}
+
+# Words of these lines hold no blanks, but for the paths of the shares.
+machine_arguments() {
+    local -n list=$1
+    mapfile -t list < <(shares)
+    # shellcheck disable=SC2207
+    list+=($(ports) $(usb))
+    list+=(
+        -name libxl-ext-rig -nodefaults -display none -no-reboot
+        -machine q35 -accel tcg,thread=multi -cpu "$cpu_model" -smp 2
+        -m "${mem}M" -serial "file:$out/console.log"
+        -kernel "$xen" -append "$(xen_line)"
+        -initrd "$kernel/vmlinux console=hvc0 quiet panic=0,$dom0/dom0.cpio"
+    )
+}
+
+# The machine goes when the runner goes, however that happens. Its own messages
+# are of interest only when it does not start.
+start_machine() {
+    local arguments
+    machine_arguments arguments
+    : >"$out/console.log"
+    exec setpriv --pdeathsig KILL \
+        qemu-system-x86_64 "${arguments[@]}" 2>"$out/qemu.log"
+}

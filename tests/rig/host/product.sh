@@ -1,0 +1,19 @@
+# SPDX-License-Identifier: LGPL-2.1-only
+#
+# What is built from the clone: the product, and the rig's own tools.
+
+# The product as it installs itself, in a folder dom0 copies over its root.
+stage_product() {
+    [ -f "$top/Makefile" ] || { say "no Makefile: nothing to install"; return; }
+    timed "building and staging the product" quietly "$run/product.log" \
+        env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL -u MAKEOVERRIDES \
+        make -C "$top" -j"$(nproc)" install DESTDIR="$run/stage" \
+        PREFIX=/usr/local || die "the product could not be built"
+}
+
+build_tools() {
+    tools=$top/build/rig/tools
+    mkdir -p "$tools"
+    make -s -f "$rig/tools/Makefile" SRC="$rig/tools" OUT="$tools" >&2 ||
+        die "the rig's tools could not be built"
+}

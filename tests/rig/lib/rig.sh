@@ -1,0 +1,50 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: LGPL-2.1-only
+#
+# What a case can do: `. /rig/lib/rig.sh`. README.md lists the functions.
+
+rig_lib=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+rig_tools=/rig/tools
+rig_tmp=${RIG_TMP:-/tmp}
+# The distribution's own, also where the product stands before it in PATH.
+rig_xl=/usr/sbin/xl
+
+. "$rig_lib/guest.sh"
+. "$rig_lib/usb.sh"
+
+# rig_fail MESSAGE : the case has failed.
+rig_fail() {
+    echo "FAILED: $*" >&2
+    exit 1
+}
+
+# rig_wait_for SECONDS COMMAND... : tries COMMAND until it succeeds; 1 when it
+# did not in that time. What the tries print is lost.
+rig_wait_for() {
+    local until=$((${EPOCHREALTIME/./} + $1 * 1000000))
+    shift
+    until "$@" >/dev/null 2>&1; do
+        [ "${EPOCHREALTIME/./}" -lt $until ] || return 1
+        sleep 0.1
+    done
+}
+
+# rig_time LABEL COMMAND... : runs COMMAND and prints `LABEL ... 1.234 s`. The
+# microseconds are left in $rig_took.
+rig_time() {
+    local label=$1 start=${EPOCHREALTIME/./} status=0
+    shift
+    "$@" || status=$?
+    rig_took=$((${EPOCHREALTIME/./} - start))
+    printf '%s ... %d.%03d s\n' "$label" $((rig_took / 1000000)) \
+        $((rig_took / 1000 % 1000))
+    return $status
+}
+
+# rig_xen_log : the hypervisor's log, as `xl dmesg` prints it.
+rig_xen_log() { "$rig_xl" dmesg; }
+
+# rig_compare DOMAIN SAVEFILE : every page of a paused guest against the file.
+rig_compare() {
+    "$rig_tools/compare-pages" "$(rig_domid "$1")" "$2"
+}

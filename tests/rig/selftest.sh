@@ -1,0 +1,76 @@
+#!/bin/bash
+# SPDX-License-Identifier: LGPL-2.1-only
+#
+# Whether the runner notices what it must: a case that fails, one that hangs,
+# what a case leaves behind, a dom0 that dies, a machine that is gone. By hand:
+# five boots, two minutes.
+
+set -u
+here=$(cd "$(dirname "$0")" && pwd)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+failures=0
+
+expect() {
+    if grep -qE -- "$2" "$work/output"; then
+        echo "ok: $1"
+    else
+        echo "FAILED: $1: no line like '$2'"
+        failures=$((failures + 1))
+    fi
+}
+
+# runs STATUS OPTION-OR-CASE... : a run that must end with STATUS.
+runs() {
+    local wanted=$1 status=0
+    shift
+    "$here/run" --out "$work/out" "$@" >"$work/output" 2>&1 || status=$?
+    cp "$work/output" "$work/last"
+    echo "--- exit status $status" >>"$work/output"
+    expect "exit status $wanted" "^--- exit status $wanted\$"
+}
+
+cd "$work" || exit 1
+mkdir 'a folder, with blanks'
+pass='a folder, with blanks/pass.sh'
+echo 'echo "from $PWD"; echo kept >"$RIG_OUT/kept"' >"$pass"
+echo 'printf "no end of line"; exit 3' >fail.sh
+echo 'sleep 1000 & sleep 1000' >hang.sh
+cat >leave.sh <<'EOT'
+. /rig/lib/rig.sh
+rig_guest_create g pvh
+rig_usb_plug toy keyboard
+setsid sleep 1000 &
+sleep 1
+EOT
+echo 'echo c >/proc/sysrq-trigger; sleep 60' >panic.sh
+echo 'xl debug-keys R; sleep 60' >reboot.sh
+
+runs 1 --timeout 20 "$pass" fail.sh hang.sh leave.sh "$pass"
+expect "a case that passes" '^--- passed: pass.sh '
+expect "its output" '^from /rig/'
+expect "a case that fails" '^--- FAILED: fail.sh \(exit status 3'
+expect "its last line" '^no end of line'
+expect "a case that hangs" '^--- FAILED: hang.sh \(cut off'
+expect "a process left behind" 'left behind: process .* sleep 1000'
+expect "a guest left behind" 'left behind: guest g'
+expect "a device left behind" 'left behind: USB device toy'
+expect "counts" '^3 passed, 2 failed$'
+[ "$(cat out/kept)" = kept ] || { echo "FAILED: output"; failures=1; }
+
+runs 1 panic.sh "$pass"
+expect "dom0 died" 'crashed: .*Kernel panic'
+expect "the next case did not run" '^--- NOT RUN: pass.sh'
+expect "counts" '^0 passed, 2 failed$'
+
+runs 1 reboot.sh
+expect "the machine is gone" 'went away'
+expect "counts" '^0 passed, 1 failed$'
+
+runs 1 nowhere.sh
+expect "no such case" 'no such case'
+runs 0 --xen stock "$pass"
+expect "stock Xen" '^1 passed, 0 failed$'
+
+echo "$failures failures"
+[ $failures -eq 0 ]

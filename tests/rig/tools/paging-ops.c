@@ -1,0 +1,614 @@
+// SPDX-License-Identifier: LGPL-2.1-only
+/*
+ * The extended memory paging operations of the patched hypervisor, each tried
+ * on a paused guest.
+ *
+ *   paging-ops features   the mask of extended operations, or an errno's name
+ *   paging-ops DOMID      every check, one line each; exit status 1 if any fails
+ *
+ * The guest's memory below 4 GiB is left alone: the checks run on gfns above,
+ * which are holes, and end with the domain in a state only fit to be destroyed.
+ */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <xencall.h>
+#include <xenctrl.h>
+#include <xenforeignmemory.h>
+#include <xen/memory.h>
+#include <xen/sys/privcmd.h>
+
+#define OP_FEATURES 0x40
+#define OP_MARK_RUN 0x41
+#define OP_LOAD_RUN 0x42
+#define OP_COUNT_2M 0x43
+#define COUNT_MAX 0x10000
+
+#define PAGE 4096ul
+#define SUPER 512ul
+#define BASE 0x100000ul /* 4 GiB */
+#define XEN_OWN 0xffff800000000000ul /* addresses a PV guest may not use */
+
+struct paging_op {
+    uint8_t op;
+    uint16_t domain;
+    uint32_t nr;
+    uint64_t buffer;
+    uint64_t gfn;
+};
+_Static_assert(sizeof(struct paging_op) == 24, "the size Xen has");
+
+static xencall_handle *xcall;
+static xc_interface *xch;
+static xenforeignmemory_handle *fmem;
+static uint32_t domid;
+static int failed;
+
+/* --- saying what is checked ---------------------------------------------- */
+
+static void check(bool good, const char *what, ...)
+{
+    va_list ap;
+
+    printf("  %s: ", good ? "ok" : "FAILED");
+    va_start(ap, what);
+    vprintf(what, ap);
+    va_end(ap);
+    putchar('\n');
+    fflush(stdout);
+    failed += !good;
+}
+
+static void check_is(long got, long want, const char *what)
+{
+    if (got == want)
+        check(true, "%s: %ld", what, got);
+    else
+        check(false, "%s: %ld, not %ld", what, got, want);
+}
+
+static void need(bool good, const char *what)
+{
+    if (good)
+        return;
+    fprintf(stderr, "paging-ops: %s: %s\n", what, strerror(errno));
+    exit(2);
+}
+
+static double now(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return ts.tv_sec + ts.tv_nsec / 1e9;
+}
+
+/* --- hypercalls ---------------------------------------------------------- */
+
+/* The operation's result, or -errno; *op is what Xen left of it. */
+static long paging_op(struct paging_op *op)
+{
+    struct paging_op *arg = xencall_alloc_buffer(xcall, sizeof(*arg));
+    long rc;
+
+    need(arg, "no hypercall buffer");
+    *arg = *op;
+    rc = xencall2L(xcall, __HYPERVISOR_memory_op, 20, (unsigned long)arg);
+    if (rc < 0)
+        rc = -errno;
+    *op = *arg;
+    xencall_free_buffer(xcall, arg);
+    return rc;
+}
+
+static long run_op(uint8_t op, uint64_t gfn, uint32_t nr, void *buffer,
+                   struct paging_op *left)
+{
+    struct paging_op arg = {
+        .op = op, .domain = domid, .nr = nr,
+        .buffer = (uintptr_t)buffer, .gfn = gfn,
+    };
+    long rc = paging_op(&arg);
+
+    if (left)
+        *left = arg;
+    return rc;
+}
+
+static long mark(uint64_t gfn, uint32_t nr)
+{
+    return run_op(OP_MARK_RUN, gfn, nr, NULL, NULL);
+}
+
+static long load(uint64_t gfn, uint32_t nr, void *buffer)
+{
+    return run_op(OP_LOAD_RUN, gfn, nr, buffer, NULL);
+}
+
+static long count_2m(uint64_t gfn, uint32_t nr)
+{
+    return run_op(OP_COUNT_2M, gfn, nr, NULL, NULL);
+}
+
+static xc_dominfo_t info(void)
+{
+    xc_dominfo_t di;
+
+    need(xc_domain_getinfo(xch, domid, 1, &di) == 1 && di.domid == domid,
+         "no such domain");
+    return di;
+}
+
+static long paged(void)
+{
+    return info().nr_paged_pages;
+}
+
+static long present(void)
+{
+    return info().nr_pages;
+}
+
+static void allow_more(unsigned long pages)
+{
+    need(!xc_domain_setmaxmem(xch, domid, info().max_memkb + pages * 4),
+         "cannot raise the domain's limit");
+}
+
+/* --- contents ------------------------------------------------------------ */
+
+static void *buffer_of(unsigned long pages)
+{
+    void *p = xencall_alloc_buffer_pages(xcall, pages);
+
+    need(p, "no hypercall buffer");
+    return p;
+}
+
+/* Each word tells the gfn and place it belongs to. */
+static uint64_t word(uint64_t gfn, unsigned i)
+{
+    return (gfn << 20 | i) * 0x9e3779b97f4a7c15;
+}
+
+static void fill(uint64_t *p, uint64_t gfn, unsigned long pages)
+{
+    for (; pages--; gfn++)
+        for (unsigned i = 0; i < PAGE / 8; i++)
+            *p++ = word(gfn, i);
+}
+
+static bool page_holds(const uint64_t *p, uint64_t gfn)
+{
+    for (unsigned i = 0; i < PAGE / 8; i++)
+        if (p[i] != word(gfn, i))
+            return false;
+    return true;
+}
+
+/* How many of the gfns hold what fill() puts there. */
+static unsigned long holding(uint64_t gfn, unsigned long pages)
+{
+    xen_pfn_t gfns[SUPER];
+    unsigned long good = 0;
+
+    while (pages) {
+        unsigned long n = pages < SUPER ? pages : SUPER;
+        char *p;
+
+        for (unsigned long i = 0; i < n; i++)
+            gfns[i] = gfn + i;
+        p = xenforeignmemory_map(fmem, domid, PROT_READ, n, gfns, NULL);
+        need(p, "cannot map the guest's memory");
+        for (unsigned long i = 0; i < n; i++)
+            good += page_holds((void *)(p + i * PAGE), gfn + i);
+        xenforeignmemory_unmap(fmem, p, n);
+        gfn += n;
+        pages -= n;
+    }
+    return good;
+}
+
+/*
+ * One try to map a gfn, unlike libxenforeignmemory's, which tries again until
+ * a page that is paged out is there. Asks the pager for it. Returns -errno.
+ */
+static int ask_for(uint64_t gfn)
+{
+    int fd = open("/dev/xen/privcmd", O_RDWR | O_CLOEXEC), err = 0;
+    xen_pfn_t pfn = gfn;
+    void *p = mmap(NULL, PAGE, PROT_READ, MAP_SHARED, fd, 0);
+    privcmd_mmapbatch_v2_t batch = {
+        .num = 1, .dom = domid, .addr = (uintptr_t)p, .arr = &pfn, .err = &err,
+    };
+
+    need(fd >= 0 && p != MAP_FAILED, "cannot use privcmd");
+    ioctl(fd, IOCTL_PRIVCMD_MMAPBATCH_V2, &batch);
+    munmap(p, PAGE);
+    close(fd);
+    return err;
+}
+
+/* --- the checks ---------------------------------------------------------- */
+
+static long features(void)
+{
+    struct paging_op op = { .op = OP_FEATURES, .domain = DOMID_INVALID };
+
+    return paging_op(&op);
+}
+
+static void check_features(void)
+{
+    puts("features");
+    check_is(features(), 0xf, "mask");
+}
+
+static void check_without_ring(void)
+{
+    static char page[PAGE];
+
+    puts("without a ring");
+    check_is(mark(BASE, 1), -ENODEV, "mark_run");
+    check_is(load(BASE, 1, page), -ENODEV, "load_run");
+    check_is(run_op(0x3f, BASE, 1, NULL, NULL), -ENODEV, "no operation");
+    check_is(count_2m(BASE, SUPER), 0, "count_2m of holes");
+    check_is(count_2m(0x2000, SUPER), SUPER, "count_2m of a new guest");
+}
+
+static void check_bad_domains(void)
+{
+    struct paging_op op = { .op = OP_MARK_RUN, .nr = 1, .gfn = BASE };
+
+    puts("bad domains");
+    op.domain = 0x7000;
+    check_is(paging_op(&op), -ESRCH, "mark_run, no such domain");
+    op.domain = 0;
+    check_is(paging_op(&op), -EPERM, "mark_run, dom0 itself");
+    op.op = OP_COUNT_2M;
+    op.domain = 0x7000;
+    check_is(paging_op(&op), -ESRCH, "count_2m, no such domain");
+}
+
+static void check_bad_runs(void)
+{
+    puts("bad runs");
+    check_is(run_op(0x44, BASE, 1, NULL, NULL), -ENOSYS, "no operation");
+    check_is(mark(BASE, 0), 0, "mark_run of nothing");
+    check_is(mark(~0ul, 1), -EINVAL, "mark_run at the end of numbers");
+    check_is(mark(~0ul - 1, 4), -EINVAL, "mark_run around it");
+    check_is(mark(1ul << 50, 1), -EINVAL, "mark_run out of the guest's reach");
+    check_is(count_2m(1ul << 50, 1), -EINVAL, "count_2m out of it");
+    check_is(count_2m(BASE, COUNT_MAX), 0, "count_2m of as many as may be");
+    check_is(count_2m(0, COUNT_MAX + 1), -EINVAL, "count_2m of more");
+    check_is(load(BASE, 1, NULL), -EINVAL, "load_run without a buffer");
+    check_is(paged(), 0, "pages out");
+}
+
+static void check_marking(void)
+{
+    struct paging_op left;
+
+    puts("mark_run");
+    check_is(mark(BASE, 100), 0, "100 holes");
+    check_is(paged(), 100, "pages out");
+    check_is(mark(BASE, 100), 0, "the same again");
+    check_is(paged(), 100, "pages out");
+    check_is(mark(BASE + 50, 100), 0, "50 of them, and 50 more");
+    check_is(paged(), 150, "pages out");
+    check_is(run_op(OP_MARK_RUN, 0x100, 7, NULL, &left), -EEXIST, "RAM");
+    check_is(left.gfn, 0x100, "offending gfn");
+    check_is(left.nr, 7, "left");
+}
+
+/* A hole in the guest's memory: as much as was there may be marked. */
+static void check_marking_up_to_ram(void)
+{
+    xen_pfn_t gfns[100];
+    struct paging_op left;
+
+    puts("mark_run up to RAM");
+    for (unsigned i = 0; i < 100; i++)
+        gfns[i] = 0x8000 + i;
+    need(!xc_domain_decrease_reservation_exact(xch, domid, 100, 0, gfns),
+         "cannot take memory from the guest");
+    check_is(run_op(OP_MARK_RUN, 0x8000, 200, NULL, &left), -EEXIST,
+             "100 holes and RAM");
+    check_is(left.gfn, 0x8000 + 100, "offending gfn");
+    check_is(left.nr, 100, "left");
+    check_is(paged(), 250, "pages out");
+}
+
+static void check_allowance(void)
+{
+    xc_dominfo_t di = info();
+    long room = (long)(di.max_memkb / 4) - di.nr_pages - di.nr_paged_pages;
+    struct paging_op left;
+
+    puts("mark_run of more than the domain may have");
+    check_is(run_op(OP_MARK_RUN, BASE + 0x10000, 100000, NULL, &left), -E2BIG,
+             "100,000 holes");
+    check_is(left.gfn - BASE - 0x10000, room, "done");
+    check_is(100000 - left.nr, room, "not left");
+    check_is(paged(), di.nr_paged_pages + room, "pages out");
+    allow_more(0x60000);
+}
+
+static void check_loading_pages(void)
+{
+    struct paging_op left;
+    char *buffer = buffer_of(100);
+    long before = present(), out = paged();
+
+    puts("load_run of single pages");
+    fill((void *)buffer, BASE, 100);
+    check_is(run_op(OP_LOAD_RUN, BASE, 100, buffer, &left), 0, "100 pages");
+    check_is(left.nr, 0, "left");
+    check_is(left.gfn, BASE + 100, "gfn after them");
+    check_is(left.buffer - (uintptr_t)buffer, 100 * PAGE, "bytes used");
+    check_is(out - paged(), 100, "fewer pages out");
+    check_is(present() - before, 100, "more pages");
+    check_is(holding(BASE, 100), 100, "pages with the right contents");
+    memset(buffer, 0, 100 * PAGE);
+    check_is(load(BASE, 100, buffer), 0, "again, with zeros");
+    check_is(holding(BASE, 100), 100, "pages with the first contents");
+    check_is(load(BASE + 0x8000, 3, buffer), 0, "holes count as done");
+    check_is(count_2m(BASE, SUPER), 0, "in large entries");
+    xencall_free_buffer_pages(xcall, buffer, 100);
+}
+
+static void check_loading_superpages(void)
+{
+    const uint64_t at = BASE + 0x20000;
+    const unsigned long pages = 4 * SUPER;
+    char *buffer = buffer_of(pages);
+    long before = present(), out = paged();
+
+    puts("load_run of superpages");
+    check_is(mark(at, pages), 0, "2,048 holes marked");
+    fill((void *)buffer, at, pages);
+    check_is(load(at, 2 * SUPER, buffer), 0, "two superpages");
+    check_is(count_2m(at, pages), 2 * SUPER, "in large entries");
+    check_is(paged() - out, 2 * SUPER, "pages out");
+
+    /* Two runs that meet within a superpage leave it small. */
+    check_is(load(at + 2 * SUPER, 100, buffer + 2 * SUPER * PAGE), 0,
+             "100 pages of the third");
+    check_is(load(at + 2 * SUPER + 100, 2 * SUPER - 100,
+                  buffer + (2 * SUPER + 100) * PAGE), 0, "the rest");
+    check_is(count_2m(at, pages), 3 * SUPER, "in large entries");
+    check_is(count_2m(at + 10, SUPER), SUPER, "in large entries, unaligned");
+    check_is(paged(), out, "pages out");
+    check_is(present() - before, pages, "more pages");
+    check_is(holding(at, pages), pages, "pages with the right contents");
+    xencall_free_buffer_pages(xcall, buffer, pages);
+}
+
+/* Somebody waits for one page of it: it goes page by page. */
+static void check_loading_awaited(void)
+{
+    const uint64_t at = BASE + 0x22000;
+    char *buffer = buffer_of(SUPER);
+
+    puts("load_run where a page is waited for");
+    check_is(mark(at, SUPER), 0, "512 holes marked");
+    check_is(ask_for(at + 77), -ENOENT, "asked for one");
+    check_is(mark(at, SUPER), 0, "marked again");
+    fill((void *)buffer, at, SUPER);
+    check_is(load(at, SUPER, buffer), 0, "loaded");
+    check_is(count_2m(at, SUPER), 0, "in large entries");
+    check_is(holding(at, SUPER), SUPER, "pages with the right contents");
+    xencall_free_buffer_pages(xcall, buffer, SUPER);
+}
+
+/* The buffer's third page is not there. */
+static void check_bad_buffers(void)
+{
+    const uint64_t at = BASE + 0x24000;
+    struct paging_op left;
+    char *buffer = mmap(NULL, SUPER * PAGE, PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+    long before = present();
+
+    puts("load_run from a bad buffer");
+    need(buffer != MAP_FAILED, "no memory");
+    fill((void *)buffer, at, SUPER);
+    need(!munmap(buffer + 2 * PAGE, PAGE), "munmap");
+    check_is(mark(at, SUPER), 0, "512 holes marked");
+    check_is(run_op(OP_LOAD_RUN, at, SUPER, buffer, &left), -EFAULT,
+             "a hole in the buffer");
+    check_is(left.gfn - at, 2, "done");
+    check_is(left.nr, SUPER - 2, "left");
+    check_is(left.buffer - (uintptr_t)buffer, 2 * PAGE, "bytes used");
+    check_is(holding(at, 2), 2, "pages with the right contents");
+    check_is(run_op(OP_LOAD_RUN, at + 2, 1, (void *)XEN_OWN, &left), -EINVAL,
+             "a buffer out of reach");
+    check_is(present() - before, 2, "more pages");
+    munmap(buffer, 2 * PAGE);
+    munmap(buffer + 3 * PAGE, (SUPER - 3) * PAGE);
+}
+
+static void check_memory_used_up(void)
+{
+    const uint64_t at = BASE + 0x26000;
+    struct paging_op left;
+    char *buffer = buffer_of(2 * SUPER);
+    uint64_t limit = info().max_memkb;
+
+    puts("load_run of more than the domain may have");
+    check_is(mark(at, 2 * SUPER), 0, "1,024 holes marked");
+    fill((void *)buffer, at, 2 * SUPER);
+    need(!xc_domain_setmaxmem(xch, domid, (present() + SUPER + 5) * 4),
+         "cannot set the domain's limit");
+    check_is(run_op(OP_LOAD_RUN, at, 2 * SUPER, buffer, &left), -ENOMEM,
+             "room for 517");
+    check_is(left.gfn - at, SUPER + 5, "done");
+    check_is(count_2m(at, 2 * SUPER), SUPER, "in large entries");
+    need(!xc_domain_setmaxmem(xch, domid, limit), "cannot set the limit");
+    check_is(load(left.gfn, left.nr, (void *)(uintptr_t)left.buffer), 0,
+             "the rest, with room again");
+    check_is(holding(at, 2 * SUPER), 2 * SUPER, "pages with the right contents");
+    xencall_free_buffer_pages(xcall, buffer, 2 * SUPER);
+}
+
+/* Fresh memory where a page was waited for; the host survives it. */
+static void check_populating(void)
+{
+    const uint64_t at = BASE + 0x28000;
+    xen_pfn_t gfns[2] = { at, at + 1 };
+    long out;
+
+    puts("populating what is out");
+    check_is(mark(at, 2), 0, "2 holes marked");
+    out = paged();
+    check_is(ask_for(at), -ENOENT, "asked for one");
+    check_is(xc_domain_populate_physmap_exact(xch, domid, 2, 0, 0, gfns), 0,
+             "populated");
+    check_is(out - paged(), 2, "fewer pages out");
+    check_is(mark(at, 1), -EEXIST, "marked");
+}
+
+/* Those dom0 has served, which it can only do when Xen returns to it. */
+static long interrupts(void)
+{
+    FILE *f = fopen("/proc/stat", "r");
+    char line[4096];
+    long n = -1;
+
+    need(f, "cannot read /proc/stat");
+    while (n < 0 && fgets(line, sizeof(line), f))
+        sscanf(line, "intr %ld", &n);
+    fclose(f);
+    return n;
+}
+
+#define LARGE 0x30000ul
+#define LARGE_AT (BASE + 0x40000)
+#define LARGE_PART 0x10000ul
+static char *large_buffer;
+
+static long mark_large(void)
+{
+    return mark(LARGE_AT, LARGE);
+}
+
+static long load_large(void)
+{
+    return load(LARGE_AT, LARGE_PART, large_buffer);
+}
+
+/* Starting one beyond the boundary: page by page, but for the middle. */
+static long load_large_unaligned(void)
+{
+    return load(LARGE_AT + LARGE_PART + 1, SUPER - 1, large_buffer + PAGE);
+}
+
+static void timed(const char *what, long (*job)(void), unsigned long pages)
+{
+    double start = now(), took;
+    long before = interrupts(), rc = job();
+
+    took = now() - start;
+    check_is(rc, 0, what);
+    printf("  %.3f s, %.2f us a page, %ld interrupts\n", took,
+           took * 1e6 / pages, interrupts() - before);
+    if (took > 0.1)
+        check(interrupts() - before > took * 30, "interrupts got through");
+}
+
+static void check_preemption(void)
+{
+    puts("large runs");
+    large_buffer = buffer_of(LARGE_PART);
+    timed("196,608 holes marked", mark_large, LARGE);
+    fill((void *)large_buffer, LARGE_AT, LARGE_PART);
+    timed("65,536 of them loaded", load_large, LARGE_PART);
+    check_is(count_2m(LARGE_AT, LARGE_PART), LARGE_PART, "in large entries");
+    check_is(holding(LARGE_AT, LARGE_PART), LARGE_PART,
+             "pages with the right contents");
+    fill((void *)large_buffer, LARGE_AT + LARGE_PART, SUPER);
+    timed("511 loaded, unaligned", load_large_unaligned, SUPER - 1);
+    check_is(holding(LARGE_AT + LARGE_PART + 1, SUPER - 1), SUPER - 1,
+             "pages with the right contents");
+    xencall_free_buffer_pages(xcall, large_buffer, LARGE_PART);
+}
+
+/* One page in each superpage costs a page of the paging pool each. */
+static void check_pool_used_up(void)
+{
+    const uint64_t at = BASE + 0x200000;
+    long rc = 0, n, out = paged();
+
+    puts("mark_run with the paging pool used up");
+    for (n = 0; n < 100000 && !rc; n++)
+        rc = mark(at + n * SUPER, 1);
+    check_is(rc, -ENOMEM, "one page a superpage");
+    check_is(paged() - out, n - 1, "pages out");
+}
+
+static void check_everything(void)
+{
+    uint32_t port;
+
+    check_features();
+    check_without_ring();
+    check_bad_domains();
+    need(!xc_mem_paging_enable(xch, domid, &port), "cannot enable paging");
+    check_bad_runs();
+    check_marking();
+    check_marking_up_to_ram();
+    check_allowance();
+    check_loading_pages();
+    check_loading_superpages();
+    check_loading_awaited();
+    check_bad_buffers();
+    check_memory_used_up();
+    check_populating();
+    check_preemption();
+    check_pool_used_up();
+    need(!xc_mem_paging_disable(xch, domid), "cannot disable paging");
+}
+
+static int show_features(void)
+{
+    long mask = features();
+
+    if (mask >= 0)
+        printf("%#lx\n", mask);
+    else
+        printf("%s\n", strerrorname_np(-mask));
+    return mask < 0;
+}
+
+int main(int argc, char **argv)
+{
+    char *end;
+
+    if (argc != 2) {
+        fprintf(stderr, "usage: paging-ops features | paging-ops DOMID\n");
+        return 2;
+    }
+    xcall = xencall_open(NULL, 0);
+    need(xcall, "no access to Xen");
+    if (!strcmp(argv[1], "features"))
+        return show_features();
+    domid = strtoul(argv[1], &end, 10);
+    need(*argv[1] && !*end, "not a domain id");
+    xch = xc_interface_open(NULL, NULL, 0);
+    fmem = xenforeignmemory_open(NULL, 0);
+    need(xch && fmem, "no access to Xen");
+    check_everything();
+    printf("%d failed\n", failed);
+    return failed > 0;
+}
