@@ -69,6 +69,7 @@ static void make_again(xlx_ctx *ctx, void *job)
     if (!d->closing || (!xlx__hc_state(ctx, &d->hc, &be, &fe) &&
                         be == XLX__STATE_CONNECTED))
         return;
+    xlx__hc_close(ctx, &d->hc, xlx__now_ms() + XLX__UNDO_MS);
     xlx__hc_remove(ctx, &d->hc);
     if (!xlx__hc_make(ctx, &d->hc))
         xlx__hc_connect(ctx, &d->hc, xlx__now_ms() + XLX__UNDO_MS);

@@ -14,7 +14,9 @@
 #define LIBXL "/libxl/%u/device/vusb"
 #define FRONTEND "/local/domain/%u/device/vusb/%u"
 #define BACKEND_DOMID 0u
-#define RING_MS 5 /* how often a ring without backend is looked at */
+#define LOOK_MS 50     /* how often, where nothing tells of a change */
+#define ANSWER_MS 2000 /* a backend that lives answers in this time */
+#define RING_MS 5      /* how often a ring without backend is looked at */
 
 /* libxl's names; the order of enum xlx_usb_type. */
 static const char *const type_names[] = { "auto", "qusb", "pv", "devicemodel" };
@@ -156,10 +158,11 @@ int xlx__hc_list(xlx_ctx *ctx, uint32_t domid, struct xlx__hc **list_r)
 }
 
 /* A guest may have written anything. */
-static int read_state(xlx_ctx *ctx, const char *path, uint32_t *state_r)
+static int read_state(xlx_ctx *ctx, uint32_t t, const char *path,
+                      uint32_t *state_r)
 {
     *state_r = XLX__STATE_NONE;
-    int rc = xlx__xs_read_u32(ctx, XLX__XS_NO_TX, 0, 8, state_r, "%s", path);
+    int rc = xlx__xs_read_u32(ctx, t, 0, 8, state_r, "%s", path);
     return rc == -ENOENT || rc == -EINVAL ? 0 : rc;
 }
 
@@ -179,8 +182,8 @@ int xlx__hc_state(xlx_ctx *ctx, const struct xlx__hc *hc, uint32_t *be_r,
 {
     struct state_paths p;
     state_paths(hc, &p);
-    int rc = read_state(ctx, p.be, be_r);
-    return rc ? rc : read_state(ctx, p.fe, fe_r);
+    int rc = read_state(ctx, XLX__XS_NO_TX, p.be, be_r);
+    return rc ? rc : read_state(ctx, XLX__XS_NO_TX, p.fe, fe_r);
 }
 
 /* --- ports ---------------------------------------------------------------- */
@@ -363,10 +366,26 @@ int xlx__hc_connect(xlx_ctx *ctx, const struct xlx__hc *hc, int64_t until)
     return rc < 0 ? rc : 0;
 }
 
+/* A guest without a driver has nothing to close and says nothing: then it is
+ * said in its place, for the backend waits for it. */
+static int write_frontend_closed(xlx_ctx *ctx, uint32_t t,
+                                 const struct xlx__hc *hc)
+{
+    uint32_t fe;
+    struct state_paths p;
+    state_paths(hc, &p);
+    int rc = read_state(ctx, t, p.fe, &fe);
+    return rc || fe != XLX__STATE_INITIALISING
+               ? rc
+               : xlx__xs_write_u32(ctx, t, XLX__STATE_CLOSED, "%s", p.fe);
+}
+
 static int write_closing(xlx_ctx *ctx, uint32_t t, void *arg)
 {
     const struct xlx__hc *hc = arg;
     int rc = xlx__xs_write(ctx, t, "0", "%s/online", hc->be);
+    if (!rc)
+        rc = write_frontend_closed(ctx, t, hc);
     return rc ? rc
               : xlx__xs_write_u32(ctx, t, XLX__STATE_CLOSING, "%s/state",
                                   hc->be);
@@ -380,6 +399,8 @@ static bool is_gone(uint32_t state)
 struct closing {
     const struct xlx__hc *hc;
     struct xlx__ring *ring; /* to be served meanwhile, or NULL */
+    int answer_ms;  /* how long the backend may take to follow the guest */
+    int64_t closed; /* since when the guest's end is, 0: not yet */
 };
 
 static void serve_ring(xlx_ctx *ctx, struct closing *c)
@@ -394,16 +415,19 @@ static void serve_ring(xlx_ctx *ctx, struct closing *c)
     c->ring = NULL;
 }
 
-/* One end is enough: a backend that was killed does not answer, nor does it
- * hold anything; a frontend that never connected has nothing to close. */
+/* The backend answers last: as long as it has not, it may write its state once
+ * more, into nodes that are removed by then. One that was killed never does. */
 static int look_closed(xlx_ctx *ctx, void *arg)
 {
     struct closing *c = arg;
     uint32_t be, fe;
     serve_ring(ctx, c);
     int rc = xlx__hc_state(ctx, c->hc, &be, &fe);
-    return rc ? rc
-              : is_gone(be) || is_gone(fe) || fe == XLX__STATE_INITIALISING;
+    if (rc || is_gone(be))
+        return rc ? rc : 1;
+    if (!c->closed && is_gone(fe))
+        c->closed = xlx__now_ms();
+    return c->closed && xlx__now_ms() - c->closed >= c->answer_ms;
 }
 
 static int close_serving(xlx_ctx *ctx, struct closing *c, int64_t until)
@@ -413,8 +437,8 @@ static int close_serving(xlx_ctx *ctx, struct closing *c, int64_t until)
     const char *paths[] = { p.be, p.fe };
     int rc = xlx__xs_transact(ctx, write_closing, (void *)c->hc);
     if (!rc)
-        rc = xlx__xs_wait_for(ctx, paths, 2, c->ring ? RING_MS : 0, until,
-                              look_closed, c);
+        rc = xlx__xs_wait_for(ctx, paths, 2, c->ring ? RING_MS : LOOK_MS,
+                              until, look_closed, c);
     if (rc == -ETIMEDOUT)
         xlx__warn(ctx,
                   "domain %u: USB controller %u: the guest does not close it: "
@@ -425,7 +449,7 @@ static int close_serving(xlx_ctx *ctx, struct closing *c, int64_t until)
 
 int xlx__hc_close(xlx_ctx *ctx, const struct xlx__hc *hc, int64_t until)
 {
-    struct closing c = { .hc = hc };
+    struct closing c = { .hc = hc, .answer_ms = ANSWER_MS };
     return close_serving(ctx, &c, until);
 }
 

@@ -95,8 +95,15 @@ static void backend_answers(struct usb_world *w, const char *be, const char *fe)
         put_number(w, be, 2);
     if (b == 2 && f == 4)
         put_number(w, be, 4);
-    if (b == 5 && f == 6)
+}
+
+/* QEMU says Closed some time after the guest, whatever has become of the nodes
+ * meanwhile. */
+static void backend_closes(struct usb_world *w, int devid, const char *be)
+{
+    if (w->closing[devid])
         put_number(w, be, 6);
+    w->closing[devid] = false;
 }
 
 static void guest_answers(struct usb_world *w, const char *be, const char *fe)
@@ -130,11 +137,15 @@ static void act(void *user)
         char be[96], fe[96];
         snprintf(be, sizeof(be), BACKENDS "/%d/state", d);
         snprintf(fe, sizeof(fe), "/local/domain/5/device/vusb/%d/state", d);
-        bool there = xs_mem_get(w->xs, be);
+        bool there;
+        if (served(w))
+            backend_closes(w, d, be);
+        there = xs_mem_get(w->xs, be);
         if (there && served(w))
             backend_answers(w, be, fe);
         if (there && !w->no_frontend)
             guest_answers(w, be, fe);
+        w->closing[d] = served(w) && number(w, fe) == 6 && number(w, be) != 6;
         if (served(w))
             backend_looks_at_ports(w, d, number(w, be) == 4);
     }
@@ -197,6 +208,7 @@ static int proc_stop(struct xlx__proc *proc, const char *pidfile, int64_t until)
         return -ETIMEDOUT;
     if (!w->running)
         return 0;
+    act(w); /* it is at work until it has gone */
     w->running = false;
     xs_mem_put(w->xs, "/local/domain/0/device-model", NULL);
     for (int i = 0; i < NR_TAKEN; i++)

@@ -31,6 +31,7 @@ struct usb_world {
     bool running; /* our backend process */
     bool stale;   /* it was killed and left its pidfile */
     int starts;
+    bool closing[8]; /* by devid: the backend has yet to say Closed */
 
     struct {
         const char *busid; /* taken by the backend, or NULL */
