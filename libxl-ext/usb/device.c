@@ -2,12 +2,16 @@
 #include "usb/device.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "core/clean.h"
 #include "core/parse.h"
 #include "host/sysfs.h"
+#include "usb/busid.h"
 
-#define PATH_SIZE 128
+#define DEVICES "bus/usb/devices"
+#define PATH_SIZE 160
 #define CLASS_HUB 0x09
 
 /* -ENOENT, without a report, for an attribute that is not there. */
@@ -15,7 +19,7 @@ static int read_attr(xlx_ctx *ctx, const char *busid, const char *attr,
                      char *buf, size_t size)
 {
     char path[PATH_SIZE];
-    snprintf(path, sizeof(path), "bus/usb/devices/%s/%s", busid, attr);
+    snprintf(path, sizeof(path), DEVICES "/%s/%s", busid, attr);
     int rc = ctx->sysfs->ops->read(ctx->sysfs, path, buf, size);
     if (rc && rc != -ENOENT)
         return xlx__fail_errno(ctx, -rc, "usb %s: cannot read %s", busid, attr);
@@ -47,6 +51,27 @@ static int read_hex(xlx_ctx *ctx, const char *busid, const char *attr,
     return 0;
 }
 
+static int read_hex8(xlx_ctx *ctx, const char *busid, const char *attr,
+                     uint8_t *value_r)
+{
+    uint16_t value;
+    int rc = read_hex(ctx, busid, attr, 2, &value);
+    *value_r = (uint8_t)value;
+    return rc;
+}
+
+/* A decimal number; 0 when it is none. */
+static int read_number(xlx_ctx *ctx, const char *busid, const char *attr,
+                       uint32_t *value_r)
+{
+    char text[16];
+    *value_r = 0;
+    int rc = read_attr(ctx, busid, attr, text, sizeof(text));
+    if (!rc)
+        xlx__parse_u32(text, 0, UINT32_MAX, value_r);
+    return rc == -ENOENT ? 0 : rc;
+}
+
 static int read_speed(xlx_ctx *ctx, const char *busid, uint32_t *mbits_r)
 {
     char text[16];
@@ -76,10 +101,64 @@ static int read_name(xlx_ctx *ctx, struct xlx__usbdev *dev)
     return 0;
 }
 
+static int read_serial(xlx_ctx *ctx, struct xlx__usbdev *dev)
+{
+    int rc = read_attr(ctx, dev->busid, "serial", dev->serial,
+                       sizeof(dev->serial));
+    return rc == -ENOENT ? 0 : rc;
+}
+
+static int by_number(const void *a, const void *b)
+{
+    const struct xlx__usbintf *x = a, *y = b;
+    return x->number - y->number;
+}
+
+/* `name` is "1-2:1.0"; reads "1-2/1-2:1.0/bInterfaceClass" and so on. */
+static int read_intf(xlx_ctx *ctx, const char *busid, const char *name,
+                     struct xlx__usbdev *dev)
+{
+    char path[2 * XLX_USB_BUSID_MAX + 16];
+    struct xlx__usbintf *intf = &dev->intf[dev->nr_intfs];
+    if (dev->nr_intfs == XLX__USB_INTFS_MAX) {
+        dev->more_intfs = true;
+        return 0;
+    }
+    int rc;
+    snprintf(path, sizeof(path), "%s/%s", busid, name);
+    if ((rc = read_hex8(ctx, path, "bInterfaceNumber", &intf->number)) ||
+        (rc = read_hex8(ctx, path, "bInterfaceClass", &intf->class)) ||
+        (rc = read_hex8(ctx, path, "bInterfaceSubClass", &intf->subclass)) ||
+        (rc = read_hex8(ctx, path, "bInterfaceProtocol", &intf->protocol)))
+        return rc;
+    dev->nr_intfs++;
+    return 0;
+}
+
+static int read_intfs(xlx_ctx *ctx, struct xlx__usbdev *dev)
+{
+    XLX__AUTO_NAMES struct xlx__names names = { 0 };
+    char path[PATH_SIZE];
+    size_t n = strlen(dev->busid);
+    snprintf(path, sizeof(path), DEVICES "/%s", dev->busid);
+    int rc = ctx->sysfs->ops->list(ctx->sysfs, path, &names);
+    if (rc)
+        return rc == -ENOENT ? -ENODEV
+                             : xlx__fail_errno(ctx, -rc,
+                                               "usb %s: cannot list its "
+                                               "interfaces",
+                                               dev->busid);
+    for (size_t i = 0; !rc && i < names.nr; i++)
+        if (!strncmp(names.v[i], dev->busid, n) && names.v[i][n] == ':' &&
+            strlen(names.v[i]) < XLX_USB_BUSID_MAX + 8)
+            rc = read_intf(ctx, dev->busid, names.v[i], dev);
+    qsort(dev->intf, dev->nr_intfs, sizeof(dev->intf[0]), by_number);
+    return rc;
+}
+
 int xlx__usbdev_read(xlx_ctx *ctx, const char *busid, struct xlx__usbdev *dev_r)
 {
     struct xlx__usbdev dev = { 0 };
-    uint16_t class;
     char text[8];
     int rc = xlx__sysfs_open(ctx);
     if (rc)
@@ -87,14 +166,55 @@ int xlx__usbdev_read(xlx_ctx *ctx, const char *busid, struct xlx__usbdev *dev_r)
     rc = read_attr(ctx, busid, "busnum", text, sizeof(text));
     if (rc)
         return rc == -ENOENT ? -ENODEV : rc;
+    xlx__parse_u32(text, 1, UINT16_MAX, &dev.bus);
     snprintf(dev.busid, sizeof(dev.busid), "%s", busid);
-    if ((rc = read_hex(ctx, busid, "bDeviceClass", 2, &class)) ||
+    if ((rc = read_number(ctx, busid, "devnum", &dev.address)) ||
+        (rc = read_hex8(ctx, busid, "bDeviceClass", &dev.class)) ||
+        (rc = read_hex8(ctx, busid, "bDeviceSubClass", &dev.subclass)) ||
+        (rc = read_hex8(ctx, busid, "bDeviceProtocol", &dev.protocol)) ||
         (rc = read_hex(ctx, busid, "idVendor", 4, &dev.vendor)) ||
         (rc = read_hex(ctx, busid, "idProduct", 4, &dev.product)) ||
+        (rc = read_hex(ctx, busid, "bcdDevice", 4, &dev.release)) ||
         (rc = read_speed(ctx, busid, &dev.mbits)) ||
-        (rc = read_name(ctx, &dev)))
+        (rc = read_name(ctx, &dev)) || (rc = read_serial(ctx, &dev)) ||
+        (rc = read_intfs(ctx, &dev)))
         return rc;
-    dev.hub = class == CLASS_HUB;
+    dev.hub = dev.class == CLASS_HUB;
     *dev_r = dev;
     return 0;
+}
+
+/* --- all of them ---------------------------------------------------------- */
+
+static int by_place(const void *a, const void *b)
+{
+    const struct xlx__usbdev *x = a, *y = b;
+    return strverscmp(x->busid, y->busid);
+}
+
+int xlx__usbdev_list(xlx_ctx *ctx, struct xlx__usbdev **list_r)
+{
+    XLX__AUTO_NAMES struct xlx__names names = { 0 };
+    XLX__AUTO_FREE struct xlx__usbdev *list = NULL;
+    int nr = 0, rc = xlx__sysfs_open(ctx);
+    if (rc)
+        return rc;
+    /* A host without USB has no such folder. */
+    rc = ctx->sysfs->ops->list(ctx->sysfs, DEVICES, &names);
+    if (rc && rc != -ENOENT)
+        return xlx__fail_errno(ctx, -rc, "usb: cannot list the devices");
+    if (names.nr && !(list = calloc(names.nr, sizeof(*list))))
+        return xlx__fail(ctx, ENOMEM, "usb: no memory");
+    for (size_t i = 0; i < names.nr; i++) {
+        if (!xlx__busid_valid(names.v[i]))
+            continue;
+        rc = xlx__usbdev_read(ctx, names.v[i], &list[nr]);
+        if (rc && rc != -ENODEV)
+            return rc;
+        nr += !rc;
+    }
+    if (nr)
+        qsort(list, (size_t)nr, sizeof(*list), by_place);
+    *list_r = xlx__steal(list);
+    return nr;
 }

@@ -10,16 +10,38 @@
 #include "core/names.h"
 #include "libxl_ext_usb.h"
 
+#define XLX__USB_INTFS_MAX 32
+#define XLX__USB_SERIAL_MAX 128 /* a USB string: 126 UTF-16 units at most */
+
+/* An interface: its number and class, as USB's class codes have it. */
+struct xlx__usbintf {
+    uint8_t number, class, subclass, protocol;
+};
+
 struct xlx__usbdev {
     char busid[XLX_USB_BUSID_MAX];
     bool hub;
+    uint32_t bus, address; /* as lsusb has them; address changes at a replug */
     uint32_t mbits; /* 1 (low speed: 1.5), 12, 480, 5000, ...; 0 unknown */
-    uint16_t vendor, product;
-    char name[XLX_USB_NAME_MAX]; /* any bytes */
+    uint16_t vendor, product, release; /* release: bcdDevice */
+    uint8_t class, subclass, protocol; /* 0: see the interfaces */
+    char name[XLX_USB_NAME_MAX];       /* any bytes */
+    char serial[XLX__USB_SERIAL_MAX];  /* any bytes, "" for none */
+    /* Those of the active configuration, sorted; a driver's own are not read.
+     * Interfaces beyond the maximum make it `more_intfs`. */
+    struct xlx__usbintf intf[XLX__USB_INTFS_MAX];
+    unsigned nr_intfs;
+    bool more_intfs;
 };
 
 /* -ENODEV, without a report, when no such device is plugged in. */
 int xlx__usbdev_read(xlx_ctx *ctx, const char *busid, struct xlx__usbdev *dev_r);
+
+/*
+ * All devices of this host but root hubs, sorted by bus and ports; one that is
+ * unplugged meanwhile is left out. *list_r for free(). Returns how many.
+ */
+int xlx__usbdev_list(xlx_ctx *ctx, struct xlx__usbdev **list_r);
 
 /*
  * Whether a process has claimed an interface of the device (driver usbfs).

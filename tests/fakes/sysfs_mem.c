@@ -10,10 +10,19 @@
 static const char devices[] = "bus/usb/devices/";
 static const char drivers[] = "bus/usb/drivers/";
 
+#define MAX_FILES 128
+
+/* Anything else in sysfs: an attribute, or a link's last component. */
+struct file {
+    char path[160], value[160];
+    bool link;
+};
+
 struct sysfs_mem {
     struct xlx__sysfs base;
     struct nth *nth;
     struct sysfs_dev dev[MAX_DEVS];
+    struct file file[MAX_FILES];
     const char *refuse;
 };
 
@@ -39,7 +48,9 @@ static struct sysfs_intf *find_intf(struct sysfs_mem *mem, const char *name)
 
 static const char *attr(const struct sysfs_dev *dev, const char *name)
 {
-    return !strcmp(name, "busnum")         ? "1"
+    return !strcmp(name, "busnum")         ? (dev->bus ? dev->bus : "1")
+           : !strcmp(name, "devnum")       ? dev->address
+           : !strcmp(name, "serial")       ? dev->serial
            : !strcmp(name, "bDeviceClass") ? dev->class
            : !strcmp(name, "idVendor")     ? dev->vendor
            : !strcmp(name, "idProduct")    ? dev->product_id
@@ -47,6 +58,50 @@ static const char *attr(const struct sysfs_dev *dev, const char *name)
            : !strcmp(name, "manufacturer") ? dev->maker
            : !strcmp(name, "product")      ? dev->product
                                            : NULL;
+}
+
+/* "1-2:1.0/bInterfaceClass" of the interface's six digits; a buffer in `out`. */
+static const char *intf_attr(const struct sysfs_dev *dev, const char *rest,
+                             char out[8])
+{
+    static const char *const names[] = { "bInterfaceClass",
+                                         "bInterfaceSubClass",
+                                         "bInterfaceProtocol" };
+    const char *slash = strchr(rest, '/');
+    for (int i = 0; slash && dev->intf[i].name; i++) {
+        if (strncmp(dev->intf[i].name, rest, (size_t)(slash - rest)))
+            continue;
+        for (int n = 0; dev->intf[i].class && n < 3; n++)
+            if (!strcmp(slash + 1, names[n])) {
+                snprintf(out, 8, "%.2s", dev->intf[i].class + 2 * n);
+                return out;
+            }
+        if (!strcmp(slash + 1, "bInterfaceNumber")) {
+            snprintf(out, 8, "%02x", (unsigned)i & 0xff);
+            return out;
+        }
+    }
+    return NULL;
+}
+
+static struct file *find_file(struct sysfs_mem *mem, const char *path,
+                              bool link)
+{
+    for (int i = 0; i < MAX_FILES; i++)
+        if (mem->file[i].path[0] && mem->file[i].link == link &&
+            !strcmp(mem->file[i].path, path))
+            return &mem->file[i];
+    return NULL;
+}
+
+static int copy_file(struct sysfs_mem *mem, const char *path, bool link,
+                     char *buf, size_t size)
+{
+    const struct file *file = find_file(mem, path, link);
+    if (!file)
+        return -ENOENT;
+    snprintf(buf, size, "%s", file->value);
+    return 0;
 }
 
 static int mem_read(struct xlx__sysfs *fs, const char *path, char *buf,
@@ -58,14 +113,55 @@ static int mem_read(struct xlx__sysfs *fs, const char *path, char *buf,
         return -EIO;
     size_t n = rest ? strcspn(rest, "/") : 0;
     if (!rest || n >= sizeof(id) || !rest[n])
-        return -ENOENT;
+        return copy_file(mem_of(fs), path, false, buf, size);
     snprintf(id, sizeof(id), "%.*s", (int)n, rest);
     const struct sysfs_dev *dev = sysfs_mem_find(mem_of(fs), id);
     const char *value = dev ? attr(dev, rest + n + 1) : NULL;
+    char digits[8];
+    if (dev && !value)
+        value = intf_attr(dev, rest + n + 1, digits);
     if (!value)
-        return -ENOENT;
+        return copy_file(mem_of(fs), path, false, buf, size);
     snprintf(buf, size, "%s", value);
     return 0;
+}
+
+static bool has_name(const struct xlx__names *names, const char *name)
+{
+    for (size_t i = 0; i < names->nr; i++)
+        if (!strcmp(names->v[i], name))
+            return true;
+    return false;
+}
+
+/* What the paths below a folder begin with, each once. */
+static int list_files(struct sysfs_mem *mem, const char *path,
+                      struct xlx__names *names)
+{
+    size_t n = strlen(path);
+    for (int i = 0; i < MAX_FILES; i++) {
+        const char *p = mem->file[i].path;
+        char entry[160];
+        if (strncmp(p, path, n) || p[n] != '/')
+            continue;
+        snprintf(entry, sizeof(entry), "%.*s", (int)strcspn(p + n + 1, "/"),
+                 p + n + 1);
+        if (!has_name(names, entry))
+            xlx__names_add(names, entry);
+    }
+    return names->nr ? 0 : -ENOENT;
+}
+
+static void list_devices(struct sysfs_mem *mem, struct xlx__names *names)
+{
+    xlx__names_add(names, "usb1");
+    for (int d = 0; d < MAX_DEVS; d++) {
+        if (!mem->dev[d].busid)
+            continue;
+        xlx__names_add(names, mem->dev[d].busid);
+        for (int i = 0; mem->dev[d].intf[i].name; i++)
+            xlx__names_add(names, mem->dev[d].intf[i].name);
+    }
 }
 
 static int mem_list(struct xlx__sysfs *fs, const char *path,
@@ -74,9 +170,13 @@ static int mem_list(struct xlx__sysfs *fs, const char *path,
     const char *id = after(path, devices);
     if (nth_fails(mem_of(fs)->nth))
         return -EIO;
+    if (!strcmp(path, "bus/usb/devices")) {
+        list_devices(mem_of(fs), names);
+        return 0;
+    }
     const struct sysfs_dev *dev = id ? sysfs_mem_find(mem_of(fs), id) : NULL;
     if (!dev)
-        return -ENOENT;
+        return list_files(mem_of(fs), path, names);
     xlx__names_add(names, "idVendor");
     for (int i = 0; dev->intf[i].name; i++)
         xlx__names_add(names, dev->intf[i].name);
@@ -92,7 +192,7 @@ static int mem_link(struct xlx__sysfs *fs, const char *path, char *buf,
         return -EIO;
     size_t n = rest ? strcspn(rest, "/") : 0;
     if (!rest || n >= sizeof(name) || strcmp(rest + n, "/driver"))
-        return -ENOENT;
+        return copy_file(mem_of(fs), path, true, buf, size);
     snprintf(name, sizeof(name), "%.*s", (int)n, rest);
     const struct sysfs_intf *intf = find_intf(mem_of(fs), name);
     if (!intf || !intf->driver)
@@ -186,6 +286,33 @@ void sysfs_mem_unplug(struct sysfs_mem *mem, const char *busid)
     struct sysfs_dev *dev = sysfs_mem_find(mem, busid);
     if (dev)
         *dev = (struct sysfs_dev){ 0 };
+}
+
+static void put_file(struct sysfs_mem *mem, const char *path,
+                     const char *value, bool link)
+{
+    struct file *file = find_file(mem, path, link);
+    for (int i = 0; !file && i < MAX_FILES; i++)
+        if (!mem->file[i].path[0])
+            file = &mem->file[i];
+    if (!file || strlen(path) >= sizeof(file->path))
+        abort();
+    *file = (struct file){ .link = link };
+    if (!value)
+        return;
+    snprintf(file->path, sizeof(file->path), "%s", path);
+    snprintf(file->value, sizeof(file->value), "%s", value);
+}
+
+void sysfs_mem_put(struct sysfs_mem *mem, const char *path, const char *value)
+{
+    put_file(mem, path, value, false);
+}
+
+void sysfs_mem_put_link(struct sysfs_mem *mem, const char *path,
+                        const char *name)
+{
+    put_file(mem, path, name, true);
 }
 
 void sysfs_mem_refuse(struct sysfs_mem *mem, const char *driver)

@@ -15,12 +15,14 @@ struct sysfs_intf {
     const char *name;   /* NULL ends the list */
     const char *driver; /* bound now, or NULL */
     const char *match;  /* what drivers_probe finds, or NULL */
+    const char *class;  /* "080650": class, subclass, protocol; or NULL */
 };
 
 struct sysfs_dev {
     const char *busid, *class, *vendor, *product_id, *speed;
     const char *maker, *product; /* or NULL */
     struct sysfs_intf intf[SYSFS_MEM_INTFS + 1];
+    const char *serial, *bus, *address; /* or NULL: none, 1, 0 */
 };
 
 struct sysfs_mem;
@@ -35,6 +37,14 @@ void sysfs_mem_unplug(struct sysfs_mem *mem, const char *busid);
 
 /* The device, or NULL; its interfaces may be changed. */
 struct sysfs_dev *sysfs_mem_find(struct sysfs_mem *mem, const char *busid);
+
+/* Any other attribute or folder entry, by its path; NULL takes it away. A
+ * folder's entries are what the paths below it begin with. */
+void sysfs_mem_put(struct sysfs_mem *mem, const char *path, const char *value);
+
+/* A link: its last component, as xlx__sysfs_ops.link has it. */
+void sysfs_mem_put_link(struct sysfs_mem *mem, const char *path,
+                        const char *name);
 
 /* A driver that refuses every bind, NULL for none. */
 void sysfs_mem_refuse(struct sysfs_mem *mem, const char *driver);

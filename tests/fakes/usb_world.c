@@ -13,21 +13,36 @@
 #define DEVIDS 8
 #define PORTS 31
 
+#define INTF(name_, driver_, match_, class_)                                   \
+    { .name = name_, .driver = driver_, .match = match_, .class = class_ }
+#define KEYBOARD(name) INTF(name, "usbhid", "usbhid", "030101")
+#define MOUSE(name) INTF(name, "usbhid", "usbhid", "030102")
+#define DISK(name) INTF(name, "usb-storage", "usb-storage", "080650")
+
 static const struct sysfs_dev host_devices[] = {
-    { "1-1", "00", "0627", "0001", "480", "QEMU", "QEMU USB Keyboard",
-      { { "1-1:1.0", "usbhid", "usbhid" } } },
+    { .busid = "1-1", .class = "00", .vendor = "0627", .product_id = "0001",
+      .speed = "480", .maker = "QEMU", .product = "QEMU USB Keyboard",
+      .address = "2", .intf = { KEYBOARD("1-1:1.0") } },
     /* Two interfaces, one of which no driver wants. */
-    { "1-2", "00", "46f4", "0001", "480", "QEMU", "QEMU USB HARDDRIVE",
-      { { "1-2:1.0", "usb-storage", "usb-storage" },
-        { "1-2:1.1", NULL, NULL } } },
-    { "1-3", "09", "0409", "55aa", "12", "QEMU", "QEMU USB Hub",
-      { { "1-3:1.0", "hub", "hub" } } },
-    { "1-3.1", "00", "0627", "0001", "12", NULL, "bad \x1b[31m\xff name",
-      { { "1-3.1:1.0", "usbhid", "usbhid" } } },
-    { "2-1", "00", "46f4", "0001", "5000", "QEMU", "QEMU USB HARDDRIVE",
-      { { "2-1:1.0", "usb-storage", "usb-storage" } } },
-    { "1-4", "00", "0403", "6001", "12", "QEMU", "QEMU USB SERIAL",
-      { { "1-4:1.0", "usbfs", "ftdi_sio" } } },
+    { .busid = "1-2", .class = "00", .vendor = "46f4", .product_id = "0001",
+      .speed = "480", .maker = "QEMU", .product = "QEMU USB HARDDRIVE",
+      .serial = "S1", .address = "3",
+      .intf = { DISK("1-2:1.0"), INTF("1-2:1.1", NULL, NULL, "ff0000") } },
+    { .busid = "1-3", .class = "09", .vendor = "0409", .product_id = "55aa",
+      .speed = "12", .maker = "QEMU", .product = "QEMU USB Hub",
+      .address = "4",
+      .intf = { INTF("1-3:1.0", "hub", "hub", "090000") } },
+    { .busid = "1-3.1", .class = "00", .vendor = "0627", .product_id = "0001",
+      .speed = "12", .product = "bad \x1b[31m\xff name", .address = "5",
+      .intf = { MOUSE("1-3.1:1.0") } },
+    { .busid = "2-1", .class = "00", .vendor = "46f4", .product_id = "0001",
+      .speed = "5000", .maker = "QEMU", .product = "QEMU USB HARDDRIVE",
+      .serial = "S2", .bus = "2", .address = "2",
+      .intf = { DISK("2-1:1.0") } },
+    { .busid = "1-4", .class = "00", .vendor = "0403", .product_id = "6001",
+      .speed = "12", .maker = "QEMU", .product = "QEMU USB SERIAL",
+      .address = "6",
+      .intf = { INTF("1-4:1.0", "usbfs", "ftdi_sio", "ffffff") } },
 };
 
 /* --- the backend and the guest -------------------------------------------- */

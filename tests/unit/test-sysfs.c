@@ -12,8 +12,12 @@
 #include "usb/device.h"
 
 static const struct sysfs_dev disk = {
-    "1-2", "00", "46f4", "0001", "480", "QEMU", "DISK",
-    { { "1-2:1.0", "usb-storage", "usb-storage" }, { "1-2:1.1", NULL, NULL } },
+    .busid = "1-2", .class = "00", .vendor = "46f4", .product_id = "0001",
+    .speed = "480", .maker = "QEMU", .product = "DISK", .serial = "S 1",
+    .address = "7",
+    .intf = { { .name = "1-2:1.0", .driver = "usb-storage",
+                .match = "usb-storage", .class = "080650" },
+              { .name = "1-2:1.1", .class = "fF0000" } },
 };
 
 static void contract(struct xlx__sysfs *fs)
@@ -151,6 +155,38 @@ static void a_device_is_read(void **state)
     assert_int_equal(dev.mbits, 480);
     assert_false(dev.hub);
     assert_string_equal(dev.name, "QEMU DISK");
+    assert_string_equal(dev.serial, "S 1");
+    assert_int_equal(dev.bus, 1);
+    assert_int_equal(dev.address, 7);
+    assert_int_equal(dev.nr_intfs, 2);
+    assert_int_equal(dev.intf[0].class, 8);
+    assert_int_equal(dev.intf[0].subclass, 6);
+    assert_int_equal(dev.intf[0].protocol, 0x50);
+    assert_int_equal(dev.intf[1].number, 1);
+    assert_int_equal(dev.intf[1].class, 0); /* "fF" is not what sysfs says */
+}
+
+static void all_devices_are_listed_by_place(void **state)
+{
+    (void)state;
+    struct sysfs_mem *mem = sysfs_mem_new(NULL);
+    static const char *const busids[] = { "1-10", "2-1", "1-2.1", "1-2" };
+    struct xlx__usbdev *list;
+    xlx_ctx *ctx;
+    assert_int_equal(xlx_ctx_new(&ctx), 0);
+    ctx->sysfs = sysfs_mem_seam(mem);
+    for (size_t i = 0; i < 4; i++) {
+        struct sysfs_dev dev = disk;
+        dev.busid = busids[i];
+        sysfs_mem_plug(mem, &dev);
+    }
+    assert_int_equal(xlx__usbdev_list(ctx, &list), 4);
+    assert_string_equal(list[0].busid, "1-2");
+    assert_string_equal(list[1].busid, "1-2.1");
+    assert_string_equal(list[2].busid, "1-10");
+    assert_string_equal(list[3].busid, "2-1");
+    free(list);
+    xlx_ctx_free(ctx);
 }
 
 static void odd_attributes_do_no_harm(void **state)
@@ -159,16 +195,23 @@ static void odd_attributes_do_no_harm(void **state)
     char longest[300];
     memset(longest, 'x', sizeof(longest));
     longest[sizeof(longest) - 1] = '\0';
-    const struct sysfs_dev odd = { "1-5", "0x", "zzzz", "12345", "1.5",
-                                   longest, longest, { { NULL } } };
+    const struct sysfs_dev odd = { .busid = "1-5", .class = "0x",
+                                   .vendor = "zzzz", .product_id = "12345",
+                                   .speed = "1.5", .maker = longest,
+                                   .product = longest, .serial = longest,
+                                   .address = "-1" };
     struct xlx__usbdev dev = read_dev(&odd);
     assert_int_equal(dev.vendor, 0);
     assert_int_equal(dev.product, 0);
     assert_int_equal(dev.mbits, 1);
     assert_int_equal(strlen(dev.name), XLX_USB_NAME_MAX - 1);
 
-    const struct sysfs_dev hub = { "1-6", "09", "0001", "0002", "unknown",
-                                   NULL, "HUB", { { NULL } } };
+    assert_int_equal(strlen(dev.serial), XLX__USB_SERIAL_MAX - 1);
+    assert_int_equal(dev.address, 0);
+
+    const struct sysfs_dev hub = { .busid = "1-6", .class = "09",
+                                   .vendor = "0001", .product_id = "0002",
+                                   .speed = "unknown", .product = "HUB" };
     dev = read_dev(&hub);
     assert_true(dev.hub);
     assert_int_equal(dev.mbits, 0);
@@ -182,6 +225,7 @@ int main(void)
         cmocka_unit_test(a_folder_keeps_the_contract),
         cmocka_unit_test(the_fake_reacts_as_the_kernel_does),
         cmocka_unit_test(a_device_is_read),
+        cmocka_unit_test(all_devices_are_listed_by_place),
         cmocka_unit_test(odd_attributes_do_no_harm),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
