@@ -8,10 +8,12 @@
 # PCID: off keeps XPTI simple.
 cpu_model=EPYC,+svm,+npt,-pcid,-smap,-smep,-monitor,-rdtscp
 
+# eager-fpu: the emulated XSAVE does not look at CR0.TS, so with Xen's lazy
+# switching programs of dom0 and guests got each other's registers.
 xen_line() {
     echo "console=com1 dom0_mem=${dom0_mem}M,max:${dom0_mem}M" \
         "dom0_max_vcpus=$dom0_vcpus cpuidle=0 noreboot console_timestamps=boot" \
-        "loglvl=all guest_loglvl=all"
+        "loglvl=all guest_loglvl=all spec-ctrl=eager-fpu"
 }
 
 share() {
