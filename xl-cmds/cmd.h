@@ -79,6 +79,13 @@ bool cmd_parse(struct cmd_env *env, const struct cmd *cmd, int argc,
 int cmd_usage(struct cmd_env *env, const struct cmd *cmd, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
+/*
+ * What a device says of itself, for a terminal: printable ASCII and whole UTF-8
+ * stay, every other byte becomes \xHH. `to` has room for four times the length
+ * of `from`, and a NUL.
+ */
+void cmd_escape(const char *from, char *to);
+
 /* Prints the full help of one command. */
 void cmd_print_help(FILE *out, const struct cmd *cmd);
 

@@ -5,9 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <yajl/yajl_gen.h>
-
 #include "cmd.h"
+#include "json.h"
 #include "libxl_ext_usb.h"
 
 enum { OPT_JSON };
@@ -26,43 +25,12 @@ const char cmd_usb_list_details[] =
     "  xl usb-list guest\n"
     "  xl usb-list --json guest\n";
 
-/* Printable ASCII and whole UTF-8 is shown, every other byte as \xHH. */
-static size_t utf8_length(const unsigned char *p)
-{
-    size_t n = *p < 0x80                  ? 1
-               : *p >= 0xc2 && *p <= 0xdf ? 2
-               : *p >= 0xe0 && *p <= 0xef ? 3
-               : *p >= 0xf0 && *p <= 0xf4 ? 4
-                                          : 0;
-    for (size_t i = 1; i < n; i++)
-        if ((p[i] & 0xc0) != 0x80)
-            return 0;
-    /* C1 control characters, which terminals obey too. */
-    return n == 2 && *p == 0xc2 && p[1] < 0xa0 ? 0 : n;
-}
-
-/* `to` has room for four times the length of `from`, and a NUL. */
-static void escape(const char *from, char *to)
-{
-    const unsigned char *p = (const unsigned char *)from;
-    while (*p) {
-        size_t n = *p < ' ' || *p == 0x7f ? 0 : utf8_length(p);
-        if (n) {
-            memcpy(to, p, n);
-            to += n;
-            p += n;
-        } else
-            to += sprintf(to, "\\x%02x", *p++);
-    }
-    *to = '\0';
-}
-
 static void print_port(FILE *out, const struct xlx_usb_port *port)
 {
     char busid[4 * XLX_USB_BUSID_MAX], name[4 * XLX_USB_NAME_MAX];
     fprintf(out, "  Port %u:", port->number);
-    escape(port->busid, busid);
-    escape(port->name, name);
+    cmd_escape(port->busid, busid);
+    cmd_escape(port->name, name);
     if (port->present)
         fprintf(out, " %s ID %04x:%04x%s%s", busid, port->vendor, port->product,
                 *name ? " " : "", name);
@@ -86,45 +54,18 @@ static void print_text(FILE *out, const struct xlx_usb_hc *list, int nr)
 
 /* --- JSON ----------------------------------------------------------------- */
 
-static void put_string(yajl_gen g, const char *text)
-{
-    yajl_gen_string(g, (const unsigned char *)text, strlen(text));
-}
-
-static void put_number(yajl_gen g, const char *key, uint32_t value)
-{
-    put_string(g, key);
-    yajl_gen_integer(g, value);
-}
-
-static void put_text(yajl_gen g, const char *key, const char *value)
-{
-    char escaped[4 * XLX_USB_NAME_MAX];
-    put_string(g, key);
-    escape(value, escaped);
-    put_string(g, escaped);
-}
-
-static void put_id(yajl_gen g, const char *key, uint16_t value)
-{
-    char text[8];
-    snprintf(text, sizeof(text), "%04x", value);
-    put_text(g, key, text);
-}
-
 static void put_port(yajl_gen g, const struct xlx_usb_port *port)
 {
     yajl_gen_map_open(g);
-    put_number(g, "port", port->number);
+    json_number(g, "port", port->number);
     if (port->busid[0]) {
-        put_text(g, "busid", port->busid);
-        put_string(g, "present");
-        yajl_gen_bool(g, port->present);
+        json_text(g, "busid", port->busid);
+        json_bool(g, "present", port->present);
     }
     if (port->present) {
-        put_id(g, "vendor_id", port->vendor);
-        put_id(g, "product_id", port->product);
-        put_text(g, "name", port->name);
+        json_id(g, "vendor_id", port->vendor);
+        json_id(g, "product_id", port->product);
+        json_text(g, "name", port->name);
     }
     yajl_gen_map_close(g);
 }
@@ -132,12 +73,12 @@ static void put_port(yajl_gen g, const struct xlx_usb_port *port)
 static void put_hc(yajl_gen g, const struct xlx_usb_hc *hc)
 {
     yajl_gen_map_open(g);
-    put_number(g, "devid", hc->devid);
-    put_text(g, "type", xlx_usb_type_name(hc->type));
-    put_number(g, "backend_domid", hc->backend_domid);
-    put_number(g, "state", hc->state);
-    put_number(g, "version", hc->version);
-    put_string(g, "ports");
+    json_number(g, "devid", hc->devid);
+    json_text(g, "type", xlx_usb_type_name(hc->type));
+    json_number(g, "backend_domid", hc->backend_domid);
+    json_number(g, "state", hc->state);
+    json_number(g, "version", hc->version);
+    json_string(g, "ports");
     yajl_gen_array_open(g);
     for (uint32_t p = 0; p < hc->nr_ports; p++)
         put_port(g, &hc->port[p]);
@@ -145,22 +86,15 @@ static void put_hc(yajl_gen g, const struct xlx_usb_hc *hc)
     yajl_gen_map_close(g);
 }
 
-static void write_out(void *out, const char *text, size_t len)
-{
-    fwrite(text, 1, len, out);
-}
-
 static int print_json(FILE *out, uint32_t domid, const struct xlx_usb_hc *list,
                       int nr)
 {
-    yajl_gen g = yajl_gen_alloc(NULL);
+    yajl_gen g = json_open(out);
     if (!g)
         return CMD_FAILED;
-    yajl_gen_config(g, yajl_gen_beautify, 1);
-    yajl_gen_config(g, yajl_gen_print_callback, write_out, out);
     yajl_gen_map_open(g);
-    put_number(g, "domid", domid);
-    put_string(g, "controllers");
+    json_number(g, "domid", domid);
+    json_string(g, "controllers");
     yajl_gen_array_open(g);
     for (int i = 0; i < nr; i++)
         put_hc(g, &list[i]);
