@@ -52,14 +52,25 @@ static int root_list(struct xlx__sysfs *fs, const char *path,
     return rc;
 }
 
+static int root_target(struct xlx__sysfs *fs, const char *path, char *buf,
+                       size_t size)
+{
+    ssize_t n = readlinkat(fd_of(fs), path, buf, size);
+    if (n < 0)
+        return -errno;
+    if ((size_t)n == size)
+        return -ENAMETOOLONG;
+    buf[n] = '\0';
+    return 0;
+}
+
 static int root_link(struct xlx__sysfs *fs, const char *path, char *buf,
                      size_t size)
 {
     char target[PATH_MAX];
-    ssize_t n = readlinkat(fd_of(fs), path, target, sizeof(target) - 1);
-    if (n < 0)
-        return -errno;
-    target[n] = '\0';
+    int rc = root_target(fs, path, target, sizeof(target));
+    if (rc)
+        return rc;
     const char *slash = strrchr(target, '/');
     const char *name = slash ? slash + 1 : target;
     if (strlen(name) >= size)
@@ -88,6 +99,7 @@ static const struct xlx__sysfs_ops root_ops = {
     .read = root_read,
     .list = root_list,
     .link = root_link,
+    .target = root_target,
     .write = root_write,
 };
 
@@ -112,4 +124,38 @@ int xlx__sysfs_root(xlx_ctx *ctx, struct xlx__sysfs **fs_r)
 int xlx__sysfs_open(xlx_ctx *ctx)
 {
     return ctx->sysfs ? 0 : xlx__sysfs_root(ctx, &ctx->sysfs);
+}
+
+/* A device that goes while it is read makes the kernel say ENODEV. */
+static int settle(xlx_ctx *ctx, int rc, const char *path)
+{
+    if (!rc || rc == -ENOENT || rc == -ENODEV)
+        return 0;
+    return xlx__fail_errno(ctx, -rc, "sysfs: cannot read %s", path);
+}
+
+int xlx__sysfs_read_any(xlx_ctx *ctx, const char *path, char *buf, size_t size)
+{
+    int rc = ctx->sysfs->ops->read(ctx->sysfs, path, buf, size);
+    if (rc)
+        *buf = '\0';
+    return settle(ctx, rc, path);
+}
+
+int xlx__sysfs_list_any(xlx_ctx *ctx, const char *path,
+                        struct xlx__names *names)
+{
+    int rc = ctx->sysfs->ops->list(ctx->sysfs, path, names);
+    if (rc)
+        xlx__names_free(names);
+    return settle(ctx, rc, path);
+}
+
+int xlx__sysfs_target_any(xlx_ctx *ctx, const char *path, char *buf,
+                          size_t size)
+{
+    int rc = ctx->sysfs->ops->target(ctx->sysfs, path, buf, size);
+    if (rc)
+        *buf = '\0';
+    return settle(ctx, rc, path);
 }

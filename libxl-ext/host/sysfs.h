@@ -27,6 +27,10 @@ struct xlx__sysfs_ops {
     /* The last component of what the link at `path` points to. */
     int (*link)(struct xlx__sysfs *fs, const char *path, char *buf,
                 size_t size);
+    /* All of what the link at `path` says, "../../devices/..." in most cases;
+     * -ENAMETOOLONG when `size` is too small for it. */
+    int (*target)(struct xlx__sysfs *fs, const char *path, char *buf,
+                  size_t size);
     /* Writes an attribute in one write(2); the kernel's refusal is the
      * result. */
     int (*write)(struct xlx__sysfs *fs, const char *path, const char *value);
@@ -42,5 +46,16 @@ int xlx__sysfs_root(xlx_ctx *ctx, struct xlx__sysfs **fs_r);
 
 /* Opens the context's sysfs when it is not yet. */
 int xlx__sysfs_open(xlx_ctx *ctx);
+
+/*
+ * As the slots read, list and target of the context's open sysfs, for what may
+ * be missing: what is not there, or goes meanwhile, is an empty text or list
+ * and a success. A failure is reported.
+ */
+int xlx__sysfs_read_any(xlx_ctx *ctx, const char *path, char *buf, size_t size);
+int xlx__sysfs_list_any(xlx_ctx *ctx, const char *path,
+                        struct xlx__names *names);
+int xlx__sysfs_target_any(xlx_ctx *ctx, const char *path, char *buf,
+                          size_t size);
 
 #endif

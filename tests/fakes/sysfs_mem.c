@@ -10,11 +10,11 @@
 static const char devices[] = "bus/usb/devices/";
 static const char drivers[] = "bus/usb/drivers/";
 
-#define MAX_FILES 128
+#define MAX_FILES 256
 
-/* Anything else in sysfs: an attribute, or a link's last component. */
+/* Anything else in sysfs: an attribute, or what a link says. */
 struct file {
-    char path[160], value[160];
+    char path[160], value[256];
     bool link;
 };
 
@@ -183,22 +183,47 @@ static int mem_list(struct xlx__sysfs *fs, const char *path,
     return 0;
 }
 
-static int mem_link(struct xlx__sysfs *fs, const char *path, char *buf,
-                    size_t size)
+/* "../../drivers/usbhid" for an interface; any other link is a file. */
+static int find_target(struct sysfs_mem *mem, const char *path, char *buf,
+                       size_t size)
 {
     char name[64];
     const char *rest = after(path, devices);
-    if (nth_fails(mem_of(fs)->nth))
-        return -EIO;
     size_t n = rest ? strcspn(rest, "/") : 0;
     if (!rest || n >= sizeof(name) || strcmp(rest + n, "/driver"))
-        return copy_file(mem_of(fs), path, true, buf, size);
+        return copy_file(mem, path, true, buf, size);
     snprintf(name, sizeof(name), "%.*s", (int)n, rest);
-    const struct sysfs_intf *intf = find_intf(mem_of(fs), name);
+    const struct sysfs_intf *intf = find_intf(mem, name);
     if (!intf || !intf->driver)
         return -ENOENT;
-    snprintf(buf, size, "%s", intf->driver);
+    snprintf(buf, size, "../../drivers/%s", intf->driver);
     return 0;
+}
+
+static int mem_target(struct xlx__sysfs *fs, const char *path, char *buf,
+                      size_t size)
+{
+    char target[256];
+    if (nth_fails(mem_of(fs)->nth))
+        return -EIO;
+    int rc = find_target(mem_of(fs), path, target, sizeof(target));
+    if (rc)
+        return rc;
+    if (strlen(target) >= size)
+        return -ENAMETOOLONG;
+    strcpy(buf, target);
+    return 0;
+}
+
+static int mem_link(struct xlx__sysfs *fs, const char *path, char *buf,
+                    size_t size)
+{
+    char target[256];
+    int rc = mem_target(fs, path, target, sizeof(target));
+    const char *slash = rc ? NULL : strrchr(target, '/');
+    if (!rc)
+        snprintf(buf, size, "%s", slash ? slash + 1 : target);
+    return rc;
 }
 
 /* Binds to the driver that the interface matches, as every real one would. */
@@ -248,6 +273,7 @@ static const struct xlx__sysfs_ops mem_ops = {
     .read = mem_read,
     .list = mem_list,
     .link = mem_link,
+    .target = mem_target,
     .write = mem_write,
 };
 
@@ -295,7 +321,8 @@ static void put_file(struct sysfs_mem *mem, const char *path,
     for (int i = 0; !file && i < MAX_FILES; i++)
         if (!mem->file[i].path[0])
             file = &mem->file[i];
-    if (!file || strlen(path) >= sizeof(file->path))
+    if (!file || strlen(path) >= sizeof(file->path) ||
+        (value && strlen(value) >= sizeof(file->value)))
         abort();
     *file = (struct file){ .link = link };
     if (!value)
@@ -310,9 +337,9 @@ void sysfs_mem_put(struct sysfs_mem *mem, const char *path, const char *value)
 }
 
 void sysfs_mem_put_link(struct sysfs_mem *mem, const char *path,
-                        const char *name)
+                        const char *target)
 {
-    put_file(mem, path, name, true);
+    put_file(mem, path, target, true);
 }
 
 void sysfs_mem_refuse(struct sysfs_mem *mem, const char *driver)

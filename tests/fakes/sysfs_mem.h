@@ -42,9 +42,10 @@ struct sysfs_dev *sysfs_mem_find(struct sysfs_mem *mem, const char *busid);
  * folder's entries are what the paths below it begin with. */
 void sysfs_mem_put(struct sysfs_mem *mem, const char *path, const char *value);
 
-/* A link: its last component, as xlx__sysfs_ops.link has it. */
+/* A link and what it says; whoever asks only for its last component may put
+ * only that. */
 void sysfs_mem_put_link(struct sysfs_mem *mem, const char *path,
-                        const char *name);
+                        const char *target);
 
 /* A driver that refuses every bind, NULL for none. */
 void sysfs_mem_refuse(struct sysfs_mem *mem, const char *driver);

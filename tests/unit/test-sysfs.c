@@ -50,6 +50,19 @@ static void contract(struct xlx__sysfs *fs)
     assert_string_equal(buf, "usb-storage");
     assert_int_equal(fs->ops->link(fs, "bus/usb/devices/1-2:1.1/driver", buf,
                                    sizeof(buf)), -ENOENT);
+    static const char disk_link[] = "class/block/sdb";
+    static const char target[] = "../../devices/pci0/usb1/1-2/block/sdb";
+    assert_int_equal(fs->ops->target(fs, disk_link, buf, sizeof(target)), 0);
+    assert_string_equal(buf, target);
+    assert_int_equal(fs->ops->target(fs, disk_link, buf, sizeof(target) - 1),
+                     -ENAMETOOLONG);
+    assert_int_equal(fs->ops->link(fs, disk_link, buf, sizeof(buf)), 0);
+    assert_string_equal(buf, "sdb");
+    assert_int_equal(fs->ops->target(fs, "bus/usb/devices/1-2:1.0/driver", buf,
+                                     sizeof(buf)), 0);
+    assert_string_equal(buf, "../../drivers/usb-storage");
+    assert_int_equal(fs->ops->target(fs, "class/block/sdz", buf, sizeof(buf)),
+                     -ENOENT);
 
     assert_int_equal(
         fs->ops->write(fs, "bus/usb/drivers/usb-storage/unbind", "1-2:1.0"), 0);
@@ -62,6 +75,8 @@ static void the_fake_keeps_the_contract(void **state)
     (void)state;
     struct sysfs_mem *mem = sysfs_mem_new(NULL);
     sysfs_mem_plug(mem, &disk);
+    sysfs_mem_put_link(mem, "class/block/sdb",
+                       "../../devices/pci0/usb1/1-2/block/sdb");
     contract(sysfs_mem_seam(mem));
 }
 
@@ -94,6 +109,9 @@ static void a_folder_keeps_the_contract(void **state)
     put(root, "bus/usb/devices/1-2:1.1/x", "");
     snprintf(path, sizeof(path), "%s/bus/usb/devices/1-2:1.0/driver", root);
     assert_int_equal(symlink("../../drivers/usb-storage", path), 0);
+    put(root, "class/block/x", "");
+    snprintf(path, sizeof(path), "%s/class/block/sdb", root);
+    assert_int_equal(symlink("../../devices/pci0/usb1/1-2/block/sdb", path), 0);
 
     assert_int_equal(xlx_ctx_new(&ctx), 0);
     xlx_ctx_set_path(ctx, XLX_PATH_SYSFS, root);
