@@ -4,9 +4,15 @@
  * to their ports.
  *
  * State is kept where libxl keeps it, in xenstore, so that this library and
- * the distribution's xl see and undo each other's work. A device is named by
- * its busid, the place where it is plugged in ("1-2.3", as in
- * /sys/bus/usb/devices). docs/usb.md has the layout.
+ * the distribution's xl see and undo each other's work. docs/usb.md has the
+ * layout.
+ *
+ * A device is kept by its busid, the place where it is plugged in ("1-2.3", as
+ * in /sys/bus/usb/devices). Where a call takes `device`, a caller may name it
+ * by its busid; by bus and address ("1.4", as lsusb has them; a replug changes
+ * the address); by vendor and product ("046d:c52b", hexadecimal); or by those
+ * and the serial number ("046d:c52b:0123"). More than one match is -ENOTUNIQ,
+ * and the text of the error lists them.
  *
  * Calls that change something take a lock per guest (and per device), either
  * do the whole or leave everything as it was, and end by `timeout_ms`, plus the
@@ -27,6 +33,8 @@ extern "C" {
 
 #define XLX_USB_BUSID_MAX 32 /* with the NUL */
 #define XLX_USB_NAME_MAX 128
+#define XLX_USB_SERIAL_MAX 128
+#define XLX_USB_REASON_MAX 256
 #define XLX_USB_PORTS_MAX 31
 #define XLX_USB_ANY UINT32_MAX /* a controller or port: the first free one */
 
@@ -71,6 +79,35 @@ struct xlx_usb_place {
     uint32_t port; /* from 1, or XLX_USB_ANY */
 };
 
+/* A USB device of this host. What it says of itself is any bytes. */
+struct xlx_usb_device {
+    char busid[XLX_USB_BUSID_MAX];
+    uint32_t bus, address; /* as lsusb has them */
+    uint32_t mbits;        /* 1 (low speed: 1.5), 12, 480, ...; 0 unknown */
+    uint16_t vendor, product;
+    bool hub;
+    char name[XLX_USB_NAME_MAX];     /* maker and product */
+    char serial[XLX_USB_SERIAL_MAX]; /* "" for none */
+
+    bool assignable; /* nothing on this host speaks against giving it away */
+    bool forceable;  /* what does, XLX_USB_FORCE overrides */
+    char reason[XLX_USB_REASON_MAX]; /* what does; printable */
+
+    bool assigned; /* to domid, at place */
+    uint32_t domid;
+    struct xlx_usb_place place;
+};
+
+/* How an attach is done. */
+enum xlx_usb_flags {
+    /* The host's last keyboard and devices that are not its own hardware
+     * (vhci, xen-hcd) may be given away. Nothing else can be forced. */
+    XLX_USB_FORCE = 1,
+    /* All checks are made, nothing is changed; each step that would be taken
+     * is logged at XLX_LOG_INFO. */
+    XLX_USB_DRY_RUN = 2,
+};
+
 /* "auto", "qusb", "pv" or "devicemodel". Never NULL. */
 const char *xlx_usb_type_name(enum xlx_usb_type type);
 
@@ -80,6 +117,23 @@ const char *xlx_usb_type_name(enum xlx_usb_type type);
  * Returns how many; -ESRCH no such domain.
  */
 int xlx_usb_list(xlx_ctx *ctx, uint32_t domid, struct xlx_usb_hc **list_r);
+
+/*
+ * All USB devices of this host but its root hubs, sorted by bus and ports, each
+ * with whether it may be given to a guest and, if not, the first reason.
+ * *list_r is to be freed with free(); it is NULL when there are none.
+ * Returns how many.
+ */
+int xlx_usb_devices(xlx_ctx *ctx, struct xlx_usb_device **list_r);
+
+/*
+ * The busid of the one device that `device` names.
+ *
+ * -EINVAL    names no device; -ENOTSUP  a root hub
+ * -ENODEV    none matches; -ENOTUNIQ  more than one does
+ */
+int xlx_usb_select(xlx_ctx *ctx, const char *device,
+                   char busid_r[XLX_USB_BUSID_MAX]);
 
 /*
  * Makes a controller and waits until the guest's driver has connected. Starts
@@ -107,27 +161,31 @@ int xlx_usb_hc_destroy(xlx_ctx *ctx, uint32_t domid, uint32_t devid,
                        int timeout_ms);
 
 /*
- * Attaches the device `busid` at `place`, making a controller when place->hc
- * is XLX_USB_ANY and none has a free port for it. Success means that the
- * backend has the device and the guest is told. *got_r is where it went.
+ * Attaches `device` at `place`, making a controller when place->hc is
+ * XLX_USB_ANY and none has a free port for it. `flags` are of enum
+ * xlx_usb_flags. Success means that the backend has the device and the guest is
+ * told. *got_r is where it went.
  *
  * -ESRCH      no such domain
- * -EINVAL     no busid, no such port, a port without a controller
+ * -EINVAL     names no device, no such port, a port without a controller
  * -ENODEV     no such device, no such controller
+ * -ENOTUNIQ   more than one device matches
  * -ENOTSUP    a hub, or a device or guest this way does not work for
- * -EBUSY      assigned already, or the port is
+ * -EBUSY      assigned already, needed by this host, or the port is taken
+ * -EACCES     forbidden by the policy
  * -ENOSPC     no free port
  * -ETIMEDOUT  guest or backend did not answer
  */
-int xlx_usb_attach(xlx_ctx *ctx, uint32_t domid, const char *busid,
-                   const struct xlx_usb_place *place, int timeout_ms,
-                   struct xlx_usb_place *got_r);
+int xlx_usb_attach(xlx_ctx *ctx, uint32_t domid, const char *device,
+                   const struct xlx_usb_place *place, unsigned flags,
+                   int timeout_ms, struct xlx_usb_place *got_r);
 
 /*
- * Where the guest has the device. -ESRCH no such domain; -EINVAL no busid;
- * -ENODEV not attached to this guest.
+ * Where the guest has the device; a device that is not plugged in any more is
+ * found by its busid. -ESRCH no such domain; -EINVAL names no device; -ENODEV
+ * not attached to this guest; -ENOTUNIQ the guest has several that match.
  */
-int xlx_usb_find(xlx_ctx *ctx, uint32_t domid, const char *busid,
+int xlx_usb_find(xlx_ctx *ctx, uint32_t domid, const char *device,
                  struct xlx_usb_place *place_r);
 
 /*
@@ -142,6 +200,16 @@ int xlx_usb_find(xlx_ctx *ctx, uint32_t domid, const char *busid,
 int xlx_usb_detach(xlx_ctx *ctx, uint32_t domid,
                    const struct xlx_usb_place *place, int timeout_ms,
                    char *busid_r);
+
+/*
+ * Takes the device at `from` of one guest and attaches it to another at `to`.
+ * When the other does not take it, the first gets it back. Errors as those of
+ * xlx_usb_detach() and xlx_usb_attach().
+ */
+int xlx_usb_move(xlx_ctx *ctx, uint32_t from_domid,
+                 const struct xlx_usb_place *from, uint32_t to_domid,
+                 const struct xlx_usb_place *to, unsigned flags,
+                 int timeout_ms, struct xlx_usb_place *got_r);
 
 /* Told once: "ready", or why there is no backend. */
 typedef void xlx_usb_ready_fn(void *user, const char *line);

@@ -11,36 +11,68 @@
 
 #define DEFAULT_WAIT 10u
 #define MAX_WAIT 3600u
+#define DEVICE_MAX 192 /* vendor:product:serial, and room */
 
-enum { OPT_WAIT };
+enum { OPT_WAIT, OPT_DRY_RUN, OPT_FORCE, OPT_MOVE };
 
-const struct cmd_option cmd_usb_options[] = {
-    { "wait", 'w', CMD_NEEDS_ARG, "SECONDS",
-      "how long guest and backend may take (default 10)" },
+#define WAIT_OPTION                                                            \
+    { "wait", 'w', CMD_NEEDS_ARG, "SECONDS",                                   \
+      "how long guest and backend may take (default 10)" }
+#define DRY_RUN_OPTION                                                         \
+    { "dry-run", 'n', CMD_NO_ARG, NULL,                                        \
+      "make all checks, say what would be done, and do nothing" }
+#define FORCE_OPTION                                                           \
+    { "force", 'f', CMD_NO_ARG, NULL,                                          \
+      "even the last keyboard, or a device that is not real hardware" }
+
+const struct cmd_option cmd_usb_options[] = { WAIT_OPTION, { 0 } };
+
+const struct cmd_option cmd_usb_attach_options[] = { WAIT_OPTION,
+                                                     DRY_RUN_OPTION,
+                                                     FORCE_OPTION,
+                                                     { 0 } };
+
+const struct cmd_option cmd_usb_detach_options[] = {
+    WAIT_OPTION,
+    DRY_RUN_OPTION,
+    FORCE_OPTION,
+    { "move", 'm', CMD_NEEDS_ARG, "DOM2", "attach it to this guest then" },
     { 0 }
 };
 
 const char cmd_usb_attach_details[] =
-    "BUSID says where the device is plugged in, as in /sys/bus/usb/devices and\n"
-    "lsusb -t: bus 1, port 2 is 1-2; port 3 of the hub there is 1-2.3. Without\n"
-    "controller= and port= the device goes to the first free port; a guest\n"
-    "that has none gets a controller. A guest without device model gets a\n"
-    "backend process, which ends with its last controller.\n"
+    "DEVICE is one of\n"
+    "  1-2.3           the place where it is plugged in, as in lsusb -t: bus 1,\n"
+    "                  port 2, port 3 of the hub there\n"
+    "  1.4             bus and address, as in lsusb\n"
+    "  046d:c52b       vendor and product; with :SERIAL where there are twins\n"
+    "usb-list-assignable-devices lists them. Without controller= and port= the\n"
+    "device goes to the first free port; a guest that has none gets a\n"
+    "controller. A guest without device model gets a backend process, which\n"
+    "ends with its last controller.\n"
     "\n"
     "The command is done when backend and guest have taken the device; when\n"
-    "they do not, all is put back as it was and the reason is printed.\n"
+    "they do not, all is put back as it was and the reason is printed. What\n"
+    "this host needs itself, or its policy forbids, is refused.\n"
     "\n"
     "Examples:\n"
     "  xl usb-attach guest 1-2\n"
-    "  xl usb-attach guest 1-2.3 controller=0 port=4 --wait 30\n";
+    "  xl usb-attach guest 046d:c52b\n"
+    "  xl usb-attach guest 1-2.3 controller=0 port=4 --wait 30\n"
+    "  xl usb-attach guest 0 4 1-2.3                the same, as xm had it\n"
+    "  xl usbdev-attach guest hostbus=1 hostaddr=4  as xl has it\n";
 
 const char cmd_usb_detach_details[] =
-    "The device is named by its BUSID, or by its place in the guest, as\n"
+    "The device is named as for usb-attach, or by its place in the guest, as\n"
     "usb-list shows it. It gets the driver back that it had on this host.\n"
+    "With --move another guest gets it; when that does not take it, the first\n"
+    "one has it again.\n"
     "\n"
     "Examples:\n"
     "  xl usb-detach guest 1-2\n"
-    "  xl usb-detach guest controller=0 port=1\n";
+    "  xl usb-detach guest controller=0 port=1\n"
+    "  xl usb-detach guest 0 1                      the same, as xm had it\n"
+    "  xl usb-detach guest 1-2 --move other\n";
 
 const char cmd_usb_hc_create_details[] =
     "A controller of USB version 2 (the default) has ports for devices up to\n"
@@ -50,7 +82,8 @@ const char cmd_usb_hc_create_details[] =
     "Examples:\n"
     "  xl usb-hc-create guest\n"
     "  xl usb-hc-create guest version=1 ports=2\n"
-    "  xl usb-hc-create guest 2 8                   the same, as xm had it\n";
+    "  xl usb-hc-create guest 2 8                   the same, as xm had it\n"
+    "  xl usbctrl-attach guest version=2 ports=8    as xl has it\n";
 
 const char cmd_usb_hc_destroy_details[] =
     "DEVID is the controller's number, as usb-list shows it. Its devices are\n"
@@ -137,49 +170,149 @@ static int read_keys(struct cmd_env *env, const struct call *call, int first,
     return 0;
 }
 
-static int read_place(struct cmd_env *env, const struct call *call, int first,
-                      struct xlx_usb_place *place)
+static unsigned flags_of(const struct call *call)
 {
+    return (call->opts.set[OPT_DRY_RUN] ? XLX_USB_DRY_RUN : 0) |
+           (call->opts.set[OPT_FORCE] ? XLX_USB_FORCE : 0);
+}
+
+/* What attach and detach can be told, in any of their forms. */
+struct target {
+    char device[DEVICE_MAX]; /* "" for none */
+    struct xlx_usb_place place;
+};
+
+static bool is_plain(const char *arg)
+{
+    return !strchr(arg, '=');
+}
+
+/* xm's form: numbers without keys. 0, or an exit status. */
+static int read_xm_place(struct cmd_env *env, const struct call *call,
+                         struct target *t)
+{
+    char **arg = call->opts.argv;
+    if (!read_number(arg[1], 0, UINT16_MAX, &t->place.hc))
+        return cmd_usage(env, call->cmd, "%s: the number of a controller",
+                         arg[1]);
+    if (!read_number(arg[2], 1, XLX_USB_PORTS_MAX, &t->place.port))
+        return cmd_usage(env, call->cmd, "%s: a port, 1 to %u", arg[2],
+                         XLX_USB_PORTS_MAX);
+    return 0;
+}
+
+/* Takes an argument out of the operands. */
+static void take_operand(struct call *call, int at)
+{
+    for (int i = at; i < call->opts.argc; i++)
+        call->opts.argv[i] = call->opts.argv[i + 1];
+    call->opts.argc--;
+}
+
+/* xl's form names the device by two numbers, and its only type. */
+static int read_place(struct cmd_env *env, struct call *call, int first,
+                      struct target *t)
+{
+    uint32_t bus = 0, address = 0;
     const struct key keys[] = {
-        { "controller", 0, UINT16_MAX, &place->hc },
-        { "port", 1, XLX_USB_PORTS_MAX, &place->port },
+        { "controller", 0, UINT16_MAX, &t->place.hc },
+        { "port", 1, XLX_USB_PORTS_MAX, &t->place.port },
+        { "hostbus", 1, 999, &bus },
+        { "hostaddr", 1, 999, &address },
         { 0 },
     };
-    *place = (struct xlx_usb_place){ XLX_USB_ANY, XLX_USB_ANY };
-    return read_keys(env, call, first, keys);
+    for (int i = first; i < call->opts.argc; i++)
+        if (!strcmp(call->opts.argv[i], "type=hostdev"))
+            take_operand(call, i--);
+    int status = read_keys(env, call, first, keys);
+    if (!status && !bus != !address)
+        status = cmd_usage(env, call->cmd,
+                           "hostbus= and hostaddr= belong together");
+    if (!status && bus && t->device[0])
+        status = cmd_usage(env, call->cmd, "two devices: %s and %u.%u",
+                           t->device, bus, address);
+    if (!status && bus)
+        snprintf(t->device, sizeof(t->device), "%u.%u", bus, address);
+    return status;
+}
+
+/* DEVICE [KEY=VALUE]... | KEY=VALUE... | DEVID PORT [DEVICE]. 0, or an exit
+ * status. */
+static int read_target(struct cmd_env *env, struct call *call, struct target *t)
+{
+    char **arg = call->opts.argv;
+    int nr = call->opts.argc, plain = 1;
+    *t = (struct target){ .place = { XLX_USB_ANY, XLX_USB_ANY } };
+    while (plain < nr && is_plain(arg[plain]))
+        plain++;
+    bool xm = plain == nr && (nr == 3 || nr == 4);
+    const char *device = xm ? (nr == 4 ? arg[3] : "")
+                            : (plain > 1 ? arg[1] : "");
+    if (strlen(device) >= sizeof(t->device))
+        return cmd_usage(env, call->cmd, "%.32s...: no device's name", device);
+    strcpy(t->device, device);
+    return xm ? read_xm_place(env, call, t)
+              : read_place(env, call, plain > 1 ? 2 : 1, t);
 }
 
 int cmd_usb_attach(struct cmd_env *env, int argc, char **argv)
 {
     struct call call;
-    struct xlx_usb_place place, got;
+    struct target t;
+    struct xlx_usb_place got;
+    char busid[XLX_USB_BUSID_MAX];
     int status;
-    if (!start(env, argc, argv, 2, 4, &call, &status))
+    if (!start(env, argc, argv, 2, 6, &call, &status))
         return status;
-    const char *busid = call.opts.argv[1];
-    status = read_place(env, &call, 2, &place);
+    status = read_target(env, &call, &t);
+    if (!status && !t.device[0])
+        status = cmd_usage(env, call.cmd, "which device? %s", call.cmd->args);
     if (status)
         return status;
-    if (xlx_usb_attach(env->ctx, call.domid, busid, &place, call.timeout_ms,
-                       &got))
+    /* By its place from here on: an address may change meanwhile. */
+    if (xlx_usb_select(env->ctx, t.device, busid) ||
+        xlx_usb_attach(env->ctx, call.domid, busid, &t.place, flags_of(&call),
+                       call.timeout_ms, &got))
         return CMD_FAILED;
-    fprintf(env->out, "usb %s: attached to domain %u, controller %u port %u\n",
-            busid, call.domid, got.hc, got.port);
+    if (!call.opts.set[OPT_DRY_RUN])
+        fprintf(env->out,
+                "usb %s: attached to domain %u, controller %u port %u\n",
+                busid, call.domid, got.hc, got.port);
     return CMD_OK;
 }
 
-/* BUSID, or controller=N port=N. 0, or an exit status. */
-static int find_place(struct cmd_env *env, const struct call *call,
-                      struct xlx_usb_place *place)
+/* Where in the guest the device is. 0, or an exit status. */
+static int find_target(struct cmd_env *env, struct call *call,
+                       struct xlx_usb_place *place)
 {
-    if (call->opts.argc == 2 && !strchr(call->opts.argv[1], '='))
-        return xlx_usb_find(env->ctx, call->domid, call->opts.argv[1], place)
-                   ? CMD_FAILED
-                   : 0;
-    int status = read_place(env, call, 1, place);
-    if (!status && (place->hc == XLX_USB_ANY || place->port == XLX_USB_ANY))
+    struct target t;
+    int status = read_target(env, call, &t);
+    if (!status && t.device[0])
+        status = xlx_usb_find(env->ctx, call->domid, t.device, &t.place)
+                     ? CMD_FAILED
+                     : 0;
+    if (!status &&
+        (t.place.hc == XLX_USB_ANY || t.place.port == XLX_USB_ANY))
         status = cmd_usage(env, call->cmd, "which device? %s", call->cmd->args);
+    *place = t.place;
     return status;
+}
+
+static int move(struct cmd_env *env, const struct call *call,
+                const struct xlx_usb_place *from)
+{
+    const struct xlx_usb_place any = { XLX_USB_ANY, XLX_USB_ANY };
+    struct xlx_usb_place got;
+    uint32_t to;
+    if (xlx_domain_find(env->ctx, call->opts.arg[OPT_MOVE], &to) ||
+        xlx_usb_move(env->ctx, call->domid, from, to, &any, flags_of(call),
+                     call->timeout_ms, &got))
+        return CMD_FAILED;
+    if (!call->opts.set[OPT_DRY_RUN])
+        fprintf(env->out,
+                "moved from domain %u to domain %u, controller %u port %u\n",
+                call->domid, to, got.hc, got.port);
+    return CMD_OK;
 }
 
 int cmd_usb_detach(struct cmd_env *env, int argc, char **argv)
@@ -188,11 +321,17 @@ int cmd_usb_detach(struct cmd_env *env, int argc, char **argv)
     struct xlx_usb_place place;
     char busid[XLX_USB_BUSID_MAX];
     int status;
-    if (!start(env, argc, argv, 2, 3, &call, &status))
+    if (!start(env, argc, argv, 2, 4, &call, &status))
         return status;
-    status = find_place(env, &call, &place);
-    if (status)
-        return status;
+    status = find_target(env, &call, &place);
+    if (status || call.opts.arg[OPT_MOVE])
+        return status ? status : move(env, &call, &place);
+    if (call.opts.set[OPT_DRY_RUN]) {
+        fprintf(env->out,
+                "would detach port %u of controller %u of domain %u\n",
+                place.port, place.hc, call.domid);
+        return CMD_OK;
+    }
     if (xlx_usb_detach(env->ctx, call.domid, &place, call.timeout_ms, busid))
         return CMD_FAILED;
     fprintf(env->out,

@@ -5,6 +5,7 @@
 
 #include "core/clean.h"
 #include "core/clock.h"
+#include "usb/audit.h"
 #include "usb/backend.h"
 #include "usb/create.h"
 #include "usb/device.h"
@@ -13,6 +14,8 @@
 #include "usb/list.h"
 #include "usb/place.h"
 #include "usb/plan.h"
+#include "usb/refuse.h"
+#include "usb/selector.h"
 
 #define NR(a) (sizeof(a) / sizeof((a)[0]))
 #define HIGH_SPEED 480u
@@ -25,47 +28,30 @@ struct attach {
     struct xlx__hc hc;
 };
 
-static int check_device(xlx_ctx *ctx, const char *busid,
-                        struct xlx__usbdev *dev_r)
+static int check_speed(xlx_ctx *ctx, const struct xlx__usbdev *dev)
 {
-    int rc = xlx__job_check_busid(ctx, busid);
-    if (!rc)
-        rc = xlx__usbdev_read(ctx, busid, dev_r);
-    if (rc == -ENODEV)
-        return xlx__fail(ctx, ENODEV,
-                         "usb %s: no such device on this host: see lsusb -t",
-                         busid);
-    if (!rc && dev_r->hub)
-        return xlx__fail(ctx, ENOTSUP,
-                         "usb %s: is a hub: attach the devices behind it",
-                         busid);
-    if (!rc && dev_r->mbits > HIGH_SPEED)
+    if (dev->mbits > HIGH_SPEED)
         return xlx__fail(ctx, ENOTSUP,
                          "usb %s: runs at SuperSpeed (%u Mbit/s), PVUSB ends "
                          "at high speed (480): plug it into a USB 2 port",
-                         busid, dev_r->mbits);
-    return rc;
+                         dev->busid, dev->mbits);
+    return 0;
 }
 
-/* Nobody has it: no guest, and no program on this host. */
-static int check_free(xlx_ctx *ctx, const char *busid)
+/* Nothing on this host speaks against it. */
+static int check_device(xlx_ctx *ctx, const struct xlx__usbdev *dev, bool force)
 {
-    uint32_t owner;
-    struct xlx_usb_place place;
-    int rc = xlx__usb_owner(ctx, busid, &owner, &place);
-    if (rc > 0)
-        return xlx__fail(ctx, EBUSY,
-                         "usb %s: attached already to domain %u, controller "
-                         "%u port %u",
-                         busid, owner, place.hc, place.port);
-    if (rc == 0)
-        rc = xlx__usbdev_claimed(ctx, busid);
-    if (rc > 0)
-        return xlx__fail(ctx, EBUSY,
-                         "usb %s: in use by a program on this host (driver "
-                         "usbfs)",
-                         busid);
-    return rc;
+    struct xlx__refuse facts;
+    struct xlx__refusal refusal;
+    int rc = xlx__refuse_open(ctx, &facts);
+    if (rc)
+        return rc;
+    rc = xlx__refuse(ctx, &facts, dev, force, &refusal);
+    xlx__refuse_close(&facts);
+    if (!rc && refusal.err)
+        return xlx__fail(ctx, refusal.err, "usb %s: %s", dev->busid,
+                         refusal.text);
+    return rc ? rc : check_speed(ctx, dev);
 }
 
 static int choose(xlx_ctx *ctx, struct attach *a)
@@ -121,7 +107,37 @@ static int plug(xlx_ctx *ctx, void *job)
                          a->create.until);
 }
 
-static int attach_locked(xlx_ctx *ctx, struct attach *a)
+/* --- the plan, not run ---------------------------------------------------- */
+
+static int tell_drivers(xlx_ctx *ctx, const char *busid)
+{
+    XLX__AUTO_NAMES struct xlx__names drivers = { 0 };
+    int rc = xlx__usbdev_drivers(ctx, busid, &drivers);
+    for (size_t i = 0; !rc && i < drivers.nr; i++)
+        xlx__info(ctx, "would take usb %s", drivers.v[i]);
+    return rc;
+}
+
+static int tell_plan(xlx_ctx *ctx, const struct attach *a)
+{
+    uint32_t domid = a->create.hc.domid;
+    const char *busid = a->dev.busid;
+    int rc = tell_drivers(ctx, busid);
+    if (!rc && a->place.hc == XLX_USB_ANY)
+        xlx__info(ctx,
+                  "would make a USB controller with %u ports for domain %u, "
+                  "and put usb %s on its port %u",
+                  a->create.hc.nr_ports, domid, busid, a->place.port);
+    else if (!rc)
+        xlx__info(ctx,
+                  "would put usb %s on port %u of controller %u of domain %u",
+                  busid, a->place.port, a->place.hc, domid);
+    return rc;
+}
+
+/* --- the whole ------------------------------------------------------------ */
+
+static int attach_locked(xlx_ctx *ctx, struct attach *a, unsigned flags)
 {
     static const struct xlx__step steps[] = {
         { start_backend, stop_backend },
@@ -129,31 +145,41 @@ static int attach_locked(xlx_ctx *ctx, struct attach *a)
         { connect_hc, NULL },
         { plug, NULL },
     };
-    int rc = check_free(ctx, a->dev.busid);
+    int rc = xlx__job_repair(ctx, a->dev.busid);
+    if (!rc)
+        rc = check_device(ctx, &a->dev, flags & XLX_USB_FORCE);
     if (!rc)
         rc = choose(ctx, a);
-    return rc ? rc : xlx__plan_run(ctx, steps, NR(steps), a);
+    if (rc)
+        return rc;
+    if (flags & XLX_USB_DRY_RUN)
+        return tell_plan(ctx, a);
+    rc = xlx__plan_run(ctx, steps, NR(steps), a);
+    xlx__usb_audit(ctx, rc, "usb %s: attach to domain %u, controller %u port %u",
+                   a->dev.busid, a->create.hc.domid, a->place.hc,
+                   a->place.port);
+    return rc;
 }
 
-int xlx_usb_attach(xlx_ctx *ctx, uint32_t domid, const char *busid,
-                   const struct xlx_usb_place *place, int timeout_ms,
-                   struct xlx_usb_place *got_r)
+int xlx_usb_attach(xlx_ctx *ctx, uint32_t domid, const char *device,
+                   const struct xlx_usb_place *place, unsigned flags,
+                   int timeout_ms, struct xlx_usb_place *got_r)
 {
     struct attach a = { .want = place };
     int64_t until = xlx__now_ms() + timeout_ms;
     xlx__create_init(&a.create, domid, NULL, until);
     int rc = xlx__job_check_domain(ctx, domid);
     if (!rc)
-        rc = check_device(ctx, busid, &a.dev);
+        rc = xlx__select(ctx, device, &a.dev);
     if (rc)
         return rc;
     XLX__AUTO_CLOSE int domain = xlx__job_lock_domain(ctx, domid, until);
     if (domain < 0)
         return domain;
-    XLX__AUTO_CLOSE int device = xlx__job_lock_device(ctx, busid, until);
-    if (device < 0)
-        return device;
-    rc = attach_locked(ctx, &a);
+    XLX__AUTO_CLOSE int lock = xlx__job_lock_device(ctx, a.dev.busid, until);
+    if (lock < 0)
+        return lock;
+    rc = attach_locked(ctx, &a, flags);
     if (!rc)
         *got_r = a.place;
     return rc;

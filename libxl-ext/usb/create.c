@@ -3,6 +3,7 @@
 
 #include "core/clean.h"
 #include "core/clock.h"
+#include "usb/audit.h"
 #include "usb/backend.h"
 #include "usb/job.h"
 #include "usb/plan.h"
@@ -116,6 +117,7 @@ int xlx_usb_hc_create(xlx_ctx *ctx, uint32_t domid,
         return lock;
     xlx__create_init(&c, domid, config, until);
     rc = xlx__plan_run(ctx, steps, NR(steps), &c);
+    xlx__usb_audit(ctx, rc, "usb: make a controller for domain %u", domid);
     if (!rc)
         *devid_r = c.hc.devid;
     return rc;

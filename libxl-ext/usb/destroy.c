@@ -5,6 +5,7 @@
 
 #include "core/clean.h"
 #include "core/clock.h"
+#include "usb/audit.h"
 #include "usb/backend.h"
 #include "usb/hc.h"
 #include "usb/job.h"
@@ -75,13 +76,21 @@ static void make_again(xlx_ctx *ctx, void *job)
         xlx__hc_connect(ctx, &d->hc, xlx__now_ms() + XLX__UNDO_MS);
 }
 
-int xlx_usb_hc_destroy(xlx_ctx *ctx, uint32_t domid, uint32_t devid,
-                       int timeout_ms)
+static int destroy(xlx_ctx *ctx, struct destroy *d)
 {
     static const struct xlx__step steps[] = {
         { unplug_all, plug_again },
         { close_and_remove, make_again },
     };
+    int rc = xlx__plan_run(ctx, steps, NR(steps), d);
+    xlx__usb_audit(ctx, rc, "usb: remove controller %u of domain %u",
+                   d->hc.devid, d->hc.domid);
+    return rc;
+}
+
+int xlx_usb_hc_destroy(xlx_ctx *ctx, uint32_t domid, uint32_t devid,
+                       int timeout_ms)
+{
     struct destroy d = { .until = xlx__now_ms() + timeout_ms };
     int rc = xlx__job_check_domain(ctx, domid);
     if (rc)
@@ -93,7 +102,7 @@ int xlx_usb_hc_destroy(xlx_ctx *ctx, uint32_t domid, uint32_t devid,
     if (!rc)
         rc = xlx__job_check_hc(ctx, &d.hc);
     if (!rc)
-        rc = xlx__plan_run(ctx, steps, NR(steps), &d);
+        rc = destroy(ctx, &d);
     /* The controller is gone; a backend that stays is not worth a failure. */
     if (!rc && xlx__backend_stop_unused(ctx, domid,
                                         xlx__now_ms() + XLX__UNDO_MS))

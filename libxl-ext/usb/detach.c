@@ -5,23 +5,58 @@
 
 #include "core/clean.h"
 #include "core/clock.h"
+#include "usb/audit.h"
+#include "usb/busid.h"
+#include "usb/device.h"
 #include "usb/hc.h"
 #include "usb/job.h"
 #include "usb/list.h"
+#include "usb/selector.h"
 
-int xlx_usb_find(xlx_ctx *ctx, uint32_t domid, const char *busid,
+/* Whether the port's device is meant; one that is unplugged has only its place. */
+static bool port_matches(xlx_ctx *ctx, const struct xlx__selector *sel,
+                         const char *busid)
+{
+    struct xlx__usbdev dev;
+    if (sel->kind == XLX__SELECT_PLACE)
+        return !strcmp(sel->busid, busid);
+    return xlx__busid_valid(busid) && !xlx__usbdev_read(ctx, busid, &dev) &&
+           xlx__selector_matches(sel, &dev);
+}
+
+/* Returns how many match; the first is *place_r. */
+static int find_matches(xlx_ctx *ctx, uint32_t domid,
+                        const struct xlx__selector *sel,
+                        struct xlx_usb_place *place_r)
+{
+    XLX__AUTO_FREE struct xlx_usb_hc *list = NULL;
+    int matches = 0, nr = xlx__usb_snapshot(ctx, domid, &list);
+    for (int i = 0; i < nr; i++)
+        for (uint32_t p = 0; p < list[i].nr_ports; p++)
+            if (list[i].port[p].busid[0] &&
+                port_matches(ctx, sel, list[i].port[p].busid) && !matches++)
+                *place_r = (struct xlx_usb_place){ list[i].devid, p + 1 };
+    return nr < 0 ? nr : matches;
+}
+
+int xlx_usb_find(xlx_ctx *ctx, uint32_t domid, const char *device,
                  struct xlx_usb_place *place_r)
 {
+    struct xlx__selector sel;
     int rc = xlx__job_check_domain(ctx, domid);
     if (!rc)
-        rc = xlx__job_check_busid(ctx, busid);
-    if (!rc)
-        rc = xlx__usb_find_in(ctx, domid, busid, place_r);
-    else
+        rc = xlx__selector_parse(ctx, device, &sel);
+    if (rc)
         return rc;
+    rc = find_matches(ctx, domid, &sel, place_r);
     if (rc == 0)
         return xlx__fail(ctx, ENODEV, "usb %s: not attached to domain %u",
-                         busid, domid);
+                         device, domid);
+    if (rc > 1)
+        return xlx__fail(ctx, ENOTUNIQ,
+                         "usb %s: domain %u has %d that match: name one by its "
+                         "place, as usb-list shows it",
+                         device, domid, rc);
     return rc < 0 ? rc : 0;
 }
 
@@ -67,7 +102,55 @@ int xlx_usb_detach(xlx_ctx *ctx, uint32_t domid,
     if (device < 0)
         return device;
     rc = xlx__job_unplug(ctx, &hc, place->port, busid, until);
+    xlx__usb_audit(ctx, rc,
+                   "usb %s: detach from domain %u, controller %u port %u",
+                   busid, domid, place->hc, place->port);
     if (!rc && busid_r)
         strcpy(busid_r, busid);
     return rc;
+}
+
+/* --- from guest to guest -------------------------------------------------- */
+
+static int move(xlx_ctx *ctx, uint32_t from_domid,
+                const struct xlx_usb_place *from, uint32_t to_domid,
+                const struct xlx_usb_place *to, unsigned flags, int timeout_ms,
+                struct xlx_usb_place *got_r)
+{
+    char busid[XLX_USB_BUSID_MAX], reason[XLX__ERROR_MAX];
+    struct xlx_usb_place back;
+    int rc = xlx_usb_detach(ctx, from_domid, from, timeout_ms, busid);
+    if (rc)
+        return rc;
+    rc = xlx_usb_attach(ctx, to_domid, busid, to, flags, timeout_ms, got_r);
+    if (!rc)
+        return 0;
+    memcpy(reason, ctx->error, sizeof(reason));
+    /* It was given away before, so nothing may stand in the way now. */
+    if (xlx_usb_attach(ctx, from_domid, busid, from, flags | XLX_USB_FORCE,
+                       timeout_ms, &back))
+        xlx__warn(ctx, "usb %s: nor does domain %u take it back", busid,
+                  from_domid);
+    memcpy(ctx->error, reason, sizeof(reason));
+    return rc;
+}
+
+int xlx_usb_move(xlx_ctx *ctx, uint32_t from_domid,
+                 const struct xlx_usb_place *from, uint32_t to_domid,
+                 const struct xlx_usb_place *to, unsigned flags,
+                 int timeout_ms, struct xlx_usb_place *got_r)
+{
+    if (from_domid == to_domid)
+        return xlx__fail(ctx, EINVAL, "domain %u: has the device already",
+                         to_domid);
+    int rc = xlx__job_check_domain(ctx, to_domid);
+    if (rc || !(flags & XLX_USB_DRY_RUN))
+        return rc ? rc : move(ctx, from_domid, from, to_domid, to, flags,
+                              timeout_ms, got_r);
+    xlx__info(ctx,
+              "would detach port %u of controller %u of domain %u and attach "
+              "it to domain %u",
+              from->port, from->hc, from_domid, to_domid);
+    *got_r = *to;
+    return 0;
 }

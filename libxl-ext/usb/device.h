@@ -11,7 +11,6 @@
 #include "libxl_ext_usb.h"
 
 #define XLX__USB_INTFS_MAX 32
-#define XLX__USB_SERIAL_MAX 128 /* a USB string: 126 UTF-16 units at most */
 
 /* An interface: its number and class, as USB's class codes have it. */
 struct xlx__usbintf {
@@ -26,7 +25,7 @@ struct xlx__usbdev {
     uint16_t vendor, product, release; /* release: bcdDevice */
     uint8_t class, subclass, protocol; /* 0: see the interfaces */
     char name[XLX_USB_NAME_MAX];       /* any bytes */
-    char serial[XLX__USB_SERIAL_MAX];  /* any bytes, "" for none */
+    char serial[XLX_USB_SERIAL_MAX];   /* any bytes, "" for none */
     /* Those of the active configuration, sorted; a driver's own are not read.
      * Interfaces beyond the maximum make it `more_intfs`. */
     struct xlx__usbintf intf[XLX__USB_INTFS_MAX];
@@ -49,6 +48,11 @@ int xlx__usbdev_list(xlx_ctx *ctx, struct xlx__usbdev **list_r);
  */
 int xlx__usbdev_claimed(xlx_ctx *ctx, const char *busid);
 
+/* "1-2:1.0 from usbhid" for each interface that has a driver; `drivers` starts
+ * empty. */
+int xlx__usbdev_drivers(xlx_ctx *ctx, const char *busid,
+                        struct xlx__names *drivers);
+
 /*
  * Writes down in xenstore that `domid` gets the device and which driver each
  * of its interfaces has now: /libxl-ext/usb/<busid>.
@@ -58,6 +62,9 @@ int xlx__usbdev_remember(xlx_ctx *ctx, const char *busid, uint32_t domid);
 /* Removes what was written down; nothing there is a success, as is what is no
  * busid. */
 int xlx__usbdev_forget(xlx_ctx *ctx, const char *busid);
+
+/* Whether something is written down for the device: 1, 0 or -errno. */
+int xlx__usbdev_is_remembered(xlx_ctx *ctx, const char *busid);
 
 /* The busids that were written down for `domid`; `busids` starts empty. */
 int xlx__usbdev_remembered(xlx_ctx *ctx, uint32_t domid,

@@ -75,6 +75,25 @@ int xlx__usbdev_claimed(xlx_ctx *ctx, const char *busid)
     return rc;
 }
 
+int xlx__usbdev_drivers(xlx_ctx *ctx, const char *busid,
+                        struct xlx__names *drivers)
+{
+    XLX__AUTO_NAMES struct xlx__names intfs = { 0 };
+    int rc = interfaces(ctx, busid, &intfs);
+    for (size_t i = 0; !rc && i < intfs.nr; i++) {
+        char driver[NAME_SIZE], text[2 * NAME_SIZE + 8];
+        rc = driver_of(ctx, intfs.v[i], driver);
+        if (rc || !*driver)
+            continue;
+        snprintf(text, sizeof(text), "%s from %s", intfs.v[i], driver);
+        if ((rc = xlx__names_add(drivers, text)))
+            xlx__fail(ctx, ENOMEM, "usb: no memory");
+    }
+    return rc == -ENODEV ? xlx__fail(ctx, ENODEV, "usb %s: was unplugged",
+                                     busid)
+                         : rc;
+}
+
 /* --- memory --------------------------------------------------------------- */
 
 struct memo {
@@ -111,6 +130,15 @@ int xlx__usbdev_forget(xlx_ctx *ctx, const char *busid)
         return 0;
     xlx__busid_encode(busid, dev);
     return xlx__xs_transact(ctx, rm_memo, dev);
+}
+
+int xlx__usbdev_is_remembered(xlx_ctx *ctx, const char *busid)
+{
+    char dev[NAME_SIZE];
+    if (!xlx__busid_valid(busid))
+        return 0;
+    xlx__busid_encode(busid, dev);
+    return xlx__xs_exists(ctx, XLX__XS_NO_TX, MEMORY "/%s/domid", dev);
 }
 
 int xlx__usbdev_remembered(xlx_ctx *ctx, uint32_t domid,

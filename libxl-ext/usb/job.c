@@ -3,10 +3,12 @@
 
 #include <stdio.h>
 
+#include "core/clean.h"
 #include "core/clock.h"
 #include "host/lock.h"
 #include "usb/busid.h"
 #include "usb/device.h"
+#include "usb/list.h"
 #include "usb/log.h"
 #include "usb/plan.h"
 #include "xen/domain.h"
@@ -23,21 +25,6 @@ int xlx__job_check_domain(xlx_ctx *ctx, uint32_t domid)
     return xlx__dom_exists(ctx, domid);
 }
 
-int xlx__job_check_busid(xlx_ctx *ctx, const char *busid)
-{
-    if (xlx__busid_is_root_hub(busid))
-        return xlx__fail(ctx, ENOTSUP,
-                         "usb %s: is a root hub: attach what is plugged into "
-                         "it",
-                         busid);
-    if (!xlx__busid_valid(busid))
-        return xlx__fail(ctx, EINVAL,
-                         "usb %s: not a busid: one looks like 1-2 or 1-2.3, as "
-                         "in /sys/bus/usb/devices",
-                         busid);
-    return 0;
-}
-
 int xlx__job_lock_domain(xlx_ctx *ctx, uint32_t domid, int64_t until)
 {
     char name[64];
@@ -52,6 +39,21 @@ int xlx__job_lock_device(xlx_ctx *ctx, const char *busid, int64_t until)
     snprintf(name, sizeof(name), "usb/lock/device-%s",
              xlx__busid_valid(busid) ? busid : "other");
     return xlx__lock(ctx, name, until);
+}
+
+int xlx__job_repair(xlx_ctx *ctx, const char *busid)
+{
+    XLX__AUTO_FREE struct xlx__owned *owned = NULL;
+    int rc = xlx__usbdev_is_remembered(ctx, busid);
+    if (rc <= 0)
+        return rc;
+    int nr = xlx__usb_owned(ctx, &owned);
+    if (nr < 0 || xlx__usb_owner(owned, nr, busid))
+        return nr < 0 ? nr : 0;
+    xlx__info(ctx, "usb %s: a command that was killed left it without its "
+                   "drivers: it gets them back", busid);
+    rc = xlx__usbdev_restore(ctx, busid, xlx__now_ms() + XLX__UNDO_MS);
+    return rc ? rc : xlx__usbdev_forget(ctx, busid);
 }
 
 int xlx__job_check_hc(xlx_ctx *ctx, const struct xlx__hc *hc)

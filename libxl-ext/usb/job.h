@@ -16,12 +16,16 @@
 /* The domain is there and is not this host. */
 int xlx__job_check_domain(xlx_ctx *ctx, uint32_t domid);
 
-/* The text is a busid. */
-int xlx__job_check_busid(xlx_ctx *ctx, const char *busid);
-
 /* Returns the descriptor of the lock. Order: the domain's, then a device's. */
 int xlx__job_lock_domain(xlx_ctx *ctx, uint32_t domid, int64_t until);
 int xlx__job_lock_device(xlx_ctx *ctx, const char *busid, int64_t until);
+
+/*
+ * Ends what a killed command left behind for the device, whose lock the caller
+ * holds: one that was written down for a guest and is on no port gets its
+ * drivers back and is forgotten.
+ */
+int xlx__job_repair(xlx_ctx *ctx, const char *busid);
 
 /* The controller is one whose ports this library writes. */
 int xlx__job_check_hc(xlx_ctx *ctx, const struct xlx__hc *hc);

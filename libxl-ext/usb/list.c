@@ -72,27 +72,63 @@ int xlx_usb_list(xlx_ctx *ctx, uint32_t domid, struct xlx_usb_hc **list_r)
     return nr;
 }
 
-int xlx__usb_find_in(xlx_ctx *ctx, uint32_t domid, const char *busid,
-                     struct xlx_usb_place *place_r)
+struct owned_list {
+    struct xlx__owned *v;
+    int nr;
+};
+
+static int add_owned(xlx_ctx *ctx, struct owned_list *list, uint32_t domid,
+                     const struct xlx_usb_hc *hc)
 {
-    XLX__AUTO_FREE struct xlx_usb_hc *list = NULL;
-    int nr = xlx__usb_snapshot(ctx, domid, &list);
-    for (int i = 0; i < nr; i++)
-        for (uint32_t p = 0; p < list[i].nr_ports; p++)
-            if (!strcmp(list[i].port[p].busid, busid)) {
-                *place_r = (struct xlx_usb_place){ list[i].devid, p + 1 };
-                return 1;
-            }
-    return nr < 0 ? nr : 0;
+    struct xlx__owned *grown = realloc(
+        list->v, ((size_t)list->nr + hc->nr_ports) * sizeof(*grown));
+    if (!grown)
+        return xlx__fail(ctx, ENOMEM, "domain %u: no memory", domid);
+    list->v = grown;
+    for (uint32_t p = 0; p < hc->nr_ports; p++) {
+        struct xlx__owned *o = &grown[list->nr];
+        if (!hc->port[p].busid[0])
+            continue;
+        *o = (struct xlx__owned){ .domid = domid,
+                                  .place = { hc->devid, p + 1 } };
+        memcpy(o->busid, hc->port[p].busid, sizeof(o->busid));
+        list->nr++;
+    }
+    return 0;
 }
 
-int xlx__usb_owner(xlx_ctx *ctx, const char *busid, uint32_t *domid_r,
-                   struct xlx_usb_place *place_r)
+static int add_domain(xlx_ctx *ctx, struct owned_list *list, uint32_t domid)
+{
+    XLX__AUTO_FREE struct xlx_usb_hc *hcs = NULL;
+    int nr = xlx__usb_snapshot(ctx, domid, &hcs);
+    int rc = nr < 0 ? nr : 0;
+    for (int i = 0; !rc && i < nr; i++)
+        rc = add_owned(ctx, list, domid, &hcs[i]);
+    return rc;
+}
+
+int xlx__usb_owned(xlx_ctx *ctx, struct xlx__owned **list_r)
 {
     XLX__AUTO_NAMES struct xlx__names ids = { 0 };
+    struct owned_list list = { 0 };
+    uint32_t domid;
     int rc = xlx__xs_ls(ctx, XLX__XS_NO_TX, &ids, "/libxl");
     for (size_t i = 0; !rc && i < ids.nr; i++)
-        if (!xlx__parse_u32(ids.v[i], 0, UINT16_MAX, domid_r))
-            rc = xlx__usb_find_in(ctx, *domid_r, busid, place_r);
-    return rc;
+        if (!xlx__parse_u32(ids.v[i], 0, UINT16_MAX, &domid))
+            rc = add_domain(ctx, &list, domid);
+    if (rc) {
+        free(list.v);
+        return rc;
+    }
+    *list_r = list.v;
+    return list.nr;
+}
+
+const struct xlx__owned *xlx__usb_owner(const struct xlx__owned *list, int nr,
+                                        const char *busid)
+{
+    for (int i = 0; i < nr; i++)
+        if (!strcmp(list[i].busid, busid))
+            return &list[i];
+    return NULL;
 }

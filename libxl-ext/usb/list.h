@@ -12,13 +12,18 @@
  * busid only. */
 int xlx__usb_snapshot(xlx_ctx *ctx, uint32_t domid, struct xlx_usb_hc **list_r);
 
-/* Looks through all domains for a port that has the device. 1: found,
- * *domid_r and *place_r set; 0: not attached anywhere. */
-int xlx__usb_owner(xlx_ctx *ctx, const char *busid, uint32_t *domid_r,
-                   struct xlx_usb_place *place_r);
+/* A device on a port of a guest. */
+struct xlx__owned {
+    char busid[XLX_USB_BUSID_MAX];
+    uint32_t domid;
+    struct xlx_usb_place place;
+};
 
-/* Finds the device in one domain: 1, 0 or -errno. */
-int xlx__usb_find_in(xlx_ctx *ctx, uint32_t domid, const char *busid,
-                     struct xlx_usb_place *place_r);
+/* All of them, of all domains; *list_r for free(). Returns how many. */
+int xlx__usb_owned(xlx_ctx *ctx, struct xlx__owned **list_r);
+
+/* The entry for a device, or NULL. */
+const struct xlx__owned *xlx__usb_owner(const struct xlx__owned *list, int nr,
+                                        const char *busid);
 
 #endif

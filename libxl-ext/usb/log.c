@@ -9,6 +9,7 @@
 
 #include "core/clean.h"
 #include "core/io.h"
+#include "core/printable.h"
 
 #define TAIL 8192
 
@@ -25,14 +26,6 @@ static bool relevant(const char *line, const char *busid)
 {
     return (strstr(line, "usb") || strstr(line, "USB")) &&
            (!busid || strstr(line, busid));
-}
-
-static void copy_printable(char *to, const char *from, size_t size)
-{
-    size_t i;
-    for (i = 0; from[i] && i + 1 < size; i++)
-        to[i] = from[i] >= ' ' && from[i] < 0x7f ? from[i] : '?';
-    to[i] = '\0';
 }
 
 void xlx__usb_log_line(xlx_ctx *ctx, uint32_t domid, const char *busid,
@@ -53,5 +46,5 @@ void xlx__usb_log_line(xlx_ctx *ctx, uint32_t domid, const char *busid,
     char *rest = tail;
     for (char *line; (line = strsep(&rest, "\n"));)
         if (relevant(line, busid))
-            copy_printable(line_r, line, XLX__LOG_LINE_MAX);
+            xlx__printable(line_r, XLX__LOG_LINE_MAX, line);
 }

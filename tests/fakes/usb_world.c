@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <syslog.h>
 
 #include "host/process.h"
 
@@ -44,6 +45,17 @@ static const struct sysfs_dev host_devices[] = {
       .address = "6",
       .intf = { INTF("1-4:1.0", "usbfs", "ftdi_sio", "ffffff") } },
 };
+
+char usb_world_syslog[512];
+
+void syslog(int priority, const char *fmt, ...)
+{
+    va_list ap;
+    (void)priority;
+    va_start(ap, fmt);
+    vsnprintf(usb_world_syslog, sizeof(usb_world_syslog), fmt, ap);
+    va_end(ap);
+}
 
 /* --- the backend and the guest -------------------------------------------- */
 

@@ -40,6 +40,9 @@ struct usb_world {
     } taken[8];
 };
 
+/* The last line that went to syslog: syslog(3) is the fake's own. */
+extern char usb_world_syslog[512];
+
 struct usb_world *usb_world_new(void);
 void usb_world_free(struct usb_world *w);
 

@@ -224,7 +224,7 @@ static void odd_attributes_do_no_harm(void **state)
     assert_int_equal(dev.mbits, 1);
     assert_int_equal(strlen(dev.name), XLX_USB_NAME_MAX - 1);
 
-    assert_int_equal(strlen(dev.serial), XLX__USB_SERIAL_MAX - 1);
+    assert_int_equal(strlen(dev.serial), XLX_USB_SERIAL_MAX - 1);
     assert_int_equal(dev.address, 0);
 
     const struct sysfs_dev hub = { .busid = "1-6", .class = "09",

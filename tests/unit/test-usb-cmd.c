@@ -74,6 +74,23 @@ static const struct row rows[] = {
       "usb 1-1: detached from domain 5, controller 0 port 8\n" },
     { "usb-detach guest controller=0 port=1", CMD_OK,
       "usb 1-2: detached from domain 5, controller 0 port 1\n" },
+    /* any name, any form */
+    { "usb-attach guest 46f4:0001:S1", CMD_OK,
+      "usb 1-2: attached to domain 5, controller 0 port 1\n" },
+    { "usb-detach guest 46F4:0001", CMD_OK,
+      "usb 1-2: detached from domain 5, controller 0 port 1\n" },
+    { "usb-attach guest 0 3 1.3", CMD_OK,
+      "usb 1-2: attached to domain 5, controller 0 port 3\n" },
+    { "usb-detach guest 0 3", CMD_OK,
+      "usb 1-2: detached from domain 5, controller 0 port 3\n" },
+    { "usbdev-attach guest hostbus=001 hostaddr=3 controller=0 type=hostdev",
+      CMD_OK, "usb 1-2: attached to domain 5, controller 0 port 1\n" },
+    { "usbdev-detach guest controller=0 port=1", CMD_OK,
+      "usb 1-2: detached from domain 5, controller 0 port 1\n" },
+    { "usbctrl-attach guest version=2 ports=8", CMD_OK,
+      "domain 5: USB controller 1 created\n" },
+    { "usbctrl-detach guest 1", CMD_OK,
+      "domain 5: USB controller 1 destroyed\n" },
     { "usb-hc-create guest", CMD_OK, "domain 5: USB controller 1 created\n" },
     { "usb-hc-create guest version=1 ports=31 type=qusb", CMD_OK,
       "domain 5: USB controller 2 created\n" },
@@ -85,7 +102,17 @@ static const struct row rows[] = {
     { "usb-attach", CMD_USAGE, "too few arguments" },
     { "usb-attach guest", CMD_USAGE, "too few arguments" },
     { "usb-attach guest 1-2 controller=0 port=1 x", CMD_USAGE,
-      "x: too many arguments" },
+      "x: no such argument" },
+    { "usb-attach guest 1 2 3 4 5 6", CMD_USAGE, "6: too many arguments" },
+    { "usb-attach guest 1 2 1-2 4", CMD_USAGE, "no such argument" },
+    { "usb-attach guest 0 32 1-2", CMD_USAGE, "32: a port, 1 to 31" },
+    { "usb-attach guest x 1 1-2", CMD_USAGE, "x: the number of a controller" },
+    { "usb-attach guest 0 1", CMD_USAGE, "which device" },
+    { "usbdev-attach guest hostbus=1", CMD_USAGE, "belong together" },
+    { "usbdev-attach guest 1-2 hostbus=1 hostaddr=3", CMD_USAGE,
+      "two devices: 1-2 and 1.3" },
+    { "usbdev-attach guest hostbus=010 hostaddr=3 type=x", CMD_USAGE,
+      "type=x: no such argument" },
     { "usb-attach guest 1-2 ctrl=0", CMD_USAGE, "ctrl=0: no such argument" },
     { "usb-attach guest 1-2 port=0", CMD_USAGE, "from 1 to 31" },
     { "usb-attach guest 1-2 port=32", CMD_USAGE, "from 1 to 31" },
@@ -113,6 +140,11 @@ static const struct row rows[] = {
     { "usb-list none", CMD_FAILED, "domain none: no such domain" },
     { "usb-attach none 1-2", CMD_FAILED, "domain none: no such domain" },
     { "usb-attach guest 1-9", CMD_FAILED, "usb 1-9: no such device" },
+    { "usb-attach guest 0627:0001", CMD_FAILED,
+      "2 devices match: name one by its place: 1-1, 1-3.1" },
+    { "usb-attach guest 1-3", CMD_FAILED, "is a hub" },
+    { "usb-detach guest 1-2 --move guest", CMD_FAILED, "not attached" },
+    { "usb-list-assignable-devices x", CMD_USAGE, "takes no argument" },
     { "usb-detach guest 1-2", CMD_FAILED, "not attached to domain 5" },
     { "usb-hc-destroy guest 9", CMD_FAILED, "no USB controller 9" },
     { "usb-hc-create guest type=pv", CMD_FAILED, "type pv" },
@@ -179,6 +211,65 @@ static void json_has_the_same(void **state)
             fail_msg("%s is not in %s", parts[i], f->out);
 }
 
+static void a_dry_run_says_what_it_would_do(void **state)
+{
+    struct fixture *f = *state;
+    char *before = usb_world_dump(f->world);
+    assert_int_equal(call(f, "usb-attach guest 1-2 --dry-run"), CMD_OK);
+    assert_string_equal(f->out, "");
+    assert_string_equal(f->err,
+                        "would take usb 1-2:1.0 from usb-storage\n"
+                        "would make a USB controller with 8 ports for domain "
+                        "5, and put usb 1-2 on its port 1\n");
+    char *after = usb_world_dump(f->world);
+    assert_string_equal(after, before);
+    free(before);
+    free(after);
+
+    assert_int_equal(call(f, "usb-attach guest 1-2"), CMD_OK);
+    before = usb_world_dump(f->world);
+    assert_int_equal(call(f, "usb-attach guest 1-1 -n"), CMD_OK);
+    assert_non_null(strstr(f->err, "usb 1-1 on port 2 of controller 0"));
+    assert_int_equal(call(f, "usb-attach guest 1-2 -n"), CMD_FAILED);
+    assert_int_equal(call(f, "usb-detach guest 1-2 -n"), CMD_OK);
+    assert_non_null(strstr(f->out, "would detach port 1"));
+    assert_int_equal(call(f, "usb-detach guest 1-2 -n --move other"), CMD_OK);
+    assert_non_null(strstr(f->err, "attach it to domain 6"));
+    after = usb_world_dump(f->world);
+    assert_string_equal(after, before);
+    free(before);
+    free(after);
+}
+
+static void the_hosts_devices_are_listed(void **state)
+{
+    struct fixture *f = *state;
+    assert_int_equal(call(f, "usb-attach guest 1-2"), CMD_OK);
+    assert_int_equal(call(f, "usb-list-assignable-devices"), CMD_OK);
+    assert_string_equal(f->out,
+                        "1-1          : ID 0627:0001 QEMU QEMU USB Keyboard\n"
+                        "1-3.1        : ID 0627:0001 bad \\x1b[31m\\xff "
+                        "name\n"
+                        "2-1          : ID 46f4:0001 QEMU QEMU USB HARDDRIVE\n");
+    assert_int_equal(call(f, "usb-list-assignable-devices --all"), CMD_OK);
+    assert_non_null(strstr(
+        f->out, "1-2          : ID 46f4:0001 QEMU QEMU USB HARDDRIVE "
+                "[attached already to domain 5, controller 0 port 1]\n"));
+    assert_non_null(strstr(f->out, "[is a hub: "));
+    assert_non_null(strstr(f->out, "[in use by a program on this host"));
+    assert_int_equal(call(f, "usb-list-assignable-devices -a -j"), CMD_OK);
+    static const char *const parts[] = {
+        "\"devices\": [", "\"busid\": \"1-2\"", "\"bus\": 1",
+        "\"address\": 3", "\"serial\": \"S1\"", "\"speed\": 480",
+        "\"assignable\": false", "\"reason\": \"is a hub",
+        "\"domid\": 5", "\"controller\": 0", "\"port\": 1",
+        "\"forceable\": false", "\"hub\": true",
+    };
+    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
+        if (!strstr(f->out, parts[i]))
+            fail_msg("%s is not in %s", parts[i], f->out);
+}
+
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
 int main(void)
@@ -187,6 +278,8 @@ int main(void)
         TEST(commands_parse_call_and_print),
         TEST(a_listing_shows_all_ports),
         TEST(json_has_the_same),
+        TEST(a_dry_run_says_what_it_would_do),
+        TEST(the_hosts_devices_are_listed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

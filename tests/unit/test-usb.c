@@ -34,7 +34,8 @@ static int teardown(void **state)
 static int attach(struct usb_world *w, const char *busid)
 {
     struct xlx_usb_place got;
-    return xlx_usb_attach(w->ctx, WORLD_DOMID, busid, &anywhere, LONG_MS, &got);
+    return xlx_usb_attach(w->ctx, WORLD_DOMID, busid, &anywhere, 0, LONG_MS,
+                          &got);
 }
 
 static int detach(struct usb_world *w, uint32_t hc, uint32_t port)
@@ -125,7 +126,7 @@ static void a_device_goes_to_a_guest_and_comes_back(void **state)
     struct xlx_usb_place got;
     char busid[XLX_USB_BUSID_MAX];
     char *before = usb_world_dump(w);
-    assert_int_equal(xlx_usb_attach(w->ctx, WORLD_DOMID, "1-2", &anywhere,
+    assert_int_equal(xlx_usb_attach(w->ctx, WORLD_DOMID, "1-2", &anywhere, 0,
                                     LONG_MS, &got), 0);
     assert_int_equal(got.hc, 0);
     assert_int_equal(got.port, 1);
@@ -274,6 +275,78 @@ static void the_guest_loses_a_controller_it_does_not_close(void **state)
     assert_node(w, "/local/domain/5/device/vusb", NULL);
 }
 
+static void a_device_moves_from_guest_to_guest(void **state)
+{
+    struct usb_world *w = *state;
+    const struct xlx_usb_place from = { 0, 1 };
+    struct xlx_usb_place got;
+    assert_int_equal(attach(w, "1-2"), 0);
+    char *before = usb_world_dump(w);
+    /* nobody serves the other: the first has it again */
+    assert_int_equal(xlx_usb_move(w->ctx, WORLD_DOMID, &from, 6, &anywhere, 0,
+                                  LONG_MS, &got), -ENOTSUP);
+    assert_non_null(strstr(xlx_ctx_error(w->ctx), "HVM guest"));
+    char *after = usb_world_dump(w);
+    assert_string_equal(after, before);
+    free(before);
+    free(after);
+    assert_int_equal(xlx_usb_move(w->ctx, WORLD_DOMID, &from, WORLD_DOMID,
+                                  &anywhere, 0, LONG_MS, &got), -EINVAL);
+    assert_int_equal(xlx_usb_move(w->ctx, WORLD_DOMID, &from, 9, &anywhere, 0,
+                                  LONG_MS, &got), -ESRCH);
+}
+
+static void a_device_is_found_by_any_name(void **state)
+{
+    struct usb_world *w = *state;
+    struct xlx_usb_place got;
+    assert_int_equal(attach(w, "46f4:0001:S1"), 0);
+    assert_int_equal(attach(w, "1.2"), 0);
+    assert_int_equal(xlx_usb_find(w->ctx, WORLD_DOMID, "0627:0001", &got), 0);
+    assert_int_equal(got.port, 2);
+    assert_int_equal(attach(w, "1-3.1"), 0);
+    assert_int_equal(xlx_usb_find(w->ctx, WORLD_DOMID, "0627:0001", &got),
+                     -ENOTUNIQ);
+    sysfs_mem_unplug(w->sysfs, "1-3.1");
+    assert_int_equal(xlx_usb_find(w->ctx, WORLD_DOMID, "0627:0001", &got), 0);
+    assert_int_equal(xlx_usb_find(w->ctx, WORLD_DOMID, "1-3.1", &got), 0);
+    assert_int_equal(got.port, 3);
+}
+
+static void what_a_killed_command_left_is_put_right(void **state)
+{
+    struct usb_world *w = *state;
+    assert_int_equal(attach(w, "1-2"), 0);
+    /* killed in a detach: the port is empty, the drivers are gone */
+    usb_world_kill_backend(w);
+    xs_mem_put(w->xs, BE "/0/port/1", "");
+    assert_driver(w, "1-2", 0, "");
+    /* the next command on it, even one that is refused */
+    w->no_claim = true;
+    const struct xlx_usb_place nowhere = { 7, ANY };
+    struct xlx_usb_place got;
+    assert_int_equal(xlx_usb_attach(w->ctx, WORLD_DOMID, "1-2", &nowhere, 0,
+                                    LONG_MS, &got), -ENODEV);
+    assert_driver(w, "1-2", 0, "usb-storage");
+    assert_node(w, "/libxl-ext", NULL);
+}
+
+static void each_change_is_on_record(void **state)
+{
+    struct usb_world *w = *state;
+    assert_int_equal(attach(w, "1-2"), 0);
+    assert_non_null(strstr(usb_world_syslog,
+                           "usb 1-2: attach to domain 5, controller 0 port 1, "
+                           "by uid "));
+    assert_non_null(strstr(usb_world_syslog, ": done"));
+    w->no_release = true;
+    const struct xlx_usb_place place = { 0, 1 };
+    assert_int_equal(xlx_usb_detach(w->ctx, WORLD_DOMID, &place, SHORT_MS,
+                                    NULL), -ETIMEDOUT);
+    assert_non_null(strstr(usb_world_syslog, "usb 1-2: detach from domain 5"));
+    assert_non_null(strstr(usb_world_syslog, ": failed: usb 1-2: "));
+}
+
 /* --- carrying over -------------------------------------------------------- */
 
 static void controllers_outlive_their_backend(void **state)
@@ -332,8 +405,8 @@ static const struct refusal refusals[] = {
     { 9, "1-2", { ANY, ANY }, -ESRCH, "domain 9: no such domain" },
     { 0, "1-2", { ANY, ANY }, -EINVAL, "is this host" },
     { 6, "1-2", { ANY, ANY }, -ENOTSUP, "HVM guest" },
-    { 5, "1-2x", { ANY, ANY }, -EINVAL, "not a busid" },
-    { 5, "", { ANY, ANY }, -EINVAL, "not a busid" },
+    { 5, "1-2x", { ANY, ANY }, -EINVAL, "names no device" },
+    { 5, "", { ANY, ANY }, -EINVAL, "names no device" },
     { 5, "usb1", { ANY, ANY }, -ENOTSUP, "root hub" },
     { 5, "1-9", { ANY, ANY }, -ENODEV, "no such device" },
     { 5, "1-3", { ANY, ANY }, -ENOTSUP, "is a hub" },
@@ -353,7 +426,7 @@ static void a_refusal_has_a_reason_and_no_effect(void **state)
     for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++) {
         const struct refusal *r = &refusals[i];
         struct xlx_usb_place got;
-        assert_int_equal(xlx_usb_attach(w->ctx, r->domid, r->busid, &r->place,
+        assert_int_equal(xlx_usb_attach(w->ctx, r->domid, r->busid, &r->place, 0,
                                         LONG_MS, &got), r->rc);
         assert_non_null(strstr(xlx_ctx_error(w->ctx), r->text));
         char *after = usb_world_dump(w);
@@ -414,11 +487,11 @@ static void high_speed_does_not_fit_usb_1(void **state)
     uint32_t devid;
     assert_int_equal(
         xlx_usb_hc_create(w->ctx, WORLD_DOMID, &slow, LONG_MS, &devid), 0);
-    assert_int_equal(xlx_usb_attach(w->ctx, WORLD_DOMID, "1-2", &there, LONG_MS,
+    assert_int_equal(xlx_usb_attach(w->ctx, WORLD_DOMID, "1-2", &there, 0, LONG_MS,
                                     &got), -ENOTSUP);
     assert_non_null(strstr(xlx_ctx_error(w->ctx), "USB 1.1"));
     /* without a wish it gets one of its own */
-    assert_int_equal(xlx_usb_attach(w->ctx, WORLD_DOMID, "1-2", &anywhere,
+    assert_int_equal(xlx_usb_attach(w->ctx, WORLD_DOMID, "1-2", &anywhere, 0,
                                     LONG_MS, &got), 0);
     assert_int_equal(got.hc, 1);
 }
@@ -429,7 +502,7 @@ static void attach_late(struct usb_world *w, const char *text)
 {
     struct xlx_usb_place got;
     char *before = usb_world_dump(w);
-    assert_int_equal(xlx_usb_attach(w->ctx, WORLD_DOMID, "1-2", &anywhere,
+    assert_int_equal(xlx_usb_attach(w->ctx, WORLD_DOMID, "1-2", &anywhere, 0,
                                     SHORT_MS, &got), -ETIMEDOUT);
     assert_non_null(strstr(xlx_ctx_error(w->ctx), text));
     char *after = usb_world_dump(w);
@@ -618,6 +691,10 @@ int main(void)
         TEST(a_port_with_nonsense_can_be_emptied),
         TEST(a_port_that_changed_meanwhile_is_left_alone),
         TEST(the_list_has_what_the_device_says),
+        TEST(a_device_moves_from_guest_to_guest),
+        TEST(a_device_is_found_by_any_name),
+        TEST(what_a_killed_command_left_is_put_right),
+        TEST(each_change_is_on_record),
         TEST(the_guest_loses_a_controller_it_does_not_close),
         TEST(controllers_outlive_their_backend),
         TEST(what_cannot_be_carried_over_is_given_back),

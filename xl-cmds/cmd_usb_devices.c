@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+/*
+ * usb-list-assignable-devices, as text in xm's form and as JSON.
+ */
+#include <stdlib.h>
+
+#include "cmd.h"
+#include "json.h"
+#include "libxl_ext_usb.h"
+
+enum { OPT_ALL, OPT_JSON };
+
+const struct cmd_option cmd_usb_devices_options[] = {
+    { "all", 'a', CMD_NO_ARG, NULL,
+      "also those that cannot be attached, and why" },
+    { "json", 'j', CMD_NO_ARG, NULL, "print JSON (docs/usb.md has the schema)" },
+    { 0 }
+};
+
+const char cmd_usb_devices_details[] =
+    "A line for each USB device of this host that can be attached to a guest:\n"
+    "its busid, vendor and product id, and name. With --all also hubs, devices\n"
+    "that a guest has, and those that this host needs or its policy forbids.\n"
+    "\n"
+    "Examples:\n"
+    "  xl usb-list-assignable-devices\n"
+    "  xl usb-list-assignable-devices --all\n"
+    "  xl usb-list-assignable-devices --all --json\n";
+
+static void print_device(FILE *out, const struct xlx_usb_device *dev)
+{
+    char name[4 * XLX_USB_NAME_MAX];
+    cmd_escape(dev->name, name);
+    fprintf(out, "%-13s: ID %04x:%04x%s%s", dev->busid, dev->vendor,
+            dev->product, *name ? " " : "", name);
+    if (!dev->assignable)
+        fprintf(out, " [%s]", dev->reason);
+    fputc('\n', out);
+}
+
+static void put_device(yajl_gen g, const struct xlx_usb_device *dev)
+{
+    yajl_gen_map_open(g);
+    json_text(g, "busid", dev->busid);
+    json_number(g, "bus", dev->bus);
+    json_number(g, "address", dev->address);
+    json_id(g, "vendor_id", dev->vendor);
+    json_id(g, "product_id", dev->product);
+    json_text(g, "name", dev->name);
+    json_text(g, "serial", dev->serial);
+    json_number(g, "speed", dev->mbits);
+    json_bool(g, "hub", dev->hub);
+    json_bool(g, "assignable", dev->assignable);
+    if (!dev->assignable) {
+        json_text(g, "reason", dev->reason);
+        json_bool(g, "forceable", dev->forceable);
+    }
+    if (dev->assigned) {
+        json_number(g, "domid", dev->domid);
+        json_number(g, "controller", dev->place.hc);
+        json_number(g, "port", dev->place.port);
+    }
+    yajl_gen_map_close(g);
+}
+
+static int print_json(FILE *out, const struct xlx_usb_device *list, int nr,
+                      bool all)
+{
+    yajl_gen g = json_open(out);
+    if (!g)
+        return CMD_FAILED;
+    yajl_gen_map_open(g);
+    json_string(g, "devices");
+    yajl_gen_array_open(g);
+    for (int i = 0; i < nr; i++)
+        if (all || list[i].assignable)
+            put_device(g, &list[i]);
+    yajl_gen_array_close(g);
+    yajl_gen_map_close(g);
+    yajl_gen_free(g);
+    return CMD_OK;
+}
+
+int cmd_usb_devices(struct cmd_env *env, int argc, char **argv)
+{
+    const struct cmd *self = cmd_find(argv[0]);
+    struct cmd_opts opts;
+    struct xlx_usb_device *list;
+    int status = CMD_OK;
+    if (!cmd_parse(env, self, argc, argv, &opts, &status))
+        return status;
+    if (opts.argc)
+        return cmd_usage(env, self, "%s: takes no argument", opts.argv[0]);
+    int nr = xlx_usb_devices(env->ctx, &list);
+    if (nr < 0)
+        return CMD_FAILED;
+    bool all = opts.set[OPT_ALL];
+    if (opts.set[OPT_JSON])
+        status = print_json(env->out, list, nr, all);
+    else
+        for (int i = 0; i < nr; i++)
+            if (all || list[i].assignable)
+                print_device(env->out, &list[i]);
+    free(list);
+    return status;
+}
