@@ -50,6 +50,7 @@ enum xlx_path {
     XLX_PATH_SAVE_HELPER, /* the distribution's save helper; default: found */
     XLX_PATH_QEMU,        /* Xen's device model; default: found at use */
     XLX_PATH_USB_BACKEND, /* our xl-ext-usb-backend; default: found at use */
+    XLX_PATH_USB_POLICY,  /* and PATH.d; default /etc/xen/usb-policy.conf */
     XLX_PATH_NR
 };
 

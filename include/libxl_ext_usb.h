@@ -36,6 +36,9 @@ extern "C" {
 #define XLX_USB_SERIAL_MAX 128
 #define XLX_USB_REASON_MAX 256
 #define XLX_USB_PORTS_MAX 31
+#define XLX_USB_POLICY_FILE_MAX 80
+#define XLX_USB_POLICY_RULE_MAX 64
+#define XLX_USB_POLICY_INTFS_MAX 32
 #define XLX_USB_ANY UINT32_MAX /* a controller or port: the first free one */
 
 /* Who does the work behind a controller. */
@@ -106,6 +109,37 @@ enum xlx_usb_flags {
     /* All checks are made, nothing is changed; each step that would be taken
      * is logged at XLX_LOG_INFO. */
     XLX_USB_DRY_RUN = 2,
+};
+
+/* A rule of the policy, as it is understood. */
+struct xlx_usb_policy_rule {
+    /* Where it stands; of a long path "..." and the end. */
+    char file[XLX_USB_POLICY_FILE_MAX];
+    uint32_t line; /* from 1; 0: no rule, and the two strings are empty */
+    bool allow;
+    char text[XLX_USB_POLICY_RULE_MAX]; /* "DENY: vid=046d class=03" */
+};
+
+/* What the policy says of one interface. */
+struct xlx_usb_policy_intf {
+    /* The interface's number, or -1 where a device has none (it is not
+     * configured): it is matched with the class of the device then. */
+    int number;
+    uint8_t class_code, subclass, protocol;
+    struct xlx_usb_policy_rule rule; /* the first that matches */
+};
+
+/* What the policy says of a device. */
+struct xlx_usb_policy_verdict {
+    char busid[XLX_USB_BUSID_MAX];
+    uint16_t vendor, product, release;
+    bool allowed;
+    /* What decided: the first of `intf` that is denied, or the first one when
+     * all are allowed. */
+    uint32_t decided;
+    uint32_t nr_intfs; /* at least 1 */
+    struct xlx_usb_policy_intf intf[XLX_USB_POLICY_INTFS_MAX];
+    bool more_intfs; /* it has more, and any policy denies it for that */
 };
 
 /* "auto", "qusb", "pv" or "devicemodel". Never NULL. */
@@ -210,6 +244,38 @@ int xlx_usb_move(xlx_ctx *ctx, uint32_t from_domid,
                  const struct xlx_usb_place *from, uint32_t to_domid,
                  const struct xlx_usb_place *to, unsigned flags,
                  int timeout_ms, struct xlx_usb_place *got_r);
+
+/*
+ * Whether the policy of this host (XLX_PATH_USB_POLICY; docs/usb.md has its
+ * rules) lets a guest have the device. Without a policy file every device is
+ * allowed; with one, what no rule matches is denied. The files are read anew
+ * by each call. On failure the device counts as denied.
+ *
+ * -EINVAL    names no device
+ * -ENODEV    no such device
+ * -ENOTUNIQ  more than one device matches
+ * -ENOTSUP   a hub, which no guest gets
+ * -EBADMSG   a line of the policy is broken: the text says which, and why
+ * -E2BIG, -EFBIG  too many rules, too large a file; -errno of reading it
+ */
+int xlx_usb_policy_check(xlx_ctx *ctx, const char *device,
+                         struct xlx_usb_policy_verdict *verdict_r);
+
+/*
+ * The verdicts on all devices of this host but hubs, sorted by busid. *list_r
+ * is to be freed with free(); it is NULL when there are none. Returns how many;
+ * fails as xlx_usb_policy_check() where the policy cannot be read.
+ */
+int xlx_usb_policy_check_all(xlx_ctx *ctx,
+                             struct xlx_usb_policy_verdict **list_r);
+
+/*
+ * The rules in the order in which they are tried, and last, with line 0, what
+ * becomes of a device that none of them matches. *list_r is to be freed with
+ * free(). Returns how many, at least 1; fails as xlx_usb_policy_check() where
+ * the policy cannot be read.
+ */
+int xlx_usb_policy_rules(xlx_ctx *ctx, struct xlx_usb_policy_rule **list_r);
 
 /* Told once: "ready", or why there is no backend. */
 typedef void xlx_usb_ready_fn(void *user, const char *line);

@@ -12,6 +12,7 @@ static const char *const default_path[XLX_PATH_NR] = {
     [XLX_PATH_PROC] = "/proc",
     [XLX_PATH_RUN] = XLX_RUN_DIR,
     [XLX_PATH_LOG] = "/var/log/xen",
+    [XLX_PATH_USB_POLICY] = "/etc/xen/usb-policy.conf",
 };
 
 int xlx_ctx_new(xlx_ctx **ctx_r)

@@ -283,6 +283,7 @@ static void make_domain(struct usb_world *w, const char *id, const char *name,
 struct usb_world *usb_world_new(void)
 {
     struct usb_world *w = calloc(1, sizeof(*w));
+    char policy[128];
     snprintf(w->dir, sizeof(w->dir), "/tmp/xlx-usb-XXXXXX");
     if (xlx_ctx_new(&w->ctx) || !mkdtemp(w->dir))
         abort();
@@ -294,6 +295,8 @@ struct usb_world *usb_world_new(void)
     xs_mem_set_peer(w->xs, act, w);
     xlx_ctx_set_path(w->ctx, XLX_PATH_RUN, w->dir);
     xlx_ctx_set_path(w->ctx, XLX_PATH_LOG, w->dir);
+    snprintf(policy, sizeof(policy), "%s/usb-policy.conf", w->dir);
+    xlx_ctx_set_path(w->ctx, XLX_PATH_USB_POLICY, policy);
     xlx_ctx_set_path(w->ctx, XLX_PATH_QEMU, "/bin/true");
     xlx_ctx_set_path(w->ctx, XLX_PATH_USB_BACKEND, "/bin/true");
     xs_mem_put(w->xs, "/local/domain/0/backend/console/5/0", "");

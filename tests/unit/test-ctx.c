@@ -85,6 +85,8 @@ static void paths_have_defaults_and_can_be_set(void **state)
     xlx_ctx *ctx = *state;
     char path[] = "/tmp/root";
     assert_string_equal(xlx_ctx_path(ctx, XLX_PATH_SYSFS), "/sys");
+    assert_string_equal(xlx_ctx_path(ctx, XLX_PATH_USB_POLICY),
+                        "/etc/xen/usb-policy.conf");
     assert_null(xlx_ctx_path(ctx, XLX_PATH_XL));
     assert_int_equal(xlx_ctx_set_path(ctx, XLX_PATH_SYSFS, path), 0);
     path[1] = 'X'; /* the context has its own copy */
