@@ -132,16 +132,19 @@ int cmd_usb_list(struct cmd_env *env, int argc, char **argv);
 int cmd_usb_hc_create(struct cmd_env *env, int argc, char **argv);
 int cmd_usb_hc_destroy(struct cmd_env *env, int argc, char **argv);
 int cmd_usb_devices(struct cmd_env *env, int argc, char **argv);
+int cmd_usb_policy(struct cmd_env *env, int argc, char **argv);
 extern const struct cmd_option cmd_usb_options[];
 extern const struct cmd_option cmd_usb_attach_options[];
 extern const struct cmd_option cmd_usb_detach_options[];
 extern const struct cmd_option cmd_usb_devices_options[];
 extern const char cmd_usb_devices_details[];
 extern const struct cmd_option cmd_usb_list_options[];
+extern const struct cmd_option cmd_usb_policy_options[];
 extern const char cmd_usb_attach_details[];
 extern const char cmd_usb_detach_details[];
 extern const char cmd_usb_list_details[];
 extern const char cmd_usb_hc_create_details[];
 extern const char cmd_usb_hc_destroy_details[];
+extern const char cmd_usb_policy_details[];
 
 #endif

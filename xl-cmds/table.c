@@ -45,6 +45,9 @@ const struct cmd cmd_table[] = {
       cmd_usb_options, NULL, cmd_usb_hc_create },
     { "usb-hc-destroy", "DOM DEVID", "Take a USB controller from a guest",
       cmd_usb_hc_destroy_details, cmd_usb_options, NULL, cmd_usb_hc_destroy },
+    { "usb-policy", "check [DEVICE] | list",
+      "Say which USB devices the policy lets guests have",
+      cmd_usb_policy_details, cmd_usb_policy_options, NULL, cmd_usb_policy },
     /* upstream's names */
     { "usbdev-attach", "DOM hostbus=N hostaddr=N [controller=N] [port=N]",
       "As usb-attach", cmd_usb_attach_details, cmd_usb_attach_options, NULL,

@@ -13,6 +13,12 @@ _xl_ext()
     elif [ "${COMP_WORDS[1]}" = restore ]; then
         mapfile -t COMPREPLY < <(compgen -f -- "$cur")
         return
+    elif [ "${COMP_WORDS[1]}" = usb-policy ]; then
+        case $COMP_CWORD-${COMP_WORDS[2]} in
+        2-*) words="check list" ;;
+        3-check) words=$(find /sys/bus/usb/devices -name '[0-9]*' \
+            ! -name '*:*' -printf '%f ' 2>/dev/null) ;;
+        esac
     elif [ "$COMP_CWORD" -eq 2 ]; then
         words=$(xl list 2>/dev/null | awk 'NR > 1 { print $1 }')
     fi

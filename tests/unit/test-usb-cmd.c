@@ -148,6 +148,17 @@ static const struct row rows[] = {
     { "usb-detach guest 1-2", CMD_FAILED, "not attached to domain 5" },
     { "usb-hc-destroy guest 9", CMD_FAILED, "no USB controller 9" },
     { "usb-hc-create guest type=pv", CMD_FAILED, "type pv" },
+
+    { "usb-policy", CMD_USAGE, "check or list?" },
+    { "usb-policy allow 1-2", CMD_USAGE, "check or list?" },
+    { "usb-policy check 1-2 1-3", CMD_USAGE, "1-3: too many arguments" },
+    { "usb-policy list 1-2", CMD_USAGE, "1-2: too many arguments" },
+    { "usb-policy check --wait=1 1-2", CMD_USAGE, "no such option" },
+    { "usb-policy check 1-9", CMD_FAILED, "usb 1-9: no such device" },
+    { "usb-policy check 1-3", CMD_FAILED, "usb 1-3: is a hub" },
+    { "usb-policy check x", CMD_FAILED, "usb x: " },
+    { "usb-policy check 0627:0001", CMD_FAILED, "2 devices match" },
+    { "usb-policy list", CMD_OK, "there is no policy: everything is allowed\n" },
 };
 
 static void commands_parse_call_and_print(void **state)
@@ -270,6 +281,128 @@ static void the_hosts_devices_are_listed(void **state)
             fail_msg("%s is not in %s", parts[i], f->out);
 }
 
+static void put_policy(struct fixture *f, const char *text)
+{
+    const char *path = xlx_ctx_path(f->world->ctx, XLX_PATH_USB_POLICY);
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    fputs(text, file);
+    assert_int_equal(fclose(file), 0);
+}
+
+/* What was printed, "@" in the place of the policy's path. */
+static void assert_prints(struct fixture *f, const char *line, int status,
+                          const char *want)
+{
+    const char *path = xlx_ctx_path(f->world->ctx, XLX_PATH_USB_POLICY);
+    assert_int_equal(call(f, line), status);
+    assert_string_equal(f->err, "");
+    for (char *at; (at = strstr(f->out, path));) {
+        *at = '@';
+        memmove(at + 1, at + strlen(path), strlen(at + strlen(path)) + 1);
+    }
+    assert_string_equal(f->out, want);
+}
+
+static void the_policy_is_explained(void **state)
+{
+    struct fixture *f = *state;
+    assert_prints(f, "usb-policy check 1-1", CMD_OK,
+                  "1-1: vid=0627 pid=0001 rel=0000: allowed: there is no "
+                  "policy\n"
+                  "  interface 0: class=03 subclass=01 prot=01: allowed: there "
+                  "is no policy\n");
+    put_policy(f, "# disks\nDENY: class=08 vid=46F4\nALLOW: class=03 # keys\n"
+                  "ALLOW: class=08\n");
+    assert_prints(f, "usb-policy check 1-1", CMD_OK,
+                  "1-1: vid=0627 pid=0001 rel=0000: allowed: @:3: ALLOW: "
+                  "class=03\n"
+                  "  interface 0: class=03 subclass=01 prot=01: allowed: @:3: "
+                  "ALLOW: class=03\n");
+    assert_prints(f, "usb-policy check 1-2", CMD_FAILED,
+                  "1-2: vid=46f4 pid=0001 rel=0000: denied: @:2: DENY: "
+                  "vid=46f4 class=08\n"
+                  "  interface 0: class=08 subclass=06 prot=50: denied: @:2: "
+                  "DENY: vid=46f4 class=08\n"
+                  "  interface 1: class=ff subclass=00 prot=00: denied: no rule "
+                  "matches\n");
+    assert_prints(f, "usb-policy check", CMD_OK,
+                  "1-1: vid=0627 pid=0001 rel=0000: allowed: @:3: ALLOW: "
+                  "class=03\n"
+                  "1-2: vid=46f4 pid=0001 rel=0000: denied: @:2: DENY: "
+                  "vid=46f4 class=08\n"
+                  "1-3.1: vid=0627 pid=0001 rel=0000: allowed: @:3: ALLOW: "
+                  "class=03\n"
+                  "1-4: vid=0403 pid=6001 rel=0000: denied: no rule matches\n"
+                  "2-1: vid=46f4 pid=0001 rel=0000: denied: @:2: DENY: "
+                  "vid=46f4 class=08\n");
+    assert_prints(f, "usb-policy list", CMD_OK,
+                  "@:2: DENY: vid=46f4 class=08\n@:3: ALLOW: class=03\n"
+                  "@:4: ALLOW: class=08\nwhat no rule matches is denied\n");
+}
+
+static void devices_without_interfaces_are_explained(void **state)
+{
+    struct fixture *f = *state;
+    sysfs_mem_find(f->world->sysfs, "1-4")->intf[0].name = NULL;
+    put_policy(f, "DENY: class=00\nALLOW:");
+    assert_prints(f, "usb-policy check 0403:6001", CMD_FAILED,
+                  "1-4: vid=0403 pid=6001 rel=0000: denied: @:1: DENY: "
+                  "class=00\n"
+                  "  no interface: class=00 subclass=00 prot=00: denied: @:1: "
+                  "DENY: class=00\n");
+}
+
+static void a_broken_policy_is_one_line(void **state)
+{
+    struct fixture *f = *state;
+    static const char *const calls[] = {
+        "usb-policy check", "usb-policy check --json", "usb-policy list",
+        "usb-policy check 1-2", "usb-policy list --json",
+    };
+    put_policy(f, "ALLOW:\nDENY: vendor=1234\n");
+    for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
+        assert_int_equal(call(f, calls[i]), CMD_FAILED);
+        assert_string_equal(f->out, "");
+        assert_non_null(strstr(f->err, "usb-policy.conf:2: vendor: no such "));
+        assert_ptr_equal(strchr(f->err, '\n'), f->err + strlen(f->err) - 1);
+    }
+}
+
+static void assert_has(const char *text, const char *const *parts)
+{
+    for (; *parts; parts++)
+        if (!strstr(text, *parts))
+            fail_msg("%s is not in %s", *parts, text);
+}
+
+static void the_policy_as_json(void **state)
+{
+    struct fixture *f = *state;
+    static const char *const device[] = {
+        "\"devices\": [", "\"busid\": \"1-2\"", "\"vendor_id\": \"46f4\"",
+        "\"product_id\": \"0001\"", "\"release\": \"0000\"",
+        "\"allowed\": false", "\"more_interfaces\": false",
+        "\"interface\": 0", "\"class\": \"08\"", "\"subclass\": \"06\"",
+        "\"protocol\": \"50\"", "\"allowed\": true",
+        "/usb-policy.conf\"", "\"line\": 2",
+        "\"rule\": \"ALLOW: class=08\"", "\"interface\": 1", NULL,
+    };
+    static const char *const rules[] = {
+        "\"rules\": [", "\"line\": 2", "\"rule\": \"ALLOW: class=08\"",
+        "\"allowed\": true", "\"allowed\": false", NULL,
+    };
+    put_policy(f, "\nALLOW: class=08\n");
+    assert_int_equal(call(f, "usb-policy check --json 1-2"), CMD_FAILED);
+    assert_has(f->out, device);
+    assert_null(strstr(f->out, "\"2-1\""));
+    assert_int_equal(call(f, "usb-policy --json check"), CMD_OK);
+    assert_has(f->out, device);
+    assert_non_null(strstr(f->out, "\"2-1\""));
+    assert_int_equal(call(f, "usb-policy list --json"), CMD_OK);
+    assert_has(f->out, rules);
+}
+
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
 int main(void)
@@ -280,6 +413,10 @@ int main(void)
         TEST(json_has_the_same),
         TEST(a_dry_run_says_what_it_would_do),
         TEST(the_hosts_devices_are_listed),
+        TEST(the_policy_is_explained),
+        TEST(devices_without_interfaces_are_explained),
+        TEST(a_broken_policy_is_one_line),
+        TEST(the_policy_as_json),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

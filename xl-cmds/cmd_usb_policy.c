@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+/*
+ * usb-policy: what the policy says, and of which device, as text and as JSON.
+ * Ids and classes are shown as a rule would have them.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "cmd.h"
+#include "json.h"
+#include "libxl_ext_usb.h"
+
+enum { OPT_JSON };
+
+const struct cmd_option cmd_usb_policy_options[] = {
+    { "json", 'j', CMD_NO_ARG, NULL, "print JSON (docs/usb.md has the schema)" },
+    { 0 }
+};
+
+const char cmd_usb_policy_details[] =
+    "/etc/xen/usb-policy.conf, and then /etc/xen/usb-policy.conf.d/*.conf, say\n"
+    "which devices of this host a guest may get. The first rule that matches\n"
+    "decides; each interface of a device has to be allowed. What no rule\n"
+    "matches is denied; without any of these files everything is allowed. When\n"
+    "a line is broken, every device is denied.\n"
+    "\n"
+    "check DEVICE says whether the device is allowed, and which rule decided\n"
+    "about each of its interfaces. DEVICE is named as for usb-attach. The exit\n"
+    "status is 0 when it is allowed, and 1 when it is not. check without a\n"
+    "device has a line for each device but hubs. list prints the rules in the\n"
+    "order they are tried.\n"
+    "\n"
+    "A policy:\n"
+    "  ALLOW: vid=1050 pid=0407     # this token\n"
+    "  DENY: class=03               # no keyboards, no mice\n"
+    "  ALLOW:                       # everything else\n"
+    "\n"
+    "Examples:\n"
+    "  xl usb-policy check\n"
+    "  xl usb-policy check 1-2\n"
+    "  xl usb-policy check 1050:0407\n"
+    "  xl usb-policy list --json\n";
+
+static const char *word(bool allowed)
+{
+    return allowed ? "allowed" : "denied";
+}
+
+/* --- text ----------------------------------------------------------------- */
+
+static void print_reason(FILE *out, const struct xlx_usb_policy_rule *rule)
+{
+    if (rule->line)
+        fprintf(out, "%s: %s:%u: %s\n", word(rule->allow), rule->file,
+                rule->line, rule->text);
+    else
+        fprintf(out, "%s: %s\n", word(rule->allow),
+                rule->allow ? "there is no policy" : "no rule matches");
+}
+
+static void print_verdict(FILE *out, const struct xlx_usb_policy_verdict *v)
+{
+    const struct xlx_usb_policy_rule *rule = &v->intf[v->decided].rule;
+    fprintf(out, "%s: vid=%04x pid=%04x rel=%04x: ", v->busid, v->vendor,
+            v->product, v->release);
+    if (rule->allow && !v->allowed)
+        fprintf(out, "denied: it has more interfaces than are looked at\n");
+    else
+        print_reason(out, rule);
+}
+
+static void print_intfs(FILE *out, const struct xlx_usb_policy_verdict *v)
+{
+    for (uint32_t i = 0; i < v->nr_intfs; i++) {
+        const struct xlx_usb_policy_intf *intf = &v->intf[i];
+        if (intf->number < 0)
+            fprintf(out, "  no interface:");
+        else
+            fprintf(out, "  interface %d:", intf->number);
+        fprintf(out, " class=%02x subclass=%02x prot=%02x: ", intf->class_code,
+                intf->subclass, intf->protocol);
+        print_reason(out, &intf->rule);
+    }
+}
+
+static void print_rule(FILE *out, const struct xlx_usb_policy_rule *rule)
+{
+    if (rule->line)
+        fprintf(out, "%s:%u: %s\n", rule->file, rule->line, rule->text);
+    else
+        fprintf(out, "%s\n", rule->allow
+                                 ? "there is no policy: everything is allowed"
+                                 : "what no rule matches is denied");
+}
+
+/* --- JSON ----------------------------------------------------------------- */
+
+static void put_code(yajl_gen g, const char *key, uint8_t value)
+{
+    char text[4];
+    snprintf(text, sizeof(text), "%02x", value);
+    json_text(g, key, text);
+}
+
+/* Without a rule only whether it is allowed. */
+static void put_rule(yajl_gen g, const struct xlx_usb_policy_rule *rule)
+{
+    json_bool(g, "allowed", rule->allow);
+    if (!rule->line)
+        return;
+    json_text(g, "file", rule->file);
+    json_number(g, "line", rule->line);
+    json_text(g, "rule", rule->text);
+}
+
+static void put_intf(yajl_gen g, const struct xlx_usb_policy_intf *intf)
+{
+    yajl_gen_map_open(g);
+    if (intf->number >= 0)
+        json_number(g, "interface", (uint32_t)intf->number);
+    put_code(g, "class", intf->class_code);
+    put_code(g, "subclass", intf->subclass);
+    put_code(g, "protocol", intf->protocol);
+    put_rule(g, &intf->rule);
+    yajl_gen_map_close(g);
+}
+
+static void put_verdict(yajl_gen g, const struct xlx_usb_policy_verdict *v)
+{
+    yajl_gen_map_open(g);
+    json_text(g, "busid", v->busid);
+    json_id(g, "vendor_id", v->vendor);
+    json_id(g, "product_id", v->product);
+    json_id(g, "release", v->release);
+    json_bool(g, "allowed", v->allowed);
+    json_bool(g, "more_interfaces", v->more_intfs);
+    json_string(g, "interfaces");
+    yajl_gen_array_open(g);
+    for (uint32_t i = 0; i < v->nr_intfs; i++)
+        put_intf(g, &v->intf[i]);
+    yajl_gen_array_close(g);
+    yajl_gen_map_close(g);
+}
+
+static bool print_json(FILE *out, const struct xlx_usb_policy_verdict *list,
+                       int nr)
+{
+    yajl_gen g = json_open(out);
+    if (!g)
+        return false;
+    yajl_gen_map_open(g);
+    json_string(g, "devices");
+    yajl_gen_array_open(g);
+    for (int i = 0; i < nr; i++)
+        put_verdict(g, &list[i]);
+    yajl_gen_array_close(g);
+    yajl_gen_map_close(g);
+    yajl_gen_free(g);
+    return true;
+}
+
+static bool print_rules_json(FILE *out, const struct xlx_usb_policy_rule *list,
+                             int nr)
+{
+    yajl_gen g = json_open(out);
+    if (!g)
+        return false;
+    yajl_gen_map_open(g);
+    json_string(g, "rules");
+    yajl_gen_array_open(g);
+    for (int i = 0; i < nr; i++) {
+        yajl_gen_map_open(g);
+        put_rule(g, &list[i]);
+        yajl_gen_map_close(g);
+    }
+    yajl_gen_array_close(g);
+    yajl_gen_map_close(g);
+    yajl_gen_free(g);
+    return true;
+}
+
+/* --- the command ---------------------------------------------------------- */
+
+static int check_one(struct cmd_env *env, const char *device, bool json)
+{
+    struct xlx_usb_policy_verdict verdict;
+    if (xlx_usb_policy_check(env->ctx, device, &verdict))
+        return CMD_FAILED;
+    if (json && !print_json(env->out, &verdict, 1))
+        return CMD_FAILED;
+    if (!json) {
+        print_verdict(env->out, &verdict);
+        print_intfs(env->out, &verdict);
+    }
+    return verdict.allowed ? CMD_OK : CMD_FAILED;
+}
+
+static int check_all(struct cmd_env *env, bool json)
+{
+    struct xlx_usb_policy_verdict *list;
+    int nr = xlx_usb_policy_check_all(env->ctx, &list);
+    if (nr < 0)
+        return CMD_FAILED;
+    bool done = !json || print_json(env->out, list, nr);
+    for (int i = 0; !json && i < nr; i++)
+        print_verdict(env->out, &list[i]);
+    free(list);
+    return done ? CMD_OK : CMD_FAILED;
+}
+
+static int list_rules(struct cmd_env *env, bool json)
+{
+    struct xlx_usb_policy_rule *list;
+    int nr = xlx_usb_policy_rules(env->ctx, &list);
+    if (nr < 0)
+        return CMD_FAILED;
+    bool done = !json || print_rules_json(env->out, list, nr);
+    for (int i = 0; !json && i < nr; i++)
+        print_rule(env->out, &list[i]);
+    free(list);
+    return done ? CMD_OK : CMD_FAILED;
+}
+
+int cmd_usb_policy(struct cmd_env *env, int argc, char **argv)
+{
+    const struct cmd *self = cmd_find(argv[0]);
+    struct cmd_opts opts;
+    int status;
+    if (!cmd_parse(env, self, argc, argv, &opts, &status))
+        return status;
+    const char *what = opts.argc ? opts.argv[0] : "";
+    bool check = !strcmp(what, "check"), json = opts.set[OPT_JSON];
+    if (!check && strcmp(what, "list"))
+        return cmd_usage(env, self, "check or list? %s", self->args);
+    if (opts.argc > (check ? 2 : 1))
+        return cmd_usage(env, self, "%s: too many arguments: %s",
+                         opts.argv[check ? 2 : 1], self->args);
+    if (!check)
+        return list_rules(env, json);
+    return opts.argc == 2 ? check_one(env, opts.argv[1], json)
+                          : check_all(env, json);
+}
