@@ -26,8 +26,9 @@ refused "no such domain" "domain nobody: no such domain" \
 refused "no such domid" "domain 4242: no such domain" xl usb-list 4242
 refused "this host itself" "is this host" xl usb-attach 0 "$disk"
 refused "no such device" "usb 1-99: no such device" xl usb-attach $guest 1-99
-refused "no busid" "usb 1.2: not a busid" xl usb-attach $guest 1.2
-refused "octal or decimal?" "usb 01-2: not a busid" xl usb-attach $guest 01-2
+refused "no such address" "usb 1.999: no such device" \
+    xl usb-attach $guest 1.999
+refused "octal or decimal?" "usb 01-2: names no device" xl usb-attach $guest 01-2
 refused "a root hub" "is a root hub" xl usb-attach $guest usb1
 refused "a hub" "usb $hub: is a hub" xl usb-attach $guest "$hub"
 refused "SuperSpeed" "usb $super: runs at SuperSpeed" \

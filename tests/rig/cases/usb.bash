@@ -33,7 +33,8 @@ tidy() {
         rig_guest_log $guest | tail -n 30
     } 2>/dev/null
     ! rig_domid $guest >/dev/null 2>&1 || rig_guest_stop $guest
-    for name in $plugged; do unplug "$name"; done
+    # The last first: what is behind a hub goes before it.
+    for name in $(printf '%s\n' $plugged | tac); do unplug "$name"; done
 }
 trap tidy EXIT
 
