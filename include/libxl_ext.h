@@ -18,6 +18,7 @@
 #ifndef LIBXL_EXT_H
 #define LIBXL_EXT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #ifdef __cplusplus
@@ -99,6 +100,12 @@ const char *xlx_ctx_error(const xlx_ctx *ctx);
  * -EACCES  xenstore is closed to this user; -ENXIO  no Xen here
  */
 int xlx_domain_find(xlx_ctx *ctx, const char *text, uint32_t *domid_r);
+
+/* Whether the domain has not been destroyed: 1, 0 or -errno. */
+int xlx_domain_alive(xlx_ctx *ctx, uint32_t domid);
+
+/* Whether this host runs on Xen at all; says nothing when it does not. */
+bool xlx_on_xen(xlx_ctx *ctx);
 
 /* The library's version, such as "0.1.0". */
 const char *xlx_version(void);

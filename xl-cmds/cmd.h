@@ -125,6 +125,7 @@ int cmd_wait_until_filled(struct cmd_env *env, const char *command,
 
 int cmd_guard(struct cmd_env *env, int argc, char **argv);
 extern const char cmd_guard_details[];
+extern const struct cmd_option cmd_guard_usb_options[]; /* save, migrate */
 
 int cmd_usb_attach(struct cmd_env *env, int argc, char **argv);
 int cmd_usb_detach(struct cmd_env *env, int argc, char **argv);

@@ -2,17 +2,33 @@
 /*
  * save, migrate and dump-core of a guest whose memory is still coming: they
  * would leave out, without a word, every page that is not there yet. So fill
- * first, then hand on to the distribution's xl.
+ * first, then hand on to the distribution's xl. And no USB controller outlives
+ * save and migrate, so it goes before.
  */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "cmd.h"
+#include "guard_usb.h"
 #include "libxl_ext_lazy.h"
 
 const char cmd_guard_details[] =
     "Waits until the memory of a lazily restored guest is complete, then does\n"
-    "what the distribution's xl does, with the same arguments. See xl(1).\n";
+    "what the distribution's xl does, with the same arguments. See xl(1).\n"
+    "\n"
+    "save and migrate: a guest with USB devices is refused, for its USB driver\n"
+    "does not come back from either. With --usb=detach they are detached\n"
+    "before; a guest that goes on afterwards (save -c, or a failure) has them\n"
+    "again, and 'usb-reconcile' gives a restored guest those it was assigned.\n";
+
+const struct cmd_option cmd_guard_usb_options[] = {
+    { "usb", 0, CMD_NEEDS_ARG, "refuse|detach",
+      "what to do with USB devices (default refuse)" },
+    { 0 }
+};
 
 /* xl migrate's options that take an argument, in a word of their own. */
 static bool takes_argument(const char *option)
@@ -59,17 +75,98 @@ static bool is_restored_lazily(xlx_ctx *ctx, uint32_t domid)
     return found;
 }
 
+static int fill_first(struct cmd_env *env, const char *command,
+                      const char *domain)
+{
+    uint32_t domid;
+    if (!any_incomplete(env->ctx))
+        return CMD_OK;
+    if (xlx_domain_find(env->ctx, domain, &domid))
+        return CMD_FAILED;
+    return is_restored_lazily(env->ctx, domid)
+               ? cmd_wait_until_filled(env, command, domid, true)
+               : CMD_OK;
+}
+
+/* --- USB ------------------------------------------------------------------ */
+
+/* Takes our --usb= out of xl's arguments. False: no such value. */
+static bool take_usb_option(char **argv, bool *detach)
+{
+    char **to = argv;
+    *detach = false;
+    for (char **a = argv; *a; a++) {
+        if (strncmp(*a, "--usb=", 6))
+            *to++ = *a;
+        else if (!strcmp(*a + 6, "detach"))
+            *detach = true;
+        else if (strcmp(*a + 6, "refuse"))
+            return false;
+    }
+    *to = NULL;
+    return true;
+}
+
+/* xl as a child: there is something to do when it has ended. */
+static int run_xl(struct cmd_env *env, char **argv)
+{
+    int status;
+    fflush(env->out);
+    fflush(env->err);
+    pid_t pid = fork();
+    if (pid == 0)
+        _exit(cmd_hand_on_command(env, argv));
+    if (pid < 0) {
+        fprintf(env->err, "%s: fork: %s\n", argv[0], strerror(errno));
+        return CMD_FAILED;
+    }
+    /* A signal from the terminal reaches xl too, and ends it. */
+    while (waitpid(pid, &status, 0) < 0)
+        if (errno != EINTR)
+            return CMD_FAILED;
+    return WIFEXITED(status) ? WEXITSTATUS(status) : CMD_FAILED;
+}
+
+/* `-c` leaves a saved guest running; a failure leaves every guest. */
+static void put_back_if_it_runs(struct cmd_env *env, struct guard_usb *g)
+{
+    if (xlx_domain_alive(env->ctx, g->domid) > 0)
+        guard_usb_put_back(env, g);
+}
+
+static int without_usb(struct cmd_env *env, char **argv, uint32_t domid,
+                       bool detach)
+{
+    struct guard_usb g;
+    int status = guard_usb_remove(env, domid, detach, &g);
+    if (!status && !g.removed)
+        status = cmd_hand_on_command(env, argv);
+    else if (!status) {
+        status = run_xl(env, argv);
+        put_back_if_it_runs(env, &g);
+    }
+    guard_usb_free(&g);
+    return status;
+}
+
 int cmd_guard(struct cmd_env *env, int argc, char **argv)
 {
-    (void)argc;
-    const char *domain = domain_operand(argv);
+    const struct cmd *self = cmd_find(argv[0]);
     uint32_t domid;
-    if (domain && any_incomplete(env->ctx)) {
-        if (xlx_domain_find(env->ctx, domain, &domid))
-            return CMD_FAILED;
-        if (is_restored_lazily(env->ctx, domid) &&
-            cmd_wait_until_filled(env, argv[0], domid, true) != CMD_OK)
-            return CMD_FAILED;
+    bool detach;
+    if (argc > 1 && !strcmp(argv[1], "--help")) {
+        cmd_print_help(env->out, self);
+        return CMD_OK;
     }
-    return cmd_hand_on_command(env, argv);
+    if (!take_usb_option(argv, &detach))
+        return cmd_usage(env, self, "--usb takes refuse or detach");
+    const char *domain = domain_operand(argv);
+    if (domain && fill_first(env, argv[0], domain) != CMD_OK)
+        return CMD_FAILED;
+    /* A core has the memory alone; elsewhere xl says what is wrong. */
+    if (!domain || !self->options || !xlx_on_xen(env->ctx))
+        return cmd_hand_on_command(env, argv);
+    if (xlx_domain_find(env->ctx, domain, &domid))
+        return CMD_FAILED;
+    return without_usb(env, argv, domid, detach);
 }

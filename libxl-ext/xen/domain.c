@@ -5,6 +5,7 @@
 
 #include "core/clean.h"
 #include "core/parse.h"
+#include "host/sysfs.h"
 #include "xen/xenstore.h"
 
 /* Xen's DOMID_FIRST_RESERVED: domids are below. */
@@ -36,6 +37,20 @@ int xlx__dom_alive(xlx_ctx *ctx, uint32_t domid)
 {
     int rc = xlx__xs_open(ctx);
     return rc ? rc : ctx->xs->ops->introduced(ctx->xs, domid);
+}
+
+int xlx_domain_alive(xlx_ctx *ctx, uint32_t domid)
+{
+    return xlx__dom_alive(ctx, domid);
+}
+
+bool xlx_on_xen(xlx_ctx *ctx)
+{
+    char type[8];
+    return !xlx__sysfs_open(ctx) &&
+           !ctx->sysfs->ops->read(ctx->sysfs, "hypervisor/type", type,
+                                  sizeof(type)) &&
+           !strcmp(type, "xen");
 }
 
 static int has_name(xlx_ctx *ctx, const char *domid, const char *name)
