@@ -6,16 +6,25 @@
 #include <stdlib.h>
 
 #include "core/printable.h"
+#include "usb/use.h"
+
 int xlx__refuse_open(xlx_ctx *ctx, struct xlx__refuse *r)
 {
     *r = (struct xlx__refuse){ 0 };
-    r->nr_owned = xlx__usb_owned(ctx, &r->owned);
-    return r->nr_owned < 0 ? r->nr_owned : 0;
+    int rc = xlx__policy_load(ctx, &r->policy);
+    if (!rc)
+        r->nr_owned = rc = xlx__usb_owned(ctx, &r->owned);
+    if (rc < 0) {
+        xlx__refuse_close(r);
+        return rc;
+    }
+    return 0;
 }
 
 void xlx__refuse_close(struct xlx__refuse *r)
 {
     free(r->owned);
+    xlx__policy_free(r->policy);
     *r = (struct xlx__refuse){ 0 };
 }
 
@@ -51,18 +60,62 @@ static int check_free(xlx_ctx *ctx, const struct xlx__refuse *r,
     return rc == -ENODEV || rc > 0 ? 0 : rc;
 }
 
+static int check_use(xlx_ctx *ctx, const struct xlx__usbdev *dev, bool force,
+                     struct xlx__refusal *out)
+{
+    static const struct {
+        const char *text;
+        bool forceable;
+    } why[] = {
+        [XLX__USE_ROOT] = { "this host runs from it", false },
+        [XLX__USE_SWAP] = { "this host swaps on it", false },
+        [XLX__USE_MOUNTED] = { "is mounted: umount it first", false },
+        [XLX__USE_RAID] = { "is part of a RAID (md)", false },
+        [XLX__USE_MAPPED] = { "is mapped (LVM, crypt or multipath)", false },
+        [XLX__USE_HELD] = { "is held by another driver", false },
+        [XLX__USE_LAST_KEYBOARD] = { "is the last keyboard of this host: "
+                                     "--force gives it away",
+                                     true },
+        [XLX__USE_VIRTUAL] = { "is not a device of this host's own hardware: "
+                               "--force gives it away",
+                               true },
+    };
+    struct xlx__usb_use_found found;
+    int rc = xlx__usb_use(ctx, dev, &found);
+    if (rc || found.use == XLX__USE_NONE ||
+        (force && why[found.use].forceable))
+        return rc;
+    refuse(out, EBUSY, why[found.use].forceable, "%s%s%s%s",
+           why[found.use].text, *found.what ? " (" : "", found.what,
+           *found.what ? ")" : "");
+    return 0;
+}
+
+static void check_policy(const struct xlx__refuse *r,
+                         const struct xlx__usbdev *dev,
+                         struct xlx__refusal *out)
+{
+    struct xlx__policy_verdict verdict;
+    xlx__policy_check(r->policy, dev, &verdict);
+    if (!verdict.allowed)
+        refuse(out, EACCES, false, "forbidden by policy: %s", verdict.rule);
+}
+
 int xlx__refuse(xlx_ctx *ctx, const struct xlx__refuse *r,
                 const struct xlx__usbdev *dev, bool force,
                 struct xlx__refusal *refusal_r)
 {
     struct xlx__refusal out = { 0 };
     int rc = 0;
-    (void)force;
     if (dev->hub)
         refuse(&out, ENOTSUP, false,
                "is a hub: attach the devices behind it");
     else
         rc = check_free(ctx, r, dev, &out);
+    if (!rc && !out.err)
+        rc = check_use(ctx, dev, force, &out);
+    if (!rc && !out.err)
+        check_policy(r, dev, &out);
     if (!rc)
         *refusal_r = out;
     return rc;

@@ -8,11 +8,13 @@
 
 #include "usb/device.h"
 #include "usb/list.h"
+#include "usb/policy.h"
 
 /* What is read once for many devices. */
 struct xlx__refuse {
     struct xlx__owned *owned;
     int nr_owned;
+    struct xlx__policy *policy;
 };
 
 struct xlx__refusal {

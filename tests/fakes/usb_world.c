@@ -280,6 +280,16 @@ static void make_domain(struct usb_world *w, const char *id, const char *name,
     xs_mem_put(w->xs, path, "");
 }
 
+/* The keyboard of the host's own, beside the USB one; and Xen. */
+static void make_host(struct usb_world *w)
+{
+    sysfs_mem_put(w->sysfs, "hypervisor/type", "xen");
+    sysfs_mem_put_link(w->sysfs, "class/input/input0",
+                       "../../devices/platform/i8042/serio0/input/input0");
+    sysfs_mem_put(w->sysfs, "class/input/input0/capabilities/key",
+                  "fffffffffffffffe");
+}
+
 struct usb_world *usb_world_new(void)
 {
     struct usb_world *w = calloc(1, sizeof(*w));
@@ -303,6 +313,7 @@ struct usb_world *usb_world_new(void)
     make_domain(w, "0", "Domain-0", "pv");
     make_domain(w, "5", "guest", "pvh");
     make_domain(w, "6", "other", "hvm");
+    make_host(w);
     for (size_t i = 0; i < sizeof(host_devices) / sizeof(host_devices[0]); i++)
         sysfs_mem_plug(w->sysfs, &host_devices[i]);
     return w;

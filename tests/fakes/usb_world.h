@@ -19,7 +19,7 @@ struct usb_world {
     struct nth nth;
     struct xs_mem *xs;
     struct sysfs_mem *sysfs;
-    char dir[64]; /* run directory and logs */
+    char dir[64]; /* run directory, logs, usb-policy.conf */
 
     /* How its inhabitants behave; all as it should be at first. */
     bool no_frontend;    /* the guest has no driver */

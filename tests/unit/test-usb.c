@@ -5,6 +5,8 @@
  */
 #include "test.h"
 
+#include <sys/stat.h>
+
 #include "core/clock.h"
 #include "fakes/usb_world.h"
 #include "libxl_ext_usb.h"
@@ -436,6 +438,75 @@ static void a_refusal_has_a_reason_and_no_effect(void **state)
     free(before);
 }
 
+static void write_file(struct usb_world *w, const char *name, const char *text)
+{
+    char path[128];
+    snprintf(path, sizeof(path), "%s/%s", w->dir, name);
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    fputs(text, file);
+    fclose(file);
+}
+
+static void assert_refused(struct usb_world *w, const char *device,
+                           unsigned flags, int rc, const char *text)
+{
+    struct xlx_usb_place got;
+    char *before = usb_world_dump(w);
+    assert_int_equal(xlx_usb_attach(w->ctx, WORLD_DOMID, device, &anywhere,
+                                    flags, LONG_MS, &got), rc);
+    if (!strstr(xlx_ctx_error(w->ctx), text))
+        fail_msg("%s: says %s", device, xlx_ctx_error(w->ctx));
+    char *after = usb_world_dump(w);
+    assert_string_equal(after, before);
+    free(before);
+    free(after);
+}
+
+static void what_the_policy_forbids_is_refused(void **state)
+{
+    struct usb_world *w = *state;
+    write_file(w, "usb-policy.conf", "DENY: class=08\nALLOW:\n");
+    assert_refused(w, "1-2", XLX_USB_FORCE, -EACCES,
+                   "usb 1-2: forbidden by policy: ");
+    assert_non_null(strstr(xlx_ctx_error(w->ctx), "usb-policy.conf:1: DENY: class=08"));
+    assert_int_equal(attach(w, "1-1"), 0);
+    write_file(w, "usb-policy.conf", "DENY class\n");
+    assert_refused(w, "1-2", XLX_USB_FORCE, -EBADMSG,
+                   "usb-policy.conf:1: ");
+}
+
+static void the_last_keyboard_can_be_forced(void **state)
+{
+    struct usb_world *w = *state;
+    struct xlx_usb_place got;
+    sysfs_mem_put(w->sysfs, "class/input/input0/capabilities/key", "0");
+    assert_refused(w, "1-1", 0, -EBUSY, "is the last keyboard of this host");
+    assert_int_equal(xlx_usb_attach(w->ctx, WORLD_DOMID, "1-1", &anywhere,
+                                    XLX_USB_FORCE, LONG_MS, &got), 0);
+}
+
+static void a_mounted_disk_cannot(void **state)
+{
+    struct usb_world *w = *state;
+    char self[128];
+    snprintf(self, sizeof(self), "%s/self", w->dir);
+    assert_int_equal(mkdir(self, 0700), 0);
+    xlx_ctx_set_path(w->ctx, XLX_PATH_PROC, w->dir);
+    sysfs_mem_put_link(w->sysfs, "class/block/sdb",
+                       "../../devices/pci0000:00/usb1/1-2/1-2:1.0/host0/"
+                       "target0:0:0/0:0:0:0/block/sdb");
+    sysfs_mem_put(w->sysfs, "class/block/sdb/dev", "8:16");
+    write_file(w, "self/mountinfo",
+               "1 0 8:16 / /mnt/\x1b[31m rw - ext4 /dev/sdb rw\n");
+    assert_refused(w, "1-2", XLX_USB_FORCE, -EBUSY,
+                   "is mounted: umount it first (sdb on /mnt/?[31m)");
+    write_file(w, "self/mountinfo", "1 0 8:16 / / rw - ext4 /dev/sdb rw\n");
+    assert_refused(w, "1-2", XLX_USB_FORCE, -EBUSY, "this host runs from it");
+    write_file(w, "self/mountinfo", "");
+    assert_int_equal(attach(w, "1-2"), 0);
+}
+
 static void detach_and_destroy_refuse_too(void **state)
 {
     struct usb_world *w = *state;
@@ -699,6 +770,9 @@ int main(void)
         TEST(controllers_outlive_their_backend),
         TEST(what_cannot_be_carried_over_is_given_back),
         TEST(a_refusal_has_a_reason_and_no_effect),
+        TEST(what_the_policy_forbids_is_refused),
+        TEST(the_last_keyboard_can_be_forced),
+        TEST(a_mounted_disk_cannot),
         TEST(detach_and_destroy_refuse_too),
         TEST(configs_are_checked),
         TEST(high_speed_does_not_fit_usb_1),
