@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+/*
+ * The states of a controller's two ends: until both are connected, and until
+ * both are closed.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "core/clock.h"
+#include "usb/hc.h"
+#include "usb/log.h"
+#include "xen/usb_ring.h"
+
+#define FRONTEND "/local/domain/%u/device/vusb/%u"
+#define LOOK_MS 50     /* how often, where nothing tells of a change */
+#define ANSWER_MS 2000 /* a backend that lives answers in this time */
+#define RING_MS 5      /* how often a ring without backend is looked at */
+
+/* A guest may have written anything. */
+static int read_state(xlx_ctx *ctx, uint32_t t, const char *path,
+                      uint32_t *state_r)
+{
+    *state_r = XLX__STATE_NONE;
+    int rc = xlx__xs_read_u32(ctx, t, 0, 8, state_r, "%s", path);
+    return rc == -ENOENT || rc == -EINVAL ? 0 : rc;
+}
+
+struct state_paths {
+    char be[XLX__XS_PATH_MAX + 8];
+    char fe[XLX__XS_PATH_MAX];
+};
+
+static void state_paths(const struct xlx__hc *hc, struct state_paths *p)
+{
+    snprintf(p->be, sizeof(p->be), "%s/state", hc->be);
+    snprintf(p->fe, sizeof(p->fe), FRONTEND "/state", hc->domid, hc->devid);
+}
+
+int xlx__hc_state(xlx_ctx *ctx, const struct xlx__hc *hc, uint32_t *be_r,
+                  uint32_t *fe_r)
+{
+    struct state_paths p;
+    state_paths(hc, &p);
+    int rc = read_state(ctx, XLX__XS_NO_TX, p.be, be_r);
+    return rc ? rc : read_state(ctx, XLX__XS_NO_TX, p.fe, fe_r);
+}
+
+/* --- connecting ----------------------------------------------------------- */
+
+static int look_connected(xlx_ctx *ctx, void *arg)
+{
+    uint32_t be, fe;
+    int rc = xlx__hc_state(ctx, arg, &be, &fe);
+    if (rc)
+        return rc;
+    if (be == XLX__STATE_CLOSING || be == XLX__STATE_CLOSED ||
+        fe == XLX__STATE_CLOSING || fe == XLX__STATE_CLOSED)
+        return -ECONNABORTED;
+    return be == XLX__STATE_CONNECTED && fe == XLX__STATE_CONNECTED;
+}
+
+static int not_connected(xlx_ctx *ctx, const struct xlx__hc *hc, int err)
+{
+    char why[XLX__LOG_LINE_MAX];
+    uint32_t be, fe;
+    int rc = xlx__hc_state(ctx, hc, &be, &fe);
+    if (rc)
+        return rc;
+    if (err == ECONNABORTED)
+        return xlx__fail(ctx, err,
+                         "domain %u: USB controller: %s closed it instead of "
+                         "connecting",
+                         hc->domid, fe >= XLX__STATE_CLOSING ? "the guest"
+                                                             : "the backend");
+    if (be == XLX__STATE_INIT_WAIT && fe == XLX__STATE_INITIALISING)
+        return xlx__fail(ctx, err,
+                         "domain %u: the guest does not take the USB "
+                         "controller: it needs a PVUSB frontend driver "
+                         "(Linux: xen-hcd), loaded and running",
+                         hc->domid);
+    xlx__usb_log_line(ctx, hc->domid, NULL, why);
+    return xlx__fail(ctx, err,
+                     "domain %u: USB controller: the handshake stopped "
+                     "(backend state %u, frontend state %u)%s%s",
+                     hc->domid, be, fe, *why ? ": " : "", why);
+}
+
+int xlx__hc_connect(xlx_ctx *ctx, const struct xlx__hc *hc, int64_t until)
+{
+    struct state_paths p;
+    state_paths(hc, &p);
+    const char *paths[] = { p.be, p.fe };
+    int rc = xlx__xs_wait_for(ctx, paths, 2, 0, until, look_connected,
+                              (void *)hc);
+    if (rc == -ETIMEDOUT || rc == -ECONNABORTED)
+        return not_connected(ctx, hc, -rc);
+    return rc < 0 ? rc : 0;
+}
+
+/* A guest without a driver has nothing to close and says nothing: then it is
+ * said in its place, for the backend waits for it. */
+static int write_frontend_closed(xlx_ctx *ctx, uint32_t t,
+                                 const struct xlx__hc *hc)
+{
+    uint32_t fe;
+    struct state_paths p;
+    state_paths(hc, &p);
+    int rc = read_state(ctx, t, p.fe, &fe);
+    return rc || fe != XLX__STATE_INITIALISING
+               ? rc
+               : xlx__xs_write_u32(ctx, t, XLX__STATE_CLOSED, "%s", p.fe);
+}
+
+static int write_closing(xlx_ctx *ctx, uint32_t t, void *arg)
+{
+    const struct xlx__hc *hc = arg;
+    int rc = xlx__xs_write(ctx, t, "0", "%s/online", hc->be);
+    if (!rc)
+        rc = write_frontend_closed(ctx, t, hc);
+    return rc ? rc
+              : xlx__xs_write_u32(ctx, t, XLX__STATE_CLOSING, "%s/state",
+                                  hc->be);
+}
+
+static bool is_gone(uint32_t state)
+{
+    return state == XLX__STATE_CLOSED || state == XLX__STATE_NONE;
+}
+
+struct closing {
+    const struct xlx__hc *hc;
+    struct xlx__ring *ring; /* to be served meanwhile, or NULL */
+    int answer_ms;  /* how long the backend may take to follow the guest */
+    int64_t closed; /* since when the guest's end is, 0: not yet */
+};
+
+static void serve_ring(xlx_ctx *ctx, struct closing *c)
+{
+    int nr = c->ring ? xlx__ring_serve(c->ring) : 0;
+    if (nr)
+        xlx__debug(ctx, "domain %u: USB controller %u: %d answers given",
+                   c->hc->domid, c->hc->devid, nr);
+    if (nr >= 0)
+        return;
+    xlx__ring_close(c->ring);
+    c->ring = NULL;
+}
+
+/* The backend answers last: as long as it has not, it may write its state once
+ * more, into nodes that are removed by then. One that was killed never does. */
+static int look_closed(xlx_ctx *ctx, void *arg)
+{
+    struct closing *c = arg;
+    uint32_t be, fe;
+    serve_ring(ctx, c);
+    int rc = xlx__hc_state(ctx, c->hc, &be, &fe);
+    if (rc || is_gone(be))
+        return rc ? rc : 1;
+    if (!c->closed && is_gone(fe))
+        c->closed = xlx__now_ms();
+    return c->closed && xlx__now_ms() - c->closed >= c->answer_ms;
+}
+
+static int close_serving(xlx_ctx *ctx, struct closing *c, int64_t until)
+{
+    struct state_paths p;
+    state_paths(c->hc, &p);
+    const char *paths[] = { p.be, p.fe };
+    int rc = xlx__xs_transact(ctx, write_closing, (void *)c->hc);
+    if (!rc)
+        rc = xlx__xs_wait_for(ctx, paths, 2, c->ring ? RING_MS : LOOK_MS,
+                              until, look_closed, c);
+    if (rc == -ETIMEDOUT)
+        xlx__warn(ctx,
+                  "domain %u: USB controller %u: the guest does not close it: "
+                  "removed all the same",
+                  c->hc->domid, c->hc->devid);
+    return rc == -ETIMEDOUT || rc > 0 ? 0 : rc;
+}
+
+int xlx__hc_close(xlx_ctx *ctx, const struct xlx__hc *hc, int64_t until)
+{
+    struct closing c = { .hc = hc, .answer_ms = ANSWER_MS };
+    return close_serving(ctx, &c, until);
+}
+
+/* What the guest wrote for its backend. Anything amiss: nobody to serve. */
+static void open_ring(xlx_ctx *ctx, struct closing *c)
+{
+    uint32_t ref, port, be, fe, domid = c->hc->domid, devid = c->hc->devid;
+    if (xlx__hc_state(ctx, c->hc, &be, &fe) || fe != XLX__STATE_CONNECTED ||
+        xlx__xs_read_u32(ctx, XLX__XS_NO_TX, 0, UINT32_MAX, &ref,
+                         FRONTEND "/urb-ring-ref", domid, devid) ||
+        xlx__xs_read_u32(ctx, XLX__XS_NO_TX, 0, UINT32_MAX, &port,
+                         FRONTEND "/event-channel", domid, devid))
+        return;
+    int rc = xlx__ring_open(domid, ref, port, &c->ring);
+    xlx__debug(ctx, "domain %u: USB controller %u: its ring: %s", domid, devid,
+               rc ? strerror(-rc) : "served");
+}
+
+int xlx__hc_close_orphan(xlx_ctx *ctx, const struct xlx__hc *hc, int64_t until)
+{
+    struct closing c = { .hc = hc };
+    open_ring(ctx, &c);
+    int rc = close_serving(ctx, &c, until);
+    xlx__ring_close(c.ring);
+    return rc;
+}
