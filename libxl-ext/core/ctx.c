@@ -47,6 +47,7 @@ void xlx_ctx_free(xlx_ctx *ctx)
     close_seam(ctx->xs);
     close_seam(ctx->sysfs);
     close_seam(ctx->proc);
+    close_seam(ctx->libxl);
     for (int i = 0; i < XLX_PATH_NR; i++)
         free(ctx->path[i]);
     free(ctx);

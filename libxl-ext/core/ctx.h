@@ -16,6 +16,7 @@
 struct xlx__xs;     /* xen/xenstore.h */
 struct xlx__sysfs;  /* host/sysfs.h */
 struct xlx__proc;   /* host/process.h */
+struct xlx__libxl;  /* xen/libxl_usb.h */
 struct xlx__paging; /* xen/paging.h */
 
 #define XLX__ERROR_MAX 512
@@ -39,6 +40,7 @@ struct xlx_ctx {
     struct xlx__xs *xs;
     struct xlx__sysfs *sysfs;
     struct xlx__proc *proc;
+    struct xlx__libxl *libxl;
 };
 
 /*
