@@ -41,7 +41,11 @@ extern "C" {
 #define XLX_USB_POLICY_INTFS_MAX 32
 #define XLX_USB_ANY UINT32_MAX /* a controller or port: the first free one */
 
-/* Who does the work behind a controller. */
+/*
+ * Who does the work behind a controller. `auto` is, for a guest without device
+ * model, pv where the kernel has the driver usbback, else qusb; for an HVM
+ * guest qusb where its device model offers that, else devicemodel.
+ */
 enum xlx_usb_type {
     XLX_USB_AUTO,        /* whichever fits the guest */
     XLX_USB_QUSB,        /* a QEMU process on the host, to a PV frontend */
@@ -64,16 +68,19 @@ struct xlx_usb_hc {
     enum xlx_usb_type type;
     uint32_t backend_domid;
     uint32_t state;   /* the backend's XenbusState; 4 is connected, 0 none */
-    uint32_t version; /* 1 or 2; 3 only with the type devicemodel */
+    uint32_t version; /* 1 to 3 */
     uint32_t nr_ports;
     struct xlx_usb_port port[XLX_USB_PORTS_MAX];
 };
 
 /* What a new controller is to be. All zero: what suits most. */
 struct xlx_usb_hc_config {
-    enum xlx_usb_type type; /* XLX_USB_AUTO or XLX_USB_QUSB */
-    uint32_t version;       /* 1, 2, or 0 for 2 */
-    uint32_t ports;         /* 1 to XLX_USB_PORTS_MAX, or 0 for 8 */
+    enum xlx_usb_type type;
+    /* qusb and pv: 1 or 2; devicemodel: 1 to 3. 0: the highest. */
+    uint32_t version;
+    /* qusb and pv: 1 to XLX_USB_PORTS_MAX; devicemodel: 2 with version 1, 6
+     * with version 2, 1 to 15 with version 3. 0: 8, or what there has to be. */
+    uint32_t ports;
 };
 
 /* A place in a guest. */
@@ -170,12 +177,14 @@ int xlx_usb_select(xlx_ctx *ctx, const char *device,
                    char busid_r[XLX_USB_BUSID_MAX]);
 
 /*
- * Makes a controller and waits until the guest's driver has connected. Starts
- * a backend process when the guest has none.
+ * Makes a controller and waits until the guest's driver has connected; one of
+ * type devicemodel is there at once. Starts a backend process when the guest
+ * needs one. xlx_usb_list() says what `auto` has become.
  *
  * -ESRCH      no such domain
  * -EINVAL     a config that no controller can have
- * -ENOTSUP    not this kind of guest or controller
+ * -ENOTSUP    a type that this guest or this host cannot have
+ * -EIO        the device model, or libxl, refuses
  * -ETIMEDOUT  guest or backend did not answer
  */
 int xlx_usb_hc_create(xlx_ctx *ctx, uint32_t domid,
@@ -188,8 +197,8 @@ int xlx_usb_hc_create(xlx_ctx *ctx, uint32_t domid,
  * not answer in time loses the controller all the same.
  *
  * -ESRCH no such domain; -ENODEV no such controller; -ENOTSUP a controller
- * whose type only the distribution's xl can handle; -ETIMEDOUT the backend
- * does not let go of a device.
+ * with its backend in another domain; -ETIMEDOUT the backend does not let go of
+ * a device; -EIO the device model, or libxl, refuses.
  */
 int xlx_usb_hc_destroy(xlx_ctx *ctx, uint32_t domid, uint32_t devid,
                        int timeout_ms);
@@ -205,6 +214,7 @@ int xlx_usb_hc_destroy(xlx_ctx *ctx, uint32_t domid, uint32_t devid,
  * -ENODEV     no such device, no such controller
  * -ENOTUNIQ   more than one device matches
  * -ENOTSUP    a hub, or a device or guest this way does not work for
+ * -EIO        the device model, or libxl, refuses
  * -EBUSY      assigned already, needed by this host, or the port is taken
  * -EACCES     forbidden by the policy
  * -ENOSPC     no free port

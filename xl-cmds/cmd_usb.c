@@ -75,13 +75,18 @@ const char cmd_usb_detach_details[] =
     "  xl usb-detach guest 1-2 --move other\n";
 
 const char cmd_usb_hc_create_details[] =
-    "A controller of USB version 2 (the default) has ports for devices up to\n"
-    "high speed, one of version 1 up to full speed. Without ports= it has 8.\n"
-    "The guest needs a PVUSB frontend driver (Linux: xen-hcd).\n"
+    "type=qusb (a QEMU process on this host) and type=pv (its kernel driver\n"
+    "usbback) need a PVUSB frontend driver in the guest (Linux: xen-hcd); with\n"
+    "version=2 (the default) they take devices up to high speed, with version=1\n"
+    "up to full speed, on 1 to 31 ports (8). type=devicemodel is emulated for an\n"
+    "HVM guest: version=3 (the default) takes all devices on 1 to 15 ports (8),\n"
+    "version=2 those of high speed on 6, version=1 slower ones on 2.\n"
+    "Without type= it is what fits the guest; the type is printed.\n"
     "\n"
     "Examples:\n"
     "  xl usb-hc-create guest\n"
     "  xl usb-hc-create guest version=1 ports=2\n"
+    "  xl usb-hc-create windows type=devicemodel\n"
     "  xl usb-hc-create guest 2 8                   the same, as xm had it\n"
     "  xl usbctrl-attach guest version=2 ports=8    as xl has it\n";
 
@@ -360,7 +365,8 @@ static int take_type(struct cmd_env *env, struct call *call,
         if (!value)
             call->opts.argv[kept++] = call->opts.argv[i];
         else if (!read_type(value, type))
-            return cmd_usage(env, call->cmd, "type=%s: auto or qusb", value);
+            return cmd_usage(env, call->cmd,
+                             "type=%s: auto, qusb, pv or devicemodel", value);
     }
     call->opts.argc = kept;
     return 0;
@@ -370,7 +376,7 @@ static int read_config(struct cmd_env *env, struct call *call,
                        struct xlx_usb_hc_config *config)
 {
     const struct key keys[] = {
-        { "version", 1, 2, &config->version },
+        { "version", 1, 3, &config->version },
         { "ports", 1, XLX_USB_PORTS_MAX, &config->ports },
         { 0 },
     };
@@ -389,6 +395,19 @@ static int read_config(struct cmd_env *env, struct call *call,
     return 0;
 }
 
+/* What an `auto` controller has become. */
+static const char *type_of(xlx_ctx *ctx, uint32_t domid, uint32_t devid)
+{
+    struct xlx_usb_hc *list = NULL;
+    enum xlx_usb_type type = XLX_USB_AUTO;
+    int nr = xlx_usb_list(ctx, domid, &list);
+    for (int i = 0; i < nr; i++)
+        if (list[i].devid == devid)
+            type = list[i].type;
+    free(list);
+    return xlx_usb_type_name(type);
+}
+
 int cmd_usb_hc_create(struct cmd_env *env, int argc, char **argv)
 {
     struct call call;
@@ -403,8 +422,8 @@ int cmd_usb_hc_create(struct cmd_env *env, int argc, char **argv)
     if (xlx_usb_hc_create(env->ctx, call.domid, &config, call.timeout_ms,
                           &devid))
         return CMD_FAILED;
-    fprintf(env->out, "domain %u: USB controller %u created\n", call.domid,
-            devid);
+    fprintf(env->out, "domain %u: USB controller %u created (%s)\n",
+            call.domid, devid, type_of(env->ctx, call.domid, devid));
     return CMD_OK;
 }
 

@@ -6,7 +6,6 @@
 #include "core/clean.h"
 #include "core/clock.h"
 #include "usb/audit.h"
-#include "usb/backend.h"
 #include "usb/create.h"
 #include "usb/device.h"
 #include "usb/hc.h"
@@ -16,27 +15,16 @@
 #include "usb/plan.h"
 #include "usb/refuse.h"
 #include "usb/selector.h"
+#include "usb/type.h"
 
 #define NR(a) (sizeof(a) / sizeof((a)[0]))
-#define HIGH_SPEED 480u
 
 struct attach {
-    struct xlx__create create; /* of a controller, when one is missing */
+    struct xlx__create create; /* of a controller, unless there is one */
     const struct xlx_usb_place *want;
     struct xlx_usb_place place;
     struct xlx__usbdev dev;
-    struct xlx__hc hc;
 };
-
-static int check_speed(xlx_ctx *ctx, const struct xlx__usbdev *dev)
-{
-    if (dev->mbits > HIGH_SPEED)
-        return xlx__fail(ctx, ENOTSUP,
-                         "usb %s: runs at SuperSpeed (%u Mbit/s), PVUSB ends "
-                         "at high speed (480): plug it into a USB 2 port",
-                         dev->busid, dev->mbits);
-    return 0;
-}
 
 /* Nothing on this host speaks against it. */
 static int check_device(xlx_ctx *ctx, const struct xlx__usbdev *dev, bool force)
@@ -51,28 +39,34 @@ static int check_device(xlx_ctx *ctx, const struct xlx__usbdev *dev, bool force)
     if (!rc && refusal.err)
         return xlx__fail(ctx, refusal.err, "usb %s: %s", dev->busid,
                          refusal.text);
-    return rc ? rc : check_speed(ctx, dev);
+    return rc;
 }
 
+/* An existing controller, or what kind of one to make. */
 static int choose(xlx_ctx *ctx, struct attach *a)
 {
+    static const struct xlx_usb_hc_config usual = { .type = XLX_USB_AUTO };
     XLX__AUTO_FREE struct xlx_usb_hc *list = NULL;
-    int nr = xlx__usb_snapshot(ctx, a->create.hc.domid, &list);
-    return nr < 0 ? nr
-                  : xlx__place_choose(ctx, a->create.hc.domid, list, nr,
-                                      &a->dev, a->want, &a->place);
+    struct xlx__create *c = &a->create;
+    int nr = xlx__usb_snapshot(ctx, c->hc.domid, &list);
+    int rc = nr < 0 ? nr
+                    : xlx__place_choose(ctx, c->hc.domid, list, nr, &a->dev,
+                                        a->want, &a->place);
+    if (rc)
+        return rc;
+    return a->place.hc == XLX_USB_ANY
+               ? xlx__create_config(ctx, c, &usual, &a->dev)
+               : xlx__hc_read(ctx, c->hc.domid, a->place.hc, &c->hc);
 }
 
 static int find_or_make_hc(xlx_ctx *ctx, void *job)
 {
     struct attach *a = job;
     if (a->place.hc != XLX_USB_ANY)
-        return xlx__hc_read(ctx, a->create.hc.domid, a->place.hc, &a->hc);
+        return 0;
     int rc = xlx__create_hc(ctx, &a->create);
-    if (!rc) {
-        a->hc = a->create.hc;
-        a->place.hc = a->hc.devid;
-    }
+    if (!rc)
+        a->place.hc = a->create.hc.devid;
     return rc;
 }
 
@@ -97,13 +91,14 @@ static void unmake_hc(xlx_ctx *ctx, void *job)
 static int connect_hc(xlx_ctx *ctx, void *job)
 {
     struct attach *a = job;
-    return xlx__hc_connect(ctx, &a->hc, a->create.until);
+    const struct xlx__hc *hc = &a->create.hc;
+    return xlx__type_of(hc->type)->connect(ctx, hc, a->create.until);
 }
 
 static int plug(xlx_ctx *ctx, void *job)
 {
     struct attach *a = job;
-    return xlx__job_plug(ctx, &a->hc, a->place.port, a->dev.busid,
+    return xlx__job_plug(ctx, &a->create.hc, a->place.port, a->dev.busid,
                          a->create.until);
 }
 
@@ -167,7 +162,7 @@ int xlx_usb_attach(xlx_ctx *ctx, uint32_t domid, const char *device,
 {
     struct attach a = { .want = place };
     int64_t until = xlx__now_ms() + timeout_ms;
-    xlx__create_init(&a.create, domid, NULL, until);
+    xlx__create_init(&a.create, domid, until);
     int rc = xlx__job_check_domain(ctx, domid);
     if (!rc)
         rc = xlx__select(ctx, device, &a.dev);

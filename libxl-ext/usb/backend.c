@@ -120,9 +120,8 @@ static int check_type(xlx_ctx *ctx, uint32_t domid)
     int rc = xlx__dom_type(ctx, domid, &type);
     if (!rc && type == XLX__DOM_HVM)
         return xlx__fail(ctx, ENOTSUP,
-                         "domain %u: its device model does not offer PVUSB: "
-                         "use xl usbctrl-attach and xl usbdev-attach for this "
-                         "HVM guest",
+                         "domain %u: the device model of this HVM guest does "
+                         "not offer PVUSB: use type=devicemodel",
                          domid);
     return rc;
 }

@@ -6,23 +6,31 @@
 #ifndef XLX_USB_CREATE_H
 #define XLX_USB_CREATE_H
 
+#include "usb/device.h"
 #include "usb/hc.h"
 
 struct xlx__create {
     struct xlx__hc hc; /* complete after xlx__create_hc() */
     int64_t until;
     bool started; /* the backend process, by us */
-    bool made;    /* the nodes */
+    bool made;    /* the controller */
 };
 
-/* `config` NULL: what suits most. Its values are checked by the caller. */
-void xlx__create_init(struct xlx__create *c, uint32_t domid,
-                      const struct xlx_usb_hc_config *config, int64_t until);
+void xlx__create_init(struct xlx__create *c, uint32_t domid, int64_t until);
+
+/*
+ * Decides on type, version and ports; changes nothing. `dev` is the device it
+ * is for, or NULL. -EINVAL: no controller is like that; -ENOTSUP: none that
+ * the guest can have suits the device.
+ */
+int xlx__create_config(xlx_ctx *ctx, struct xlx__create *c,
+                       const struct xlx_usb_hc_config *config,
+                       const struct xlx__usbdev *dev);
 
 int xlx__create_backend(xlx_ctx *ctx, struct xlx__create *c);
 void xlx__uncreate_backend(xlx_ctx *ctx, struct xlx__create *c);
 
-/* The nodes only; xlx__hc_connect() comes next. */
+/* The controller; the type's connect comes next. */
 int xlx__create_hc(xlx_ctx *ctx, struct xlx__create *c);
 void xlx__uncreate_hc(xlx_ctx *ctx, struct xlx__create *c);
 

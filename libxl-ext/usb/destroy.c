@@ -6,10 +6,10 @@
 #include "core/clean.h"
 #include "core/clock.h"
 #include "usb/audit.h"
-#include "usb/backend.h"
 #include "usb/hc.h"
 #include "usb/job.h"
 #include "usb/plan.h"
+#include "usb/type.h"
 
 #define NR(a) (sizeof(a) / sizeof((a)[0]))
 
@@ -58,22 +58,28 @@ static int close_and_remove(xlx_ctx *ctx, void *job)
 {
     struct destroy *d = job;
     d->closing = true;
-    int rc = xlx__hc_close(ctx, &d->hc, d->until);
-    return rc ? rc : xlx__hc_remove(ctx, &d->hc);
+    return xlx__type_of(d->hc.type)->remove(ctx, &d->hc, d->until);
 }
 
 /* A closed controller does not open again: the same one is made anew. */
 static void make_again(xlx_ctx *ctx, void *job)
 {
     struct destroy *d = job;
-    uint32_t be, fe;
-    if (!d->closing || (!xlx__hc_state(ctx, &d->hc, &be, &fe) &&
-                        be == XLX__STATE_CONNECTED))
+    const struct xlx__type *type = xlx__type_of(d->hc.type);
+    if (!d->closing || type->connected(ctx, &d->hc) > 0)
         return;
-    xlx__hc_close(ctx, &d->hc, xlx__now_ms() + XLX__UNDO_MS);
-    xlx__hc_remove(ctx, &d->hc);
-    if (!xlx__hc_make(ctx, &d->hc))
-        xlx__hc_connect(ctx, &d->hc, xlx__now_ms() + XLX__UNDO_MS);
+    type->remove(ctx, &d->hc, xlx__now_ms() + XLX__UNDO_MS);
+    if (!type->make(ctx, &d->hc))
+        type->connect(ctx, &d->hc, xlx__now_ms() + XLX__UNDO_MS);
+}
+
+/* The controller is gone; a backend that stays is not worth a failure. */
+static void stop_unused(xlx_ctx *ctx, const struct xlx__hc *hc)
+{
+    const struct xlx__type *type = xlx__type_of(hc->type);
+    if (type->stop_unused &&
+        type->stop_unused(ctx, hc->domid, xlx__now_ms() + XLX__UNDO_MS))
+        xlx__warn(ctx, "domain %u: the USB backend process stays", hc->domid);
 }
 
 static int destroy(xlx_ctx *ctx, struct destroy *d)
@@ -103,9 +109,7 @@ int xlx_usb_hc_destroy(xlx_ctx *ctx, uint32_t domid, uint32_t devid,
         rc = xlx__job_check_hc(ctx, &d.hc);
     if (!rc)
         rc = destroy(ctx, &d);
-    /* The controller is gone; a backend that stays is not worth a failure. */
-    if (!rc && xlx__backend_stop_unused(ctx, domid,
-                                        xlx__now_ms() + XLX__UNDO_MS))
-        xlx__warn(ctx, "domain %u: the USB backend process stays", domid);
+    if (!rc)
+        stop_unused(ctx, &d.hc);
     return rc;
 }

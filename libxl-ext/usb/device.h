@@ -11,6 +11,7 @@
 #include "libxl_ext_usb.h"
 
 #define XLX__USB_INTFS_MAX 32
+#define XLX__USB_NODE_MAX 64 /* an interface or a driver in sysfs */
 
 /* An interface: its number and class, as USB's class codes have it. */
 struct xlx__usbintf {
@@ -42,9 +43,19 @@ int xlx__usbdev_read(xlx_ctx *ctx, const char *busid, struct xlx__usbdev *dev_r)
  */
 int xlx__usbdev_list(xlx_ctx *ctx, struct xlx__usbdev **list_r);
 
+/* The interfaces of a device, "1-2:1.0"; `intfs` starts empty. -ENODEV, without
+ * a report, when it is not plugged in. */
+int xlx__usbdev_intfs(xlx_ctx *ctx, const char *busid,
+                      struct xlx__names *intfs);
+
+/* The driver of an interface, "" when it has none. */
+int xlx__usbintf_driver(xlx_ctx *ctx, const char *intf,
+                        char driver_r[XLX__USB_NODE_MAX]);
+
 /*
- * Whether a process has claimed an interface of the device (driver usbfs).
- * 1 or 0; -ENODEV, without a report, when it is not plugged in.
+ * Whether a backend or another process has an interface of the device: its
+ * driver is usbfs or usbback. 1 or 0; -ENODEV, without a report, when it is not
+ * plugged in.
  */
 int xlx__usbdev_claimed(xlx_ctx *ctx, const char *busid);
 
@@ -58,6 +69,15 @@ int xlx__usbdev_drivers(xlx_ctx *ctx, const char *busid,
  * of its interfaces has now: /libxl-ext/usb/<busid>.
  */
 int xlx__usbdev_remember(xlx_ctx *ctx, const char *busid, uint32_t domid);
+
+/*
+ * Adds to that by which numbers the device is known to the device model it
+ * goes to; they change when it is replugged, and are what it is removed by.
+ * `noted` returns 1 when they are there, 0 when not.
+ */
+int xlx__usbdev_note_address(xlx_ctx *ctx, const struct xlx__usbdev *dev);
+int xlx__usbdev_noted_address(xlx_ctx *ctx, const char *busid, uint32_t *bus_r,
+                              uint32_t *address_r);
 
 /* Removes what was written down; nothing there is a success, as is what is no
  * busid. */
@@ -79,5 +99,8 @@ int xlx__usbdev_remembered(xlx_ctx *ctx, uint32_t domid,
  * interface back is only warned about.
  */
 int xlx__usbdev_restore(xlx_ctx *ctx, const char *busid, int64_t until);
+
+/* The same at once, after a backend that gives no driver back itself. */
+int xlx__usbdev_rebind(xlx_ctx *ctx, const char *busid, int64_t until);
 
 #endif

@@ -16,7 +16,7 @@
 #include "xen/xenstore.h"
 
 #define MEMORY "/libxl-ext/usb"
-#define NAME_SIZE 64
+#define NAME_SIZE XLX__USB_NODE_MAX
 #define PATH_SIZE 128
 
 /* The backend lets go of an interface just before it calls the driver back:
@@ -27,7 +27,7 @@
 static const char devices[] = "bus/usb/devices";
 
 /* The interfaces of a device lie in its folder: "1-2/1-2:1.0". */
-static int interfaces(xlx_ctx *ctx, const char *busid, struct xlx__names *intfs)
+int xlx__usbdev_intfs(xlx_ctx *ctx, const char *busid, struct xlx__names *intfs)
 {
     XLX__AUTO_NAMES struct xlx__names all = { 0 };
     char path[PATH_SIZE];
@@ -48,8 +48,8 @@ static int interfaces(xlx_ctx *ctx, const char *busid, struct xlx__names *intfs)
               : 0;
 }
 
-/* The driver of an interface, "" when it has none. */
-static int driver_of(xlx_ctx *ctx, const char *intf, char driver_r[NAME_SIZE])
+int xlx__usbintf_driver(xlx_ctx *ctx, const char *intf,
+                        char driver_r[NAME_SIZE])
 {
     char path[PATH_SIZE];
     snprintf(path, sizeof(path), "%s/%s/driver", devices, intf);
@@ -65,11 +65,11 @@ static int driver_of(xlx_ctx *ctx, const char *intf, char driver_r[NAME_SIZE])
 int xlx__usbdev_claimed(xlx_ctx *ctx, const char *busid)
 {
     XLX__AUTO_NAMES struct xlx__names intfs = { 0 };
-    int rc = interfaces(ctx, busid, &intfs);
+    int rc = xlx__usbdev_intfs(ctx, busid, &intfs);
     for (size_t i = 0; !rc && i < intfs.nr; i++) {
         char driver[NAME_SIZE];
-        rc = driver_of(ctx, intfs.v[i], driver);
-        if (!rc && !strcmp(driver, "usbfs"))
+        rc = xlx__usbintf_driver(ctx, intfs.v[i], driver);
+        if (!rc && (!strcmp(driver, "usbfs") || !strcmp(driver, "usbback")))
             return 1;
     }
     return rc;
@@ -79,10 +79,10 @@ int xlx__usbdev_drivers(xlx_ctx *ctx, const char *busid,
                         struct xlx__names *drivers)
 {
     XLX__AUTO_NAMES struct xlx__names intfs = { 0 };
-    int rc = interfaces(ctx, busid, &intfs);
+    int rc = xlx__usbdev_intfs(ctx, busid, &intfs);
     for (size_t i = 0; !rc && i < intfs.nr; i++) {
         char driver[NAME_SIZE], text[2 * NAME_SIZE + 8];
-        rc = driver_of(ctx, intfs.v[i], driver);
+        rc = xlx__usbintf_driver(ctx, intfs.v[i], driver);
         if (rc || !*driver)
             continue;
         snprintf(text, sizeof(text), "%s from %s", intfs.v[i], driver);
@@ -121,6 +121,30 @@ static int write_memo(xlx_ctx *ctx, uint32_t t, void *arg)
 static int rm_memo(xlx_ctx *ctx, uint32_t t, void *arg)
 {
     return xlx__xs_rm(ctx, t, 2, MEMORY "/%s", (const char *)arg);
+}
+
+int xlx__usbdev_note_address(xlx_ctx *ctx, const struct xlx__usbdev *dev)
+{
+    char node[NAME_SIZE];
+    xlx__busid_encode(dev->busid, node);
+    int rc = xlx__xs_write_u32(ctx, XLX__XS_NO_TX, dev->bus, MEMORY "/%s/bus",
+                               node);
+    return rc ? rc
+              : xlx__xs_write_u32(ctx, XLX__XS_NO_TX, dev->address,
+                                  MEMORY "/%s/address", node);
+}
+
+int xlx__usbdev_noted_address(xlx_ctx *ctx, const char *busid, uint32_t *bus_r,
+                              uint32_t *address_r)
+{
+    char node[NAME_SIZE];
+    xlx__busid_encode(busid, node);
+    int rc = xlx__xs_read_u32(ctx, XLX__XS_NO_TX, 1, UINT8_MAX, bus_r,
+                              MEMORY "/%s/bus", node);
+    if (!rc)
+        rc = xlx__xs_read_u32(ctx, XLX__XS_NO_TX, 1, UINT8_MAX, address_r,
+                              MEMORY "/%s/address", node);
+    return rc == -ENOENT || rc == -EINVAL ? 0 : rc ? rc : 1;
 }
 
 int xlx__usbdev_forget(xlx_ctx *ctx, const char *busid)
@@ -184,13 +208,13 @@ static int remembered_driver(xlx_ctx *ctx, const char *busid, const char *intf,
  */
 static int read_drivers(xlx_ctx *ctx, struct memo *memo)
 {
-    int rc = interfaces(ctx, memo->busid, &memo->intfs);
+    int rc = xlx__usbdev_intfs(ctx, memo->busid, &memo->intfs);
     if (rc == -ENODEV)
         xlx__fail(ctx, ENODEV, "usb %s: no such device on this host",
                   memo->busid);
     for (size_t i = 0; !rc && i < memo->intfs.nr; i++) {
         char driver[NAME_SIZE];
-        rc = driver_of(ctx, memo->intfs.v[i], driver);
+        rc = xlx__usbintf_driver(ctx, memo->intfs.v[i], driver);
         if (!rc && !*driver)
             rc = remembered_driver(ctx, memo->busid, memo->intfs.v[i], driver);
         if (!rc && (rc = xlx__names_add(&memo->drivers, driver)))
@@ -228,7 +252,8 @@ static int look_released(xlx_ctx *ctx, void *arg)
 
 struct back {
     const char *busid;
-    bool known; /* something is written down */
+    bool known;   /* something is written down */
+    int grace_ms; /* how long the backend may take to do it itself */
     struct xlx__names intfs;
 };
 
@@ -242,7 +267,7 @@ static int is_back(xlx_ctx *ctx, const struct back *back, const char *intf,
     char driver[NAME_SIZE];
     int rc = remembered_driver(ctx, back->busid, intf, want_r);
     if (!rc)
-        rc = driver_of(ctx, intf, driver);
+        rc = xlx__usbintf_driver(ctx, intf, driver);
     if (rc)
         return rc;
     return *driver || (back->known && !*want_r);
@@ -280,8 +305,9 @@ static int call_back(xlx_ctx *ctx, const struct back *back, const char *intf)
 
 static int restore_all(xlx_ctx *ctx, struct back *back)
 {
-    int rc = xlx__xs_wait_for(ctx, NULL, 0, POLL_MS, xlx__now_ms() + GRACE_MS,
-                              look_all_back, back);
+    int rc = xlx__xs_wait_for(ctx, NULL, 0, POLL_MS,
+                              xlx__now_ms() + back->grace_ms, look_all_back,
+                              back);
     if (rc != -ETIMEDOUT)
         return rc < 0 ? rc : 0;
     rc = 0;
@@ -290,9 +316,9 @@ static int restore_all(xlx_ctx *ctx, struct back *back)
     return rc;
 }
 
-int xlx__usbdev_restore(xlx_ctx *ctx, const char *busid, int64_t until)
+static int restore(xlx_ctx *ctx, const char *busid, int grace_ms, int64_t until)
 {
-    struct back back = { .busid = busid };
+    struct back back = { .busid = busid, .grace_ms = grace_ms };
     if (!xlx__busid_valid(busid))
         return 0;
     int rc = xlx__xs_wait_for(ctx, NULL, 0, POLL_MS, until, look_released,
@@ -304,11 +330,21 @@ int xlx__usbdev_restore(xlx_ctx *ctx, const char *busid, int64_t until)
         rc = has_memo(ctx, busid);
     if (rc >= 0) {
         back.known = rc;
-        rc = interfaces(ctx, busid, &back.intfs);
+        rc = xlx__usbdev_intfs(ctx, busid, &back.intfs);
     }
     if (!rc)
         rc = restore_all(ctx, &back);
     xlx__names_free(&back.intfs);
     /* Unplugged meanwhile. */
     return rc == -ENODEV ? 0 : rc;
+}
+
+int xlx__usbdev_restore(xlx_ctx *ctx, const char *busid, int64_t until)
+{
+    return restore(ctx, busid, GRACE_MS, until);
+}
+
+int xlx__usbdev_rebind(xlx_ctx *ctx, const char *busid, int64_t until)
+{
+    return restore(ctx, busid, 0, until);
 }

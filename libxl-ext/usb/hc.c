@@ -109,6 +109,13 @@ int xlx__hc_read(xlx_ctx *ctx, uint32_t domid, uint32_t devid,
     return rc;
 }
 
+int xlx__hc_find(xlx_ctx *ctx, uint32_t domid, uint32_t devid,
+                 struct xlx__hc *hc_r)
+{
+    int rc = read_hc(ctx, domid, devid, hc_r);
+    return rc == -ENOENT || rc == -EINVAL ? 0 : rc ? rc : 1;
+}
+
 static int by_devid(const void *a, const void *b)
 {
     const struct xlx__hc *x = a, *y = b;
@@ -164,6 +171,19 @@ int xlx__hc_port(xlx_ctx *ctx, uint32_t t, const struct xlx__hc *hc,
     return 0;
 }
 
+int xlx__hc_check_port(xlx_ctx *ctx, uint32_t t, const struct xlx__hc *hc,
+                       uint32_t port, const char *busid)
+{
+    char now[XLX_USB_BUSID_MAX];
+    int rc = xlx__hc_port(ctx, t, hc, port, now);
+    if (!rc && strcmp(now, busid))
+        return xlx__fail(ctx, EBUSY,
+                         "domain %u: port %u of controller %u: another tool "
+                         "has just changed it",
+                         hc->domid, port, hc->devid);
+    return rc;
+}
+
 struct port_change {
     const struct xlx__hc *hc;
     uint32_t port;
@@ -173,13 +193,7 @@ struct port_change {
 static int change_port(xlx_ctx *ctx, uint32_t t, void *arg)
 {
     const struct port_change *c = arg;
-    char now[XLX_USB_BUSID_MAX];
-    int rc = xlx__hc_port(ctx, t, c->hc, c->port, now);
-    if (!rc && strcmp(now, c->from))
-        return xlx__fail(ctx, EBUSY,
-                         "domain %u: port %u of controller %u: another tool "
-                         "has just changed it",
-                         c->hc->domid, c->port, c->hc->devid);
+    int rc = xlx__hc_check_port(ctx, t, c->hc, c->port, c->from);
     return rc ? rc
               : xlx__xs_write(ctx, t, c->to, "%s/port/%u", c->hc->be, c->port);
 }
@@ -215,8 +229,7 @@ static int write_config(xlx_ctx *ctx, uint32_t t, const struct xlx__hc *hc,
     int rc;
     if ((rc = xlx__xs_write_u32(ctx, t, hc->domid, "%s/frontend-id", dir)) ||
         (rc = xlx__xs_write(ctx, t, "1", "%s/online", dir)) ||
-        (rc = xlx__xs_write(ctx, t, type_names[XLX_USB_QUSB], "%s/type",
-                            dir)) ||
+        (rc = xlx__xs_write(ctx, t, type_names[hc->type], "%s/type", dir)) ||
         (rc = xlx__xs_write_u32(ctx, t, hc->version, "%s/usb-ver", dir)) ||
         (rc = xlx__xs_write_u32(ctx, t, hc->nr_ports, "%s/num-ports", dir)) ||
         (rc = xlx__xs_write(ctx, t, "", "%s/port", dir)))
@@ -248,8 +261,9 @@ static int make_nodes(xlx_ctx *ctx, uint32_t t, void *arg)
         return rc;
     snprintf(fe, sizeof(fe), FRONTEND, hc->domid, devid);
     snprintf(libxl, sizeof(libxl), LIBXL "/%u", hc->domid, devid);
-    snprintf(hc->be, sizeof(hc->be), "/local/domain/%u/backend/qusb/%u/%u",
-             BACKEND_DOMID, hc->domid, devid);
+    snprintf(hc->be, sizeof(hc->be), "/local/domain/%u/backend/%s/%u/%u",
+             BACKEND_DOMID, hc->type == XLX_USB_PV ? "vusb" : "qusb",
+             hc->domid, devid);
 
     if ((rc = rm_old(ctx, t, fe, hc->be, libxl)) ||
         (rc = xlx__xs_write(ctx, t, fe, "%s/frontend", libxl)) ||
@@ -271,7 +285,6 @@ static int make_nodes(xlx_ctx *ctx, uint32_t t, void *arg)
 int xlx__hc_make(xlx_ctx *ctx, struct xlx__hc *hc)
 {
     struct xlx__hc made = *hc;
-    made.type = XLX_USB_QUSB;
     made.backend_domid = BACKEND_DOMID;
     int rc = xlx__xs_transact(ctx, make_nodes, &made);
     if (!rc)

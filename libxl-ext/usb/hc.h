@@ -38,6 +38,10 @@ int xlx__hc_read(xlx_ctx *ctx, uint32_t domid, uint32_t devid,
  * whose nodes make no sense is left out with a warning. */
 int xlx__hc_list(xlx_ctx *ctx, uint32_t domid, struct xlx__hc **list_r);
 
+/* As xlx__hc_read(), but 0 for none without a report; 1 when there is one. */
+int xlx__hc_find(xlx_ctx *ctx, uint32_t domid, uint32_t devid,
+                 struct xlx__hc *hc_r);
+
 /* The backend's and the frontend's state, XLX__STATE_NONE for no number. */
 int xlx__hc_state(xlx_ctx *ctx, const struct xlx__hc *hc, uint32_t *be_r,
                   uint32_t *fe_r);
@@ -45,6 +49,10 @@ int xlx__hc_state(xlx_ctx *ctx, const struct xlx__hc *hc, uint32_t *be_r,
 /* The busid on a port, "" for none or for something too long to be one. */
 int xlx__hc_port(xlx_ctx *ctx, uint32_t t, const struct xlx__hc *hc,
                  uint32_t port, char busid_r[XLX_USB_BUSID_MAX]);
+
+/* As xlx__hc_port(), -EBUSY and reported when it is not `busid`. */
+int xlx__hc_check_port(xlx_ctx *ctx, uint32_t t, const struct xlx__hc *hc,
+                       uint32_t port, const char *busid);
 
 /*
  * Changes a port from `from` to `to` in a transaction; either may be "".
@@ -54,8 +62,8 @@ int xlx__hc_set_port(xlx_ctx *ctx, const struct xlx__hc *hc, uint32_t port,
                      const char *from, const char *to);
 
 /*
- * Writes the nodes of a qusb controller with backend domain 0, both ends
- * Initialising, in one transaction. `hc` comes with domid, version and
+ * Writes the nodes of a qusb or pv controller with backend domain 0, both ends
+ * Initialising, in one transaction. `hc` comes with domid, type, version and
  * nr_ports; devid may be XLX_USB_ANY and is then the next one. The rest is
  * filled in.
  */
@@ -64,6 +72,9 @@ int xlx__hc_make(xlx_ctx *ctx, struct xlx__hc *hc);
 /* Waits until both ends are Connected. -ETIMEDOUT or -ECONNABORTED, reported
  * with who did not answer. */
 int xlx__hc_connect(xlx_ctx *ctx, const struct xlx__hc *hc, int64_t until);
+
+/* Whether the backend is Connected: 1, 0 or -errno. */
+int xlx__hc_connected(xlx_ctx *ctx, const struct xlx__hc *hc);
 
 /* Asks both ends to close and waits. 0 also when they do not answer. */
 int xlx__hc_close(xlx_ctx *ctx, const struct xlx__hc *hc, int64_t until);
@@ -76,5 +87,8 @@ int xlx__hc_close_orphan(xlx_ctx *ctx, const struct xlx__hc *hc, int64_t until);
 
 /* Removes all nodes of the controller and the folders left empty. */
 int xlx__hc_remove(xlx_ctx *ctx, const struct xlx__hc *hc);
+
+int xlx__hc_close_and_remove(xlx_ctx *ctx, const struct xlx__hc *hc,
+                             int64_t until);
 
 #endif

@@ -59,6 +59,13 @@ static int look_connected(xlx_ctx *ctx, void *arg)
     return be == XLX__STATE_CONNECTED && fe == XLX__STATE_CONNECTED;
 }
 
+int xlx__hc_connected(xlx_ctx *ctx, const struct xlx__hc *hc)
+{
+    uint32_t be, fe;
+    int rc = xlx__hc_state(ctx, hc, &be, &fe);
+    return rc ? rc : be == XLX__STATE_CONNECTED;
+}
+
 static int not_connected(xlx_ctx *ctx, const struct xlx__hc *hc, int err)
 {
     char why[XLX__LOG_LINE_MAX];
@@ -206,4 +213,11 @@ int xlx__hc_close_orphan(xlx_ctx *ctx, const struct xlx__hc *hc, int64_t until)
     int rc = close_serving(ctx, &c, until);
     xlx__ring_close(c.ring);
     return rc;
+}
+
+int xlx__hc_close_and_remove(xlx_ctx *ctx, const struct xlx__hc *hc,
+                             int64_t until)
+{
+    int rc = xlx__hc_close(ctx, hc, until);
+    return rc ? rc : xlx__hc_remove(ctx, hc);
 }

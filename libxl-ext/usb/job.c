@@ -11,6 +11,7 @@
 #include "usb/list.h"
 #include "usb/log.h"
 #include "usb/plan.h"
+#include "usb/type.h"
 #include "xen/domain.h"
 
 #define POLL_MS 10
@@ -58,7 +59,7 @@ int xlx__job_repair(xlx_ctx *ctx, const char *busid)
 
 int xlx__job_check_hc(xlx_ctx *ctx, const struct xlx__hc *hc)
 {
-    if (hc->type != XLX_USB_QUSB || hc->backend_domid)
+    if (hc->backend_domid)
         return xlx__fail(ctx, ENOTSUP,
                          "domain %u: controller %u is of type %s with its "
                          "backend in domain %u: use xl usbdev-detach and xl "
@@ -68,64 +69,72 @@ int xlx__job_check_hc(xlx_ctx *ctx, const struct xlx__hc *hc)
     return 0;
 }
 
-struct move {
-    const struct xlx__hc *hc;
-    uint32_t port;
-    const char *busid;
-    int64_t until;
-    bool wrote; /* the port is changed */
+struct job {
+    struct xlx__move m;
+    const struct xlx__type *type;
+    bool done; /* the port is changed */
 };
+
+static struct job make_job(const struct xlx__hc *hc, uint32_t port,
+                           const char *busid, int64_t until)
+{
+    return (struct job){ .m = { hc, port, busid, until },
+                         .type = xlx__type_of(hc->type) };
+}
 
 /* --- plugging ------------------------------------------------------------- */
 
-static int remember(xlx_ctx *ctx, void *job)
+static int remember(xlx_ctx *ctx, void *arg)
 {
-    const struct move *m = job;
-    return xlx__usbdev_remember(ctx, m->busid, m->hc->domid);
+    const struct job *j = arg;
+    return xlx__usbdev_remember(ctx, j->m.busid, j->m.hc->domid);
 }
 
-static void forget_again(xlx_ctx *ctx, void *job)
+static void forget_again(xlx_ctx *ctx, void *arg)
 {
-    const struct move *m = job;
-    xlx__usbdev_forget(ctx, m->busid);
+    const struct job *j = arg;
+    xlx__usbdev_forget(ctx, j->m.busid);
 }
 
-static int fill_port(xlx_ctx *ctx, void *job)
+static int plug(xlx_ctx *ctx, void *arg)
 {
-    struct move *m = job;
-    int rc = xlx__hc_set_port(ctx, m->hc, m->port, "", m->busid);
-    m->wrote = !rc;
+    struct job *j = arg;
+    int rc = j->type->plug(ctx, &j->m);
+    j->done = !rc;
     return rc;
 }
 
-static void empty_again(xlx_ctx *ctx, void *job)
+static void unplug_again(xlx_ctx *ctx, void *arg)
 {
-    struct move *m = job;
-    if (!m->wrote)
+    struct job *j = arg;
+    int64_t until = xlx__now_ms() + XLX__UNDO_MS;
+    if (!j->done)
         return;
-    xlx__hc_set_port(ctx, m->hc, m->port, m->busid, "");
-    xlx__usbdev_restore(ctx, m->busid, xlx__now_ms() + XLX__UNDO_MS);
+    j->type->unplug(ctx, &j->m);
+    j->type->give_back(ctx, j->m.busid, until);
 }
 
 static int look_claimed(xlx_ctx *ctx, void *arg)
 {
-    return xlx__usbdev_claimed(ctx, ((struct move *)arg)->busid);
+    const struct job *j = arg;
+    return j->type->claimed(ctx, j->m.busid);
 }
 
-static int wait_claimed(xlx_ctx *ctx, void *job)
+static int wait_claimed(xlx_ctx *ctx, void *arg)
 {
-    struct move *m = job;
+    struct job *j = arg;
     char why[XLX__LOG_LINE_MAX];
-    int rc = xlx__xs_wait_for(ctx, NULL, 0, POLL_MS, m->until, look_claimed, m);
+    int rc = xlx__xs_wait_for(ctx, NULL, 0, POLL_MS, j->m.until, look_claimed,
+                              j);
     if (rc == -ENODEV)
         return xlx__fail(ctx, ENODEV, "usb %s: was unplugged meanwhile",
-                         m->busid);
+                         j->m.busid);
     if (rc != -ETIMEDOUT)
         return rc < 0 ? rc : 0;
-    xlx__usb_log_line(ctx, m->hc->domid, m->busid, why);
+    xlx__usb_log_line(ctx, j->m.hc->domid, j->m.busid, why);
     return xlx__fail(ctx, ETIMEDOUT,
-                     "usb %s: domain %u does not take it: %s%s", m->busid,
-                     m->hc->domid,
+                     "usb %s: domain %u does not take it: %s%s", j->m.busid,
+                     j->m.hc->domid,
                      *why ? "the backend says: "
                           : "neither backend nor guest says why; see the "
                             "guest's kernel log",
@@ -137,53 +146,53 @@ int xlx__job_plug(xlx_ctx *ctx, const struct xlx__hc *hc, uint32_t port,
 {
     static const struct xlx__step steps[] = {
         { remember, forget_again },
-        { fill_port, empty_again },
+        { plug, unplug_again },
         { wait_claimed, NULL },
     };
-    struct move m = { .hc = hc, .port = port, .busid = busid, .until = until };
-    return xlx__plan_run(ctx, steps, NR(steps), &m);
+    struct job j = make_job(hc, port, busid, until);
+    return xlx__plan_run(ctx, steps, NR(steps), &j);
 }
 
 /* --- unplugging ----------------------------------------------------------- */
 
-static int empty_port(xlx_ctx *ctx, void *job)
+static int unplug(xlx_ctx *ctx, void *arg)
 {
-    struct move *m = job;
-    int rc = xlx__hc_set_port(ctx, m->hc, m->port, m->busid, "");
-    m->wrote = !rc;
+    struct job *j = arg;
+    int rc = j->type->unplug(ctx, &j->m);
+    j->done = !rc;
     return rc;
 }
 
-static void fill_again(xlx_ctx *ctx, void *job)
+static void plug_again(xlx_ctx *ctx, void *arg)
 {
-    struct move *m = job;
-    if (!m->wrote)
+    struct job *j = arg;
+    if (!j->done)
         return;
-    xlx__hc_set_port(ctx, m->hc, m->port, "", m->busid);
-    xlx__xs_wait_for(ctx, NULL, 0, POLL_MS, xlx__now_ms() + XLX__UNDO_MS,
-                     look_claimed, m);
+    j->m.until = xlx__now_ms() + XLX__UNDO_MS;
+    j->type->plug(ctx, &j->m);
+    xlx__xs_wait_for(ctx, NULL, 0, POLL_MS, j->m.until, look_claimed, j);
 }
 
-static int give_back(xlx_ctx *ctx, void *job)
+static int give_back(xlx_ctx *ctx, void *arg)
 {
-    const struct move *m = job;
-    return xlx__usbdev_restore(ctx, m->busid, m->until);
+    const struct job *j = arg;
+    return j->type->give_back(ctx, j->m.busid, j->m.until);
 }
 
-static int forget(xlx_ctx *ctx, void *job)
+static int forget(xlx_ctx *ctx, void *arg)
 {
-    const struct move *m = job;
-    return xlx__usbdev_forget(ctx, m->busid);
+    const struct job *j = arg;
+    return xlx__usbdev_forget(ctx, j->m.busid);
 }
 
 int xlx__job_unplug(xlx_ctx *ctx, const struct xlx__hc *hc, uint32_t port,
                     const char *busid, int64_t until)
 {
     static const struct xlx__step steps[] = {
-        { empty_port, fill_again },
+        { unplug, plug_again },
         { give_back, NULL },
         { forget, NULL },
     };
-    struct move m = { .hc = hc, .port = port, .busid = busid, .until = until };
-    return xlx__plan_run(ctx, steps, NR(steps), &m);
+    struct job j = make_job(hc, port, busid, until);
+    return xlx__plan_run(ctx, steps, NR(steps), &j);
 }

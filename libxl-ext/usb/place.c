@@ -5,18 +5,25 @@
 #define FULL_SPEED 12u
 #define HIGH_SPEED 480u
 
+/* QEMU's EHCI has no companion for slower devices; PVUSB's "2.0" is a number
+ * only, and takes them. */
 const char *xlx__place_unfit(const struct xlx_usb_hc *hc,
                              const struct xlx__usbdev *dev)
 {
-    if (hc->type == XLX_USB_DEVICEMODEL)
-        return "it belongs to the guest's device model: use xl usbdev-attach";
-    if (hc->type != XLX_USB_QUSB)
-        return "its backend is a kernel driver: use xl usbdev-attach";
+    bool emulated = hc->type == XLX_USB_DEVICEMODEL;
     if (hc->backend_domid)
         return "its backend runs in another domain";
+    if (hc->version < 3 && dev->mbits > HIGH_SPEED)
+        return emulated ? "it is USB 2.0 and the device runs at SuperSpeed: "
+                          "use one with version=3"
+                        : "the device runs at SuperSpeed, PVUSB ends at high "
+                          "speed: plug it into a USB 2 port";
     if (hc->version < 2 && dev->mbits > FULL_SPEED)
         return "it is USB 1.1 and the device runs at high speed: use one with "
                "version=2";
+    if (emulated && hc->version == 2 && dev->mbits && dev->mbits < HIGH_SPEED)
+        return "it is an EHCI, which has high speed only, and the device is "
+               "slower: use one with version=1 or version=3";
     return NULL;
 }
 

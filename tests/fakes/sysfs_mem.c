@@ -226,17 +226,32 @@ static int mem_link(struct xlx__sysfs *fs, const char *path, char *buf,
     return rc;
 }
 
+/* usbback takes the devices that it has a port for: "1-2:5:0:1". */
+static bool usbback_wants(struct sysfs_mem *mem, const char *intf)
+{
+    const struct file *ids = find_file(mem, "bus/usb/drivers/usbback/port_ids",
+                                       false);
+    size_t n = strcspn(intf, ":") + 1;
+    for (const char *p = ids ? ids->value : ""; *p; p++)
+        if ((p == ids->value || p[-1] == '\n') && !strncmp(p, intf, n))
+            return true;
+    return false;
+}
+
 /* Binds to the driver that the interface matches, as every real one would. */
 static int bind(struct sysfs_mem *mem, struct sysfs_intf *intf,
                 const char *driver)
 {
-    if (!intf || !intf->match || strcmp(intf->match, driver))
+    bool usbback = intf && !strcmp(driver, "usbback") &&
+                   usbback_wants(mem, intf->name);
+    if (!intf ||
+        (!usbback && (!intf->match || strcmp(intf->match, driver))))
         return -ENODEV;
     if (mem->refuse && !strcmp(mem->refuse, driver))
         return -EIO;
     if (intf->driver)
         return -EBUSY;
-    intf->driver = intf->match;
+    intf->driver = usbback ? "usbback" : intf->match;
     return 0;
 }
 

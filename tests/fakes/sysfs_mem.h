@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 /*
  * The USB part of sysfs in memory. Writing bind, unbind and drivers_probe does
- * what the kernel does.
+ * what the kernel does. The driver usbback is there once it has port_ids.
  */
 #ifndef FAKES_SYSFS_MEM_H
 #define FAKES_SYSFS_MEM_H

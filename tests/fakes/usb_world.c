@@ -8,11 +8,19 @@
 
 #include "host/process.h"
 
-#define BACKENDS "/local/domain/0/backend/qusb/5"
 #define ANNOUNCED "/local/domain/0/device-model/5/backends/qusb"
-#define NR_TAKEN 8
-#define DEVIDS 8
-#define PORTS 31
+#define PORT_IDS "bus/usb/drivers/usbback/port_ids"
+
+/* Backends of which guest, and where QEMU says that it serves them. */
+static const struct side {
+    const char *kind, *domid, *announced;
+} sides[] = {
+    { "qusb", "5", ANNOUNCED },
+    { "qusb", "6", "/local/domain/0/device-model/6/backends/qusb" },
+    { "vusb", "5", NULL },
+};
+
+#define NR_SIDES (sizeof(sides) / sizeof(sides[0]))
 
 #define INTF(name_, driver_, match_, class_)                                   \
     { .name = name_, .driver = driver_, .match = match_, .class = class_ }
@@ -57,6 +65,20 @@ void syslog(int priority, const char *fmt, ...)
     va_end(ap);
 }
 
+const struct sysfs_dev *usb_world_at(struct usb_world *w, uint32_t bus,
+                                     uint32_t address)
+{
+    for (size_t i = 0; i < sizeof(host_devices) / sizeof(host_devices[0]);
+         i++) {
+        const struct sysfs_dev *d =
+            sysfs_mem_find(w->sysfs, host_devices[i].busid);
+        if (d && (uint32_t)atoi(d->bus ? d->bus : "1") == bus &&
+            (uint32_t)atoi(d->address) == address)
+            return d;
+    }
+    return NULL;
+}
+
 /* --- the backend and the guest -------------------------------------------- */
 
 static unsigned number(struct usb_world *w, const char *path)
@@ -73,15 +95,15 @@ static void put_number(struct usb_world *w, const char *path, unsigned value)
         xs_mem_put(w->xs, path, text);
 }
 
-static int taken_for(struct usb_world *w, const char *port)
+int usb_world_taken(struct usb_world *w, const char *port)
 {
-    for (int i = 0; i < NR_TAKEN; i++)
+    for (int i = 0; i < WORLD_TAKEN; i++)
         if (w->taken[i].busid && !strcmp(w->taken[i].port, port))
             return i;
     return -1;
 }
 
-static void take(struct usb_world *w, const char *busid, const char *port)
+void usb_world_take(struct usb_world *w, const char *busid, const char *port)
 {
     struct sysfs_dev *dev = sysfs_mem_find(w->sysfs, busid);
     int slot = 0;
@@ -97,7 +119,7 @@ static void take(struct usb_world *w, const char *busid, const char *port)
     }
 }
 
-static void give_back(struct usb_world *w, int slot, bool drivers)
+void usb_world_give_back(struct usb_world *w, int slot, bool drivers)
 {
     struct sysfs_dev *dev = sysfs_mem_find(w->sysfs, w->taken[slot].busid);
     for (int i = 0; dev && dev->intf[i].name; i++)
@@ -108,11 +130,11 @@ static void give_back(struct usb_world *w, int slot, bool drivers)
 static void look_at_port(struct usb_world *w, const char *port)
 {
     const char *busid = xs_mem_get(w->xs, port);
-    int slot = taken_for(w, port);
+    int slot = usb_world_taken(w, port);
     if (slot >= 0 && (!busid || !*busid) && !w->no_release)
-        give_back(w, slot, true);
+        usb_world_give_back(w, slot, true);
     if (slot < 0 && busid && *busid)
-        take(w, busid, port);
+        usb_world_take(w, busid, port);
 }
 
 static void backend_answers(struct usb_world *w, const char *be, const char *fe)
@@ -124,13 +146,13 @@ static void backend_answers(struct usb_world *w, const char *be, const char *fe)
         put_number(w, be, 4);
 }
 
-/* QEMU says Closed some time after the guest, whatever has become of the nodes
- * meanwhile. */
-static void backend_closes(struct usb_world *w, int devid, const char *be)
+/* A backend says Closed some time after the guest, whatever has become of the
+ * nodes meanwhile. */
+static void backend_closes(struct usb_world *w, bool *closing, const char *be)
 {
-    if (w->closing[devid])
+    if (*closing)
         put_number(w, be, 6);
-    w->closing[devid] = false;
+    *closing = false;
 }
 
 static void guest_answers(struct usb_world *w, const char *be, const char *fe)
@@ -142,49 +164,98 @@ static void guest_answers(struct usb_world *w, const char *be, const char *fe)
         put_number(w, fe, 6);
 }
 
-static bool served(struct usb_world *w)
+static bool served(struct usb_world *w, const struct side *side)
 {
-    return !w->dead && xs_mem_get(w->xs, ANNOUNCED) && (w->running || !w->stale);
+    if (!side->announced)
+        return w->usbback;
+    return !w->dead && xs_mem_get(w->xs, side->announced) &&
+           (side != &sides[0] || w->running || !w->stale);
 }
 
-static void backend_looks_at_ports(struct usb_world *w, int devid, bool open)
+static void backend_looks_at_ports(struct usb_world *w, const char *be,
+                                   bool open)
 {
-    for (int p = 1; p <= PORTS; p++) {
+    for (int p = 1; p <= XLX_USB_PORTS_MAX; p++) {
         char port[128];
-        snprintf(port, sizeof(port), BACKENDS "/%d/port/%d", devid, p);
-        if (open || taken_for(w, port) >= 0)
+        snprintf(port, sizeof(port), "%s/port/%d", be, p);
+        if (open || usb_world_taken(w, port) >= 0)
             look_at_port(w, port);
+    }
+}
+
+static bool is_bound(struct usb_world *w, const char *busid)
+{
+    struct sysfs_dev *dev = sysfs_mem_find(w->sysfs, busid);
+    for (int i = 0; dev && dev->intf[i].name; i++)
+        if (dev->intf[i].driver && !strcmp(dev->intf[i].driver, "usbback"))
+            return true;
+    return false;
+}
+
+/* The kernel's backend has nothing but a table. */
+static void usbback_looks_at_ports(struct usb_world *w)
+{
+    char path[128], ids[160] = "", *line, *rest;
+    char *old = strdup(w->ids);
+    size_t n = 0;
+    for (int d = 0; d < WORLD_DEVIDS; d++)
+        for (int p = 1; p <= XLX_USB_PORTS_MAX; p++) {
+            snprintf(path, sizeof(path),
+                     "/local/domain/0/backend/vusb/5/%d/port/%d", d, p);
+            const char *busid = xs_mem_get(w->xs, path);
+            if (busid && *busid && !w->no_claim)
+                n += (size_t)snprintf(ids + n, sizeof(ids) - n, "%s:5:%d:%d\n",
+                                      busid, d, p);
+        }
+    for (rest = old; (line = strsep(&rest, "\n"));)
+        if (!strstr(ids, line) && is_bound(w, strsep(&line, ":")))
+            w->fatal = true; /* "can't remove port, unbind first" */
+    free(old);
+    if (strcmp(w->ids, ids))
+        sysfs_mem_put(w->sysfs, PORT_IDS, ids);
+    snprintf(w->ids, sizeof(w->ids), "%s", ids);
+}
+
+static void act_side(struct usb_world *w, const struct side *side,
+                     bool closing[WORLD_DEVIDS])
+{
+    for (int d = 0; d < WORLD_DEVIDS; d++) {
+        char dir[96], be[112], fe[96];
+        snprintf(dir, sizeof(dir), "/local/domain/0/backend/%s/%s/%d",
+                 side->kind, side->domid, d);
+        snprintf(be, sizeof(be), "%s/state", dir);
+        snprintf(fe, sizeof(fe), "/local/domain/%s/device/vusb/%d/state",
+                 side->domid, d);
+        if (served(w, side))
+            backend_closes(w, &closing[d], be);
+        bool there = xs_mem_get(w->xs, be);
+        if (there && served(w, side))
+            backend_answers(w, be, fe);
+        if (there && !w->no_frontend)
+            guest_answers(w, be, fe);
+        closing[d] = served(w, side) && number(w, fe) == 6 &&
+                     number(w, be) != 6 && (there || side == &sides[0]);
+        if (side->announced && served(w, side))
+            backend_looks_at_ports(w, dir, number(w, be) == 4);
     }
 }
 
 static void act(void *user)
 {
     struct usb_world *w = user;
-    for (int d = 0; d < DEVIDS; d++) {
-        char be[96], fe[96];
-        snprintf(be, sizeof(be), BACKENDS "/%d/state", d);
-        snprintf(fe, sizeof(fe), "/local/domain/5/device/vusb/%d/state", d);
-        bool there;
-        if (served(w))
-            backend_closes(w, d, be);
-        there = xs_mem_get(w->xs, be);
-        if (there && served(w))
-            backend_answers(w, be, fe);
-        if (there && !w->no_frontend)
-            guest_answers(w, be, fe);
-        w->closing[d] = served(w) && number(w, fe) == 6 && number(w, be) != 6;
-        if (served(w))
-            backend_looks_at_ports(w, d, number(w, be) == 4);
-    }
+    for (size_t i = 0; i < NR_SIDES; i++)
+        act_side(w, &sides[i], w->closing[i]);
+    if (w->usbback)
+        usbback_looks_at_ports(w);
 }
 
 void usb_world_kill_backend(struct usb_world *w)
 {
     w->running = false;
     w->stale = true;
-    for (int i = 0; i < NR_TAKEN; i++)
+    for (int i = 0; i < WORLD_TAKEN; i++)
         if (w->taken[i].busid)
-            give_back(w, i, false);
+            usb_world_give_back(w, i, false);
 }
 
 /* --- the process seam ----------------------------------------------------- */
@@ -238,9 +309,9 @@ static int proc_stop(struct xlx__proc *proc, const char *pidfile, int64_t until)
     act(w); /* it is at work until it has gone */
     w->running = false;
     xs_mem_put(w->xs, "/local/domain/0/device-model", NULL);
-    for (int i = 0; i < NR_TAKEN; i++)
+    for (int i = 0; i < WORLD_TAKEN; i++)
         if (w->taken[i].busid)
-            give_back(w, i, true);
+            usb_world_give_back(w, i, true);
     return 0;
 }
 
@@ -302,6 +373,7 @@ struct usb_world *usb_world_new(void)
     w->ctx->xs = xs_mem_seam(w->xs);
     w->ctx->sysfs = sysfs_mem_seam(w->sysfs);
     w->ctx->proc = new_proc(w);
+    w->ctx->libxl = usb_world_libxl(w);
     xs_mem_set_peer(w->xs, act, w);
     xlx_ctx_set_path(w->ctx, XLX_PATH_RUN, w->dir);
     xlx_ctx_set_path(w->ctx, XLX_PATH_LOG, w->dir);
@@ -329,12 +401,20 @@ void usb_world_free(struct usb_world *w)
     free(w);
 }
 
+void usb_world_load_usbback(struct usb_world *w)
+{
+    w->usbback = true;
+    sysfs_mem_put(w->sysfs, PORT_IDS, "");
+}
+
 char *usb_world_dump(struct usb_world *w)
 {
     char *xs = xs_mem_dump(w->xs), *sysfs = sysfs_mem_dump(w->sysfs), *all;
-    if (asprintf(&all, "%s%sbackend %s\n", xs, sysfs,
-                 w->running ? "running" : "-") < 0)
-        abort();
+    size_t size;
+    FILE *out = open_memstream(&all, &size);
+    fprintf(out, "%s%sbackend %s\n", xs, sysfs, w->running ? "running" : "-");
+    usb_world_dump_qemu(w, out);
+    fclose(out);
     free(xs);
     free(sysfs);
     return all;

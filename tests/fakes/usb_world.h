@@ -1,18 +1,26 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 /*
- * A Xen host in memory: domain 5 (PVH, "guest"), a backend process that can be
- * started, a frontend driver in the guest, and USB devices on the host. What
- * QEMU and the guest do happens while the library waits.
+ * A Xen host in memory: domain 5 (PVH, "guest") and domain 6 (HVM, "other"), a
+ * backend process that can be started, the kernel's backend, libxl with the
+ * device model of domain 6, frontend drivers in the guests, and USB devices on
+ * the host. What backends and guests do happens while the library waits.
  */
 #ifndef FAKES_USB_WORLD_H
 #define FAKES_USB_WORLD_H
+
+#include <stdio.h>
 
 #include "core/ctx.h"
 #include "fakes/nth.h"
 #include "fakes/sysfs_mem.h"
 #include "fakes/xenstore_mem.h"
+#include "libxl_ext_usb.h"
+#include "xen/libxl_usb.h"
 
 #define WORLD_DOMID 5u
+#define WORLD_HVM 6u
+#define WORLD_DEVIDS 8
+#define WORLD_TAKEN 8 /* devices */
 
 struct usb_world {
     xlx_ctx *ctx;
@@ -31,13 +39,22 @@ struct usb_world {
     bool running; /* our backend process */
     bool stale;   /* it was killed and left its pidfile */
     int starts;
-    bool closing[8]; /* by devid: the backend has yet to say Closed */
+    bool closing[3][WORLD_DEVIDS]; /* the backend has yet to say Closed */
+
+    bool usbback;  /* the kernel has it: usb_world_load_usbback() */
+    char ids[160]; /* its port_ids */
+    bool fatal;    /* it gave up: a port was emptied before its device was
+                      unbound */
+
+    /* What the device model of domain 6 has. */
+    bool qemu_hc[WORLD_DEVIDS];
+    struct xlx__libxl_dev qemu_dev[WORLD_TAKEN]; /* bus 0: none */
 
     struct {
         const char *busid; /* taken by the backend, or NULL */
         char port[128];    /* the node it was taken for */
         const char *driver[SYSFS_MEM_INTFS];
-    } taken[8];
+    } taken[WORLD_TAKEN];
 };
 
 /* The last line that went to syslog: syslog(3) is the fake's own. */
@@ -46,10 +63,24 @@ extern char usb_world_syslog[512];
 struct usb_world *usb_world_new(void);
 void usb_world_free(struct usb_world *w);
 
+void usb_world_load_usbback(struct usb_world *w);
+
 /* kill -9 of the backend: the kernel lets go of the devices. */
 void usb_world_kill_backend(struct usb_world *w);
 
 /* All that a failed command may not change; for free(). */
 char *usb_world_dump(struct usb_world *w);
+
+/* Among its inhabitants: a process claims a device for a port, and gives it
+ * back, with or without its drivers. `taken` returns a slot, or -1. */
+void usb_world_take(struct usb_world *w, const char *busid, const char *port);
+int usb_world_taken(struct usb_world *w, const char *port);
+void usb_world_give_back(struct usb_world *w, int slot, bool drivers);
+const struct sysfs_dev *usb_world_at(struct usb_world *w, uint32_t bus,
+                                     uint32_t address);
+
+/* usb_world_libxl.c */
+struct xlx__libxl *usb_world_libxl(struct usb_world *w);
+void usb_world_dump_qemu(struct usb_world *w, FILE *out);
 
 #endif

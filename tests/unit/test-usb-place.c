@@ -5,7 +5,8 @@
 
 #define ANY XLX_USB_ANY
 
-/* Controllers of a guest: full, free from port 2, USB 1.1, not ours. */
+/* Controllers of a guest: full, USB 1.1, free from port 2, emulated (xHCI and
+ * EHCI), the kernel's, another domain's. */
 static const struct xlx_usb_hc hcs[] = {
     { .devid = 0, .type = XLX_USB_QUSB, .version = 2, .nr_ports = 1,
       .port = { { .number = 1, .busid = "1-9" } } },
@@ -19,7 +20,11 @@ static const struct xlx_usb_hc hcs[] = {
       .port = { { .number = 1 } } },
     { .devid = 6, .type = XLX_USB_QUSB, .version = 2, .nr_ports = 1,
       .backend_domid = 2, .port = { { .number = 1 } } },
+    { .devid = 7, .type = XLX_USB_DEVICEMODEL, .version = 2, .nr_ports = 6,
+      .port = { { .number = 1, .busid = "1-7" }, { .number = 2 } } },
 };
+
+#define NR_HCS (sizeof(hcs) / sizeof(hcs[0]))
 
 struct row {
     uint32_t mbits;
@@ -32,6 +37,8 @@ static const struct row rows[] = {
     /* the first that fits */
     { 480, { ANY, ANY }, 0, { 3, 2 } },
     { 12, { ANY, ANY }, 0, { 1, 1 } },
+    { 5000, { ANY, ANY }, 0, { 4, 1 } },
+    { 0, { ANY, ANY }, 0, { 1, 1 } }, /* no speed known */
     /* what was asked for */
     { 12, { 1, 2 }, 0, { 1, 2 } },
     { 12, { 1, ANY }, 0, { 1, 1 } },
@@ -46,9 +53,20 @@ static const struct row rows[] = {
     /* controllers */
     { 480, { 2, ANY }, -ENODEV, { 0 } },
     { 480, { 1, ANY }, -ENOTSUP, { 0 } },
-    { 480, { 4, ANY }, -ENOTSUP, { 0 } },
-    { 480, { 5, ANY }, -ENOTSUP, { 0 } },
     { 480, { 6, ANY }, -ENOTSUP, { 0 } },
+    /* speeds by type and version */
+    { 1, { 4, ANY }, 0, { 4, 1 } },
+    { 480, { 4, ANY }, 0, { 4, 1 } },
+    { 10000, { 4, ANY }, 0, { 4, 1 } },
+    { 12, { 5, ANY }, 0, { 5, 1 } },
+    { 480, { 5, ANY }, 0, { 5, 1 } },
+    { 5000, { 5, ANY }, -ENOTSUP, { 0 } },
+    { 5000, { 3, ANY }, -ENOTSUP, { 0 } },
+    { 5000, { 1, ANY }, -ENOTSUP, { 0 } },
+    { 12, { 7, ANY }, -ENOTSUP, { 0 } },
+    { 480, { 7, ANY }, 0, { 7, 2 } },
+    { 0, { 7, ANY }, 0, { 7, 2 } },
+    { 5000, { 7, ANY }, -ENOTSUP, { 0 } },
 };
 
 static void a_place_is_chosen(void **state)
@@ -60,7 +78,7 @@ static void a_place_is_chosen(void **state)
         struct xlx__usbdev dev = { .busid = "1-2", .mbits = rows[i].mbits };
         struct xlx_usb_place got = { 77, 77 };
         assert_int_equal(
-            xlx__place_choose(ctx, 5, hcs, 6, &dev, &rows[i].want, &got),
+            xlx__place_choose(ctx, 5, hcs, NR_HCS, &dev, &rows[i].want, &got),
             rows[i].rc);
         assert_int_equal(got.hc, rows[i].rc ? 77 : rows[i].got.hc);
         assert_int_equal(got.port, rows[i].rc ? 77 : rows[i].got.port);

@@ -284,10 +284,12 @@ static void a_device_moves_from_guest_to_guest(void **state)
     struct xlx_usb_place got;
     assert_int_equal(attach(w, "1-2"), 0);
     char *before = usb_world_dump(w);
-    /* nobody serves the other: the first has it again */
+    /* the other does not take it: the first has it again */
+    w->no_frontend = true;
     assert_int_equal(xlx_usb_move(w->ctx, WORLD_DOMID, &from, 6, &anywhere, 0,
-                                  LONG_MS, &got), -ENOTSUP);
-    assert_non_null(strstr(xlx_ctx_error(w->ctx), "HVM guest"));
+                                  SHORT_MS, &got), -ETIMEDOUT);
+    assert_non_null(strstr(xlx_ctx_error(w->ctx), "domain 6 does not take"));
+    w->no_frontend = false;
     char *after = usb_world_dump(w);
     assert_string_equal(after, before);
     free(before);
@@ -296,6 +298,10 @@ static void a_device_moves_from_guest_to_guest(void **state)
                                   &anywhere, 0, LONG_MS, &got), -EINVAL);
     assert_int_equal(xlx_usb_move(w->ctx, WORLD_DOMID, &from, 9, &anywhere, 0,
                                   LONG_MS, &got), -ESRCH);
+    assert_int_equal(xlx_usb_move(w->ctx, WORLD_DOMID, &from, 6, &anywhere, 0,
+                                  LONG_MS, &got), 0);
+    assert_node(w, "/libxl/6/device/vusb/0/port/1", "1-2");
+    assert_driver(w, "1-2", 0, "usbfs");
 }
 
 static void a_device_is_found_by_any_name(void **state)
@@ -406,7 +412,6 @@ struct refusal {
 static const struct refusal refusals[] = {
     { 9, "1-2", { ANY, ANY }, -ESRCH, "domain 9: no such domain" },
     { 0, "1-2", { ANY, ANY }, -EINVAL, "is this host" },
-    { 6, "1-2", { ANY, ANY }, -ENOTSUP, "HVM guest" },
     { 5, "1-2x", { ANY, ANY }, -EINVAL, "names no device" },
     { 5, "", { ANY, ANY }, -EINVAL, "names no device" },
     { 5, "usb1", { ANY, ANY }, -ENOTSUP, "root hub" },
@@ -512,8 +517,10 @@ static void detach_and_destroy_refuse_too(void **state)
     struct usb_world *w = *state;
     struct xlx_usb_place place;
     assert_int_equal(attach(w, "1-1"), 0);
-    xs_mem_put(w->xs, "/libxl/5/device/vusb/3/type", "devicemodel");
-    xs_mem_put(w->xs, "/libxl/5/device/vusb/3/usb-ver", "3");
+    xs_mem_put(w->xs, "/libxl/5/device/vusb/3/type", "qusb");
+    xs_mem_put(w->xs, "/libxl/5/device/vusb/3/backend",
+               "/local/domain/2/backend/qusb/5/3");
+    xs_mem_put(w->xs, "/libxl/5/device/vusb/3/usb-ver", "2");
     xs_mem_put(w->xs, "/libxl/5/device/vusb/3/num-ports", "4");
     assert_int_equal(detach(w, 0, 2), -ENODEV);
     assert_int_equal(detach(w, 0, 9), -EINVAL);

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+/*
+ * A QEMU process on the host serves the controller. It watches the ports in
+ * xenstore, claims what is written there when the guest configures it, and
+ * gives the drivers back when the port is emptied.
+ */
+#include "usb/type.h"
+
+#include "usb/backend.h"
+#include "usb/device.h"
+
+static int plug(xlx_ctx *ctx, const struct xlx__move *m)
+{
+    return xlx__hc_set_port(ctx, m->hc, m->port, "", m->busid);
+}
+
+static int unplug(xlx_ctx *ctx, const struct xlx__move *m)
+{
+    return xlx__hc_set_port(ctx, m->hc, m->port, m->busid, "");
+}
+
+const struct xlx__type xlx__type_qusb = {
+    .start = xlx__backend_ensure,
+    .stop = xlx__backend_stop,
+    .stop_unused = xlx__backend_stop_unused,
+    .make = xlx__hc_make,
+    .connect = xlx__hc_connect,
+    .connected = xlx__hc_connected,
+    .remove = xlx__hc_close_and_remove,
+    .plug = plug,
+    .claimed = xlx__usbdev_claimed,
+    .unplug = unplug,
+    .give_back = xlx__usbdev_restore,
+};
