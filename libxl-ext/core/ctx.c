@@ -13,6 +13,7 @@ static const char *const default_path[XLX_PATH_NR] = {
     [XLX_PATH_RUN] = XLX_RUN_DIR,
     [XLX_PATH_LOG] = "/var/log/xen",
     [XLX_PATH_USB_POLICY] = "/etc/xen/usb-policy.conf",
+    [XLX_PATH_STATE] = XLX_STATE_DIR,
 };
 
 int xlx_ctx_new(xlx_ctx **ctx_r)
@@ -48,6 +49,7 @@ void xlx_ctx_free(xlx_ctx *ctx)
     close_seam(ctx->sysfs);
     close_seam(ctx->proc);
     close_seam(ctx->libxl);
+    close_seam(ctx->uevents);
     for (int i = 0; i < XLX_PATH_NR; i++)
         free(ctx->path[i]);
     free(ctx);

@@ -17,6 +17,7 @@ struct xlx__xs;     /* xen/xenstore.h */
 struct xlx__sysfs;  /* host/sysfs.h */
 struct xlx__proc;   /* host/process.h */
 struct xlx__libxl;  /* xen/libxl_usb.h */
+struct xlx__uevents; /* host/uevent.h */
 struct xlx__paging; /* xen/paging.h */
 
 #define XLX__ERROR_MAX 512
@@ -41,6 +42,7 @@ struct xlx_ctx {
     struct xlx__sysfs *sysfs;
     struct xlx__proc *proc;
     struct xlx__libxl *libxl;
+    struct xlx__uevents *uevents;
 };
 
 /*

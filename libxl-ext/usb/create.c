@@ -115,9 +115,9 @@ static int make(xlx_ctx *ctx, struct xlx__create *c)
     return rc;
 }
 
-int xlx_usb_hc_create(xlx_ctx *ctx, uint32_t domid,
-                      const struct xlx_usb_hc_config *config, int timeout_ms,
-                      uint32_t *devid_r)
+int xlx__create_as(xlx_ctx *ctx, uint32_t domid, uint32_t devid,
+                   const struct xlx_usb_hc_config *config, int timeout_ms,
+                   uint32_t *devid_r)
 {
     struct xlx__create c;
     int64_t until = xlx__now_ms() + timeout_ms;
@@ -128,10 +128,18 @@ int xlx_usb_hc_create(xlx_ctx *ctx, uint32_t domid,
     if (lock < 0)
         return lock;
     xlx__create_init(&c, domid, until);
+    c.hc.devid = devid;
     rc = xlx__create_config(ctx, &c, config, NULL);
     if (!rc)
         rc = make(ctx, &c);
     if (!rc)
         *devid_r = c.hc.devid;
     return rc;
+}
+
+int xlx_usb_hc_create(xlx_ctx *ctx, uint32_t domid,
+                      const struct xlx_usb_hc_config *config, int timeout_ms,
+                      uint32_t *devid_r)
+{
+    return xlx__create_as(ctx, domid, XLX_USB_ANY, config, timeout_ms, devid_r);
 }

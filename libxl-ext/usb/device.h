@@ -65,8 +65,8 @@ int xlx__usbdev_drivers(xlx_ctx *ctx, const char *busid,
                         struct xlx__names *drivers);
 
 /*
- * Writes down in xenstore that `domid` gets the device and which driver each
- * of its interfaces has now: /libxl-ext/usb/<busid>.
+ * Writes down in xenstore that `domid` gets the device, its address, and which
+ * driver each of its interfaces has now: /libxl-ext/usb/<busid>.
  */
 int xlx__usbdev_remember(xlx_ctx *ctx, const char *busid, uint32_t domid);
 
@@ -78,6 +78,11 @@ int xlx__usbdev_remember(xlx_ctx *ctx, const char *busid, uint32_t domid);
 int xlx__usbdev_note_address(xlx_ctx *ctx, const struct xlx__usbdev *dev);
 int xlx__usbdev_noted_address(xlx_ctx *ctx, const char *busid, uint32_t *bus_r,
                               uint32_t *address_r);
+
+/* The address the device had when it was given to `domid`: another one now
+ * means that it was plugged in again. 0 when that was not written down. */
+int xlx__usbdev_remembered_address(xlx_ctx *ctx, const char *busid,
+                                   uint32_t domid, uint32_t *address_r);
 
 /* Removes what was written down; nothing there is a success, as is what is no
  * busid. */

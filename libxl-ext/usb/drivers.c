@@ -10,6 +10,7 @@
 
 #include "core/clean.h"
 #include "core/clock.h"
+#include "core/parse.h"
 #include "host/sysfs.h"
 #include "usb/busid.h"
 #include "usb/device.h"
@@ -98,7 +99,7 @@ int xlx__usbdev_drivers(xlx_ctx *ctx, const char *busid,
 
 struct memo {
     const char *busid;
-    uint32_t domid;
+    uint32_t domid, address;
     struct xlx__names intfs, drivers;
 };
 
@@ -110,6 +111,9 @@ static int write_memo(xlx_ctx *ctx, uint32_t t, void *arg)
     int rc = xlx__xs_rm(ctx, t, 0, MEMORY "/%s", dev);
     if (!rc)
         rc = xlx__xs_write_u32(ctx, t, memo->domid, MEMORY "/%s/domid", dev);
+    if (!rc)
+        rc = xlx__xs_write_u32(ctx, t, memo->address, MEMORY "/%s/address",
+                               dev);
     for (size_t i = 0; !rc && i < memo->intfs.nr; i++) {
         xlx__busid_encode(memo->intfs.v[i], intf);
         rc = xlx__xs_write(ctx, t, memo->drivers.v[i],
@@ -188,6 +192,23 @@ int xlx__usbdev_remembered(xlx_ctx *ctx, uint32_t domid,
     return rc;
 }
 
+int xlx__usbdev_remembered_address(xlx_ctx *ctx, const char *busid,
+                                   uint32_t domid, uint32_t *address_r)
+{
+    char dev[NAME_SIZE];
+    uint32_t owner;
+    *address_r = 0;
+    if (!xlx__busid_valid(busid))
+        return 0;
+    xlx__busid_encode(busid, dev);
+    int rc = xlx__xs_read_u32(ctx, XLX__XS_NO_TX, 0, UINT32_MAX, &owner,
+                              MEMORY "/%s/domid", dev);
+    if (!rc && owner == domid)
+        rc = xlx__xs_read_u32(ctx, XLX__XS_NO_TX, 0, UINT32_MAX, address_r,
+                              MEMORY "/%s/address", dev);
+    return rc == -ENOENT || rc == -EINVAL ? 0 : rc;
+}
+
 /* The driver written down for an interface; "" for none or nothing known. */
 static int remembered_driver(xlx_ctx *ctx, const char *busid, const char *intf,
                              char driver_r[NAME_SIZE])
@@ -223,10 +244,25 @@ static int read_drivers(xlx_ctx *ctx, struct memo *memo)
     return rc;
 }
 
+static int read_address(xlx_ctx *ctx, struct memo *memo)
+{
+    char path[PATH_SIZE], text[16];
+    snprintf(path, sizeof(path), "%s/%s/devnum", devices, memo->busid);
+    int rc = ctx->sysfs->ops->read(ctx->sysfs, path, text, sizeof(text));
+    if (!rc)
+        xlx__parse_u32(text, 0, UINT32_MAX, &memo->address);
+    return rc && rc != -ENOENT
+               ? xlx__fail_errno(ctx, -rc, "usb %s: cannot read devnum",
+                                 memo->busid)
+               : 0;
+}
+
 int xlx__usbdev_remember(xlx_ctx *ctx, const char *busid, uint32_t domid)
 {
     struct memo memo = { .busid = busid, .domid = domid };
     int rc = read_drivers(ctx, &memo);
+    if (!rc)
+        rc = read_address(ctx, &memo);
     if (!rc)
         rc = xlx__xs_transact(ctx, write_memo, &memo);
     xlx__names_free(&memo.intfs);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 #include "xen/domain.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/clean.h"
@@ -85,4 +87,60 @@ int xlx_domain_find(xlx_ctx *ctx, const char *text, uint32_t *domid_r)
     if (!rc)
         *domid_r = domid;
     return rc;
+}
+
+/* --- all of them ---------------------------------------------------------- */
+
+/* The text without `start`, "" where it is missing, another or too long. */
+static int read_text(xlx_ctx *ctx, uint32_t domid, const char *node,
+                     const char *start, char *to, size_t size)
+{
+    XLX__AUTO_FREE char *text = NULL;
+    size_t n = strlen(start);
+    int rc = xlx__xs_read(ctx, XLX__XS_NO_TX, &text, "/local/domain/%u/%s",
+                          domid, node);
+    *to = '\0';
+    if (!rc && !strncmp(text, start, n) && strlen(text + n) < size)
+        strcpy(to, text + n);
+    return rc == -ENOENT ? 0 : rc;
+}
+
+/* 1: read, 0: to be left out. */
+static int read_dom(xlx_ctx *ctx, const char *id, struct xlx__dom *dom)
+{
+    if (xlx__parse_u32(id, 1, DOMID_END - 1, &dom->domid))
+        return 0;
+    int rc = xlx__dom_alive(ctx, dom->domid);
+    if (rc <= 0)
+        return rc;
+    rc = read_text(ctx, dom->domid, "name", "", dom->name, sizeof(dom->name));
+    if (!rc) /* "/vm/UUID", as libxl has it */
+        rc = read_text(ctx, dom->domid, "vm", "/vm/", dom->uuid,
+                       sizeof(dom->uuid));
+    return rc ? rc : 1;
+}
+
+static int by_domid(const void *a, const void *b)
+{
+    const struct xlx__dom *x = a, *y = b;
+    return (x->domid > y->domid) - (x->domid < y->domid);
+}
+
+int xlx__dom_list(xlx_ctx *ctx, struct xlx__dom **list_r)
+{
+    XLX__AUTO_NAMES struct xlx__names ids = { 0 };
+    XLX__AUTO_FREE struct xlx__dom *list = NULL;
+    int nr = 0, rc = xlx__xs_ls(ctx, XLX__XS_NO_TX, &ids, "/local/domain");
+    if (!rc && ids.nr && !(list = calloc(ids.nr, sizeof(*list))))
+        rc = xlx__fail(ctx, ENOMEM, "domains: no memory");
+    for (size_t i = 0; rc >= 0 && i < ids.nr; i++) {
+        rc = read_dom(ctx, ids.v[i], &list[nr]);
+        nr += rc > 0;
+    }
+    if (rc < 0)
+        return rc;
+    if (nr)
+        qsort(list, (size_t)nr, sizeof(*list), by_domid);
+    *list_r = xlx__steal(list);
+    return nr;
 }

@@ -8,6 +8,9 @@
 
 #include "core/ctx.h"
 
+#define XLX__DOM_NAME_MAX 256
+#define XLX__DOM_UUID_MAX 37
+
 enum xlx__dom_type {
     XLX__DOM_UNKNOWN, /* not made by libxl */
     XLX__DOM_PV,
@@ -23,5 +26,16 @@ int xlx__dom_type(xlx_ctx *ctx, uint32_t domid, enum xlx__dom_type *type_r);
 
 /* Whether the domain still runs in Xen: 1, 0 or -errno, without a report. */
 int xlx__dom_alive(xlx_ctx *ctx, uint32_t domid);
+
+/* A guest that runs, as the toolstack knows it. */
+struct xlx__dom {
+    uint32_t domid;
+    char name[XLX__DOM_NAME_MAX]; /* "" for none, or one that is too long */
+    char uuid[XLX__DOM_UUID_MAX]; /* as it stands in xenstore; "" for none */
+};
+
+/* All guests that Xen has, this host not among them, sorted by domid; *list_r
+ * for free(). Returns how many. */
+int xlx__dom_list(xlx_ctx *ctx, struct xlx__dom **list_r);
 
 #endif

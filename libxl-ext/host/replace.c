@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+#include "host/replace.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "core/clean.h"
+#include "core/io.h"
+
+int xlx__make_folders(xlx_ctx *ctx, const char *dir)
+{
+    char path[PATH_MAX];
+    if (snprintf(path, sizeof(path), "%s/", dir) >= (int)sizeof(path))
+        return xlx__fail(ctx, ENAMETOOLONG, "%s: path too long", dir);
+    for (char *p = strchr(path + 1, '/'); p; p = strchr(p + 1, '/')) {
+        *p = '\0';
+        if (mkdir(path, 0755) && errno != EEXIST)
+            return xlx__fail_errno(ctx, errno, "%s: cannot make", path);
+        *p = '/';
+    }
+    return 0;
+}
+
+int xlx__sync_folder(xlx_ctx *ctx, const char *dir)
+{
+    XLX__AUTO_CLOSE int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0 || fsync(fd))
+        return xlx__fail_errno(ctx, errno, "%s: cannot flush", dir);
+    return 0;
+}
+
+static int write_new(const char *path, const char *text)
+{
+    XLX__AUTO_CLOSE int fd =
+        open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0644);
+    if (fd < 0)
+        return -errno;
+    int rc = xlx__write_all(fd, text, strlen(text));
+    return rc ? rc : fsync(fd) ? -errno : 0;
+}
+
+int xlx__replace_file(xlx_ctx *ctx, const char *dir, const char *name,
+                      const char *text)
+{
+    char path[PATH_MAX], temp[PATH_MAX];
+    int rc = xlx__make_folders(ctx, dir);
+    if (rc)
+        return rc;
+    if (snprintf(path, sizeof(path), "%s/%s", dir, name) >= PATH_MAX ||
+        snprintf(temp, sizeof(temp), "%s/.%s.new", dir, name) >= PATH_MAX)
+        return xlx__fail(ctx, ENAMETOOLONG, "%s: path too long", dir);
+    rc = write_new(temp, text);
+    if (!rc && rename(temp, path))
+        rc = -errno;
+    if (rc) {
+        unlink(temp);
+        return xlx__fail_errno(ctx, -rc, "%s: cannot write", path);
+    }
+    return xlx__sync_folder(ctx, dir);
+}
