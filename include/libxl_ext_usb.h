@@ -287,6 +287,143 @@ int xlx_usb_policy_check_all(xlx_ctx *ctx,
  */
 int xlx_usb_policy_rules(xlx_ctx *ctx, struct xlx_usb_policy_rule **list_r);
 
+/* --- it comes back: what a guest is to have ------------------------------- */
+
+#define XLX_USB_CLASSES_MAX 32
+#define XLX_USB_WISHES_MAX 64
+#define XLX_UUID_MAX 37      /* with the NUL; lower case */
+#define XLX_GUEST_NAME_MAX 256
+
+/* What a device is known by when it comes back. */
+struct xlx_usb_identity {
+    char busid[XLX_USB_BUSID_MAX]; /* where it was plugged in */
+    uint16_t vendor, product;
+    char serial[XLX_USB_SERIAL_MAX]; /* any bytes, "" for none */
+    /* Class, subclass and protocol of each interface, as "080650". */
+    uint32_t nr_classes;
+    char classes[XLX_USB_CLASSES_MAX][7];
+};
+
+/* One device that a guest is to have. */
+struct xlx_usb_wish {
+    struct xlx_usb_identity identity;
+    bool required; /* while it is missing, something is wrong */
+    struct xlx_usb_place place;
+};
+
+/* All that one guest is to have. */
+struct xlx_usb_intent {
+    char uuid[XLX_UUID_MAX];
+    char name[XLX_GUEST_NAME_MAX];
+    uint32_t nr_wishes;
+    struct xlx_usb_wish wish[XLX_USB_WISHES_MAX];
+};
+
+/*
+ * Writes down that `guest` (the name or domid of a running guest, or the name
+ * or UUID of one that something was written down for) is to have `device`, which
+ * is plugged in now, wherever it is plugged in later. `place` NULL: any. What
+ * was said about that device before is replaced. Attaches nothing.
+ *
+ * -ESRCH    no such guest
+ * -EINVAL   names no device, or a place that cannot be
+ * -ENODEV   no such device; -ENOTUNIQ more than one matches; -ENOTSUP a hub
+ * -ENOSPC   XLX_USB_WISHES_MAX devices already
+ * -EBADMSG  what is written down for the guest cannot be understood
+ */
+int xlx_usb_assign(xlx_ctx *ctx, const char *guest, const char *device,
+                   bool required, const struct xlx_usb_place *place);
+
+/*
+ * Takes back what was said about a device, which is named as it is written down
+ * or, when it has a serial number, by where it is now; NULL takes back all.
+ * Detaches nothing. Returns how many; -ENOENT nothing is written down for the
+ * guest or the device; -ENOTUNIQ more than one matches.
+ */
+int xlx_usb_unassign(xlx_ctx *ctx, const char *guest, const char *device);
+
+/*
+ * What is written down, sorted by name; `guest` NULL: for all guests. A file
+ * that cannot be understood is warned about and left out, unless it is the
+ * guest's. *list_r for free(), NULL when there is nothing. Returns how many.
+ */
+int xlx_usb_intent_list(xlx_ctx *ctx, const char *guest,
+                        struct xlx_usb_intent **list_r);
+
+/* What became of one device, or of one port. */
+enum xlx_usb_outcome {
+    XLX_USB_IN_PLACE,  /* nothing to do */
+    XLX_USB_ATTACHED,  /* just now */
+    XLX_USB_FREED,     /* a port that held on to a device that has gone */
+    XLX_USB_WAITS,     /* not plugged in */
+    XLX_USB_AMBIGUOUS, /* several are plugged in that it could be */
+    XLX_USB_CHANGED,   /* plugged in, but it is another kind of device now */
+    XLX_USB_TAKEN,     /* another guest has it, or comes first */
+    XLX_USB_FAILED,    /* and is tried again by a watch */
+};
+
+/* "in-place", "attached", "freed", ... Never NULL. */
+const char *xlx_usb_outcome_name(enum xlx_usb_outcome outcome);
+
+/* Valid during the call it is handed to. */
+struct xlx_usb_report {
+    enum xlx_usb_outcome outcome;
+    const char *guest; /* its name, or the file that cannot be read */
+    uint32_t domid;
+    const struct xlx_usb_wish *wish; /* NULL where it is about a port only */
+    const char *busid;               /* where the device is, or was */
+    struct xlx_usb_place place;      /* XLX_USB_ANY where there is none */
+    const char *reason;              /* one line, "" for none */
+};
+
+typedef void xlx_usb_report_fn(void *user, const struct xlx_usb_report *report);
+
+struct xlx_usb_reconcile_config {
+    const char *guest; /* name, domid or UUID; NULL for all */
+    int timeout_ms;    /* for each device; 0: 10 s */
+};
+
+/*
+ * Makes the world match what is written down, once: frees ports whose device
+ * has gone or came back as another, attaches what is missing, tells `report`
+ * about each device. One failure does not stop the others. `config` NULL: all.
+ * A guest that does not run is left alone.
+ *
+ * Returns how many devices failed, or are required and missing; -errno when
+ * there was no looking at all.
+ */
+int xlx_usb_reconcile(xlx_ctx *ctx,
+                      const struct xlx_usb_reconcile_config *config,
+                      xlx_usb_report_fn *report, void *user);
+
+/*
+ * The same again and again, when a device comes or goes, a guest starts or
+ * ends, a controller changes, or what is written down does. `report` is told
+ * what has changed since it was told before. A failure is tried again after
+ * 1 s, then doubling up to 5 min, at once when the device or guest comes anew.
+ */
+typedef struct xlx_usb_watch xlx_usb_watch;
+
+/* The context belongs to the watch until that is freed. -EBUSY there is one
+ * already on this host. */
+int xlx_usb_watch_new(xlx_ctx *ctx,
+                      const struct xlx_usb_reconcile_config *config,
+                      xlx_usb_report_fn *report, void *user,
+                      xlx_usb_watch **watch_r);
+
+/* NULL is allowed. What is attached stays so. */
+void xlx_usb_watch_free(xlx_usb_watch *watch);
+
+/* Readable when there is something to dispatch; the watch's own. */
+int xlx_usb_watch_fd(const xlx_usb_watch *watch);
+
+/*
+ * Does what there is to do. Waits only for guests and backends that something
+ * is attached to or detached from. -errno when the watch cannot go on; what
+ * fails with one device is only reported.
+ */
+int xlx_usb_watch_dispatch(xlx_usb_watch *watch);
+
 /* Told once: "ready", or why there is no backend. */
 typedef void xlx_usb_ready_fn(void *user, const char *line);
 

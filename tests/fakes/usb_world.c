@@ -8,16 +8,17 @@
 
 #include "host/process.h"
 
-#define ANNOUNCED "/local/domain/0/device-model/5/backends/qusb"
+#define ANNOUNCED "/local/domain/0/device-model/%u/backends/qusb"
 #define PORT_IDS "bus/usb/drivers/usbback/port_ids"
 
-/* Backends of which guest, and where QEMU says that it serves them. */
+/* Backends of which guest; domid 0: wherever "guest" runs. */
 static const struct side {
-    const char *kind, *domid, *announced;
+    const char *kind;
+    uint32_t domid;
 } sides[] = {
-    { "qusb", "5", ANNOUNCED },
-    { "qusb", "6", "/local/domain/0/device-model/6/backends/qusb" },
-    { "vusb", "5", NULL },
+    { "qusb", 0 },
+    { "qusb", WORLD_HVM },
+    { "vusb", WORLD_DOMID },
 };
 
 #define NR_SIDES (sizeof(sides) / sizeof(sides[0]))
@@ -164,11 +165,23 @@ static void guest_answers(struct usb_world *w, const char *be, const char *fe)
         put_number(w, fe, 6);
 }
 
+static bool is_qusb(const struct side *side)
+{
+    return !strcmp(side->kind, "qusb");
+}
+
+static uint32_t domid_of(const struct usb_world *w, const struct side *side)
+{
+    return side->domid ? side->domid : w->domid;
+}
+
 static bool served(struct usb_world *w, const struct side *side)
 {
-    if (!side->announced)
+    char announced[96];
+    if (!is_qusb(side))
         return w->usbback;
-    return !w->dead && xs_mem_get(w->xs, side->announced) &&
+    snprintf(announced, sizeof(announced), ANNOUNCED, domid_of(w, side));
+    return !w->dead && xs_mem_get(w->xs, announced) &&
            (side != &sides[0] || w->running || !w->stale);
 }
 
@@ -221,11 +234,11 @@ static void act_side(struct usb_world *w, const struct side *side,
 {
     for (int d = 0; d < WORLD_DEVIDS; d++) {
         char dir[96], be[112], fe[96];
-        snprintf(dir, sizeof(dir), "/local/domain/0/backend/%s/%s/%d",
-                 side->kind, side->domid, d);
+        snprintf(dir, sizeof(dir), "/local/domain/0/backend/%s/%u/%d",
+                 side->kind, domid_of(w, side), d);
         snprintf(be, sizeof(be), "%s/state", dir);
-        snprintf(fe, sizeof(fe), "/local/domain/%s/device/vusb/%d/state",
-                 side->domid, d);
+        snprintf(fe, sizeof(fe), "/local/domain/%u/device/vusb/%d/state",
+                 domid_of(w, side), d);
         if (served(w, side))
             backend_closes(w, &closing[d], be);
         bool there = xs_mem_get(w->xs, be);
@@ -235,7 +248,7 @@ static void act_side(struct usb_world *w, const struct side *side,
             guest_answers(w, be, fe);
         closing[d] = served(w, side) && number(w, fe) == 6 &&
                      number(w, be) != 6 && (there || side == &sides[0]);
-        if (side->announced && served(w, side))
+        if (is_qusb(side) && served(w, side))
             backend_looks_at_ports(w, dir, number(w, be) == 4);
     }
 }
@@ -285,14 +298,18 @@ static int proc_start(struct xlx__proc *proc, const char *const *argv,
         return 0;
     w->running = true;
     w->stale = false;
-    xs_mem_put(w->xs, ANNOUNCED, "");
+    char announced[96];
+    snprintf(announced, sizeof(announced), ANNOUNCED, w->domid);
+    xs_mem_put(w->xs, announced, "");
     return 0;
 }
 
 static pid_t proc_find(struct xlx__proc *proc, const char *pidfile)
 {
     struct usb_world *w = world_of(proc);
-    if (!strstr(pidfile, "/5.pid"))
+    char name[16];
+    snprintf(name, sizeof(name), "/%u.pid", w->domid);
+    if (!strstr(pidfile, name))
         return 0;
     return w->running ? 4242 : w->stale ? -ESTALE : 0;
 }
@@ -340,9 +357,13 @@ static struct xlx__proc *new_proc(struct usb_world *w)
 static void make_domain(struct usb_world *w, const char *id, const char *name,
                         const char *type)
 {
-    char path[64];
+    char path[64], vm[64];
     snprintf(path, sizeof(path), "/local/domain/%s/name", id);
     xs_mem_put(w->xs, path, name);
+    snprintf(path, sizeof(path), "/local/domain/%s/vm", id);
+    snprintf(vm, sizeof(vm), "/vm/00000000-0000-4000-8000-00000000000%c",
+             id[strlen(id) - 1]);
+    xs_mem_put(w->xs, path, vm);
     snprintf(path, sizeof(path), "/libxl/%s/type", id);
     xs_mem_put(w->xs, path, type);
     snprintf(path, sizeof(path), "/libxl/%s/device/console/0", id);
@@ -361,9 +382,41 @@ static void make_host(struct usb_world *w)
                   "fffffffffffffffe");
 }
 
+void usb_world_destroy(struct usb_world *w)
+{
+    char path[64];
+    static const char *const nodes[] = { "/local/domain/%u", "/libxl/%u",
+                                         "/local/domain/0/backend/qusb/%u",
+                                         "/local/domain/0/device-model/%u" };
+    for (int i = 0; i < WORLD_TAKEN; i++)
+        if (w->taken[i].busid)
+            usb_world_give_back(w, i, true);
+    for (size_t i = 0; i < sizeof(nodes) / sizeof(nodes[0]); i++) {
+        snprintf(path, sizeof(path), nodes[i], w->domid);
+        xs_mem_put(w->xs, path, NULL);
+    }
+    xs_mem_put(w->xs, "/libxl-ext", NULL);
+    w->running = false;
+    w->domid = 0;
+}
+
+void usb_world_create(struct usb_world *w, uint32_t domid, const char *uuid)
+{
+    char id[16], path[64], vm[64];
+    snprintf(id, sizeof(id), "%u", domid);
+    make_domain(w, id, "guest", "pvh");
+    snprintf(path, sizeof(path), "/local/domain/%u/vm", domid);
+    snprintf(vm, sizeof(vm), "/vm/%s", uuid);
+    xs_mem_put(w->xs, path, vm);
+    snprintf(path, sizeof(path), "/local/domain/0/backend/console/%u/0", domid);
+    xs_mem_put(w->xs, path, "");
+    w->domid = domid;
+}
+
 struct usb_world *usb_world_new(void)
 {
     struct usb_world *w = calloc(1, sizeof(*w));
+    w->domid = WORLD_DOMID;
     char policy[128];
     snprintf(w->dir, sizeof(w->dir), "/tmp/xlx-usb-XXXXXX");
     if (xlx_ctx_new(&w->ctx) || !mkdtemp(w->dir))
@@ -377,6 +430,7 @@ struct usb_world *usb_world_new(void)
     xs_mem_set_peer(w->xs, act, w);
     xlx_ctx_set_path(w->ctx, XLX_PATH_RUN, w->dir);
     xlx_ctx_set_path(w->ctx, XLX_PATH_LOG, w->dir);
+    xlx_ctx_set_path(w->ctx, XLX_PATH_STATE, w->dir);
     snprintf(policy, sizeof(policy), "%s/usb-policy.conf", w->dir);
     xlx_ctx_set_path(w->ctx, XLX_PATH_USB_POLICY, policy);
     xlx_ctx_set_path(w->ctx, XLX_PATH_QEMU, "/bin/true");

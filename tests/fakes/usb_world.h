@@ -18,6 +18,7 @@
 #include "xen/libxl_usb.h"
 
 #define WORLD_DOMID 5u
+#define WORLD_UUID "00000000-0000-4000-8000-000000000005" /* domain 5's */
 #define WORLD_HVM 6u
 #define WORLD_DEVIDS 8
 #define WORLD_TAKEN 8 /* devices */
@@ -27,7 +28,8 @@ struct usb_world {
     struct nth nth;
     struct xs_mem *xs;
     struct sysfs_mem *sysfs;
-    char dir[64]; /* run directory, logs, usb-policy.conf */
+    char dir[64]; /* run directory, state, logs, usb-policy.conf */
+    uint32_t domid; /* "guest" runs as; 5 at first */
 
     /* How its inhabitants behave; all as it should be at first. */
     bool no_frontend;    /* the guest has no driver */
@@ -64,6 +66,10 @@ struct usb_world *usb_world_new(void);
 void usb_world_free(struct usb_world *w);
 
 void usb_world_load_usbback(struct usb_world *w);
+
+/* The guest ends, and its backend with it; it is started as another domain. */
+void usb_world_destroy(struct usb_world *w);
+void usb_world_create(struct usb_world *w, uint32_t domid, const char *uuid);
 
 /* kill -9 of the backend: the kernel lets go of the devices. */
 void usb_world_kill_backend(struct usb_world *w);
