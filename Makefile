@@ -21,7 +21,7 @@ help:
 	@sed -n 's/^#: //p' Makefile
 
 #: make               build the library and the commands (build/)
-#: make install       DESTDIR= PREFIX=
+#: make install       DESTDIR= PREFIX= SYSCONFDIR=
 #: make uninstall     the same DESTDIR= PREFIX=
 #: make check         unit tests, then the tests on real Xen
 #: make check-unit    unit tests, also under ASan and UBSan
@@ -206,11 +206,13 @@ sbindir = $(DESTDIR)$(PREFIX)/sbin
 libexecdir = $(DESTDIR)$(PREFIX)/libexec/libxl-ext
 mandir = $(DESTDIR)$(PREFIX)/share/man
 docdir = $(DESTDIR)$(PREFIX)/share/doc/libxl-ext
+unitdir = $(DESTDIR)$(PREFIX)/lib/systemd/system
+initdir = $(DESTDIR)$(SYSCONFDIR)/init.d
 compdir = $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 
 install: all
 	$(INSTALL) -d $(libdir)/pkgconfig $(sbindir) $(libexecdir) $(compdir) \
-	    $(docdir) $(DESTDIR)$(PREFIX)/include
+	    $(docdir) $(DESTDIR)$(PREFIX)/include $(unitdir) $(initdir)
 	$(INSTALL) -m 755 $(so) $(libdir)
 	ln -sf $(notdir $(so)) $(libdir)/libxl-ext.so.$(SOVERSION)
 	ln -sf $(notdir $(so)) $(libdir)/libxl-ext.so
@@ -229,6 +231,12 @@ install: all
 	$(INSTALL) -m 755 $(B)/xl-ext-save-helper $(B)/xl-ext-usb-backend \
 	    $(libexecdir)
 	$(INSTALL) -m 644 xl-cmds/xl-ext.bash $(compdir)/xl-ext
+	@# Installed, not enabled.
+	sed 's|@sbindir@|$(PREFIX)/sbin|' xl-cmds/service/libxl-ext-usb.service.in \
+	    > $(unitdir)/libxl-ext-usb.service
+	sed 's|@sbindir@|$(PREFIX)/sbin|' xl-cmds/service/libxl-ext-usb.init.in \
+	    > $(initdir)/libxl-ext-usb
+	chmod 755 $(initdir)/libxl-ext-usb
 	$(INSTALL) -m 644 README.md COPYING $(wildcard docs/*.md) $(docdir)
 	for m in $(notdir $(man)); do \
 	    $(INSTALL) -D -m 644 $(B)/man/$$m $(mandir)/man$${m##*.}/$$m; \
@@ -236,7 +244,8 @@ install: all
 
 uninstall:
 	rm -f $(libdir)/libxl-ext.* $(libdir)/pkgconfig/libxl-ext.pc \
-	    $(sbindir)/xl-ext $(compdir)/xl-ext
+	    $(sbindir)/xl-ext $(compdir)/xl-ext \
+	    $(unitdir)/libxl-ext-usb.service $(initdir)/libxl-ext-usb
 	[ "$$(readlink $(sbindir)/xl)" != xl-ext ] || rm -f $(sbindir)/xl
 	rm -f $(addprefix $(DESTDIR)$(PREFIX)/include/,$(notdir $(headers)))
 	rm -rf $(libexecdir) $(docdir)

@@ -79,6 +79,13 @@ bool cmd_parse(struct cmd_env *env, const struct cmd *cmd, int argc,
 int cmd_usage(struct cmd_env *env, const struct cmd *cmd, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* A decimal number and nothing else, in [min, max]. */
+bool cmd_read_number(const char *text, uint32_t min, uint32_t max,
+                     uint32_t *value);
+
+/* The value of "key=value", NULL when `arg` has another key or none. */
+const char *cmd_value_of(const char *arg, const char *key);
+
 /*
  * What a device says of itself, for a terminal: printable ASCII and whole UTF-8
  * stay, every other byte becomes \xHH. `to` has room for four times the length
@@ -134,6 +141,15 @@ int cmd_usb_hc_create(struct cmd_env *env, int argc, char **argv);
 int cmd_usb_hc_destroy(struct cmd_env *env, int argc, char **argv);
 int cmd_usb_devices(struct cmd_env *env, int argc, char **argv);
 int cmd_usb_policy(struct cmd_env *env, int argc, char **argv);
+int cmd_usb_assign(struct cmd_env *env, int argc, char **argv);
+int cmd_usb_unassign(struct cmd_env *env, int argc, char **argv);
+int cmd_usb_reconcile(struct cmd_env *env, int argc, char **argv);
+extern const struct cmd_option cmd_usb_assign_options[];
+extern const struct cmd_option cmd_usb_unassign_options[];
+extern const struct cmd_option cmd_usb_reconcile_options[];
+extern const char cmd_usb_assign_details[];
+extern const char cmd_usb_unassign_details[];
+extern const char cmd_usb_reconcile_details[];
 extern const struct cmd_option cmd_usb_options[];
 extern const struct cmd_option cmd_usb_attach_options[];
 extern const struct cmd_option cmd_usb_detach_options[];

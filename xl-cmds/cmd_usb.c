@@ -97,18 +97,6 @@ const char cmd_usb_hc_destroy_details[] =
     "Example:\n"
     "  xl usb-hc-destroy guest 0\n";
 
-/* A decimal number and nothing else, in [min, max]. */
-static bool read_number(const char *text, uint32_t min, uint32_t max,
-                        uint32_t *value)
-{
-    if (!*text || strlen(text) > 9 ||
-        strspn(text, "0123456789") != strlen(text))
-        return false;
-    unsigned long n = strtoul(text, NULL, 10);
-    *value = (uint32_t)n;
-    return n >= min && n <= max;
-}
-
 struct call {
     const struct cmd *cmd;
     struct cmd_opts opts;
@@ -125,7 +113,7 @@ static bool start(struct cmd_env *env, int argc, char **argv, int min, int max,
     if (!cmd_parse(env, call->cmd, argc, argv, &call->opts, status))
         return false;
     const char *arg = call->opts.arg[OPT_WAIT];
-    if (arg && !read_number(arg, 1, MAX_WAIT, &wait))
+    if (arg && !cmd_read_number(arg, 1, MAX_WAIT, &wait))
         *status = cmd_usage(env, call->cmd, "--wait=%s: 1 to %u seconds", arg,
                             MAX_WAIT);
     else if (call->opts.argc < min)
@@ -143,13 +131,6 @@ static bool start(struct cmd_env *env, int argc, char **argv, int min, int max,
     return false;
 }
 
-/* The value of "key=value", NULL when `arg` has another key or none. */
-static const char *value_of(const char *arg, const char *key)
-{
-    size_t n = strlen(key);
-    return !strncmp(arg, key, n) && arg[n] == '=' ? arg + n + 1 : NULL;
-}
-
 struct key {
     const char *name;
     uint32_t min, max;
@@ -163,12 +144,12 @@ static int read_keys(struct cmd_env *env, const struct call *call, int first,
     for (int i = first; i < call->opts.argc; i++) {
         const char *arg = call->opts.argv[i], *value = NULL;
         const struct key *k = keys;
-        while (k->name && !(value = value_of(arg, k->name)))
+        while (k->name && !(value = cmd_value_of(arg, k->name)))
             k++;
         if (!k->name)
             return cmd_usage(env, call->cmd, "%s: no such argument: %s", arg,
                              call->cmd->args);
-        if (!read_number(value, k->min, k->max, k->value))
+        if (!cmd_read_number(value, k->min, k->max, k->value))
             return cmd_usage(env, call->cmd, "%s: a number from %u to %u", arg,
                              k->min, k->max);
     }
@@ -197,10 +178,10 @@ static int read_xm_place(struct cmd_env *env, const struct call *call,
                          struct target *t)
 {
     char **arg = call->opts.argv;
-    if (!read_number(arg[1], 0, UINT16_MAX, &t->place.hc))
+    if (!cmd_read_number(arg[1], 0, UINT16_MAX, &t->place.hc))
         return cmd_usage(env, call->cmd, "%s: the number of a controller",
                          arg[1]);
-    if (!read_number(arg[2], 1, XLX_USB_PORTS_MAX, &t->place.port))
+    if (!cmd_read_number(arg[2], 1, XLX_USB_PORTS_MAX, &t->place.port))
         return cmd_usage(env, call->cmd, "%s: a port, 1 to %u", arg[2],
                          XLX_USB_PORTS_MAX);
     return 0;
@@ -361,7 +342,7 @@ static int take_type(struct cmd_env *env, struct call *call,
 {
     int kept = 1;
     for (int i = 1; i < call->opts.argc; i++) {
-        const char *value = value_of(call->opts.argv[i], "type");
+        const char *value = cmd_value_of(call->opts.argv[i], "type");
         if (!value)
             call->opts.argv[kept++] = call->opts.argv[i];
         else if (!read_type(value, type))
@@ -387,7 +368,7 @@ static int read_config(struct cmd_env *env, struct call *call,
         return status ? status : read_keys(env, call, 1, keys);
     /* xm: DOM VERSION PORTS */
     for (int i = 0; i < 2; i++)
-        if (!read_number(operand[i + 1], keys[i].min, keys[i].max,
+        if (!cmd_read_number(operand[i + 1], keys[i].min, keys[i].max,
                          keys[i].value))
             return cmd_usage(env, call->cmd, "%s: %s is a number from %u to %u",
                              operand[i + 1], keys[i].name, keys[i].min,
@@ -435,7 +416,7 @@ int cmd_usb_hc_destroy(struct cmd_env *env, int argc, char **argv)
     if (!start(env, argc, argv, 2, 2, &call, &status))
         return status;
     const char *text = call.opts.argv[1];
-    if (!read_number(text, 0, UINT16_MAX, &devid))
+    if (!cmd_read_number(text, 0, UINT16_MAX, &devid))
         return cmd_usage(env, call.cmd,
                          "%s: the number of a controller, as usb-list shows it",
                          text);

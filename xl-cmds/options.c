@@ -4,6 +4,7 @@
  */
 #include <getopt.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cmd.h"
@@ -124,4 +125,21 @@ void cmd_print_help(FILE *out, const struct cmd *cmd)
     for (const struct cmd_option *o = cmd->options; o && o->name; o++)
         print_option(out, o);
     fprintf(out, "  %-22s %s\n", "-h, --help", "show this help");
+}
+
+bool cmd_read_number(const char *text, uint32_t min, uint32_t max,
+                     uint32_t *value)
+{
+    if (!*text || strlen(text) > 9 ||
+        strspn(text, "0123456789") != strlen(text))
+        return false;
+    unsigned long n = strtoul(text, NULL, 10);
+    *value = (uint32_t)n;
+    return n >= min && n <= max;
+}
+
+const char *cmd_value_of(const char *arg, const char *key)
+{
+    size_t n = strlen(key);
+    return !strncmp(arg, key, n) && arg[n] == '=' ? arg + n + 1 : NULL;
 }

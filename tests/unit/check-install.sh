@@ -11,6 +11,13 @@ make="env -u MAKEFLAGS -u MAKELEVEL make -s"
 $make install DESTDIR="$dir" PREFIX=/opt/x >/dev/null
 [ "$(readlink "$dir/opt/x/sbin/xl")" = xl-ext ]
 "$dir/opt/x/sbin/xl-ext" version >/dev/null
+grep -q '^ExecStart=/opt/x/sbin/xl-ext usb-reconcile --watch$' \
+    "$dir/opt/x/lib/systemd/system/libxl-ext-usb.service"
+sh -n "$dir/etc/init.d/libxl-ext-usb"
+grep -q '^program=/opt/x/sbin/xl-ext$' "$dir/etc/init.d/libxl-ext-usb"
+[ -x "$dir/etc/init.d/libxl-ext-usb" ]
+[ -z "$(find "$dir" -type l -name '*libxl-ext-usb*')" ] ||
+    { echo "the service is enabled"; exit 1; }
 export PKG_CONFIG_PATH=$dir/opt/x/lib/pkgconfig PKG_CONFIG_SYSROOT_DIR=$dir
 echo '#include <libxl_ext.h>
 int main(void) { xlx_ctx *c; return xlx_ctx_new(&c); }' >"$dir/main.c"

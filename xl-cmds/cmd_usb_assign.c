@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+/*
+ * usb-assign and usb-unassign: what guests are to have.
+ */
+#include <stdlib.h>
+
+#include "cmd.h"
+#include "json.h"
+#include "libxl_ext_usb.h"
+
+enum { OPT_REQUIRED, OPT_LIST, OPT_JSON };
+enum { OPT_ALL };
+
+const struct cmd_option cmd_usb_assign_options[] = {
+    { "required", 'r', CMD_NO_ARG, NULL,
+      "usb-reconcile fails while the device is missing" },
+    { "list", 'l', CMD_NO_ARG, NULL, "print what is assigned" },
+    { "json", 'j', CMD_NO_ARG, NULL,
+      "print JSON (docs/usb.md has the schema); with --list" },
+    { 0 }
+};
+
+const char cmd_usb_assign_details[] =
+    "The device is named as for usb-attach, and has to be plugged in now. What\n"
+    "is written down is what it is: vendor, product, serial number, kinds of\n"
+    "interfaces, and where it is plugged in. With a serial number it is known\n"
+    "wherever it is plugged in later, without one at its place, or where no\n"
+    "other one like it is. A device that comes back as another kind of thing (a\n"
+    "stick that is a keyboard now) is not given to the guest.\n"
+    "\n"
+    "Nothing is attached: usb-reconcile does that, once or all the time. What\n"
+    "is assigned stays so when the guest or this host starts anew.\n"
+    "\n"
+    "Examples:\n"
+    "  xl usb-assign guest 1-2\n"
+    "  xl usb-assign guest 046d:c52b controller=0 port=4 --required\n"
+    "  xl usb-assign --list\n"
+    "  xl usb-assign --list guest --json\n";
+
+const struct cmd_option cmd_usb_unassign_options[] = {
+    { "all", 'a', CMD_NO_ARG, NULL, "all devices of the guest" }, { 0 }
+};
+
+const char cmd_usb_unassign_details[] =
+    "The device is named by the place that usb-assign --list shows, by vendor\n"
+    "and product, or, when it has a serial number, by where it is now. The\n"
+    "guest need not run. A device that the guest has stays there: usb-detach\n"
+    "takes it back.\n"
+    "\n"
+    "Examples:\n"
+    "  xl usb-unassign guest 1-2\n"
+    "  xl usb-unassign guest --all\n";
+
+static int read_place(struct cmd_env *env, const struct cmd *self,
+                      const struct cmd_opts *opts, struct xlx_usb_place *place)
+{
+    *place = (struct xlx_usb_place){ XLX_USB_ANY, XLX_USB_ANY };
+    for (int i = 2; i < opts->argc; i++) {
+        const char *arg = opts->argv[i], *hc = cmd_value_of(arg, "controller");
+        const char *port = cmd_value_of(arg, "port");
+        if (!hc && !port)
+            return cmd_usage(env, self, "%s: no such argument: %s", arg,
+                             self->args);
+        if (hc && !cmd_read_number(hc, 0, UINT16_MAX, &place->hc))
+            return cmd_usage(env, self, "%s: a number from 0 to %u", arg,
+                             UINT16_MAX);
+        if (port && !cmd_read_number(port, 1, XLX_USB_PORTS_MAX, &place->port))
+            return cmd_usage(env, self, "%s: a number from 1 to %u", arg,
+                             XLX_USB_PORTS_MAX);
+    }
+    return 0;
+}
+
+static int assign(struct cmd_env *env, const struct cmd *self,
+                  const struct cmd_opts *opts)
+{
+    struct xlx_usb_place place;
+    char busid[XLX_USB_BUSID_MAX];
+    if (opts->argc < 2 || opts->argc > 4)
+        return cmd_usage(env, self, "a domain and a device: %s", self->args);
+    int status = read_place(env, self, opts, &place);
+    if (status)
+        return status;
+    if (xlx_usb_select(env->ctx, opts->argv[1], busid) ||
+        xlx_usb_assign(env->ctx, opts->argv[0], busid, opts->set[OPT_REQUIRED],
+                       &place))
+        return CMD_FAILED;
+    fprintf(env->out, "usb %s: assigned to guest %s\n", busid, opts->argv[0]);
+    return CMD_OK;
+}
+
+/* --- listing -------------------------------------------------------------- */
+
+static void print_wish(FILE *out, const struct xlx_usb_wish *wish)
+{
+    const struct xlx_usb_identity *id = &wish->identity;
+    char serial[4 * XLX_USB_SERIAL_MAX];
+    cmd_escape(id->serial, serial);
+    fprintf(out, "  %s ID %04x:%04x%s%s", id->busid, id->vendor, id->product,
+            *serial ? " serial " : "", serial);
+    if (wish->place.hc != XLX_USB_ANY)
+        fprintf(out, " controller %u", wish->place.hc);
+    if (wish->place.port != XLX_USB_ANY)
+        fprintf(out, " port %u", wish->place.port);
+    fprintf(out, "%s\n", wish->required ? " required" : "");
+}
+
+static void print_text(FILE *out, const struct xlx_usb_intent *intent)
+{
+    char name[4 * XLX_GUEST_NAME_MAX];
+    cmd_escape(intent->name, name);
+    fprintf(out, "%s %s\n", name, intent->uuid);
+    for (uint32_t i = 0; i < intent->nr_wishes; i++)
+        print_wish(out, &intent->wish[i]);
+}
+
+static void put_wish(yajl_gen g, const struct xlx_usb_wish *wish)
+{
+    const struct xlx_usb_identity *id = &wish->identity;
+    yajl_gen_map_open(g);
+    json_text(g, "busid", id->busid);
+    json_id(g, "vendor_id", id->vendor);
+    json_id(g, "product_id", id->product);
+    json_text(g, "serial", id->serial);
+    json_string(g, "interfaces");
+    yajl_gen_array_open(g);
+    for (uint32_t i = 0; i < id->nr_classes; i++)
+        json_string(g, id->classes[i]);
+    yajl_gen_array_close(g);
+    json_bool(g, "required", wish->required);
+    if (wish->place.hc != XLX_USB_ANY)
+        json_number(g, "controller", wish->place.hc);
+    if (wish->place.port != XLX_USB_ANY)
+        json_number(g, "port", wish->place.port);
+    yajl_gen_map_close(g);
+}
+
+static int print_json(FILE *out, const struct xlx_usb_intent *list, int nr)
+{
+    yajl_gen g = json_open(out);
+    if (!g)
+        return CMD_FAILED;
+    yajl_gen_array_open(g);
+    for (int i = 0; i < nr; i++) {
+        yajl_gen_map_open(g);
+        json_text(g, "name", list[i].name);
+        json_text(g, "uuid", list[i].uuid);
+        json_string(g, "devices");
+        yajl_gen_array_open(g);
+        for (uint32_t w = 0; w < list[i].nr_wishes; w++)
+            put_wish(g, &list[i].wish[w]);
+        yajl_gen_array_close(g);
+        yajl_gen_map_close(g);
+    }
+    yajl_gen_array_close(g);
+    yajl_gen_free(g);
+    return CMD_OK;
+}
+
+static int list(struct cmd_env *env, const struct cmd *self,
+                const struct cmd_opts *opts)
+{
+    struct xlx_usb_intent *intents;
+    if (opts->argc > 1)
+        return cmd_usage(env, self, "--list: one domain at most");
+    int nr = xlx_usb_intent_list(env->ctx, opts->argc ? opts->argv[0] : NULL,
+                                 &intents);
+    if (nr < 0)
+        return CMD_FAILED;
+    int status = CMD_OK;
+    if (opts->set[OPT_JSON])
+        status = print_json(env->out, intents, nr);
+    else
+        for (int i = 0; i < nr; i++)
+            print_text(env->out, &intents[i]);
+    free(intents);
+    return status;
+}
+
+int cmd_usb_assign(struct cmd_env *env, int argc, char **argv)
+{
+    const struct cmd *self = cmd_find(argv[0]);
+    struct cmd_opts opts;
+    int status;
+    if (!cmd_parse(env, self, argc, argv, &opts, &status))
+        return status;
+    if (opts.set[OPT_LIST])
+        return list(env, self, &opts);
+    if (opts.set[OPT_JSON])
+        return cmd_usage(env, self, "--json: only with --list");
+    return assign(env, self, &opts);
+}
+
+int cmd_usb_unassign(struct cmd_env *env, int argc, char **argv)
+{
+    const struct cmd *self = cmd_find(argv[0]);
+    struct cmd_opts opts;
+    int status;
+    if (!cmd_parse(env, self, argc, argv, &opts, &status))
+        return status;
+    if (opts.argc != (opts.set[OPT_ALL] ? 1 : 2))
+        return cmd_usage(env, self, "a domain and a device, or --all: %s",
+                         self->args);
+    const char *device = opts.set[OPT_ALL] ? NULL : opts.argv[1];
+    int nr = xlx_usb_unassign(env->ctx, opts.argv[0], device);
+    if (nr < 0)
+        return CMD_FAILED;
+    if (device)
+        fprintf(env->out, "usb %s: not assigned to guest %s any more\n", device,
+                opts.argv[0]);
+    else
+        fprintf(env->out, "guest %s: %d devices are not assigned any more\n",
+                opts.argv[0], nr);
+    return CMD_OK;
+}
