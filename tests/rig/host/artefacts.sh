@@ -11,7 +11,7 @@ dom0_modules=(
     xen-evtchn xen-gntdev xen-gntalloc xen-privcmd xenfs
     virtio_pci virtio_console 9p 9pnet_virtio
     xhci-pci ehci-pci usbhid hid-generic evdev usb-storage sd_mod
-    usbserial ftdi_sio dummy_hcd vhci-hcd
+    usbserial ftdi_sio dummy_hcd vhci-hcd ext4
 )
 guest_modules=(
     xen-hcd xhci-pci ehci-pci uhci-hcd usbhid hid-generic evdev
