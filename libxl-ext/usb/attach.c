@@ -6,6 +6,7 @@
 #include "core/clean.h"
 #include "core/clock.h"
 #include "usb/audit.h"
+#include "usb/backend.h"
 #include "usb/create.h"
 #include "usb/device.h"
 #include "usb/hc.h"
@@ -156,6 +157,18 @@ static int attach_locked(xlx_ctx *ctx, struct attach *a, unsigned flags)
     return rc;
 }
 
+/* With both locks. */
+static int attach_once(xlx_ctx *ctx, struct attach *a, unsigned flags)
+{
+    int64_t until = a->create.until;
+    XLX__AUTO_CLOSE int domain =
+        xlx__job_lock_domain(ctx, a->create.hc.domid, until);
+    if (domain < 0)
+        return domain;
+    XLX__AUTO_CLOSE int lock = xlx__job_lock_device(ctx, a->dev.busid, until);
+    return lock < 0 ? lock : attach_locked(ctx, a, flags);
+}
+
 int xlx_usb_attach(xlx_ctx *ctx, uint32_t domid, const char *device,
                    const struct xlx_usb_place *place, unsigned flags,
                    int timeout_ms, struct xlx_usb_place *got_r)
@@ -168,13 +181,12 @@ int xlx_usb_attach(xlx_ctx *ctx, uint32_t domid, const char *device,
         rc = xlx__select(ctx, device, &a.dev);
     if (rc)
         return rc;
-    XLX__AUTO_CLOSE int domain = xlx__job_lock_domain(ctx, domid, until);
-    if (domain < 0)
-        return domain;
-    XLX__AUTO_CLOSE int lock = xlx__job_lock_device(ctx, a.dev.busid, until);
-    if (lock < 0)
-        return lock;
-    rc = attach_locked(ctx, &a, flags);
+    rc = attach_once(ctx, &a, flags);
+    if (rc == -ECONNRESET &&
+        (a.create.started || !xlx__backend_wait(ctx, domid, until))) {
+        xlx__create_init(&a.create, domid, until);
+        rc = attach_once(ctx, &a, flags);
+    }
     if (!rc)
         *got_r = a.place;
     return rc;

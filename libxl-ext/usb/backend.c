@@ -52,7 +52,7 @@ static int look_announced(xlx_ctx *ctx, void *arg)
     return xlx__backend_announced(ctx, *(uint32_t *)arg);
 }
 
-static int wait_announced(xlx_ctx *ctx, uint32_t domid, int64_t until)
+int xlx__backend_wait(xlx_ctx *ctx, uint32_t domid, int64_t until)
 {
     char path[XLX__XS_PATH_MAX];
     const char *paths[] = { path };
@@ -137,14 +137,18 @@ int xlx__backend_ensure(xlx_ctx *ctx, uint32_t domid, int64_t until,
     if (rc)
         return rc;
     pid_t pid = ctx->proc->ops->find(ctx->proc, pidfile);
-    if (pid > 0)
-        return wait_announced(ctx, domid, until);
     /* What a killed process of ours announced is worth nothing. */
     if (pid != -ESTALE) {
         rc = xlx__backend_announced(ctx, domid);
         if (rc)
             return rc < 0 ? rc : 0;
     }
+    /* Ours starts another QEMU as soon as we let go of the domain's lock. */
+    if (pid > 0)
+        return xlx__fail(ctx, ECONNRESET,
+                         "domain %u: the USB backend died and does not come "
+                         "back",
+                         domid);
     rc = check_type(ctx, domid);
     if (rc)
         return rc;

@@ -12,12 +12,17 @@
  * Sees that a process serves qusb for the domain, starting ours when none
  * does. *started_r says whether it did.
  *
+ * -ECONNRESET  ours is about to start another QEMU, for which it needs the
+ * domain's lock: let go of that, xlx__backend_wait(), and try again
  * -ENOTSUP  a guest whose device model does not offer qusb
  * -ENOENT   QEMU or our program is not installed
  * -EIO, -ETIMEDOUT  ours did not come up, with what it said
  */
 int xlx__backend_ensure(xlx_ctx *ctx, uint32_t domid, int64_t until,
                         bool *started_r);
+
+/* Waits, without the domain's lock, until a process serves qusb. */
+int xlx__backend_wait(xlx_ctx *ctx, uint32_t domid, int64_t until);
 
 /* Ends our process for the domain, if there is one. */
 int xlx__backend_stop(xlx_ctx *ctx, uint32_t domid, int64_t until);

@@ -4,6 +4,7 @@
 #include "core/clean.h"
 #include "core/clock.h"
 #include "usb/audit.h"
+#include "usb/backend.h"
 #include "usb/job.h"
 #include "usb/place.h"
 #include "usb/plan.h"
@@ -115,23 +116,31 @@ static int make(xlx_ctx *ctx, struct xlx__create *c)
     return rc;
 }
 
+static int create_once(xlx_ctx *ctx, struct xlx__create *c, uint32_t devid,
+                       const struct xlx_usb_hc_config *config)
+{
+    XLX__AUTO_CLOSE int lock =
+        xlx__job_lock_domain(ctx, c->hc.domid, c->until);
+    if (lock < 0)
+        return lock;
+    xlx__create_init(c, c->hc.domid, c->until);
+    c->hc.devid = devid;
+    int rc = xlx__create_config(ctx, c, config, NULL);
+    return rc ? rc : make(ctx, c);
+}
+
 int xlx__create_as(xlx_ctx *ctx, uint32_t domid, uint32_t devid,
                    const struct xlx_usb_hc_config *config, int timeout_ms,
                    uint32_t *devid_r)
 {
     struct xlx__create c;
     int64_t until = xlx__now_ms() + timeout_ms;
-    int rc = xlx__job_check_domain(ctx, domid);
-    if (rc)
-        return rc;
-    XLX__AUTO_CLOSE int lock = xlx__job_lock_domain(ctx, domid, until);
-    if (lock < 0)
-        return lock;
     xlx__create_init(&c, domid, until);
-    c.hc.devid = devid;
-    rc = xlx__create_config(ctx, &c, config, NULL);
+    int rc = xlx__job_check_domain(ctx, domid);
     if (!rc)
-        rc = make(ctx, &c);
+        rc = create_once(ctx, &c, devid, config);
+    if (rc == -ECONNRESET && !xlx__backend_wait(ctx, domid, until))
+        rc = create_once(ctx, &c, devid, config);
     if (!rc)
         *devid_r = c.hc.devid;
     return rc;

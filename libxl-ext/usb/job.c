@@ -117,7 +117,7 @@ static void unplug_again(xlx_ctx *ctx, void *arg)
 static int look_claimed(xlx_ctx *ctx, void *arg)
 {
     const struct job *j = arg;
-    return j->type->claimed(ctx, j->m.busid);
+    return j->type->claimed(ctx, &j->m);
 }
 
 static int wait_claimed(xlx_ctx *ctx, void *arg)
@@ -129,6 +129,11 @@ static int wait_claimed(xlx_ctx *ctx, void *arg)
     if (rc == -ENODEV)
         return xlx__fail(ctx, ENODEV, "usb %s: was unplugged meanwhile",
                          j->m.busid);
+    if (rc == -ECONNRESET)
+        return xlx__fail(ctx, ECONNRESET,
+                         "usb %s: the USB backend of domain %u died meanwhile: "
+                         "see its log",
+                         j->m.busid, j->m.hc->domid);
     if (rc != -ETIMEDOUT)
         return rc < 0 ? rc : 0;
     xlx__usb_log_line(ctx, j->m.hc->domid, j->m.busid, why);

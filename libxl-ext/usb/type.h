@@ -50,9 +50,9 @@ struct xlx__type {
     /* Gives the device to the empty port. Whole or undone; the drivers were
      * written down before. Not done before `claimed` says so. */
     int (*plug)(xlx_ctx *ctx, const struct xlx__move *m);
-    /* 1: the backend has the device; -ENODEV without a report: it is not
-     * plugged in any more. */
-    int (*claimed)(xlx_ctx *ctx, const char *busid);
+    /* 1: the backend has the device. Without a report -ENODEV: it is not
+     * plugged in any more; -ECONNRESET: the backend is no more. */
+    int (*claimed)(xlx_ctx *ctx, const struct xlx__move *m);
     /* Empties the port and makes the backend let go. Whole or undone, but a
      * device that is not plugged in any more leaves the port in any case. */
     int (*unplug)(xlx_ctx *ctx, const struct xlx__move *m);

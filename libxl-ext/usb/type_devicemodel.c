@@ -186,6 +186,11 @@ static int unplug(xlx_ctx *ctx, const struct xlx__move *m)
     return report_device(ctx, rc, m);
 }
 
+static int claimed(xlx_ctx *ctx, const struct xlx__move *m)
+{
+    return xlx__usbdev_claimed(ctx, m->busid);
+}
+
 const struct xlx__type xlx__type_devicemodel = {
     .start = start,
     .make = make,
@@ -193,7 +198,7 @@ const struct xlx__type xlx__type_devicemodel = {
     .connected = is_there,
     .remove = remove_hc,
     .plug = plug,
-    .claimed = xlx__usbdev_claimed,
+    .claimed = claimed,
     .unplug = unplug,
     .give_back = xlx__usbdev_restore,
 };

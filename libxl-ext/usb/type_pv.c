@@ -188,6 +188,11 @@ static int unplug(xlx_ctx *ctx, const struct xlx__move *m)
     return xlx__plan_run(ctx, steps, NR(steps), (void *)m);
 }
 
+static int claimed(xlx_ctx *ctx, const struct xlx__move *m)
+{
+    return xlx__usbback_claimed(ctx, m->busid);
+}
+
 const struct xlx__type xlx__type_pv = {
     .start = start,
     .make = xlx__hc_make,
@@ -195,7 +200,7 @@ const struct xlx__type xlx__type_pv = {
     .connected = xlx__hc_connected,
     .remove = xlx__hc_close_and_remove,
     .plug = plug,
-    .claimed = xlx__usbback_claimed,
+    .claimed = claimed,
     .unplug = unplug,
     .give_back = give_back,
 };

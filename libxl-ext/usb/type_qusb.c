@@ -19,6 +19,16 @@ static int unplug(xlx_ctx *ctx, const struct xlx__move *m)
     return xlx__hc_set_port(ctx, m->hc, m->port, m->busid, "");
 }
 
+/* Who supervises a backend that died takes its announcement away. */
+static int claimed(xlx_ctx *ctx, const struct xlx__move *m)
+{
+    int rc = xlx__usbdev_claimed(ctx, m->busid);
+    if (rc)
+        return rc;
+    rc = xlx__backend_announced(ctx, m->hc->domid);
+    return rc > 0 ? 0 : rc < 0 ? rc : -ECONNRESET;
+}
+
 const struct xlx__type xlx__type_qusb = {
     .start = xlx__backend_ensure,
     .stop = xlx__backend_stop,
@@ -28,7 +38,7 @@ const struct xlx__type xlx__type_qusb = {
     .connected = xlx__hc_connected,
     .remove = xlx__hc_close_and_remove,
     .plug = plug,
-    .claimed = xlx__usbdev_claimed,
+    .claimed = claimed,
     .unplug = unplug,
     .give_back = xlx__usbdev_restore,
 };

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 #include "fakes/usb_world.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <syslog.h>
+#include <unistd.h>
 
 #include "host/process.h"
 
@@ -108,7 +111,12 @@ void usb_world_take(struct usb_world *w, const char *busid, const char *port)
 {
     struct sysfs_dev *dev = sysfs_mem_find(w->sysfs, busid);
     int slot = 0;
-    if (!dev || w->no_claim)
+    if (w->dies) {
+        xs_mem_put(w->xs, ANNOUNCED, NULL);
+        w->dies = false;
+        w->coming_back = true;
+    }
+    if (!dev || w->no_claim || w->coming_back)
         return;
     while (w->taken[slot].busid)
         slot++;
@@ -253,9 +261,24 @@ static void act_side(struct usb_world *w, const struct side *side,
     }
 }
 
+/* As xl-ext-usb-backend does it: not while a command holds the lock. */
+static void come_back(struct usb_world *w)
+{
+    char path[128];
+    snprintf(path, sizeof(path), "%s/usb/lock/domain-5", w->dir);
+    int fd = open(path, O_RDWR);
+    if (fd >= 0 && !flock(fd, LOCK_EX | LOCK_NB)) {
+        xs_mem_put(w->xs, ANNOUNCED, "");
+        w->coming_back = false;
+    }
+    close(fd);
+}
+
 static void act(void *user)
 {
     struct usb_world *w = user;
+    if (w->coming_back)
+        come_back(w);
     for (size_t i = 0; i < NR_SIDES; i++)
         act_side(w, &sides[i], w->closing[i]);
     if (w->usbback)

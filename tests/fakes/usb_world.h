@@ -35,6 +35,9 @@ struct usb_world {
     bool no_frontend;    /* the guest has no driver */
     bool no_claim;       /* the backend does not take devices */
     bool no_release;     /* nor give them back */
+    bool dies;           /* when a device is given to it; comes back when the
+                          * domain's lock is free */
+    bool coming_back;    /* it died */
     bool dead;           /* the backend is there and does nothing */
     const char *refusal; /* what the daemon says instead of "ready" */
 

@@ -298,11 +298,12 @@ static void an_interface_usbback_refuses_undoes_the_others(void **state)
 static void one_interface_is_not_the_device(void **state)
 {
     struct usb_world *w = *state;
+    const struct xlx__move m = { .busid = "1-2" };
     assert_int_equal(attach_to(w, 5, "1-2"), 0);
     sysfs_mem_find(w->sysfs, "1-2")->intf[1].driver = "usb-storage";
-    assert_int_equal(xlx__type_of(XLX_USB_PV)->claimed(w->ctx, "1-2"), 0);
+    assert_int_equal(xlx__type_of(XLX_USB_PV)->claimed(w->ctx, &m), 0);
     sysfs_mem_find(w->sysfs, "1-2")->intf[1].driver = "usbback";
-    assert_int_equal(xlx__type_of(XLX_USB_PV)->claimed(w->ctx, "1-2"), 1);
+    assert_int_equal(xlx__type_of(XLX_USB_PV)->claimed(w->ctx, &m), 1);
     /* nobody else gets it */
     assert_int_equal(attach_to(w, 6, "1-2"), -EBUSY);
 }

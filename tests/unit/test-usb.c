@@ -277,6 +277,29 @@ static void the_guest_loses_a_controller_it_does_not_close(void **state)
     assert_node(w, "/local/domain/5/device/vusb", NULL);
 }
 
+static void a_backend_that_dies_meanwhile_gets_a_second_chance(void **state)
+{
+    struct usb_world *w = *state;
+    assert_int_equal(create(w), 0);
+    w->dies = true;
+    assert_int_equal(attach(w, "1-2"), 0);
+    assert_driver(w, "1-2", 0, "usbfs");
+    assert_int_equal(w->starts, 1);
+}
+
+static void nor_does_one_that_is_coming_back_hold_up_a_command(void **state)
+{
+    struct usb_world *w = *state;
+    assert_int_equal(attach(w, "1-2"), 0);
+    xs_mem_put(w->xs, "/local/domain/0/device-model/5/backends/qusb", NULL);
+    w->coming_back = true;
+    assert_int_equal(attach(w, "1-1"), 0);
+    xs_mem_put(w->xs, "/local/domain/0/device-model/5/backends/qusb", NULL);
+    w->coming_back = true;
+    assert_int_equal(create(w), 0);
+    assert_int_equal(w->starts, 1);
+}
+
 static void a_device_moves_from_guest_to_guest(void **state)
 {
     struct usb_world *w = *state;
@@ -769,6 +792,8 @@ int main(void)
         TEST(a_port_with_nonsense_can_be_emptied),
         TEST(a_port_that_changed_meanwhile_is_left_alone),
         TEST(the_list_has_what_the_device_says),
+        TEST(a_backend_that_dies_meanwhile_gets_a_second_chance),
+        TEST(nor_does_one_that_is_coming_back_hold_up_a_command),
         TEST(a_device_moves_from_guest_to_guest),
         TEST(a_device_is_found_by_any_name),
         TEST(what_a_killed_command_left_is_put_right),
