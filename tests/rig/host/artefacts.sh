@@ -42,6 +42,23 @@ guest_artefact() {
         "$builders/guest" "$1" "$rig/guest" "${guest_modules[@]}"
 }
 
+qemu_artefact() {
+    artefact qemu "$(key_of "$(versions qemu-system-x86)" "$rig"/qemu/* \
+        "$builders/qemu")" "$builders/qemu" "$rig/qemu"
+}
+
+# The program of the outer machine. Without ours a run still tells something.
+outer_qemu() {
+    local folder
+    if folder=$(qemu_artefact); then
+        echo "$folder/qemu-system-x86_64"
+    else
+        say "WARNING: without it, the distribution's QEMU is used," \
+            "and busy guests may crash in it (see README.md)"
+        command -v qemu-system-x86_64
+    fi
+}
+
 # The folder that holds the hypervisor, as `xen`.
 xen_artefact() {
     local package=xen-hypervisor-4.17-amd64
@@ -59,7 +76,7 @@ kernel_and_guest() {
     printf '%s\n' "$kernel" "$guest"
 }
 
-# Fills in the folders: kernel, guest, dom0, and the file xen.
+# Fills in the folders: kernel, guest, dom0, and the files xen and qemu.
 prepare_artefacts() {
     local root found jobs
     found=$(mktemp -d) || return
@@ -68,9 +85,11 @@ prepare_artefacts() {
     kernel_and_guest >"$found/kernel" & jobs=$!
     { dom0_root_artefact >"$found/root"; } & jobs="$jobs $!"
     { xen_artefact >"$found/xen"; } & jobs="$jobs $!"
+    { outer_qemu >"$found/qemu"; } & jobs="$jobs $!"
     if wait_all $jobs; then
         { read -r kernel; read -r guest; } <"$found/kernel"
         xen=$(cat "$found/xen")/xen
+        qemu=$(cat "$found/qemu")
         root=$(cat "$found/root")
         dom0=$(dom0_image_artefact "$root" "$kernel")
     fi

@@ -22,12 +22,20 @@ run_cases() {
 
 start_watched() {
     touch "$run/alive"
-    say "booting ($flavour Xen, ${mem} MiB, dom0 ${dom0_mem} MiB)"
+    say "booting ($flavour Xen, ${mem} MiB, dom0 ${dom0_mem} MiB$(which_qemu))"
     booting=$SECONDS
     exec 7< <(start_machine </dev/null)
     machine=$!
     watch_machine </dev/null >/dev/null &
     watcher=$!
+}
+
+# Named when it is not ours: what a guest does there says less.
+which_qemu() {
+    case $qemu in
+    "$cache"/*) ;;
+    *) echo ", the distribution's QEMU" ;;
+    esac
 }
 
 print_line() {

@@ -8,8 +8,9 @@
 # PCID: off keeps XPTI simple.
 cpu_model=EPYC,+svm,+npt,-pcid,-smap,-smep,-monitor,-rdtscp
 
-# eager-fpu: the emulated XSAVE does not look at CR0.TS, so with Xen's lazy
-# switching programs of dom0 and guests got each other's registers.
+# eager-fpu: the XSAVE of the distribution's QEMU does not look at CR0.TS, so
+# with Xen's lazy switching programs of dom0 and guests got each other's
+# registers. Ours does, but a run may have to do without it.
 xen_line() {
     echo "console=com1 dom0_mem=${dom0_mem}M,max:${dom0_mem}M" \
         "dom0_max_vcpus=$dom0_vcpus cpuidle=0 noreboot console_timestamps=boot" \
@@ -93,5 +94,5 @@ start_machine() {
     machine_arguments arguments
     : >"$out/console.log"
     exec setpriv --pdeathsig KILL \
-        qemu-system-x86_64 "${arguments[@]}" 2>"$out/qemu.log"
+        "$qemu" "${arguments[@]}" 2>"$out/qemu.log"
 }
