@@ -52,7 +52,7 @@ enum xlx_path {
     XLX_PATH_QEMU,        /* Xen's device model; default: found at use */
     XLX_PATH_USB_BACKEND, /* our xl-ext-usb-backend; default: found at use */
     XLX_PATH_USB_POLICY,  /* and PATH.d; default /etc/xen/usb-policy.conf */
-    XLX_PATH_STATE,       /* what outlives a reboot; default /var/lib/libxl-ext */
+    XLX_PATH_STATE,       /* outlives a reboot; default /var/lib/libxl-ext */
     XLX_PATH_NR
 };
 

@@ -321,8 +321,8 @@ struct xlx_usb_intent {
 
 /*
  * Writes down that `guest` (the name or domid of a running guest, or the name
- * or UUID of one that something was written down for) is to have `device`, which
- * is plugged in now, wherever it is plugged in later. `place` NULL: any. What
+ * or UUID of one that something was written down for) is to have `device`,
+ * which is plugged in now, wherever it is plugged in later. `place` NULL: any. What
  * was said about that device before is replaced. Attaches nothing.
  *
  * -ESRCH    no such guest

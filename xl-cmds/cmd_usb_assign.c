@@ -202,14 +202,13 @@ int cmd_usb_unassign(struct cmd_env *env, int argc, char **argv)
         return cmd_usage(env, self, "a domain and a device, or --all: %s",
                          self->args);
     const char *device = opts.set[OPT_ALL] ? NULL : opts.argv[1];
-    int nr = xlx_usb_unassign(env->ctx, opts.argv[0], device);
-    if (nr < 0)
+    if (xlx_usb_unassign(env->ctx, opts.argv[0], device) < 0)
         return CMD_FAILED;
     if (device)
         fprintf(env->out, "usb %s: not assigned to guest %s any more\n", device,
                 opts.argv[0]);
     else
-        fprintf(env->out, "guest %s: %d devices are not assigned any more\n",
-                opts.argv[0], nr);
+        fprintf(env->out, "guest %s: nothing is assigned to it any more\n",
+                opts.argv[0]);
     return CMD_OK;
 }

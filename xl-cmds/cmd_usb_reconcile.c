@@ -171,7 +171,8 @@ int cmd_usb_reconcile(struct cmd_env *env, int argc, char **argv)
     if (opts.argc > 1)
         return cmd_usage(env, self, "one domain at most: %s", self->args);
     if (arg && !cmd_read_number(arg, 1, MAX_WAIT, &wait))
-        return cmd_usage(env, self, "--wait=%s: 1 to %u seconds", arg, MAX_WAIT);
+        return cmd_usage(env, self, "--wait=%s: 1 to %u seconds", arg,
+                         MAX_WAIT);
     config.guest = opts.argc ? opts.argv[0] : NULL;
     config.timeout_ms = (int)(wait * 1000);
     struct printer printer = { env->out, opts.set[OPT_JSON] };

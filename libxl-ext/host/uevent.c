@@ -85,7 +85,8 @@ static int receive(int fd, struct xlx__uevent *event_r)
     if (n < 0)
         return -errno;
     /* Any process may send to the group; only the kernel has port 0. */
-    if (from.nl_family != AF_NETLINK || from.nl_pid || msg.msg_flags & MSG_TRUNC)
+    if (from.nl_family != AF_NETLINK || from.nl_pid ||
+        msg.msg_flags & MSG_TRUNC)
         return 0;
     return xlx__uevent_parse(text, (size_t)n, event_r);
 }

@@ -239,7 +239,8 @@ static void say_changed(const struct work *w,
     xlx__identity_of(&w->view->devs[dev], &now);
     snprintf(reason, XLX__REASON_MAX,
              "the device at %s is another kind of device now (first interface "
-             "%s, was %s; %u of them, was %u): assign it again if that is right",
+             "%s, was %s; %u of them, was %u): assign it again if that is "
+             "right",
              now.busid, now.nr_classes ? now.classes[0] : "none",
              id->nr_classes ? id->classes[0] : "none", now.nr_classes,
              id->nr_classes);

@@ -253,18 +253,24 @@ static const char *read_intent(yajl_val tree, struct xlx_usb_intent *intent)
     return why;
 }
 
+/* From the quote that opens a string to the one that closes it, or the end. */
+static const char *skip_string(const char *p)
+{
+    while (*++p && *p != '"')
+        if (*p == '\\' && p[1])
+            p++;
+    return p;
+}
+
 static bool too_deep(const char *text)
 {
     int depth = 0;
-    for (const char *p = text; *p && depth <= DEPTH_MAX; p++)
-        if (*p == '"') {
-            while (*++p && *p != '"')
-                if (*p == '\\' && p[1])
-                    p++;
-            if (!*p)
-                break;
-        } else
-            depth += *p == '[' || *p == '{' ? 1 : *p == ']' || *p == '}' ? -1 : 0;
+    for (const char *p = text; *p && depth <= DEPTH_MAX; p++) {
+        if (*p == '"' && !*(p = skip_string(p)))
+            break;
+        depth += *p == '[' || *p == '{';
+        depth -= *p == ']' || *p == '}';
+    }
     return depth > DEPTH_MAX;
 }
 

@@ -21,8 +21,8 @@ struct ports {
 };
 
 static int add_port(xlx_ctx *ctx, struct ports *ports, uint32_t domid,
-                    const struct xlx_usb_hc *hc, const struct xlx_usb_port *port,
-                    bool busy)
+                    const struct xlx_usb_hc *hc,
+                    const struct xlx_usb_port *port, bool busy)
 {
     struct xlx__held *v =
         reallocarray(ports->v, (size_t)ports->nr + 1, sizeof(*v));

@@ -226,7 +226,8 @@ static void take_time(xlx_usb_watch *w)
 }
 
 /* When to look next. A pass that fails as a whole is tried again too. */
-static int64_t after_pass(xlx_usb_watch *w, int rc, const struct xlx__pass *pass)
+static int64_t after_pass(xlx_usb_watch *w, int rc,
+                          const struct xlx__pass *pass)
 {
     int64_t now = xlx__now_ms(), pause = XLX__BACKOFF_FIRST_MS;
     if (!rc) {

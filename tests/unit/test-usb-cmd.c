@@ -141,6 +141,37 @@ static const struct row rows[] = {
     { "usb-hc-create guest 2", CMD_USAGE, "no such argument" },
     { "usb-hc-destroy guest -1", CMD_USAGE, "no such option" },
     { "usb-hc-destroy guest x", CMD_USAGE, "the number of a controller" },
+    { "usb-assign guest 1-2 controller=7 port=3 --required", CMD_OK,
+      "usb 1-2: assigned to guest guest\n" },
+    { "usb-assign guest 1-3.1", CMD_OK,
+      "usb 1-3.1: assigned to guest guest\n" },
+    { "usb-assign --list guest", CMD_OK,
+      "guest 00000000-0000-4000-8000-000000000005\n"
+      "  1-2 ID 46f4:0001 serial S1 controller 7 port 3 required\n"
+      "  1-3.1 ID 0627:0001\n" },
+    { "usb-reconcile guest", CMD_OK,
+      "guest guest: usb 1-2: attached, controller 7 port 3\n"
+      "guest guest: usb 1-3.1: attached, controller 0 port 1\n" },
+    { "usb-unassign guest 1-2", CMD_OK, 
+      "usb 1-2: not assigned to guest guest any more\n" },
+    { "usb-unassign guest --all", CMD_OK,
+      "guest guest: nothing is assigned to it any more\n" },
+    { "usb-unassign guest --all", CMD_FAILED, "nothing is assigned" },
+    { "usb-reconcile guest", CMD_FAILED, "nothing is assigned" },
+    { "usb-hc-destroy guest 7", CMD_OK,
+      "domain 5: USB controller 7 destroyed\n" },
+    { "usb-assign guest", CMD_USAGE, "a domain and a device" },
+    { "usb-assign guest 1-2 a=b", CMD_USAGE, "a=b: no such argument" },
+    { "usb-assign guest 1-2 port=0", CMD_USAGE, "from 1 to 31" },
+    { "usb-assign guest 1-2 controller=x", CMD_USAGE, "from 0 to 65535" },
+    { "usb-assign guest 1-2 port=1", CMD_FAILED, "of which controller" },
+    { "usb-assign guest 1-2 --json", CMD_USAGE, "only with --list" },
+    { "usb-assign --list a b", CMD_USAGE, "one domain at most" },
+    { "usb-assign nobody 1-2", CMD_FAILED, "no such domain" },
+    { "usb-unassign guest", CMD_USAGE, "or --all" },
+    { "usb-unassign guest 1-2 --all", CMD_USAGE, "or --all" },
+    { "usb-reconcile a b", CMD_USAGE, "one domain at most" },
+    { "usb-reconcile --wait=0", CMD_USAGE, "1 to 3600 seconds" },
     { "usb-list", CMD_USAGE, "one domain" },
     { "usb-list guest other", CMD_USAGE, "one domain" },
 
@@ -188,6 +219,30 @@ static void commands_parse_call_and_print(void **state)
             assert_ptr_equal(strchr(f->err, '\n'),
                              f->err + strlen(f->err) - 1);
     }
+}
+
+static void assigned_devices_as_json(void **state)
+{
+    struct fixture *f = *state;
+    assert_int_equal(call(f, "usb-assign guest 1-2 --required"), CMD_OK);
+    assert_int_equal(call(f, "usb-assign --list --json"), CMD_OK);
+    assert_non_null(strstr(f->out, "\"name\": \"guest\""));
+    assert_non_null(strstr(f->out, "\"080650\""));
+    assert_non_null(strstr(f->out, "\"required\": true"));
+    assert_int_equal(call(f, "usb-reconcile --json"), CMD_OK);
+    assert_string_equal(
+        f->out,
+        "{\"outcome\":\"attached\",\"guest\":\"guest\",\"domid\":5,"
+        "\"busid\":\"1-2\",\"controller\":0,\"port\":1,\"reason\":\"\","
+        "\"vendor_id\":\"46f4\",\"product_id\":\"0001\",\"serial\":\"S1\","
+        "\"required\":true}\n");
+    sysfs_mem_unplug(f->world->sysfs, "1-2");
+    assert_int_equal(call(f, "usb-reconcile"), CMD_FAILED);
+    assert_string_equal(
+        f->out,
+        "guest guest: usb 1-2: waits: not plugged in (required)\n"
+        "guest guest: usb 1-2: freed, controller 0 port 1: its device was "
+        "unplugged\n");
 }
 
 static void a_listing_shows_all_ports(void **state)
@@ -417,6 +472,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(commands_parse_call_and_print),
+        TEST(assigned_devices_as_json),
         TEST(a_listing_shows_all_ports),
         TEST(json_has_the_same),
         TEST(a_dry_run_says_what_it_would_do),

@@ -110,7 +110,8 @@ static void assigning_again_replaces(void **state)
 
 static void any_byte_of_a_serial_survives(void **state)
 {
-    struct xlx_usb_intent *a = calloc(1, sizeof(*a)), *b = calloc(1, sizeof(*b));
+    struct xlx_usb_intent *a = calloc(1, sizeof(*a));
+    struct xlx_usb_intent *b = calloc(1, sizeof(*b));
     (void)state;
     strcpy(a->uuid, NEW_UUID);
     strcpy(a->name, "a \"name\" \\ \xc3\xa4\x01");
@@ -214,7 +215,7 @@ static void unassign_takes_back(void **state)
 }
 
 #define HEAD "{\"version\":1,\"name\":\"guest\",\"uuid\":\"" WORLD_UUID "\","
-#define ID "\"busid\":\"1-2\",\"vendor\":\"46f4\",\"product\":\"0001\","        \
+#define ID "\"busid\":\"1-2\",\"vendor\":\"46f4\",\"product\":\"0001\","      \
            "\"serial\":\"S1\",\"interfaces\":[]"
 #define DEV(id) HEAD "\"devices\":[{\"identity\":{" id "}}]}"
 

@@ -208,8 +208,8 @@ struct message {
 static const struct message messages[] = {
     MESSAGE(DEV "ACTION=add\0" PATH "SUBSYSTEM=usb\0DEVTYPE=usb_device\0",
             "add", "1-2"),
-    MESSAGE(DEV "ACTION=remove\0" PATH "SUBSYSTEM=usb\0X=\0DEVTYPE=usb_device\0",
-            "remove", "1-2"),
+    MESSAGE(DEV "ACTION=remove\0" PATH "SUBSYSTEM=usb\0X=\0"
+            "DEVTYPE=usb_device\0", "remove", "1-2"),
     MESSAGE(DEV "ACTION=add\0" PATH "SUBSYSTEM=usb\0DEVTYPE=usb_interface\0",
             NULL, NULL),
     MESSAGE(DEV "ACTION=add\0" PATH "SUBSYSTEM=hid\0DEVTYPE=usb_device\0", NULL,

@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+/*
+ * usb-reconcile when something fails: one thing at a time, and less often.
+ */
+#include "test.h"
+
+#include <unistd.h>
+
+#include "fakes/passes.h"
+#include "usb/job.h"
+
+static void one_failure_does_not_stop_the_others(void **state)
+{
+    struct passes *f = *state;
+    passes_assign(f, "guest", "1-4"); /* a program of the host has it */
+    passes_assign(f, "guest", "2-1"); /* SuperSpeed */
+    passes_assign(f, "guest", "1-2");
+    assert_int_equal(passes_now(f), 3);
+    passes_assert_line(f, 0, XLX_USB_FAILED, "1-4");
+    assert_non_null(strstr(f->line[0].reason, "program on this host"));
+    passes_assert_line(f, 1, XLX_USB_FAILED, "2-1");
+    passes_assert_line(f, 2, XLX_USB_ATTACHED, "1-2");
+    assert_int_equal(f->pass.bad, 2);
+    passes_assert_has(f, "1-2", true);
+    /* what has failed comes last from now on, and is not told twice */
+    passes_assign(f, "guest", "1-1");
+    assert_int_equal(passes_later(f), 1);
+    passes_assert_line(f, 0, XLX_USB_ATTACHED, "1-1");
+    assert_int_equal(f->pass.bad, 2);
+}
+
+static void a_bad_file_does_not_stop_the_others(void **state)
+{
+    struct passes *f = *state;
+    char path[128];
+    passes_assign(f, "guest", "1-2");
+    snprintf(path, sizeof(path),
+             "%s/usb/00000000-0000-4000-8000-000000000006.json", f->w->dir);
+    FILE *file = fopen(path, "w");
+    fputs("{", file);
+    fclose(file);
+    assert_int_equal(passes_now(f), 2);
+    passes_assert_line(f, 0, XLX_USB_FAILED, "");
+    assert_non_null(strstr(f->line[0].reason, path));
+    passes_assert_line(f, 1, XLX_USB_ATTACHED, "1-2");
+    assert_int_equal(passes_later(f), 0);
+    assert_int_equal(f->pass.bad, 1);
+}
+
+/* How long until the next try, having had that many. */
+static void tries_become_rarer(void **state)
+{
+    struct passes *f = *state;
+    static const int64_t pauses[] = { 1000,  2000,   4000,   8000,
+                                      16000, 32000,  64000,  128000,
+                                      256000, 300000, 300000 };
+    passes_assign(f, "guest", "1-4");
+    for (size_t i = 0; i < sizeof(pauses) / sizeof(pauses[0]); i++) {
+        passes_now(f);
+        int64_t pause = f->pass.next - f->now;
+        assert_in_range(pause, pauses[i], pauses[i] + 500);
+        int64_t next = f->pass.next;
+        f->now = next - 500;
+        passes_now(f); /* too early: nothing is tried */
+        assert_int_equal(f->pass.next, next);
+        assert_int_equal(f->pass.bad, 1);
+        f->now = next;
+    }
+    /* news of the device: at once, but never twice in a second */
+    passes_now(f);
+    xlx__backoff_reset(&f->r.backoff, "1-1");
+    passes_now(f);
+    assert_true(f->pass.next > f->now + 200000);
+    xlx__backoff_reset(&f->r.backoff, "1-4");
+    passes_now(f);
+    assert_in_range(f->pass.next - f->now, 0, 1500);
+    f->now = f->pass.next;
+    sysfs_mem_find(f->w->sysfs, "1-4")->intf[0].driver = "ftdi_sio";
+    assert_int_equal(passes_now(f), 1);
+    passes_assert_line(f, 0, XLX_USB_ATTACHED, "1-4");
+}
+
+static void a_port_that_is_not_freed_holds_up_only_itself(void **state)
+{
+    struct passes *f = *state;
+    passes_start_with_two(f);
+    sysfs_mem_find(f->w->sysfs, "1-2")->address = "77"; /* plugged in again */
+    f->w->no_release = true;
+    passes_unplug(f, "1-3.1");
+    assert_true(passes_later(f) >= 3);
+    passes_assert_line(f, 0, XLX_USB_WAITS, "1-3.1");
+    passes_assert_line(f, 1, XLX_USB_FAILED, "1-2");
+    passes_assert_line(f, 2, XLX_USB_FREED, "1-3.1");
+    passes_assert_line(f, 3, XLX_USB_FAILED, "1-2"); /* the wish */
+    f->w->no_release = false;
+    passes_later(f);
+    passes_assert_has(f, "1-2", true);
+    passes_assert_line(f, f->nr - 1, XLX_USB_ATTACHED, "1-2");
+}
+
+static void a_guest_at_work_is_left_alone(void **state)
+{
+    struct passes *f = *state;
+    passes_start_with_two(f);
+    sysfs_mem_find(f->w->sysfs, "1-2")->address = "77";
+    int lock = xlx__job_lock_domain(f->w->ctx, 5, 0);
+    assert_true(lock >= 0);
+    assert_int_equal(passes_later(f), 0);
+    assert_in_range(f->pass.next - f->now, 500, 1500);
+    passes_assert_port(f, 1, "1-2");
+    close(lock);
+    assert_int_equal(passes_later(f), 2);
+}
+
+static void required_and_missing_is_bad(void **state)
+{
+    struct passes *f = *state;
+    assert_int_equal(xlx_usb_assign(f->w->ctx, "guest", "1-2", true, NULL), 0);
+    passes_assign(f, "guest", "1-1");
+    passes_unplug(f, "1-1");
+    passes_now(f);
+    assert_int_equal(f->pass.bad, 0);
+    passes_unplug(f, "1-2");
+    passes_later(f);
+    assert_int_equal(f->pass.bad, 1);
+}
+
+static void once_is_for_one_guest_too(void **state)
+{
+    struct passes *f = *state;
+    struct xlx_usb_reconcile_config config = { .guest = "other" };
+    passes_assign(f, "guest", "1-2");
+    assert_int_equal(
+        xlx_usb_reconcile(f->w->ctx, &config, passes_report, f), -ENOENT);
+    passes_assign(f, "other", "1-4");
+    assert_int_equal(
+        xlx_usb_reconcile(f->w->ctx, &config, passes_report, f), 1);
+    assert_int_equal(f->nr, 1);
+    passes_assert_line(f, 0, XLX_USB_FAILED, "1-4");
+    config.guest = "5";
+    assert_int_equal(
+        xlx_usb_reconcile(f->w->ctx, &config, passes_report, f), 0);
+    passes_assert_line(f, 1, XLX_USB_ATTACHED, "1-2");
+    assert_int_equal(
+        xlx_usb_reconcile(f->w->ctx, NULL, passes_report, f), 1);
+}
+
+/* Whichever call fails: the next pass puts it right. */
+static void any_call_may_fail_once(void **state)
+{
+    int n = 0, rc = -1;
+    (void)state;
+    for (bool done = false; !done && n < 2000; n += 1 + n / 40) {
+        struct passes *f;
+        passes_setup((void **)&f);
+        f->r.timeout_ms = 30;
+        passes_assign(f, "guest", "1-2");
+        f->w->nth = (struct nth){ .fail_at = n + 1 };
+        rc = xlx__reconcile_pass(&f->r, f->now, &f->pass);
+        done = f->w->nth.calls < f->w->nth.fail_at;
+        f->w->nth = (struct nth){ 0 };
+        f->r.timeout_ms = 2000;
+        f->now += 10000;
+        passes_now(f);
+        passes_assert_port(f, 1, "1-2");
+        passes_assert_has(f, "1-2", true);
+        passes_teardown((void **)&f);
+    }
+    assert_int_equal(rc, 0); /* the last one had nothing to fail */
+    assert_in_range(n, 20, 1999);
+}
+
+#define TEST(name)                                                             \
+    cmocka_unit_test_setup_teardown(name, passes_setup, passes_teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(one_failure_does_not_stop_the_others),
+        TEST(a_bad_file_does_not_stop_the_others),
+        TEST(tries_become_rarer),
+        TEST(a_port_that_is_not_freed_holds_up_only_itself),
+        TEST(a_guest_at_work_is_left_alone),
+        TEST(required_and_missing_is_bad),
+        TEST(once_is_for_one_guest_too),
+        cmocka_unit_test(any_call_may_fail_once),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
