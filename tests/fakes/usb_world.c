@@ -85,6 +85,13 @@ const struct sysfs_dev *usb_world_at(struct usb_world *w, uint32_t bus,
 
 /* --- the backend and the guest -------------------------------------------- */
 
+static void announce(struct usb_world *w, const char *value)
+{
+    char path[96];
+    snprintf(path, sizeof(path), ANNOUNCED, w->domid);
+    xs_mem_put(w->xs, path, value);
+}
+
 static unsigned number(struct usb_world *w, const char *path)
 {
     const char *text = xs_mem_get(w->xs, path);
@@ -112,7 +119,7 @@ void usb_world_take(struct usb_world *w, const char *busid, const char *port)
     struct sysfs_dev *dev = sysfs_mem_find(w->sysfs, busid);
     int slot = 0;
     if (w->dies) {
-        xs_mem_put(w->xs, ANNOUNCED, NULL);
+        announce(w, NULL);
         w->dies = false;
         w->coming_back = true;
     }
@@ -268,7 +275,7 @@ static void come_back(struct usb_world *w)
     snprintf(path, sizeof(path), "%s/usb/lock/domain-5", w->dir);
     int fd = open(path, O_RDWR);
     if (fd >= 0 && !flock(fd, LOCK_EX | LOCK_NB)) {
-        xs_mem_put(w->xs, ANNOUNCED, "");
+        announce(w, "");
         w->coming_back = false;
     }
     close(fd);
@@ -321,9 +328,7 @@ static int proc_start(struct xlx__proc *proc, const char *const *argv,
         return 0;
     w->running = true;
     w->stale = false;
-    char announced[96];
-    snprintf(announced, sizeof(announced), ANNOUNCED, w->domid);
-    xs_mem_put(w->xs, announced, "");
+    announce(w, "");
     return 0;
 }
 
