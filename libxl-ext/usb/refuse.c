@@ -56,7 +56,7 @@ static int check_free(xlx_ctx *ctx, const struct xlx__refuse *r,
     int rc = xlx__usbdev_claimed(ctx, dev->busid);
     if (rc > 0)
         refuse(out, EBUSY, false,
-               "in use by a program on this host (driver usbfs)");
+               "in use by a program on this host (driver usbfs or usbback)");
     return rc == -ENODEV || rc > 0 ? 0 : rc;
 }
 

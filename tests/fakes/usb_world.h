@@ -53,6 +53,8 @@ struct usb_world {
 
     /* What the device model of domain 6 has. */
     bool qemu_hc[WORLD_DEVIDS];
+    int qemu_made;   /* controllers, so far */
+    bool qemu_keeps; /* those it has */
     struct xlx__libxl_dev qemu_dev[WORLD_TAKEN]; /* bus 0: none */
 
     struct {

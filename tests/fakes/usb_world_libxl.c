@@ -54,6 +54,7 @@ static int fake_hc_add(struct xlx__libxl *libxl, uint32_t domid,
     while (w->qemu_hc[devid])
         devid++;
     w->qemu_hc[devid] = true;
+    w->qemu_made++;
     put_hc(w, devid, "/type", "devicemodel");
     snprintf(text, sizeof(text), "%u", version);
     put_hc(w, devid, "/usb-ver", text);
@@ -73,7 +74,8 @@ static int fake_hc_remove(struct xlx__libxl *libxl, uint32_t domid,
     bool left = false;
     (void)domid;
     libxl->why[0] = '\0';
-    if (nth_fails(&w->nth) || devid >= WORLD_DEVIDS || !w->qemu_hc[devid])
+    if (nth_fails(&w->nth) || devid >= WORLD_DEVIDS || !w->qemu_hc[devid] ||
+        w->qemu_keeps)
         return refuse(libxl, "Device 'xenusb-0' not found");
     w->qemu_hc[devid] = false;
     put_hc(w, devid, "", NULL);

@@ -308,6 +308,27 @@ static void one_interface_is_not_the_device(void **state)
     assert_int_equal(attach_to(w, 6, "1-2"), -EBUSY);
 }
 
+/* usbback learns of an emptied port later; a detach waits for that. */
+static void a_device_can_go_to_another_port_at_once(void **state)
+{
+    struct usb_world *w = *state;
+    const struct xlx_usb_place second = { 0, 2 };
+    struct xlx_usb_place got;
+    assert_int_equal(attach_to(w, 5, "1-2"), 0);
+    assert_int_equal(detach_from(w, 5, 1), 0);
+    assert_int_equal(xlx_usb_attach(w->ctx, 5, "1-2", &second, 0, LONG_MS,
+                                    &got), 0);
+    assert_driver(w, "1-2", 0, "usbback");
+}
+
+static void what_usbback_has_is_in_use(void **state)
+{
+    struct usb_world *w = *state;
+    sysfs_mem_find(w->sysfs, "1-2")->intf[1].driver = "usbback";
+    assert_int_equal(attach_to(w, 6, "1-2"), -EBUSY);
+    assert_says(w, "in use by a program on this host (driver usbfs or usbback)");
+}
+
 static void a_device_libxl_gave_to_usbback_comes_back(void **state)
 {
     struct usb_world *w = *state;
@@ -411,6 +432,19 @@ static void what_it_does_not_let_go_stays_attached(void **state)
     assert_int_equal(xlx_usb_detach(w->ctx, 6, &place, SHORT_MS, NULL),
                      -ETIMEDOUT);
     assert_unchanged(w, before);
+    free(before);
+}
+
+static void a_controller_it_keeps_is_left_alone(void **state)
+{
+    struct usb_world *w = *state;
+    assert_int_equal(attach_to(w, 6, "1-2"), 0);
+    char *before = usb_world_dump(w);
+    w->qemu_keeps = true;
+    assert_int_equal(destroy(w, 6), -EIO);
+    assert_says(w, "cannot remove USB controller 0: Device");
+    assert_unchanged(w, before);
+    assert_int_equal(w->qemu_made, 1);
     free(before);
 }
 
@@ -579,6 +613,8 @@ int main(void)
         TEST_PV(a_port_usbback_does_not_see_is_emptied),
         TEST_PV(an_interface_usbback_refuses_undoes_the_others),
         TEST_PV(one_interface_is_not_the_device),
+        TEST_PV(a_device_can_go_to_another_port_at_once),
+        TEST_PV(what_usbback_has_is_in_use),
         TEST_PV(a_device_libxl_gave_to_usbback_comes_back),
         TEST_PV(an_unplugged_device_frees_its_pv_port),
         TEST(the_device_model_takes_and_gives_back),
@@ -586,6 +622,7 @@ int main(void)
         TEST(libxls_own_words_are_quoted),
         TEST(what_the_device_model_does_not_take_is_taken_back),
         TEST(what_it_does_not_let_go_stays_attached),
+        TEST(a_controller_it_keeps_is_left_alone),
         TEST(a_replugged_device_is_removed_by_its_old_number),
         TEST(an_unplugged_device_frees_its_emulated_port),
         TEST(what_another_tool_gave_is_taken_back),
