@@ -234,8 +234,8 @@ install: all
 	@# Installed, not enabled.
 	sed 's|@sbindir@|$(PREFIX)/sbin|' xl-cmds/service/libxl-ext-usb.service.in \
 	    > $(unitdir)/libxl-ext-usb.service
-	sed 's|@sbindir@|$(PREFIX)/sbin|' xl-cmds/service/libxl-ext-usb.init.in \
-	    > $(initdir)/libxl-ext-usb
+	sed 's|@sbindir@|$(PREFIX)/sbin|; s|@rundir@|$(RUNDIR)|' \
+	    xl-cmds/service/libxl-ext-usb.init.in > $(initdir)/libxl-ext-usb
 	chmod 755 $(initdir)/libxl-ext-usb
 	$(INSTALL) -m 644 README.md COPYING $(wildcard docs/*.md) $(docdir)
 	for m in $(notdir $(man)); do \

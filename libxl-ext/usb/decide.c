@@ -103,7 +103,8 @@ static const char *stale(const struct work *w, const struct xlx__held *h)
         return "its device was unplugged";
     if (h->address && h->address != w->view->devs[dev].address)
         return "its device was plugged in again";
-    if (h->connected && !h->claimed)
+    /* What another tool is just attaching is not claimed yet, either. */
+    if (h->address && h->connected && !h->claimed)
         return "the backend has lost its device";
     /* Attached by a tool that does not say when. */
     if (!h->address && g >= 0 && is_another(w, g, dev))

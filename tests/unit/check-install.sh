@@ -16,6 +16,7 @@ grep -q '^ExecStart=/opt/x/sbin/xl-ext usb-reconcile --watch$' \
 sh -n "$dir/etc/init.d/libxl-ext-usb"
 grep -q '^program=/opt/x/sbin/xl-ext$' "$dir/etc/init.d/libxl-ext-usb"
 [ -x "$dir/etc/init.d/libxl-ext-usb" ]
+[ -z "$(grep -rl '@[a-z]*dir@' "$dir/etc" "$dir/opt/x/lib/systemd")" ]
 [ -z "$(find "$dir" -type l -name '*libxl-ext-usb*')" ] ||
     { echo "the service is enabled"; exit 1; }
 export PKG_CONFIG_PATH=$dir/opt/x/lib/pkgconfig PKG_CONFIG_SYSROOT_DIR=$dir

@@ -96,6 +96,18 @@ static void what_the_backend_has_lost(void **state)
     passes_assert_has(f, "1-2", true);
 }
 
+static void what_another_tool_is_attaching(void **state)
+{
+    struct passes *f = *state;
+    passes_start_with_two(f);
+    f->w->no_claim = true;
+    xs_mem_put(f->w->xs, BE "/0/port/3", "1-1");
+    passes_assign(f, "guest", "1-1");
+    assert_int_equal(passes_later(f), 1);
+    passes_assert_line(f, 0, XLX_USB_IN_PLACE, "1-1");
+    passes_assert_port(f, 3, "1-1");
+}
+
 static void a_keyboard_in_the_place_of_the_stick(void **state)
 {
     struct passes *f = *state;
@@ -244,6 +256,7 @@ int main(void)
         TEST(a_replug_into_another_port),
         TEST(a_new_address_is_a_new_device),
         TEST(what_the_backend_has_lost),
+        TEST(what_another_tool_is_attaching),
         TEST(a_keyboard_in_the_place_of_the_stick),
         TEST(another_configuration_is_no_change),
         TEST(attached_by_another_tool_and_replaced),
