@@ -51,8 +51,10 @@ int xlx__job_repair(xlx_ctx *ctx, const char *busid)
     int nr = xlx__usb_owned(ctx, &owned);
     if (nr < 0 || xlx__usb_owner(owned, nr, busid))
         return nr < 0 ? nr : 0;
-    xlx__info(ctx, "usb %s: a command that was killed left it without its "
-                   "drivers: it gets them back", busid);
+    xlx__info(ctx,
+              "usb %s: was left without its drivers, by a command that was "
+              "killed or by another tool: it gets them back",
+              busid);
     rc = xlx__usbdev_restore(ctx, busid, xlx__now_ms() + XLX__UNDO_MS);
     return rc ? rc : xlx__usbdev_forget(ctx, busid);
 }

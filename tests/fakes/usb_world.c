@@ -272,13 +272,14 @@ static void act_side(struct usb_world *w, const struct side *side,
 static void come_back(struct usb_world *w)
 {
     char path[128];
-    snprintf(path, sizeof(path), "%s/usb/lock/domain-5", w->dir);
+    snprintf(path, sizeof(path), "%s/usb/lock/domain-%u", w->dir, w->domid);
     int fd = open(path, O_RDWR);
     if (fd >= 0 && !flock(fd, LOCK_EX | LOCK_NB)) {
         announce(w, "");
         w->coming_back = false;
     }
-    close(fd);
+    if (fd >= 0)
+        close(fd);
 }
 
 static void act(void *user)

@@ -27,9 +27,12 @@ refused() {
 
 check "the stick is a disk" rig_wait_for 10 eval '[ -n "$(block)" ]'
 disk=/dev/$(block)
+dd if="$disk" of="$rig_tmp/label" bs=4096 count=1 status=none
 leave() {
     local status=$?
     { swapoff "$disk"; umount /mnt; rm -f "$policy"; } 2>/dev/null
+    # The next case knows the disk by what it begins with.
+    dd if="$rig_tmp/label" of="$disk" conv=notrunc status=none
     (exit $status)
     tidy
 }

@@ -26,6 +26,7 @@ unplug() {
 # The next case finds the machine as this one did.
 tidy() {
     local status=$? name
+    set +e
     [ $status -eq 0 ] || {
         echo "--- processes, the backends' logs, the guest's console:"
         usb_processes
