@@ -127,6 +127,13 @@ static int block_signals(sigset_t *old)
     return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
+/* One that stays pending would kill us once it is not blocked any more. */
+static bool take_signal(int signals)
+{
+    struct signalfd_siginfo info;
+    return read(signals, &info, sizeof(info)) == sizeof(info);
+}
+
 static int follow(xlx_usb_watch *watch, int signals)
 {
     struct pollfd fds[] = { { .fd = signals, .events = POLLIN },
@@ -134,7 +141,7 @@ static int follow(xlx_usb_watch *watch, int signals)
                               .events = POLLIN } };
     for (;;) {
         poll(fds, 2, -1);
-        if (fds[0].revents)
+        if (fds[0].revents && take_signal(signals))
             return CMD_OK;
         if (xlx_usb_watch_dispatch(watch))
             return CMD_FAILED;

@@ -4,7 +4,10 @@
  */
 #include "test.h"
 
+#include <signal.h>
+
 #include "cmd.h"
+#include "fakes/uevent_mem.h"
 #include "fakes/usb_world.h"
 
 struct fixture {
@@ -245,6 +248,21 @@ static void assigned_devices_as_json(void **state)
         "unplugged\n");
 }
 
+static void a_watch_ends_with_a_signal(void **state)
+{
+    struct fixture *f = *state;
+    sigset_t term, pending;
+    sigemptyset(&term);
+    sigaddset(&term, SIGTERM);
+    sigprocmask(SIG_BLOCK, &term, NULL);
+    f->world->ctx->uevents = uevent_mem_seam(uevent_mem_new());
+    raise(SIGTERM);
+    assert_int_equal(call(f, "usb-reconcile --watch"), CMD_OK);
+    sigpending(&pending);
+    assert_false(sigismember(&pending, SIGTERM));
+    sigprocmask(SIG_UNBLOCK, &term, NULL);
+}
+
 static void a_listing_shows_all_ports(void **state)
 {
     struct fixture *f = *state;
@@ -473,6 +491,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(commands_parse_call_and_print),
         TEST(assigned_devices_as_json),
+        TEST(a_watch_ends_with_a_signal),
         TEST(a_listing_shows_all_ports),
         TEST(json_has_the_same),
         TEST(a_dry_run_says_what_it_would_do),
