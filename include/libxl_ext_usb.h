@@ -44,7 +44,7 @@ extern "C" {
 /*
  * Who does the work behind a controller. `auto` is, for a guest without device
  * model, pv where the kernel has the driver usbback, else qusb; for an HVM
- * guest qusb where its device model offers that, else devicemodel.
+ * guest devicemodel.
  */
 enum xlx_usb_type {
     XLX_USB_AUTO,        /* whichever fits the guest */

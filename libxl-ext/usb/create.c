@@ -41,8 +41,7 @@ int xlx__create_config(xlx_ctx *ctx, struct xlx__create *c,
     hc->type = config->type;
     int rc = hc->type != XLX_USB_AUTO
                  ? 0
-                 : xlx__type_auto(ctx, hc->domid, dev ? dev->mbits : 0,
-                                  &hc->type);
+                 : xlx__type_auto(ctx, hc->domid, &hc->type);
     if (!rc)
         rc = xlx__type_config(ctx, config->version, config->ports, hc);
     return rc || !dev ? rc : check_suits(ctx, hc, dev);

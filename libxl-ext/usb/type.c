@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 #include "usb/type.h"
 
-#include "usb/backend.h"
 #include "usb/usbback.h"
 #include "xen/domain.h"
 
 #define NR(a) (sizeof(a) / sizeof((a)[0]))
-#define HIGH_SPEED 480u
 
 const struct xlx__type *xlx__type_of(enum xlx_usb_type type)
 {
@@ -15,24 +13,16 @@ const struct xlx__type *xlx__type_of(enum xlx_usb_type type)
                                          : &xlx__type_qusb;
 }
 
-static int auto_hvm(xlx_ctx *ctx, uint32_t domid, uint32_t mbits,
-                    enum xlx_usb_type *type_r)
-{
-    int rc = mbits > HIGH_SPEED ? 0 : xlx__backend_announced(ctx, domid);
-    if (rc >= 0)
-        *type_r = rc ? XLX_USB_QUSB : XLX_USB_DEVICEMODEL;
-    return rc < 0 ? rc : 0;
-}
-
-int xlx__type_auto(xlx_ctx *ctx, uint32_t domid, uint32_t mbits,
-                   enum xlx_usb_type *type_r)
+int xlx__type_auto(xlx_ctx *ctx, uint32_t domid, enum xlx_usb_type *type_r)
 {
     enum xlx__dom_type dom;
     int rc = xlx__dom_type(ctx, domid, &dom);
     if (rc)
         return rc;
-    if (dom == XLX__DOM_HVM)
-        return auto_hvm(ctx, domid, mbits, type_r);
+    if (dom == XLX__DOM_HVM) {
+        *type_r = XLX_USB_DEVICEMODEL;
+        return 0;
+    }
     rc = xlx__usbback_loaded(ctx);
     if (rc >= 0)
         *type_r = rc ? XLX_USB_PV : XLX_USB_QUSB;

@@ -67,12 +67,10 @@ extern const struct xlx__type xlx__type_qusb, xlx__type_pv,
 const struct xlx__type *xlx__type_of(enum xlx_usb_type type);
 
 /*
- * What XLX_USB_AUTO is for a guest and a device of that speed (Mbit/s, 0: any):
- * pv or qusb for a guest without device model; for an HVM guest qusb when its
- * device model offers it and the device is no SuperSpeed one, else devicemodel.
+ * What XLX_USB_AUTO is for a guest: pv or qusb for one without device model,
+ * devicemodel for an HVM guest.
  */
-int xlx__type_auto(xlx_ctx *ctx, uint32_t domid, uint32_t mbits,
-                   enum xlx_usb_type *type_r);
+int xlx__type_auto(xlx_ctx *ctx, uint32_t domid, enum xlx_usb_type *type_r);
 
 /*
  * Fills in the version and ports of hc->type, where 0 is what suits most:

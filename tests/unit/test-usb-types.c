@@ -129,9 +129,9 @@ static const struct choice choices[] = {
     { 5, true, false, "1-2", XLX_USB_PV },
     { 6, false, false, NULL, XLX_USB_DEVICEMODEL },
     { 6, true, false, NULL, XLX_USB_DEVICEMODEL },
-    { 6, true, true, NULL, XLX_USB_QUSB },
+    { 6, true, true, NULL, XLX_USB_DEVICEMODEL },
     { 6, false, false, "1-2", XLX_USB_DEVICEMODEL },
-    { 6, false, true, "1-2", XLX_USB_QUSB },
+    { 6, false, true, "1-2", XLX_USB_DEVICEMODEL },
     { 6, false, true, "2-1", XLX_USB_DEVICEMODEL }, /* SuperSpeed */
 };
 
