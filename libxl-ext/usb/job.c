@@ -42,6 +42,25 @@ int xlx__job_lock_device(xlx_ctx *ctx, const char *busid, int64_t until)
     return xlx__lock(ctx, name, until);
 }
 
+/* Says so only when there was something to repair. */
+static int restore_drivers(xlx_ctx *ctx, const char *busid)
+{
+    XLX__AUTO_NAMES struct xlx__names before = { 0 }, after = { 0 };
+    int rc = xlx__usbdev_drivers(ctx, busid, &before);
+    if (rc == -ENODEV)
+        return 0;
+    if (!rc)
+        rc = xlx__usbdev_restore(ctx, busid, xlx__now_ms() + XLX__UNDO_MS);
+    if (!rc)
+        rc = xlx__usbdev_drivers(ctx, busid, &after);
+    if (!rc && after.nr != before.nr)
+        xlx__info(ctx,
+                  "usb %s: a command that was killed, or another tool, had "
+                  "left it without its drivers: it has them again",
+                  busid);
+    return rc;
+}
+
 int xlx__job_repair(xlx_ctx *ctx, const char *busid)
 {
     XLX__AUTO_FREE struct xlx__owned *owned = NULL;
@@ -51,11 +70,7 @@ int xlx__job_repair(xlx_ctx *ctx, const char *busid)
     int nr = xlx__usb_owned(ctx, &owned);
     if (nr < 0 || xlx__usb_owner(owned, nr, busid))
         return nr < 0 ? nr : 0;
-    xlx__info(ctx,
-              "usb %s: was left without its drivers, by a command that was "
-              "killed or by another tool: it gets them back",
-              busid);
-    rc = xlx__usbdev_restore(ctx, busid, xlx__now_ms() + XLX__UNDO_MS);
+    rc = restore_drivers(ctx, busid);
     return rc ? rc : xlx__usbdev_forget(ctx, busid);
 }
 
