@@ -28,7 +28,7 @@ help:
 #: make check-rig     tests on real Xen, under QEMU
 #: make demo          the two main commands on real Xen, explained and timed
 #: make rig-shell     an interactive dom0
-#: make bench         how fast a save image is opened
+#: make bench         opening save images, listing USB devices
 #: make hypervisor    the patched Xen, and how to install it
 #: make clean         remove build/
 
@@ -172,8 +172,9 @@ $(B)/bench/%: $(B)/obj/tests/bench/%.o $(subst VARIANT,obj,$(test_obj))
 	$(call say,LD)
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(DEPS_LIBS) $(CMOCKA_LIBS)
 
-bench: all $(B)/bench/index
+bench: all $(B)/bench/index $(B)/bench/usb-list
 	$(B)/bench/index $(B)/bench 1 8 64
+	$(B)/bench/usb-list $(B)/bench
 
 # --- real Xen --------------------------------------------------------------
 

@@ -31,8 +31,6 @@ dd if="$disk" of="$rig_tmp/label" bs=4096 count=1 status=none
 leave() {
     local status=$?
     { swapoff "$disk"; umount /mnt; rm -f "$policy"; } 2>/dev/null
-    # The next case knows the disk by what it begins with.
-    dd if="$rig_tmp/label" of="$disk" conv=notrunc status=none
     (exit $status)
     tidy
 }
@@ -53,6 +51,8 @@ if mkfs.ext4 -q "$disk" && mount "$disk" /mnt; then
 else
     rig_fail "cannot make and mount a file system"
 fi
+# The next case knows the disk by what it begins with.
+dd if="$rig_tmp/label" of="$disk" conv=notrunc,fsync status=none
 check "afterwards it can go" xl usb-attach $guest "$stick"
 check "and come back" xl usb-detach $guest "$stick"
 

@@ -26,7 +26,7 @@ rig__qmp_ask() {
         case $line in
         *"\"id\": \"$id\""*)
             echo "${line%$'\r'}"
-            return ;;
+            return 0 ;;
         esac
     done
     echo "qmp: no answer" >&2
@@ -42,7 +42,8 @@ rig_hmp() {
     text=$(sed -n 's/^{"return": "\(.*\)", "id".*/\1/p' <<<"$answer")
     [[ $1 == device_* && -n $text || $answer == *'"error"'* ]] || {
         printf '%b' "$text"
-        return
+        # A bare return in a trap is that of before the trap.
+        return 0
     }
     printf '%b' "qmp: ${text:-$answer}" >&2
     return 1
