@@ -91,6 +91,10 @@ int xlx__usbdev_forget(xlx_ctx *ctx, const char *busid);
 /* Whether something is written down for the device: 1, 0 or -errno. */
 int xlx__usbdev_is_remembered(xlx_ctx *ctx, const char *busid);
 
+/* The busids that were written down for guests that are no more; `busids`
+ * starts empty. */
+int xlx__usbdev_orphans(xlx_ctx *ctx, struct xlx__names *busids);
+
 /* The busids that were written down for `domid`; `busids` starts empty. */
 int xlx__usbdev_remembered(xlx_ctx *ctx, uint32_t domid,
                            struct xlx__names *busids);

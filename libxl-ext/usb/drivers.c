@@ -14,6 +14,7 @@
 #include "host/sysfs.h"
 #include "usb/busid.h"
 #include "usb/device.h"
+#include "xen/domain.h"
 #include "xen/xenstore.h"
 
 #define MEMORY "/libxl-ext/usb"
@@ -169,27 +170,56 @@ int xlx__usbdev_is_remembered(xlx_ctx *ctx, const char *busid)
     return xlx__xs_exists(ctx, XLX__XS_NO_TX, MEMORY "/%s/domid", dev);
 }
 
-int xlx__usbdev_remembered(xlx_ctx *ctx, uint32_t domid,
-                           struct xlx__names *busids)
+/* Those whose guest is wanted: 1, 0 or -errno. */
+typedef int wanted_fn(xlx_ctx *ctx, uint32_t domid, uint32_t arg);
+
+static int remembered(xlx_ctx *ctx, wanted_fn *wanted, uint32_t arg,
+                      struct xlx__names *busids)
 {
     XLX__AUTO_NAMES struct xlx__names all = { 0 };
     int rc = xlx__xs_ls(ctx, XLX__XS_NO_TX, &all, MEMORY);
-    for (size_t i = 0; !rc && i < all.nr; i++) {
+    for (size_t i = 0; rc >= 0 && i < all.nr; i++) {
         char busid[NAME_SIZE];
         uint32_t owner;
         if (strlen(all.v[i]) >= XLX_USB_BUSID_MAX)
             continue;
         rc = xlx__xs_read_u32(ctx, XLX__XS_NO_TX, 0, UINT32_MAX, &owner,
                               MEMORY "/%s/domid", all.v[i]);
-        if (rc == -ENOENT || rc == -EINVAL || (!rc && owner != domid)) {
+        if (!rc)
+            rc = wanted(ctx, owner, arg);
+        if (rc == -ENOENT || rc == -EINVAL)
             rc = 0;
+        if (rc <= 0)
             continue;
-        }
         xlx__busid_decode(all.v[i], busid);
-        if (!rc && (rc = xlx__names_add(busids, busid)))
+        if ((rc = xlx__names_add(busids, busid)))
             xlx__fail(ctx, ENOMEM, "usb: no memory");
     }
-    return rc;
+    return rc < 0 ? rc : 0;
+}
+
+static int is_domain(xlx_ctx *ctx, uint32_t domid, uint32_t arg)
+{
+    (void)ctx;
+    return domid == arg;
+}
+
+static int is_gone(xlx_ctx *ctx, uint32_t domid, uint32_t arg)
+{
+    (void)arg;
+    int rc = xlx__dom_alive(ctx, domid);
+    return rc < 0 ? rc : !rc;
+}
+
+int xlx__usbdev_remembered(xlx_ctx *ctx, uint32_t domid,
+                           struct xlx__names *busids)
+{
+    return remembered(ctx, is_domain, domid, busids);
+}
+
+int xlx__usbdev_orphans(xlx_ctx *ctx, struct xlx__names *busids)
+{
+    return remembered(ctx, is_gone, 0, busids);
 }
 
 int xlx__usbdev_remembered_address(xlx_ctx *ctx, const char *busid,

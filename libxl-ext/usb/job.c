@@ -74,6 +74,19 @@ int xlx__job_repair(xlx_ctx *ctx, const char *busid)
     return rc ? rc : xlx__usbdev_forget(ctx, busid);
 }
 
+int xlx__job_repair_orphans(xlx_ctx *ctx)
+{
+    XLX__AUTO_NAMES struct xlx__names busids = { 0 };
+    int rc = xlx__usbdev_orphans(ctx, &busids);
+    for (size_t i = 0; !rc && i < busids.nr; i++) {
+        XLX__AUTO_CLOSE int lock =
+            xlx__job_lock_device(ctx, busids.v[i], xlx__now_ms());
+        if (lock >= 0)
+            rc = xlx__job_repair(ctx, busids.v[i]);
+    }
+    return rc;
+}
+
 int xlx__job_check_hc(xlx_ctx *ctx, const struct xlx__hc *hc)
 {
     if (hc->backend_domid)

@@ -27,6 +27,10 @@ int xlx__job_lock_device(xlx_ctx *ctx, const char *busid, int64_t until);
  */
 int xlx__job_repair(xlx_ctx *ctx, const char *busid);
 
+/* The same for all devices whose guest is no more; one that is in another
+ * command's hands is left to that. */
+int xlx__job_repair_orphans(xlx_ctx *ctx);
+
 /* The controller is one whose ports this library writes. */
 int xlx__job_check_hc(xlx_ctx *ctx, const struct xlx__hc *hc);
 

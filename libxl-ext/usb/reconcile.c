@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
+#include "usb/job.h"
 #include "usb/reconcile.h"
 
 #include <limits.h>
@@ -316,7 +317,9 @@ static void free_ports(struct run *run)
 
 static int look_and_act(struct run *run)
 {
-    int rc = xlx__view_look(run->r->ctx, run->r->busy_ms, &run->view,
+    int rc = xlx__job_repair_orphans(run->r->ctx);
+    if (!rc)
+        rc = xlx__view_look(run->r->ctx, run->r->busy_ms, &run->view,
                             tell_bad_file, run);
     if (!rc)
         run->nr = xlx__decide(&run->view, &run->list);

@@ -362,6 +362,29 @@ static void what_a_killed_command_left_is_put_right(void **state)
     assert_node(w, "/libxl-ext", NULL);
 }
 
+static void ignore_report(void *user, const struct xlx_usb_report *report)
+{
+    (void)user;
+    (void)report;
+}
+
+static void what_a_dead_guest_left_is_put_right_too(void **state)
+{
+    struct usb_world *w = *state;
+    assert_int_equal(attach(w, "1-2"), 0);
+    usb_world_kill_backend(w);
+    assert_driver(w, "1-2", 0, "");
+    /* a guest that lives keeps what is written down */
+    assert_int_equal(xlx_usb_reconcile(w->ctx, NULL, ignore_report, NULL), 0);
+    assert_driver(w, "1-2", 0, "");
+    xs_mem_put(w->xs, "/local/domain/5", NULL);
+    xs_mem_put(w->xs, "/libxl/5", NULL);
+    xs_mem_put(w->xs, BE, NULL);
+    assert_int_equal(xlx_usb_reconcile(w->ctx, NULL, ignore_report, NULL), 0);
+    assert_driver(w, "1-2", 0, "usb-storage");
+    assert_node(w, "/libxl-ext", NULL);
+}
+
 static void each_change_is_on_record(void **state)
 {
     struct usb_world *w = *state;
@@ -797,6 +820,7 @@ int main(void)
         TEST(a_device_moves_from_guest_to_guest),
         TEST(a_device_is_found_by_any_name),
         TEST(what_a_killed_command_left_is_put_right),
+        TEST(what_a_dead_guest_left_is_put_right_too),
         TEST(each_change_is_on_record),
         TEST(the_guest_loses_a_controller_it_does_not_close),
         TEST(controllers_outlive_their_backend),

@@ -102,3 +102,5 @@ check "the guest sees it" rig_wait_for 10 guest_sees 46f4:0001
 check "destroy the guest" rig_guest_stop $guest
 check "the tablet has its driver again" \
     rig_wait_for 10 has_driver "$tablet" usbhid
+check "reconcile forgets what was the guest's" eval \
+    "xl usb-reconcile && ! xenstore-exists /libxl-ext"
