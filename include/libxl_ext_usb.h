@@ -192,6 +192,14 @@ int xlx_usb_hc_create(xlx_ctx *ctx, uint32_t domid,
                       uint32_t *devid_r);
 
 /*
+ * The same with that number, or with the next one for XLX_USB_ANY. -EEXIST
+ * there is one with that number.
+ */
+int xlx_usb_hc_create_as(xlx_ctx *ctx, uint32_t domid, uint32_t devid,
+                         const struct xlx_usb_hc_config *config,
+                         int timeout_ms, uint32_t *devid_r);
+
+/*
  * Detaches the controller's devices, closes and removes it; ends the backend
  * process when that was the last controller that needed it. A guest that does
  * not answer in time loses the controller all the same.

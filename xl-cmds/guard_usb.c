@@ -75,7 +75,8 @@ void guard_usb_put_back(struct cmd_env *env, struct guard_usb *g)
         const struct xlx_usb_hc_config config = { hc->type, hc->version,
                                                   hc->nr_ports };
         uint32_t devid;
-        if (xlx_usb_hc_create(env->ctx, g->domid, &config, WAIT_MS, &devid))
+        if (xlx_usb_hc_create_as(env->ctx, g->domid, hc->devid, &config,
+                                 WAIT_MS, &devid))
             fprintf(env->err, "warning: USB controller %u: not made again\n",
                     hc->devid);
         else

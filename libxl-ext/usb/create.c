@@ -115,6 +115,19 @@ static int make(xlx_ctx *ctx, struct xlx__create *c)
     return rc;
 }
 
+/* What is there already would be overwritten. */
+static int check_devid(xlx_ctx *ctx, const struct xlx__hc *hc)
+{
+    if (hc->devid == XLX_USB_ANY)
+        return 0;
+    int rc = xlx__hc_exists(ctx, hc->domid, hc->devid);
+    if (rc > 0)
+        return xlx__fail(ctx, EEXIST,
+                         "domain %u: there is a USB controller %u already",
+                         hc->domid, hc->devid);
+    return rc;
+}
+
 static int create_once(xlx_ctx *ctx, struct xlx__create *c, uint32_t devid,
                        const struct xlx_usb_hc_config *config)
 {
@@ -124,13 +137,15 @@ static int create_once(xlx_ctx *ctx, struct xlx__create *c, uint32_t devid,
         return lock;
     xlx__create_init(c, c->hc.domid, c->until);
     c->hc.devid = devid;
-    int rc = xlx__create_config(ctx, c, config, NULL);
+    int rc = check_devid(ctx, &c->hc);
+    if (!rc)
+        rc = xlx__create_config(ctx, c, config, NULL);
     return rc ? rc : make(ctx, c);
 }
 
-int xlx__create_as(xlx_ctx *ctx, uint32_t domid, uint32_t devid,
-                   const struct xlx_usb_hc_config *config, int timeout_ms,
-                   uint32_t *devid_r)
+int xlx_usb_hc_create_as(xlx_ctx *ctx, uint32_t domid, uint32_t devid,
+                         const struct xlx_usb_hc_config *config,
+                         int timeout_ms, uint32_t *devid_r)
 {
     struct xlx__create c;
     int64_t until = xlx__now_ms() + timeout_ms;
@@ -149,5 +164,6 @@ int xlx_usb_hc_create(xlx_ctx *ctx, uint32_t domid,
                       const struct xlx_usb_hc_config *config, int timeout_ms,
                       uint32_t *devid_r)
 {
-    return xlx__create_as(ctx, domid, XLX_USB_ANY, config, timeout_ms, devid_r);
+    return xlx_usb_hc_create_as(ctx, domid, XLX_USB_ANY, config, timeout_ms,
+                                devid_r);
 }

@@ -34,10 +34,4 @@ void xlx__uncreate_backend(xlx_ctx *ctx, struct xlx__create *c);
 int xlx__create_hc(xlx_ctx *ctx, struct xlx__create *c);
 void xlx__uncreate_hc(xlx_ctx *ctx, struct xlx__create *c);
 
-/* xlx_usb_hc_create() with a wish for the number, or XLX_USB_ANY; a wish that
- * nobody else has. */
-int xlx__create_as(xlx_ctx *ctx, uint32_t domid, uint32_t devid,
-                   const struct xlx_usb_hc_config *config, int timeout_ms,
-                   uint32_t *devid_r);
-
 #endif

@@ -93,6 +93,11 @@ static int read_hc(xlx_ctx *ctx, uint32_t domid, uint32_t devid,
     return rc;
 }
 
+int xlx__hc_exists(xlx_ctx *ctx, uint32_t domid, uint32_t devid)
+{
+    return xlx__xs_exists(ctx, XLX__XS_NO_TX, LIBXL "/%u", domid, devid);
+}
+
 int xlx__hc_read(xlx_ctx *ctx, uint32_t domid, uint32_t devid,
                  struct xlx__hc *hc_r)
 {

@@ -30,6 +30,9 @@ struct xlx__hc {
     char be[XLX__XS_PATH_MAX]; /* where the ports are */
 };
 
+/* Whether there are nodes of such a controller: 1, 0 or -errno. */
+int xlx__hc_exists(xlx_ctx *ctx, uint32_t domid, uint32_t devid);
+
 /* -ENODEV, reported, when there is no such controller. */
 int xlx__hc_read(xlx_ctx *ctx, uint32_t domid, uint32_t devid,
                  struct xlx__hc *hc_r);

@@ -10,7 +10,6 @@
 #include "core/clean.h"
 #include "core/clock.h"
 #include "host/lock.h"
-#include "usb/create.h"
 #include "usb/hc.h"
 #include "usb/list.h"
 #include "usb/view.h"
@@ -189,7 +188,7 @@ static int make_controller(struct run *run, const struct xlx__action *a)
     if (a->place.hc == XLX_USB_ANY ||
         xlx__hc_read(ctx, a->domid, a->place.hc, &hc) != -ENODEV)
         return 0;
-    return xlx__create_as(ctx, a->domid, a->place.hc, &config,
+    return xlx_usb_hc_create_as(ctx, a->domid, a->place.hc, &config,
                           run->r->timeout_ms, &devid);
 }
 

@@ -9,6 +9,7 @@
 #include "cmd.h"
 #include "fakes/uevent_mem.h"
 #include "fakes/usb_world.h"
+#include "guard_usb.h"
 
 struct fixture {
     struct usb_world *world;
@@ -484,6 +485,84 @@ static void the_policy_as_json(void **state)
     assert_has(f->out, rules);
 }
 
+/* --- save and migrate ----------------------------------------------------- */
+
+static void quiet(struct fixture *f, struct cmd_env *env)
+{
+    static size_t size; /* written until the streams are closed */
+    free(f->out);
+    free(f->err);
+    *env = (struct cmd_env){ .ctx = f->world->ctx };
+    env->out = open_memstream(&f->out, &size);
+    env->err = open_memstream(&f->err, &size);
+}
+
+static void loud(struct cmd_env *env)
+{
+    fclose(env->out);
+    fclose(env->err);
+}
+
+static void save_refuses_a_guest_with_devices(void **state)
+{
+    struct fixture *f = *state;
+    assert_int_equal(call(f, "usb-attach guest 1-2"), CMD_OK);
+    assert_int_equal(call(f, "usb-attach guest 1-1"), CMD_OK);
+    char *before = usb_world_dump(f->world);
+    assert_int_equal(call(f, "save guest /tmp/file"), CMD_FAILED);
+    assert_non_null(strstr(f->err, "domain 5: has USB devices: 1-2, 1-1: "));
+    assert_int_equal(call(f, "migrate --usb=refuse guest host"), CMD_FAILED);
+    assert_non_null(strstr(f->err, "domain 5: has USB devices: 1-2, 1-1: "));
+    assert_int_equal(call(f, "save --usb=x guest /tmp/file"), CMD_USAGE);
+    char *after = usb_world_dump(f->world);
+    assert_string_equal(after, before);
+    free(before);
+    free(after);
+}
+
+static void what_was_detached_for_a_save_comes_back(void **state)
+{
+    struct fixture *f = *state;
+    struct guard_usb g;
+    struct cmd_env env;
+    assert_int_equal(call(f, "usb-hc-create guest version=1 ports=2"), CMD_OK);
+    assert_int_equal(call(f, "usb-hc-create guest ports=3"), CMD_OK);
+    assert_int_equal(call(f, "usb-attach guest 1 3 1-2"), CMD_OK);
+    char *before = usb_world_dump(f->world);
+    quiet(f, &env);
+    assert_int_equal(guard_usb_remove(&env, 5, true, &g), CMD_OK);
+    assert_int_equal(g.removed, 2);
+    assert_false(f->world->running);
+    guard_usb_put_back(&env, &g);
+    guard_usb_free(&g);
+    loud(&env);
+    char *after = usb_world_dump(f->world);
+    assert_string_equal(after, before);
+    free(before);
+    free(after);
+}
+
+static void a_device_that_does_not_let_go_stops_a_save(void **state)
+{
+    struct fixture *f = *state;
+    struct guard_usb g;
+    struct cmd_env env;
+    assert_int_equal(call(f, "usb-hc-create guest"), CMD_OK);
+    assert_int_equal(call(f, "usb-hc-create guest ports=3"), CMD_OK);
+    assert_int_equal(call(f, "usb-attach guest 1 3 1-2"), CMD_OK);
+    char *before = usb_world_dump(f->world);
+    quiet(f, &env);
+    f->world->nth = (struct nth){ .fail_at = 120 };
+    assert_int_equal(guard_usb_remove(&env, 5, true, &g), CMD_FAILED);
+    assert_int_equal(g.removed, 0);
+    guard_usb_free(&g);
+    loud(&env);
+    char *after = usb_world_dump(f->world);
+    assert_string_equal(after, before);
+    free(before);
+    free(after);
+}
+
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
 int main(void)
@@ -495,6 +574,9 @@ int main(void)
         TEST(a_listing_shows_all_ports),
         TEST(json_has_the_same),
         TEST(a_dry_run_says_what_it_would_do),
+        TEST(save_refuses_a_guest_with_devices),
+        TEST(what_was_detached_for_a_save_comes_back),
+        TEST(a_device_that_does_not_let_go_stops_a_save),
         TEST(the_hosts_devices_are_listed),
         TEST(the_policy_is_explained),
         TEST(devices_without_interfaces_are_explained),

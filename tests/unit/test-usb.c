@@ -108,6 +108,22 @@ static void a_controller_is_laid_out_as_libxl_does(void **state)
     free(dump);
 }
 
+static void a_devid_can_be_asked_for(void **state)
+{
+    struct usb_world *w = *state;
+    uint32_t devid;
+    assert_int_equal(xlx_usb_hc_create_as(w->ctx, WORLD_DOMID, 3, &usual,
+                                          LONG_MS, &devid), 0);
+    assert_int_equal(devid, 3);
+    char *before = usb_world_dump(w);
+    assert_int_equal(xlx_usb_hc_create_as(w->ctx, WORLD_DOMID, 3, &usual,
+                                          LONG_MS, &devid), -EEXIST);
+    char *after = usb_world_dump(w);
+    assert_string_equal(after, before);
+    free(before);
+    free(after);
+}
+
 static void devids_go_on_behind_the_last(void **state)
 {
     struct usb_world *w = *state;
@@ -803,6 +819,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_controller_is_laid_out_as_libxl_does),
+        TEST(a_devid_can_be_asked_for),
         TEST(devids_go_on_behind_the_last),
         TEST(a_device_goes_to_a_guest_and_comes_back),
         TEST(a_second_device_takes_the_next_port),

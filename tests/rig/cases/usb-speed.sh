@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-only
 #
-# From usb-attach to the guest seeing the device: ours, and the distribution's
-# usbdev-attach on a guest whose configuration has a controller. The median of
+# From usb-attach to the guest seeing the device, and from usb-detach to the
+# host's driver having it again: ours, and the distribution's usbdev-attach and
+# usbdev-detach on a guest whose configuration has a controller. The median of
 # five; measured, not judged.
 
 . ./usb.bash
@@ -34,9 +35,9 @@ clock_distance() {
     echo $(((before + after) / 2 - there))
 }
 
-# measure ATTACH DETACH : prints the milliseconds of each round.
+# measure ATTACH DETACH : prints the milliseconds of each round, a line each.
 measure() {
-    local round distance start
+    local round distance start attached
     for ((round = 0; round < rounds; round++)); do
         distance=$(clock_distance)
         watch_in_guest
@@ -44,15 +45,22 @@ measure() {
         eval "$1" >/dev/null || rig_fail "$1"
         rig_wait_for 20 rig_guest_run $guest test -s $sight ||
             rig_fail "the guest does not see it"
-        echo $(($(guest_ms $sight) + distance - start))
+        attached=$(($(guest_ms $sight) + distance - start))
+        start=$(now_ms)
         eval "$2" >/dev/null || rig_fail "$2"
-        rig_wait_for 10 has_driver "$disk" usb-storage ||
-            rig_fail "the driver does not come back"
+        until has_driver "$disk" usb-storage; do
+            [ $(($(now_ms) - start)) -lt 10000 ] ||
+                rig_fail "the driver does not come back"
+        done
+        echo $attached $(($(now_ms) - start))
         rig_wait_for 10 eval "! guest_sees 46f4:0001"
     done
 }
 
-median() { sort -n | sed -n "$((rounds / 2 + 1))p"; }
+# median COLUMN
+median() {
+    cut -d ' ' -f "$1" | sort -n | sed -n "$((rounds / 2 + 1))p"
+}
 
 start_guest
 check "make a controller" xl usb-hc-create $guest
@@ -67,6 +75,10 @@ where="hostbus=$(cat "$sys/busnum") hostaddr=$(cat "$sys/devnum")"
 theirs=$(measure "$rig_xl usbdev-attach $guest $where controller=0 port=1" \
     "$rig_xl usbdev-detach $guest 0 1")
 
-echo "rounds, ms: ours" $ours "distribution" $theirs
-echo "MEASURE usb_attach_ms ours=$(median <<<"$ours")" \
-    "distribution=$(median <<<"$theirs") first_with_backend_start=$first"
+printf 'rounds, ms to attach and detach: ours\n%s\ndistribution\n%s\n' \
+    "$ours" "$theirs"
+echo "MEASURE usb_attach_ms ours=$(median 1 <<<"$ours")" \
+    "distribution=$(median 1 <<<"$theirs")" \
+    "first_with_backend_start=${first% *}"
+echo "MEASURE usb_detach_ms ours=$(median 2 <<<"$ours")" \
+    "distribution=$(median 2 <<<"$theirs")"
