@@ -25,7 +25,7 @@ check "so does the keyboard" rig_wait_for 30 is_back "$keyboard" 2
 check "by another process" [ "$(qemu)" != "$old" ]
 check "the guest sees the disk" rig_wait_for 10 guest_sees 46f4:0001
 check "and can read it" \
-    rig_wait_for 15 says "rig disk" rig_guest_run $guest "head -c 8 /dev/sd?"
+    rig_wait_for 60 says "rig disk" rig_guest_run $guest "head -c 8 /dev/sd?"
 check "detach" xl usb-detach $guest "$disk"
 check "the driver of before the kill is back" has_driver "$disk" usb-storage
 check "attach again" xl usb-attach $guest "$disk"

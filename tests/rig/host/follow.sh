@@ -3,6 +3,7 @@
 # Follows a run: prints what the cases print, and keeps count.
 
 passed=0 failed=0 current='' last=-1 ended=no
+repeated=() # names of cases that did not pass at the first try
 
 run_cases() {
     start_watched
@@ -51,10 +52,16 @@ on_event() {
     start)
         current=$2 last=$2 started=$SECONDS
         printf -- '--- %s\n' "${cases[current]}" ;;
+    again) on_again "$3" ;;
     done) on_done "$3" ;;
     broken) echo "${*:2}" >"$run/why"; ended=yes ;;
     end) ended=yes ;;
     esac
+}
+
+on_again() {
+    repeated+=("${cases[current]}")
+    echo "--- failed: ${cases[current]} (exit status $1): once more"
 }
 
 on_done() {
@@ -78,6 +85,8 @@ conclude() {
         tail -n 15 "$out/console.log" | tr -d '\r'
     fi
     failed=$((${#cases[@]} - passed))
+    [ ${#repeated[@]} -eq 0 ] ||
+        say "failed at the first try, have a look: ${repeated[*]}"
     say "logs are in $out"
     echo "$passed passed, $failed failed"
     [ $failed -eq 0 ] && [ ! -s "$run/why" ]

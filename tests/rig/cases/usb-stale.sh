@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: LGPL-2.1-only
+#
+# A device that was pulled out while attached is in nobody's way: it stops the
+# distribution's xl from attaching anything to anybody. Then eight commands at
+# once, and a watcher that was killed.
+
+. ./usb.bash
+
+plug pulled disk
+plug other disk
+plug tablet tablet
+plug mouse mouse
+plug serial serial
+start_guest
+jobs=()
+
+attr() { cat "/sys/bus/usb/devices/$1/$2"; }
+
+# theirs DEVICE PORT : the distribution's usbdev-attach
+theirs() {
+    "$rig_xl" usbdev-attach $guest "hostbus=$(attr "$1" busnum)" \
+        "hostaddr=$(attr "$1" devnum)" controller=0 port="$2"
+}
+
+check "attach" xl usb-attach $guest "$pulled"
+unplug pulled
+check "the list says it is gone" says "$pulled (not plugged in)" \
+    xl usb-list $guest
+check "the distribution's xl cannot attach another" \
+    eval '! theirs "$other" 5 2>/dev/null'
+check "ours can" says "port 2" xl usb-attach $guest "$other"
+check "detach frees the port of the one that is gone" \
+    says "usb $pulled: detached" xl usb-detach $guest "$pulled"
+check "detach the other" xl usb-detach $guest "$other"
+check "and the distribution's xl can again" theirs "$tablet" 5
+check "detach what it attached" xl usb-detach $guest "$tablet"
+
+# --- eight at once: four devices, each wanted twice
+
+for device in "$other" "$tablet" "$mouse" "$serial"; do
+    for n in 1 2; do
+        xl usb-attach $guest "$device" --wait 60 \
+            >"$rig_tmp/said-$device-$n" 2>&1 &
+        jobs+=($!)
+    done
+done
+wait "${jobs[@]}"
+cat "$rig_tmp"/said-*
+check "four got in" \
+    [ "$(cat "$rig_tmp"/said-* | grep -c 'attached to domain')" -eq 4 ]
+check "four were told who has it" \
+    [ "$(cat "$rig_tmp"/said-* | grep -c 'attached already to')" -eq 4 ]
+check "on four ports" \
+    [ "$(xl usb-list $guest | grep -c 'Port [1-4]: 1-')" -eq 4 ]
+check "all away" xl usb-hc-destroy $guest 0
+check "each has its driver" eval 'has_driver "$other" usb-storage &&
+    has_driver "$tablet" usbhid && has_driver "$mouse" usbhid &&
+    has_driver "$serial" ftdi_sio'
+
+# --- a watcher that was killed
+
+check "assign" xl usb-assign $guest "$tablet"
+xl usb-reconcile --watch >"$rig_tmp/watch" 2>&1 &
+watcher=$!
+check "the watcher attaches it" rig_wait_for 60 has_driver "$tablet" usbfs
+kill -KILL $watcher
+wait $watcher 2>/dev/null
+check "what is attached stays" has_driver "$tablet" usbfs
+check "away with it" xl usb-detach $guest "$tablet"
+xl usb-reconcile --watch >"$rig_tmp/watch" 2>&1 &
+watcher=$!
+check "another takes its place" rig_wait_for 60 has_driver "$tablet" usbfs
+kill -TERM $watcher
+wait $watcher || rig_fail "the watcher ends with $?"
+check "unassign" xl usb-unassign $guest --all
+check "all away" xl usb-hc-destroy $guest 0
