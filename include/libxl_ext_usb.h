@@ -384,8 +384,10 @@ struct xlx_usb_report {
     const char *reason;              /* one line, "" for none */
 };
 
+/* Told about one device or port; called by the thread that reconciles. */
 typedef void xlx_usb_report_fn(void *user, const struct xlx_usb_report *report);
 
+/* What to reconcile; all zero: every guest. */
 struct xlx_usb_reconcile_config {
     const char *guest; /* name, domid or UUID; NULL for all */
     int timeout_ms;    /* for each device; 0: 10 s */
