@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 /*
- * The backfill threads: everything that nobody asked for yet, in ascending
- * order, by aligned 2 MiB blocks, so that Xen can back a block by one page. Two
- * of them, so that one reads while the other loads; each takes the next block.
+ * The backfill threads: everything that nobody asked for yet, in the order that
+ * the policy chooses (lazy/policy.h). Two of them, so that one reads while the
+ * other loads; each takes the next run.
  */
+#include <errno.h>
 #include <time.h>
 
 #include "lazy/pager.h"
@@ -15,6 +16,11 @@
 #define GIVE_WAY_US 50u
 #define GIVE_WAY_TIMES 40
 
+/* Pages read at a time, between looks at the faults. */
+#define READ_PIECE 128u
+
+#define LATER_US 1000u
+
 static void give_way_to_faults(struct xlx__pager *pager)
 {
     const struct timespec ts = { .tv_nsec = GIVE_WAY_US * 1000 };
@@ -22,45 +28,79 @@ static void give_way_to_faults(struct xlx__pager *pager)
         nanosleep(&ts, NULL);
 }
 
-/* Loads what is absent in one block. False when the domain is gone. */
-static bool fill_block(struct xlx__pager *pager, uint64_t start, uint64_t end,
-                       void *buffer)
+/* --- what comes next --------------------------------------------------------- */
+
+void xlx__pager_fill_fault(struct xlx__pager *pager, uint64_t gfn)
 {
-    uint64_t gfn, nr;
-    while ((nr = xlx__pages_claim_run(pager->pages, start, end - start,
-                                      &gfn))) {
-        if (!xlx__pager_load(pager, gfn, (uint32_t)nr, buffer))
+    struct xlx__fill *fill = &pager->fill;
+    uint64_t nr = atomic_load(&fill->nr_faults);
+    atomic_store(&fill->fault[nr % XLX__FILL_FAULTS], gfn);
+    atomic_store(&fill->nr_faults, nr + 1);
+}
+
+/* With the lock held. One that is overwritten meanwhile is a newer fault. */
+static void tell_of_faults(struct xlx__fill *fill)
+{
+    uint64_t nr = atomic_load(&fill->nr_faults);
+    if (nr - fill->told > XLX__FILL_FAULTS)
+        fill->told = nr - XLX__FILL_FAULTS;
+    for (; fill->told < nr; fill->told++)
+        fill->policy->ops->fault(
+            fill->policy,
+            atomic_load(&fill->fault[fill->told % XLX__FILL_FAULTS]));
+}
+
+static enum xlx__policy_step next_run(struct xlx__pager *pager,
+                                      struct xlx__gfn_range *run_r)
+{
+    struct xlx__policy *policy = pager->fill.policy;
+    pthread_mutex_lock(&pager->lock);
+    tell_of_faults(&pager->fill);
+    enum xlx__policy_step step =
+        policy->ops->next(policy, pager->pages, run_r);
+    pthread_mutex_unlock(&pager->lock);
+    return step;
+}
+
+/* --- loading ----------------------------------------------------------------- */
+
+/*
+ * Reads a run before it is claimed, so that a fault on one of its pages waits
+ * for no disk but its own. False: it could not be read.
+ */
+static bool read_ahead(struct xlx__pager *pager,
+                       const struct xlx__gfn_range *run, char *buffer)
+{
+    for (uint64_t at = run->start; at < run->end; at += READ_PIECE) {
+        uint64_t left = run->end - at;
+        uint32_t nr = left < READ_PIECE ? (uint32_t)left : READ_PIECE;
+        give_way_to_faults(pager);
+        if (xlx__pager_read(pager, at, nr,
+                            buffer + (at - run->start) * XLX_PAGE_SIZE))
             return false;
-        atomic_fetch_add(&pager->stats.fill_pages, nr);
-        start = gfn + nr;
-        if (start == end)
-            break;
     }
     return true;
 }
 
-/* Takes the next block: what was held back of it. False behind the last. */
-static bool next_block(struct xlx__pager *pager, uint64_t *start_r,
-                       uint64_t *end_r)
+/* Loads what is absent of a run. False when the domain is gone. */
+static bool fill_run(struct xlx__pager *pager,
+                     const struct xlx__gfn_range *run, char *buffer)
 {
-    struct xlx__fill *fill = &pager->fill;
-    pthread_mutex_lock(&pager->lock);
-    bool some = fill->range < pager->nr_held;
-    if (some) {
-        const struct xlx__gfn_range *range = &pager->held[fill->range];
-        uint64_t start = fill->gfn > range->start ? fill->gfn : range->start;
-        uint64_t end = start - start % XLX__PAGING_RUN_MAX +
-                       XLX__PAGING_RUN_MAX;
-        if (end >= range->end) {
-            end = range->end;
-            fill->range++;
-        }
-        fill->gfn = end;
-        *start_r = start;
-        *end_r = end;
+    bool is_read = read_ahead(pager, run, buffer), loaded = true;
+    uint64_t at = run->start, gfn, nr;
+    give_way_to_faults(pager);
+    while (loaded && at < run->end &&
+           (nr = xlx__pages_claim_run(pager->pages, at, run->end - at, &gfn))) {
+        char *from = buffer + (gfn - run->start) * XLX_PAGE_SIZE;
+        if (is_read)
+            loaded = xlx__pager_load_read(pager, gfn, (uint32_t)nr, from);
+        else
+            loaded = xlx__pager_load(pager, gfn, (uint32_t)nr, from);
+        if (loaded)
+            atomic_fetch_add(&pager->stats.fill_pages, nr);
+        at = gfn + nr;
     }
-    pthread_mutex_unlock(&pager->lock);
-    return some;
+    return loaded;
 }
 
 static void tick(struct xlx__pager *pager)
@@ -79,11 +119,15 @@ static void tick(struct xlx__pager *pager)
 
 static bool fill_all(struct xlx__pager *pager, void *buffer)
 {
-    uint64_t start, end;
-    while (next_block(pager, &start, &end)) {
-        give_way_to_faults(pager);
-        if (atomic_load(&pager->stop) ||
-            !fill_block(pager, start, end, buffer))
+    const struct timespec later = { .tv_nsec = LATER_US * 1000 };
+    enum xlx__policy_step step;
+    struct xlx__gfn_range run;
+    while ((step = next_run(pager, &run)) != XLX__POLICY_END) {
+        if (atomic_load(&pager->stop))
+            return false;
+        if (step == XLX__POLICY_LATER)
+            nanosleep(&later, NULL);
+        else if (!fill_run(pager, &run, buffer))
             return false;
         tick(pager);
     }
@@ -108,9 +152,15 @@ static void *backfill(void *arg)
 int xlx__pager_fill_start(struct xlx__pager *pager)
 {
     struct xlx__fill *fill = &pager->fill;
+    if (!fill->policy)
+        fill->policy = xlx__policy_new(pager->held, pager->nr_held, NULL, 0);
+    if (!fill->policy) {
+        atomic_store(&pager->stop, true);
+        return -ENOMEM;
+    }
     fill->begun = fill->reported = xlx__now_us();
-    atomic_store(&fill->running, XLX__FILL_THREADS);
-    for (int i = 0; i < XLX__FILL_THREADS; i++) {
+    atomic_store(&fill->running, fill->threads);
+    for (int i = 0; i < fill->threads; i++) {
         int rc = pthread_create(&fill->thread[i], NULL, backfill, pager);
         if (rc) {
             atomic_store(&pager->stop, true);
@@ -126,4 +176,11 @@ void xlx__pager_fill_join(struct xlx__pager *pager)
     for (int i = 0; i < pager->fill.started; i++)
         pthread_join(pager->fill.thread[i], NULL);
     pager->fill.started = 0;
+}
+
+void xlx__pager_fill_free(struct xlx__pager *pager)
+{
+    if (pager->fill.policy)
+        pager->fill.policy->ops->free(pager->fill.policy);
+    pager->fill.policy = NULL;
 }

@@ -41,14 +41,24 @@ bool xlx__pager_gone(struct xlx__pager *pager)
     return atomic_load(&pager->stop);
 }
 
-/* One attempt. *what_r names the side that failed. */
+int xlx__pager_read(struct xlx__pager *pager, uint64_t gfn, uint32_t nr,
+                    void *buffer)
+{
+    return xlx_image_read(pager->image, gfn, nr, buffer);
+}
+
+/*
+ * One attempt. *what_r names the side that failed; *is_read tells what is in the
+ * buffer already.
+ */
 static int try_load(struct xlx__pager *pager, uint64_t gfn, uint32_t nr,
-                    void *buffer, const char **what_r)
+                    void *buffer, bool *is_read, const char **what_r)
 {
     *what_r = "read of the image";
-    int rc = xlx_image_read(pager->image, gfn, nr, buffer);
+    int rc = *is_read ? 0 : xlx__pager_read(pager, gfn, nr, buffer);
     if (rc)
         return rc;
+    *is_read = true;
     *what_r = "load into the guest";
     return pager->paging->ops->load_run(pager->paging, gfn, nr, buffer);
 }
@@ -78,7 +88,7 @@ static void unstall(struct xlx__pager *pager)
 }
 
 static bool load_until_it_works(struct xlx__pager *pager, uint64_t gfn,
-                                uint32_t nr, void *buffer)
+                                uint32_t nr, void *buffer, bool is_read)
 {
     uint64_t start = 0;
     unsigned backoff = BACKOFF_FIRST_MS;
@@ -86,7 +96,8 @@ static bool load_until_it_works(struct xlx__pager *pager, uint64_t gfn,
     const char *what;
     int rc;
 
-    while (!(loaded = (rc = try_load(pager, gfn, nr, buffer, &what)) == 0)) {
+    while (!(loaded = (rc = try_load(pager, gfn, nr, buffer, &is_read,
+                                     &what)) == 0)) {
         if (xlx__pager_gone(pager))
             break;
         atomic_fetch_add(&pager->stats.retries, 1);
@@ -105,10 +116,10 @@ static bool load_until_it_works(struct xlx__pager *pager, uint64_t gfn,
     return loaded;
 }
 
-bool xlx__pager_load(struct xlx__pager *pager, uint64_t gfn, uint32_t nr,
-                     void *buffer)
+static bool load(struct xlx__pager *pager, uint64_t gfn, uint32_t nr,
+                 void *buffer, bool is_read)
 {
-    bool loaded = load_until_it_works(pager, gfn, nr, buffer);
+    bool loaded = load_until_it_works(pager, gfn, nr, buffer, is_read);
     if (loaded)
         xlx__pages_settle(pager->pages, gfn, nr);
     else
@@ -117,4 +128,16 @@ bool xlx__pager_load(struct xlx__pager *pager, uint64_t gfn, uint32_t nr,
     pthread_cond_broadcast(&pager->settled);
     pthread_mutex_unlock(&pager->lock);
     return loaded;
+}
+
+bool xlx__pager_load(struct xlx__pager *pager, uint64_t gfn, uint32_t nr,
+                     void *buffer)
+{
+    return load(pager, gfn, nr, buffer, false);
+}
+
+bool xlx__pager_load_read(struct xlx__pager *pager, uint64_t gfn, uint32_t nr,
+                          void *buffer)
+{
+    return load(pager, gfn, nr, buffer, true);
 }

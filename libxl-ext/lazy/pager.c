@@ -48,6 +48,7 @@ int xlx__pager_new(xlx_ctx *ctx, struct xlx__paging *paging,
     pager->paging = paging;
     pager->image = image;
     pager->patience_ms = XLX__PAGER_PATIENCE_MS;
+    pager->fill.threads = XLX__FILL_THREADS;
     pthread_mutex_init(&pager->lock, NULL);
     pthread_cond_init(&pager->settled, NULL);
     if (hold_back(pager, resident, nr_resident)) {
@@ -65,6 +66,7 @@ void xlx__pager_free(struct xlx__pager *pager)
         return;
     pthread_cond_destroy(&pager->settled);
     pthread_mutex_destroy(&pager->lock);
+    xlx__pager_fill_free(pager);
     xlx__pages_free(pager->pages);
     free(pager->held);
     free(pager);
@@ -150,8 +152,10 @@ static bool serve(struct xlx__pager *pager,
         return false;
     }
     pager->paging->ops->respond(pager->paging, req);
-    if (!req->drop)
+    if (!req->drop) {
         count_fault(pager, xlx__now_us() - begun);
+        xlx__pager_fill_fault(pager, req->gfn);
+    }
     return true;
 }
 

@@ -4,9 +4,9 @@
  * that somebody waits for first.
  *
  * The fault thread (the one that calls xlx__pager_run) answers the ring and does
- * nothing else. The backfill threads load runs of pages in ascending order and
- * give way while a fault is being served. All load only pages that they claimed
- * (lazy/pages.h).
+ * nothing else. The backfill threads load the runs that a policy chooses
+ * (lazy/policy.h) and give way while a fault is being served. All load only
+ * pages that they claimed (lazy/pages.h).
  *
  * What happens when a load fails is the same for all, and part of the contract
  * in docs/lazy-restore.md: it is tried again, the domain is paused when that
@@ -22,6 +22,7 @@
 #include "image/image.h"
 #include "lazy/held.h"
 #include "lazy/pages.h"
+#include "lazy/policy.h"
 #include "libxl_ext_lazy.h"
 #include "xen/paging.h"
 
@@ -53,16 +54,23 @@ typedef void xlx__pager_report_fn(void *user, const struct xlx__pager *pager,
 
 #define XLX__FILL_THREADS 2
 
+/* Faults that the policy was not told of yet; older ones are forgotten. */
+#define XLX__FILL_FAULTS 16u
+
 /* Where the backfill is. */
 struct xlx__fill {
     pthread_t thread[XLX__FILL_THREADS];
+    int threads; /* as many are started: 1 to XLX__FILL_THREADS */
     int started;
     _Atomic int running;
     uint64_t begun; /* xlx__now_us() */
+    /* Written by the fault thread, which never waits for the backfill. */
+    _Atomic uint64_t fault[XLX__FILL_FAULTS];
+    _Atomic uint64_t nr_faults;
     /* Under the pager's lock. */
+    struct xlx__policy *policy; /* owned; made at the start when there is none */
+    uint64_t told;     /* faults that the policy knows of */
     uint64_t reported; /* xlx__now_us() */
-    size_t range;      /* of pager->held, the next block's */
-    uint64_t gfn;      /* the next block starts here or later */
 };
 
 struct xlx__pager {
@@ -117,6 +125,10 @@ int xlx__pager_run(struct xlx__pager *pager);
 /* Starts the backfill threads. 0 or -errno: then stop is set; join even so. */
 int xlx__pager_fill_start(struct xlx__pager *pager);
 void xlx__pager_fill_join(struct xlx__pager *pager);
+void xlx__pager_fill_free(struct xlx__pager *pager);
+
+/* Tells the backfill where the guest is. Of the fault thread; never blocks. */
+void xlx__pager_fill_fault(struct xlx__pager *pager, uint64_t gfn);
 
 /*
  * Loads claimed pages [gfn, gfn + nr), nr at most XLX__PAGING_RUN_MAX, through
@@ -125,6 +137,14 @@ void xlx__pager_fill_join(struct xlx__pager *pager);
  */
 bool xlx__pager_load(struct xlx__pager *pager, uint64_t gfn, uint32_t nr,
                      void *buffer);
+
+/* The same for pages whose content is in `buffer` already. */
+bool xlx__pager_load_read(struct xlx__pager *pager, uint64_t gfn, uint32_t nr,
+                          void *buffer);
+
+/* One attempt to read; the pages need not be claimed. 0 or -errno. */
+int xlx__pager_read(struct xlx__pager *pager, uint64_t gfn, uint32_t nr,
+                    void *buffer);
 
 /* True when the domain is being destroyed or gone; also sets stop. */
 bool xlx__pager_gone(struct xlx__pager *pager);

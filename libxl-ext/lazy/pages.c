@@ -148,6 +148,65 @@ uint64_t xlx__pages_claim_run(struct xlx__pages *pages, uint64_t gfn,
     return run;
 }
 
+/* How many pages of the word, from `first` on, are not ABSENT. */
+static unsigned others_in(uint64_t word, unsigned first)
+{
+    const uint64_t odd = 0x5555555555555555u;
+    uint64_t absent = word & ~(word >> 1) & odd;
+    absent >>= 2 * first;
+    return absent ? (unsigned)__builtin_ctzll(absent) / 2 : PER_WORD - first;
+}
+
+/* The first gfn of [gfn, end) that is ABSENT; end when none is. */
+static uint64_t skip_others(const struct xlx__pages *pages, uint64_t gfn,
+                            uint64_t end)
+{
+    while (gfn < end) {
+        uint64_t word = atomic_load(&pages->word[gfn / PER_WORD]);
+        gfn += others_in(word, (unsigned)(gfn % PER_WORD));
+        if (gfn % PER_WORD)
+            break;
+        word = gfn < end ? atomic_load(&pages->word[gfn / PER_WORD]) : 0;
+        if (absent_in(word, 0, 1))
+            break;
+    }
+    return gfn < end ? gfn : end;
+}
+
+/* How many pages from `gfn` on are ABSENT; may count beyond `max`. */
+static uint64_t count_absent(const struct xlx__pages *pages, uint64_t gfn,
+                             uint64_t max)
+{
+    uint64_t run = 0;
+    while (run < max) {
+        unsigned first = (unsigned)((gfn + run) % PER_WORD);
+        uint64_t word = atomic_load(&pages->word[(gfn + run) / PER_WORD]);
+        unsigned n = absent_in(word, first, PER_WORD - first);
+        run += n;
+        if (first + n < PER_WORD)
+            break;
+    }
+    return run;
+}
+
+uint64_t xlx__pages_find_absent(const struct xlx__pages *pages, uint64_t gfn,
+                                uint64_t nr, uint64_t max, uint64_t *first_r)
+{
+    if (gfn >= pages->end)
+        return 0;
+    uint64_t end = nr < pages->end - gfn ? gfn + nr : pages->end, run = 0;
+    while (!run) {
+        gfn = skip_others(pages, gfn, end);
+        if (gfn == end)
+            return 0;
+        if (max > end - gfn)
+            max = end - gfn;
+        run = count_absent(pages, gfn, max); /* 0: it was just taken */
+    }
+    *first_r = gfn;
+    return run < max ? run : max;
+}
+
 static void end_load(struct xlx__pages *pages, uint64_t gfn, uint64_t nr,
                      enum xlx__page_state to)
 {

@@ -54,6 +54,14 @@ enum xlx__page_state xlx__pages_claim(struct xlx__pages *pages, uint64_t gfn);
 uint64_t xlx__pages_claim_run(struct xlx__pages *pages, uint64_t gfn,
                               uint64_t nr, uint64_t *first_r);
 
+/*
+ * The first ABSENT pages of [gfn, gfn + nr), at most `max` of them: *first_r is
+ * the first, the result their number, 0 when there is none. Claims nothing:
+ * another thread may take them at any moment.
+ */
+uint64_t xlx__pages_find_absent(const struct xlx__pages *pages, uint64_t gfn,
+                                uint64_t nr, uint64_t max, uint64_t *first_r);
+
 /* Ends the load of claimed pages: they are present (done), or absent again. */
 void xlx__pages_settle(struct xlx__pages *pages, uint64_t gfn, uint64_t nr);
 void xlx__pages_release(struct xlx__pages *pages, uint64_t gfn, uint64_t nr);

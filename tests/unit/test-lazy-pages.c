@@ -120,6 +120,41 @@ static void two_threads_never_load_one_page(void **state)
     xlx__pages_free(p);
 }
 
+static uint64_t found(const struct xlx__pages *p, uint64_t gfn, uint64_t nr,
+                      uint64_t max, uint64_t *first)
+{
+    *first = 0;
+    return xlx__pages_find_absent(p, gfn, nr, max, first);
+}
+
+static void absent_pages_are_found_across_words(void **state)
+{
+    (void)state;
+    struct xlx__pages *p = xlx__pages_new(200);
+    uint64_t first;
+    assert_int_equal(found(p, 0, 200, 512, &first), 0);
+    xlx__pages_hold_back(p, 31, 70); /* [31, 101) */
+    xlx__pages_hold_back(p, 128, 72);
+    assert_int_equal(found(p, 0, 200, 512, &first), 70);
+    assert_int_equal(first, 31);
+    assert_int_equal(found(p, 0, 200, 5, &first), 5);
+    assert_int_equal(found(p, 0, 32, 512, &first), 1);
+    assert_int_equal(found(p, 0, 31, 512, &first), 0);
+    assert_int_equal(found(p, 101, UINT64_MAX, 512, &first), 72);
+    assert_int_equal(first, 128);
+    assert_int_equal(found(p, 200, 1, 512, &first), 0);
+    assert_int_equal(xlx__pages_state(p, 31), XLX__PAGE_ABSENT);
+
+    xlx__pages_claim(p, 64); /* on its way */
+    xlx__pages_drop(p, 128); /* done */
+    assert_int_equal(found(p, 32, 168, 512, &first), 32);
+    assert_int_equal(found(p, 64, 136, 512, &first), 36);
+    assert_int_equal(first, 65);
+    assert_int_equal(found(p, 101, 99, 512, &first), 71);
+    assert_int_equal(first, 129);
+    xlx__pages_free(p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -129,6 +164,7 @@ int main(void)
         cmocka_unit_test(a_dropped_page_is_not_loaded),
         cmocka_unit_test(a_run_ends_where_somebody_else_loads),
         cmocka_unit_test(two_threads_never_load_one_page),
+        cmocka_unit_test(absent_pages_are_found_across_words),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+/*
+ * The order in which a recorded working set is loaded.
+ */
+#ifndef XLX_LAZY_REPLAY_H
+#define XLX_LAZY_REPLAY_H
+
+#include "image/image.h"
+
+/*
+ * Groups of this many pages are loaded in the order of their first touches;
+ * inside a group by gfn, so that neighbours come with one read.
+ */
+#define XLX__REPLAY_GROUP 1024u
+
+/* Pages between two runs that cost less than another read: they come too. */
+#define XLX__REPLAY_GAP 8u
+
+/*
+ * Makes such an order of `recorded`, which is in the order of first touches:
+ * *order_r is the caller's to free(), NULL when there is nothing. Empty ranges
+ * are left out. 0 or -ENOMEM.
+ */
+int xlx__replay_order(const struct xlx__gfn_range *recorded, size_t nr,
+                      struct xlx__gfn_range **order_r, size_t *nr_r);
+
+#endif
