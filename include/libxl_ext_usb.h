@@ -130,7 +130,8 @@ struct xlx_usb_policy_rule {
 /* What the policy says of one interface. */
 struct xlx_usb_policy_intf {
     /* The interface's number, or -1 where a device has none (it is not
-     * configured): it is matched with the class of the device then. */
+     * configured): the codes are the device's own then, and as its interfaces
+     * may be anything, what denies any class denies it. */
     int number;
     uint8_t class_code, subclass, protocol;
     struct xlx_usb_policy_rule rule; /* the first that matches */

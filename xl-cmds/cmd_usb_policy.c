@@ -22,7 +22,8 @@ const char cmd_usb_policy_details[] =
     "which devices of this host a guest may get. The first rule that matches\n"
     "decides; each interface of a device has to be allowed. What no rule\n"
     "matches is denied; without any of these files everything is allowed. When\n"
-    "a line is broken, every device is denied.\n"
+    "a line is broken, every device is denied. A device that is not configured\n"
+    "shows no interfaces yet, and is denied by any rule that denies a class.\n"
     "\n"
     "check DEVICE says whether the device is allowed, and which rule decided\n"
     "about each of its interfaces. DEVICE is named as for usb-attach. The exit\n"
@@ -74,11 +75,11 @@ static void print_intfs(FILE *out, const struct xlx_usb_policy_verdict *v)
     for (uint32_t i = 0; i < v->nr_intfs; i++) {
         const struct xlx_usb_policy_intf *intf = &v->intf[i];
         if (intf->number < 0)
-            fprintf(out, "  no interface:");
+            fprintf(out, "  not configured, it may be anything: ");
         else
-            fprintf(out, "  interface %d:", intf->number);
-        fprintf(out, " class=%02x subclass=%02x prot=%02x: ", intf->class_code,
-                intf->subclass, intf->protocol);
+            fprintf(out, "  interface %d: class=%02x subclass=%02x prot=%02x: ",
+                    intf->number, intf->class_code, intf->subclass,
+                    intf->protocol);
         print_reason(out, &intf->rule);
     }
 }

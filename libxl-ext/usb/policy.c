@@ -247,27 +247,40 @@ void xlx__policy_free(struct xlx__policy *policy)
 
 /* --- evaluating ----------------------------------------------------------- */
 
+/* What a device says of itself before it is configured. */
+#define DEVICE_KEYS                                                            \
+    (1u << XLX__POLICY_VID | 1u << XLX__POLICY_PID | 1u << XLX__POLICY_REL)
+#define ALL_KEYS ((1u << XLX__POLICY_KEYS) - 1)
+
+/* Whether the rule decides about an interface, of which only what is in `known`
+ * keys can be told. The others may be what is denied, and need not be what is
+ * allowed. */
+static bool decides(const struct xlx__policy_rule *rule, unsigned known,
+                    const uint16_t is[XLX__POLICY_KEYS])
+{
+    for (unsigned k = 0; k < XLX__POLICY_KEYS; k++)
+        if (rule->keys & known & 1u << k && rule->value[k] != is[k])
+            return false;
+    return !rule->allow || !(rule->keys & ~known);
+}
+
 const struct xlx__policy_rule *
 xlx__policy_match(const struct xlx__policy *policy,
-                  const struct xlx__usbdev *dev,
-                  const struct xlx__usbintf *intf)
+                  const struct xlx__usbdev *dev, unsigned i)
 {
+    const struct xlx__usbintf intf = xlx__policy_intf(dev, i);
+    const unsigned known = dev->nr_intfs ? ALL_KEYS : DEVICE_KEYS;
     const uint16_t is[XLX__POLICY_KEYS] = {
         [XLX__POLICY_VID] = dev->vendor,
         [XLX__POLICY_PID] = dev->product,
         [XLX__POLICY_REL] = dev->release,
-        [XLX__POLICY_CLASS] = intf->class,
-        [XLX__POLICY_SUBCLASS] = intf->subclass,
-        [XLX__POLICY_PROT] = intf->protocol,
+        [XLX__POLICY_CLASS] = intf.class,
+        [XLX__POLICY_SUBCLASS] = intf.subclass,
+        [XLX__POLICY_PROT] = intf.protocol,
     };
-    for (size_t r = 0; r < policy->nr; r++) {
-        const struct xlx__policy_rule *rule = &policy->rule[r];
-        unsigned differ = 0;
-        for (int k = 0; k < XLX__POLICY_KEYS; k++)
-            differ |= (unsigned)(rule->value[k] != is[k]) << k;
-        if (!(differ & rule->keys))
-            return rule;
-    }
+    for (size_t r = 0; r < policy->nr; r++)
+        if (decides(&policy->rule[r], known, is))
+            return &policy->rule[r];
     return NULL;
 }
 
@@ -346,7 +359,7 @@ void xlx__policy_check(const struct xlx__policy *policy,
     for (unsigned i = 0; i < xlx__policy_nr_intfs(dev); i++) {
         struct xlx__usbintf intf = xlx__policy_intf(dev, i);
         const struct xlx__policy_rule *rule =
-            xlx__policy_match(policy, dev, &intf);
+            xlx__policy_match(policy, dev, i);
         bool allowed = xlx__policy_allows(policy, rule);
         if (!i || !allowed)
             decide(policy, rule, dev, &intf, verdict_r);

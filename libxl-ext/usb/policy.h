@@ -58,19 +58,22 @@ int xlx__policy_parse(struct xlx__policy *policy, const char *file,
                       const char *text, size_t len,
                       struct xlx__policy_error *error_r);
 
-/* The first rule that matches; NULL when none does. */
+/*
+ * The first rule that matches interface number `i`; NULL when none does. A
+ * device without interfaces (it is not configured) may have any: a rule that
+ * denies a class denies it, one that allows a class says nothing of it.
+ */
 const struct xlx__policy_rule *
 xlx__policy_match(const struct xlx__policy *policy,
-                  const struct xlx__usbdev *dev,
-                  const struct xlx__usbintf *intf);
+                  const struct xlx__usbdev *dev, unsigned i);
 
 /* What the rule, or NULL, means. */
 bool xlx__policy_allows(const struct xlx__policy *policy,
                         const struct xlx__policy_rule *rule);
 
 /*
- * What is matched instead of interface number `i`: that interface, or for a
- * device without any, and i == 0, the device's own class.
+ * What is shown as interface number `i`: that interface, or for a device
+ * without any, and i == 0, the device's own class.
  */
 struct xlx__usbintf xlx__policy_intf(const struct xlx__usbdev *dev, unsigned i);
 

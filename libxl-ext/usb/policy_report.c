@@ -42,7 +42,7 @@ static void report(const struct xlx__policy *policy,
         v->intf[i].class_code = intf.class;
         v->intf[i].subclass = intf.subclass;
         v->intf[i].protocol = intf.protocol;
-        xlx__policy_describe(policy, xlx__policy_match(policy, dev, &intf),
+        xlx__policy_describe(policy, xlx__policy_match(policy, dev, i),
                              &v->intf[i].rule);
         if (!v->intf[i].rule.allow && v->decided > i)
             v->decided = i;

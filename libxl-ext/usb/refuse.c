@@ -98,7 +98,9 @@ static void check_policy(const struct xlx__refuse *r,
     struct xlx__policy_verdict verdict;
     xlx__policy_check(r->policy, dev, &verdict);
     if (!verdict.allowed)
-        refuse(out, EACCES, false, "forbidden by policy: %s", verdict.rule);
+        refuse(out, EACCES, false, "forbidden by policy: %s%s",
+               dev->nr_intfs ? "" : "not configured, it may be anything: ",
+               verdict.rule);
 }
 
 int xlx__refuse(xlx_ctx *ctx, const struct xlx__refuse *r,

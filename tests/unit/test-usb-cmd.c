@@ -427,12 +427,12 @@ static void devices_without_interfaces_are_explained(void **state)
 {
     struct fixture *f = *state;
     sysfs_mem_find(f->world->sysfs, "1-4")->intf[0].name = NULL;
-    put_policy(f, "DENY: class=00\nALLOW:");
+    put_policy(f, "DENY: class=08\nALLOW:");
     assert_prints(f, "usb-policy check 0403:6001", CMD_FAILED,
                   "1-4: vid=0403 pid=6001 rel=0000: denied: @:1: DENY: "
-                  "class=00\n"
-                  "  no interface: class=00 subclass=00 prot=00: denied: @:1: "
-                  "DENY: class=00\n");
+                  "class=08\n"
+                  "  not configured, it may be anything: denied: @:1: DENY: "
+                  "class=08\n");
 }
 
 static void a_broken_policy_is_one_line(void **state)

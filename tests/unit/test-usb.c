@@ -538,6 +538,10 @@ static void what_the_policy_forbids_is_refused(void **state)
                    "usb 1-2: forbidden by policy: ");
     assert_non_null(strstr(xlx_ctx_error(w->ctx), "usb-policy.conf:1: DENY: class=08"));
     assert_int_equal(attach(w, "1-1"), 0);
+    sysfs_mem_find(w->sysfs, "1-3.1")->intf[0].name = NULL;
+    assert_refused(w, "1-3.1", XLX_USB_FORCE, -EACCES,
+                   "usb 1-3.1: forbidden by policy: not configured, it may be "
+                   "anything: ");
     write_file(w, "usb-policy.conf", "DENY class\n");
     assert_refused(w, "1-2", XLX_USB_FORCE, -EBADMSG,
                    "usb-policy.conf:1: ");

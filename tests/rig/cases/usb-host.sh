@@ -82,6 +82,14 @@ refused "the policy" "forbidden by policy: $policy:1: DENY: class=08" \
     xl usb-attach $guest "$stick" --force
 check "usb-policy explains it" eval \
     "! xl usb-policy check $stick >$rig_tmp/said && grep -q ':1' $rig_tmp/said"
+configure() { echo "$1" >"/sys/bus/usb/devices/$keyboard/bConfigurationValue"; }
+configure 0 || rig_fail "cannot take the keyboard's configuration away"
+refused "nor what is not configured" \
+    "forbidden by policy: not configured, it may be anything: $policy:1" \
+    xl usb-attach $guest "$keyboard" --force
+check "which usb-policy explains too" eval "! xl usb-policy check $keyboard \
+    >$rig_tmp/said && grep -q 'not configured.*denied' $rig_tmp/said"
+configure 1
 check "a keyboard is allowed" xl usb-attach $guest "$keyboard"
 check "back again" xl usb-detach $guest "$keyboard"
 echo 'DENI: class=08' >"$policy"
