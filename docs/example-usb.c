@@ -37,16 +37,19 @@ static int lend(xlx_ctx *ctx, const char *guest, const char *device)
 {
     const struct xlx_usb_place anywhere = { XLX_USB_ANY, XLX_USB_ANY };
     struct xlx_usb_place got;
+    char busid[XLX_USB_BUSID_MAX];
     uint32_t domid;
     int rc = xlx_domain_find(ctx, guest, &domid);
     if (!rc)
-        rc = xlx_usb_attach(ctx, domid, device, &anywhere, 0, WAIT_MS, &got);
+        rc = xlx_usb_select(ctx, device, busid);
+    if (!rc)
+        rc = xlx_usb_attach(ctx, domid, busid, &anywhere, 0, WAIT_MS, &got);
     if (rc)
         return rc;
     printf("attached to controller %u, port %u; Enter detaches it\n", got.hc,
            got.port);
     getchar();
-    return xlx_usb_detach(ctx, domid, &got, WAIT_MS, NULL);
+    return xlx_usb_detach(ctx, domid, &got, busid, WAIT_MS, NULL);
 }
 
 int main(int argc, char **argv)

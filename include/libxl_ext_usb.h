@@ -234,35 +234,37 @@ int xlx_usb_attach(xlx_ctx *ctx, uint32_t domid, const char *device,
                    int timeout_ms, struct xlx_usb_place *got_r);
 
 /*
- * Where the guest has the device; a device that is not plugged in any more is
- * found by its busid. -ESRCH no such domain; -EINVAL names no device; -ENODEV
- * not attached to this guest; -ENOTUNIQ the guest has several that match.
+ * Where the guest has the device, and its busid (XLX_USB_BUSID_MAX bytes, or
+ * NULL); a device that is not plugged in any more is found by its busid. -ESRCH
+ * no such domain; -EINVAL names no device; -ENODEV not attached to this guest;
+ * -ENOTUNIQ the guest has several that match.
  */
 int xlx_usb_find(xlx_ctx *ctx, uint32_t domid, const char *device,
-                 struct xlx_usb_place *place_r);
+                 struct xlx_usb_place *place_r, char *busid_r);
 
 /*
  * Takes the device at `place` from the guest and gives it back to the driver
- * it had on this host. `busid_r` (XLX_USB_BUSID_MAX bytes, or NULL) says which
- * it was.
+ * it had on this host. `busid` is the one that is meant, as xlx_usb_find() or
+ * xlx_usb_list() said; NULL is whichever is there. `busid_r` (XLX_USB_BUSID_MAX
+ * bytes, or NULL) says which it was.
  *
  * -ESRCH no such domain; -ENODEV no such controller or no device there;
- * -EINVAL no such port; -ETIMEDOUT the backend does not let go of it, and the
- * port keeps it.
+ * -EINVAL no such port; -EBUSY another device than `busid` is there by now;
+ * -ETIMEDOUT the backend does not let go of it, and the port keeps it.
  */
 int xlx_usb_detach(xlx_ctx *ctx, uint32_t domid,
-                   const struct xlx_usb_place *place, int timeout_ms,
-                   char *busid_r);
+                   const struct xlx_usb_place *place, const char *busid,
+                   int timeout_ms, char *busid_r);
 
 /*
- * Takes the device at `from` of one guest and attaches it to another at `to`.
- * When the other does not take it, the first gets it back. Errors as those of
- * xlx_usb_detach() and xlx_usb_attach().
+ * Takes the device at `from` of one guest, which is `busid` or, for NULL, any,
+ * and attaches it to another at `to`. When the other does not take it, the
+ * first gets it back. Errors as those of xlx_usb_detach() and xlx_usb_attach().
  */
 int xlx_usb_move(xlx_ctx *ctx, uint32_t from_domid,
-                 const struct xlx_usb_place *from, uint32_t to_domid,
-                 const struct xlx_usb_place *to, unsigned flags,
-                 int timeout_ms, struct xlx_usb_place *got_r);
+                 const struct xlx_usb_place *from, const char *busid,
+                 uint32_t to_domid, const struct xlx_usb_place *to,
+                 unsigned flags, int timeout_ms, struct xlx_usb_place *got_r);
 
 /*
  * Whether the policy of this host (XLX_PATH_USB_POLICY; docs/usb.md has its

@@ -267,32 +267,45 @@ int cmd_usb_attach(struct cmd_env *env, int argc, char **argv)
     return CMD_OK;
 }
 
+/* A port of the guest, and which device is meant: "" for whichever is there. */
+struct found {
+    struct xlx_usb_place place;
+    char busid[XLX_USB_BUSID_MAX];
+};
+
+static const char *meant(const struct found *found)
+{
+    return found->busid[0] ? found->busid : NULL;
+}
+
 /* Where in the guest the device is. 0, or an exit status. */
 static int find_target(struct cmd_env *env, struct call *call,
-                       struct xlx_usb_place *place)
+                       struct found *found)
 {
     struct target t;
     int status = read_target(env, call, &t);
+    found->busid[0] = '\0';
     if (!status && t.device[0])
-        status = xlx_usb_find(env->ctx, call->domid, t.device, &t.place)
+        status = xlx_usb_find(env->ctx, call->domid, t.device, &t.place,
+                              found->busid)
                      ? CMD_FAILED
                      : 0;
     if (!status &&
         (t.place.hc == XLX_USB_ANY || t.place.port == XLX_USB_ANY))
         status = cmd_usage(env, call->cmd, "which device? %s", call->cmd->args);
-    *place = t.place;
+    found->place = t.place;
     return status;
 }
 
 static int move(struct cmd_env *env, const struct call *call,
-                const struct xlx_usb_place *from)
+                const struct found *from)
 {
     const struct xlx_usb_place any = { XLX_USB_ANY, XLX_USB_ANY };
     struct xlx_usb_place got;
     uint32_t to;
     if (xlx_domain_find(env->ctx, call->opts.arg[OPT_MOVE], &to) ||
-        xlx_usb_move(env->ctx, call->domid, from, to, &any, flags_of(call),
-                     call->timeout_ms, &got))
+        xlx_usb_move(env->ctx, call->domid, &from->place, meant(from), to, &any,
+                     flags_of(call), call->timeout_ms, &got))
         return CMD_FAILED;
     if (!call->opts.set[OPT_DRY_RUN])
         fprintf(env->out,
@@ -304,25 +317,26 @@ static int move(struct cmd_env *env, const struct call *call,
 int cmd_usb_detach(struct cmd_env *env, int argc, char **argv)
 {
     struct call call;
-    struct xlx_usb_place place;
+    struct found found;
     char busid[XLX_USB_BUSID_MAX];
     int status;
     if (!start(env, argc, argv, 2, 4, &call, &status))
         return status;
-    status = find_target(env, &call, &place);
+    status = find_target(env, &call, &found);
     if (status || call.opts.arg[OPT_MOVE])
-        return status ? status : move(env, &call, &place);
+        return status ? status : move(env, &call, &found);
     if (call.opts.set[OPT_DRY_RUN]) {
         fprintf(env->out,
                 "would detach port %u of controller %u of domain %u\n",
-                place.port, place.hc, call.domid);
+                found.place.port, found.place.hc, call.domid);
         return CMD_OK;
     }
-    if (xlx_usb_detach(env->ctx, call.domid, &place, call.timeout_ms, busid))
+    if (xlx_usb_detach(env->ctx, call.domid, &found.place, meant(&found),
+                       call.timeout_ms, busid))
         return CMD_FAILED;
     fprintf(env->out,
             "usb %s: detached from domain %u, controller %u port %u\n", busid,
-            call.domid, place.hc, place.port);
+            call.domid, found.place.hc, found.place.port);
     return CMD_OK;
 }
 

@@ -24,31 +24,36 @@ static bool port_matches(xlx_ctx *ctx, const struct xlx__selector *sel,
            xlx__selector_matches(sel, &dev);
 }
 
-/* Returns how many match; the first is *place_r. */
+/* Returns how many match; the first is at *place_r. */
 static int find_matches(xlx_ctx *ctx, uint32_t domid,
                         const struct xlx__selector *sel,
-                        struct xlx_usb_place *place_r)
+                        struct xlx_usb_place *place_r,
+                        char busid_r[XLX_USB_BUSID_MAX])
 {
     XLX__AUTO_FREE struct xlx_usb_hc *list = NULL;
     int matches = 0, nr = xlx__usb_snapshot(ctx, domid, &list);
     for (int i = 0; i < nr; i++)
-        for (uint32_t p = 0; p < list[i].nr_ports; p++)
-            if (list[i].port[p].busid[0] &&
-                port_matches(ctx, sel, list[i].port[p].busid) && !matches++)
-                *place_r = (struct xlx_usb_place){ list[i].devid, p + 1 };
+        for (uint32_t p = 0; p < list[i].nr_ports; p++) {
+            const char *busid = list[i].port[p].busid;
+            if (!*busid || !port_matches(ctx, sel, busid) || matches++)
+                continue;
+            *place_r = (struct xlx_usb_place){ list[i].devid, p + 1 };
+            strcpy(busid_r, busid);
+        }
     return nr < 0 ? nr : matches;
 }
 
 int xlx_usb_find(xlx_ctx *ctx, uint32_t domid, const char *device,
-                 struct xlx_usb_place *place_r)
+                 struct xlx_usb_place *place_r, char *busid_r)
 {
+    char busid[XLX_USB_BUSID_MAX];
     struct xlx__selector sel;
     int rc = xlx__job_check_domain(ctx, domid);
     if (!rc)
         rc = xlx__selector_parse(ctx, device, &sel);
     if (rc)
         return rc;
-    rc = find_matches(ctx, domid, &sel, place_r);
+    rc = find_matches(ctx, domid, &sel, place_r, busid);
     if (rc == 0)
         return xlx__fail(ctx, ENODEV, "usb %s: not attached to domain %u",
                          device, domid);
@@ -57,6 +62,8 @@ int xlx_usb_find(xlx_ctx *ctx, uint32_t domid, const char *device,
                          "usb %s: domain %u has %d that match: name one by its "
                          "place, as usb-list shows it",
                          device, domid, rc);
+    if (rc == 1 && busid_r)
+        strcpy(busid_r, busid);
     return rc < 0 ? rc : 0;
 }
 
@@ -82,9 +89,22 @@ static int read_port(xlx_ctx *ctx, uint32_t domid,
     return rc;
 }
 
+/* The device that was chosen before the domain was locked is still there. */
+static int check_meant(xlx_ctx *ctx, uint32_t domid,
+                       const struct xlx_usb_place *place, const char *meant,
+                       const char *busid)
+{
+    if (!meant || !strcmp(meant, busid))
+        return 0;
+    return xlx__fail(ctx, EBUSY,
+                     "usb %s: is not at port %u of controller %u of domain %u "
+                     "any more, another device is: see usb-list",
+                     meant, place->port, place->hc, domid);
+}
+
 int xlx_usb_detach(xlx_ctx *ctx, uint32_t domid,
-                   const struct xlx_usb_place *place, int timeout_ms,
-                   char *busid_r)
+                   const struct xlx_usb_place *place, const char *meant,
+                   int timeout_ms, char *busid_r)
 {
     struct xlx__hc hc;
     char busid[XLX_USB_BUSID_MAX];
@@ -96,6 +116,8 @@ int xlx_usb_detach(xlx_ctx *ctx, uint32_t domid,
     if (domain < 0)
         return domain;
     rc = read_port(ctx, domid, place, &hc, busid);
+    if (!rc)
+        rc = check_meant(ctx, domid, place, meant, busid);
     if (rc)
         return rc;
     XLX__AUTO_CLOSE int device = xlx__job_lock_device(ctx, busid, until);
@@ -113,13 +135,13 @@ int xlx_usb_detach(xlx_ctx *ctx, uint32_t domid,
 /* --- from guest to guest -------------------------------------------------- */
 
 static int move(xlx_ctx *ctx, uint32_t from_domid,
-                const struct xlx_usb_place *from, uint32_t to_domid,
-                const struct xlx_usb_place *to, unsigned flags, int timeout_ms,
-                struct xlx_usb_place *got_r)
+                const struct xlx_usb_place *from, const char *meant,
+                uint32_t to_domid, const struct xlx_usb_place *to,
+                unsigned flags, int timeout_ms, struct xlx_usb_place *got_r)
 {
     char busid[XLX_USB_BUSID_MAX], reason[XLX__ERROR_MAX];
     struct xlx_usb_place back;
-    int rc = xlx_usb_detach(ctx, from_domid, from, timeout_ms, busid);
+    int rc = xlx_usb_detach(ctx, from_domid, from, meant, timeout_ms, busid);
     if (rc)
         return rc;
     rc = xlx_usb_attach(ctx, to_domid, busid, to, flags, timeout_ms, got_r);
@@ -136,17 +158,17 @@ static int move(xlx_ctx *ctx, uint32_t from_domid,
 }
 
 int xlx_usb_move(xlx_ctx *ctx, uint32_t from_domid,
-                 const struct xlx_usb_place *from, uint32_t to_domid,
-                 const struct xlx_usb_place *to, unsigned flags,
-                 int timeout_ms, struct xlx_usb_place *got_r)
+                 const struct xlx_usb_place *from, const char *meant,
+                 uint32_t to_domid, const struct xlx_usb_place *to,
+                 unsigned flags, int timeout_ms, struct xlx_usb_place *got_r)
 {
     if (from_domid == to_domid)
         return xlx__fail(ctx, EINVAL, "domain %u: has the device already",
                          to_domid);
     int rc = xlx__job_check_domain(ctx, to_domid);
     if (rc || !(flags & XLX_USB_DRY_RUN))
-        return rc ? rc : move(ctx, from_domid, from, to_domid, to, flags,
-                              timeout_ms, got_r);
+        return rc ? rc : move(ctx, from_domid, from, meant, to_domid, to,
+                              flags, timeout_ms, got_r);
     xlx__info(ctx,
               "would detach port %u of controller %u of domain %u and attach "
               "it to domain %u",

@@ -172,8 +172,8 @@ static void tell_bad_file(void *user, const char *uuid)
 
 static int do_free(struct run *run, struct xlx__action *a)
 {
-    return xlx_usb_detach(run->r->ctx, a->domid, &a->place, run->r->timeout_ms,
-                          NULL);
+    return xlx_usb_detach(run->r->ctx, a->domid, &a->place, a->busid,
+                          run->r->timeout_ms, NULL);
 }
 
 /* A guest that was started anew has lost its controllers. */

@@ -258,10 +258,10 @@ static int bind(struct sysfs_mem *mem, struct sysfs_intf *intf,
 static int mem_write(struct xlx__sysfs *fs, const char *path, const char *value)
 {
     struct sysfs_mem *mem = mem_of(fs);
-    struct sysfs_intf *intf = find_intf(mem, value);
     char driver[64];
     if (nth_fails(mem->nth))
         return -EIO;
+    struct sysfs_intf *intf = find_intf(mem, value);
     if (!strcmp(path, "bus/usb/drivers_probe"))
         return intf && intf->match ? bind(mem, intf, intf->match) : -EINVAL;
     const char *rest = after(path, drivers);

@@ -442,11 +442,50 @@ void usb_world_create(struct usb_world *w, uint32_t domid, const char *uuid)
     w->domid = domid;
 }
 
+static void set_paths(struct usb_world *w, xlx_ctx *ctx)
+{
+    char policy[128];
+    snprintf(policy, sizeof(policy), "%s/usb-policy.conf", w->dir);
+    xlx_ctx_set_path(ctx, XLX_PATH_RUN, w->dir);
+    xlx_ctx_set_path(ctx, XLX_PATH_LOG, w->dir);
+    xlx_ctx_set_path(ctx, XLX_PATH_STATE, w->dir);
+    xlx_ctx_set_path(ctx, XLX_PATH_USB_POLICY, policy);
+    xlx_ctx_set_path(ctx, XLX_PATH_QEMU, "/bin/true");
+    xlx_ctx_set_path(ctx, XLX_PATH_USB_BACKEND, "/bin/true");
+}
+
+xlx_ctx *usb_world_other(struct usb_world *w)
+{
+    xlx_ctx *other;
+    if (xlx_ctx_new(&other))
+        abort();
+    set_paths(w, other);
+    other->xs = w->ctx->xs;
+    other->sysfs = w->ctx->sysfs;
+    other->proc = w->ctx->proc;
+    other->libxl = w->ctx->libxl;
+    return other;
+}
+
+void usb_world_close_other(xlx_ctx *other)
+{
+    other->xs = NULL;
+    other->sysfs = NULL;
+    other->proc = NULL;
+    other->libxl = NULL;
+    xlx_ctx_free(other);
+}
+
+void usb_world_rest(struct usb_world *w)
+{
+    for (int i = 0; i < 4; i++)
+        act(w);
+}
+
 struct usb_world *usb_world_new(void)
 {
     struct usb_world *w = calloc(1, sizeof(*w));
     w->domid = WORLD_DOMID;
-    char policy[128];
     snprintf(w->dir, sizeof(w->dir), "/tmp/xlx-usb-XXXXXX");
     if (xlx_ctx_new(&w->ctx) || !mkdtemp(w->dir))
         abort();
@@ -457,13 +496,7 @@ struct usb_world *usb_world_new(void)
     w->ctx->proc = new_proc(w);
     w->ctx->libxl = usb_world_libxl(w);
     xs_mem_set_peer(w->xs, act, w);
-    xlx_ctx_set_path(w->ctx, XLX_PATH_RUN, w->dir);
-    xlx_ctx_set_path(w->ctx, XLX_PATH_LOG, w->dir);
-    xlx_ctx_set_path(w->ctx, XLX_PATH_STATE, w->dir);
-    snprintf(policy, sizeof(policy), "%s/usb-policy.conf", w->dir);
-    xlx_ctx_set_path(w->ctx, XLX_PATH_USB_POLICY, policy);
-    xlx_ctx_set_path(w->ctx, XLX_PATH_QEMU, "/bin/true");
-    xlx_ctx_set_path(w->ctx, XLX_PATH_USB_BACKEND, "/bin/true");
+    set_paths(w, w->ctx);
     xs_mem_put(w->xs, "/local/domain/0/backend/console/5/0", "");
     make_domain(w, "0", "Domain-0", "pv");
     make_domain(w, "5", "guest", "pvh");

@@ -79,6 +79,14 @@ void usb_world_create(struct usb_world *w, uint32_t domid, const char *uuid);
 /* kill -9 of the backend: the kernel lets go of the devices. */
 void usb_world_kill_backend(struct usb_world *w);
 
+/* What another process has: a context of its own, on the same host. To be
+ * closed before the world is freed. */
+xlx_ctx *usb_world_other(struct usb_world *w);
+void usb_world_close_other(xlx_ctx *other);
+
+/* Lets the world's inhabitants come to rest. */
+void usb_world_rest(struct usb_world *w);
+
 /* All that a failed command may not change; for free(). */
 char *usb_world_dump(struct usb_world *w);
 

@@ -149,9 +149,9 @@ static void changed(struct xlx__xs *xs, uint32_t t)
 static int mem_read(struct xlx__xs *xs, uint32_t t, const char *path,
                     char **value_r)
 {
-    const struct node *n = get(tree_of(xs, t), path);
     if (fails(xs))
         return -EIO;
+    const struct node *n = get(tree_of(xs, t), path);
     if (!n)
         return -ENOENT;
     *value_r = strdup(n->value);
@@ -208,9 +208,9 @@ static int mem_ls(struct xlx__xs *xs, uint32_t t, const char *path,
 static int mem_set_perms(struct xlx__xs *xs, uint32_t t, const char *path,
                          const struct xlx__xs_perm *perms, size_t nr)
 {
-    struct node *n = get(tree_of(xs, t), path);
     if (fails(xs))
         return -EIO;
+    struct node *n = get(tree_of(xs, t), path);
     if (!n || nr > MAX_PERMS)
         return n ? -E2BIG : -ENOENT;
     memcpy(n->perms, perms, nr * sizeof(*perms));
@@ -222,9 +222,9 @@ static int mem_set_perms(struct xlx__xs *xs, uint32_t t, const char *path,
 static int mem_get_perms(struct xlx__xs *xs, uint32_t t, const char *path,
                          struct xlx__xs_perm *perms, size_t max)
 {
-    const struct node *n = get(tree_of(xs, t), path);
     if (fails(xs))
         return -EIO;
+    const struct node *n = get(tree_of(xs, t), path);
     if (!n)
         return -ENOENT;
     memcpy(perms, n->perms,
@@ -251,7 +251,7 @@ static int mem_begin(struct xlx__xs *xs, uint32_t *t_r)
 static int mem_end(struct xlx__xs *xs, uint32_t t, bool commit)
 {
     struct xs_mem *mem = mem_of(xs);
-    bool failed = commit && fails(xs);
+    bool failed = commit && fails(xs); /* before what it compares */
     bool collided = mem->tx[t - 1].generation != mem->generation;
     if (commit && mem->collide) {
         mem->collide--;

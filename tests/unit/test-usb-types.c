@@ -55,7 +55,7 @@ static int attach_late(struct usb_world *w, uint32_t domid, const char *busid)
 static int detach_from(struct usb_world *w, uint32_t domid, uint32_t port)
 {
     const struct xlx_usb_place place = { 0, port };
-    return xlx_usb_detach(w->ctx, domid, &place, LONG_MS, NULL);
+    return xlx_usb_detach(w->ctx, domid, &place, NULL, LONG_MS, NULL);
 }
 
 static int create_as(struct usb_world *w, uint32_t domid,
@@ -429,7 +429,7 @@ static void what_it_does_not_let_go_stays_attached(void **state)
     assert_int_equal(attach_to(w, 6, "1-2"), 0);
     char *before = usb_world_dump(w);
     w->no_release = true;
-    assert_int_equal(xlx_usb_detach(w->ctx, 6, &place, SHORT_MS, NULL),
+    assert_int_equal(xlx_usb_detach(w->ctx, 6, &place, NULL, SHORT_MS, NULL),
                      -ETIMEDOUT);
     assert_unchanged(w, before);
     free(before);

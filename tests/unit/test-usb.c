@@ -43,7 +43,7 @@ static int attach(struct usb_world *w, const char *busid)
 static int detach(struct usb_world *w, uint32_t hc, uint32_t port)
 {
     const struct xlx_usb_place place = { hc, port };
-    return xlx_usb_detach(w->ctx, WORLD_DOMID, &place, LONG_MS, NULL);
+    return xlx_usb_detach(w->ctx, WORLD_DOMID, &place, NULL, LONG_MS, NULL);
 }
 
 static int create(struct usb_world *w)
@@ -152,11 +152,11 @@ static void a_device_goes_to_a_guest_and_comes_back(void **state)
     assert_node(w, BE "/0/port/1", "1-2");
     assert_driver(w, "1-2", 0, "usbfs");
     assert_int_equal(
-        xlx_usb_find(w->ctx, WORLD_DOMID, "1-2", &got), 0);
+        xlx_usb_find(w->ctx, WORLD_DOMID, "1-2", &got, NULL), 0);
     assert_int_equal(got.port, 1);
 
     assert_int_equal(
-        xlx_usb_detach(w->ctx, WORLD_DOMID, &got, LONG_MS, busid), 0);
+        xlx_usb_detach(w->ctx, WORLD_DOMID, &got, NULL, LONG_MS, busid), 0);
     assert_string_equal(busid, "1-2");
     assert_driver(w, "1-2", 0, "usb-storage");
     assert_driver(w, "1-2", 1, "");
@@ -325,7 +325,7 @@ static void a_device_moves_from_guest_to_guest(void **state)
     char *before = usb_world_dump(w);
     /* the other does not take it: the first has it again */
     w->no_frontend = true;
-    assert_int_equal(xlx_usb_move(w->ctx, WORLD_DOMID, &from, 6, &anywhere, 0,
+    assert_int_equal(xlx_usb_move(w->ctx, WORLD_DOMID, &from, NULL, 6, &anywhere, 0,
                                   SHORT_MS, &got), -ETIMEDOUT);
     assert_non_null(strstr(xlx_ctx_error(w->ctx), "domain 6 does not take"));
     w->no_frontend = false;
@@ -333,11 +333,11 @@ static void a_device_moves_from_guest_to_guest(void **state)
     assert_string_equal(after, before);
     free(before);
     free(after);
-    assert_int_equal(xlx_usb_move(w->ctx, WORLD_DOMID, &from, WORLD_DOMID,
+    assert_int_equal(xlx_usb_move(w->ctx, WORLD_DOMID, &from, NULL, WORLD_DOMID,
                                   &anywhere, 0, LONG_MS, &got), -EINVAL);
-    assert_int_equal(xlx_usb_move(w->ctx, WORLD_DOMID, &from, 9, &anywhere, 0,
+    assert_int_equal(xlx_usb_move(w->ctx, WORLD_DOMID, &from, NULL, 9, &anywhere, 0,
                                   LONG_MS, &got), -ESRCH);
-    assert_int_equal(xlx_usb_move(w->ctx, WORLD_DOMID, &from, 6, &anywhere, 0,
+    assert_int_equal(xlx_usb_move(w->ctx, WORLD_DOMID, &from, NULL, 6, &anywhere, 0,
                                   LONG_MS, &got), 0);
     assert_node(w, "/libxl/6/device/vusb/0/port/1", "1-2");
     assert_driver(w, "1-2", 0, "usbfs");
@@ -349,14 +349,14 @@ static void a_device_is_found_by_any_name(void **state)
     struct xlx_usb_place got;
     assert_int_equal(attach(w, "46f4:0001:S1"), 0);
     assert_int_equal(attach(w, "1.2"), 0);
-    assert_int_equal(xlx_usb_find(w->ctx, WORLD_DOMID, "0627:0001", &got), 0);
+    assert_int_equal(xlx_usb_find(w->ctx, WORLD_DOMID, "0627:0001", &got, NULL), 0);
     assert_int_equal(got.port, 2);
     assert_int_equal(attach(w, "1-3.1"), 0);
-    assert_int_equal(xlx_usb_find(w->ctx, WORLD_DOMID, "0627:0001", &got),
+    assert_int_equal(xlx_usb_find(w->ctx, WORLD_DOMID, "0627:0001", &got, NULL),
                      -ENOTUNIQ);
     sysfs_mem_unplug(w->sysfs, "1-3.1");
-    assert_int_equal(xlx_usb_find(w->ctx, WORLD_DOMID, "0627:0001", &got), 0);
-    assert_int_equal(xlx_usb_find(w->ctx, WORLD_DOMID, "1-3.1", &got), 0);
+    assert_int_equal(xlx_usb_find(w->ctx, WORLD_DOMID, "0627:0001", &got, NULL), 0);
+    assert_int_equal(xlx_usb_find(w->ctx, WORLD_DOMID, "1-3.1", &got, NULL), 0);
     assert_int_equal(got.port, 3);
 }
 
@@ -411,7 +411,7 @@ static void each_change_is_on_record(void **state)
     assert_non_null(strstr(usb_world_syslog, ": done"));
     w->no_release = true;
     const struct xlx_usb_place place = { 0, 1 };
-    assert_int_equal(xlx_usb_detach(w->ctx, WORLD_DOMID, &place, SHORT_MS,
+    assert_int_equal(xlx_usb_detach(w->ctx, WORLD_DOMID, &place, NULL, SHORT_MS,
                                     NULL), -ETIMEDOUT);
     assert_non_null(strstr(usb_world_syslog, "usb 1-2: detach from domain 5"));
     assert_non_null(strstr(usb_world_syslog, ": failed: usb 1-2: "));
@@ -593,9 +593,9 @@ static void detach_and_destroy_refuse_too(void **state)
     assert_int_equal(detach(w, 0, 0), -EINVAL);
     assert_int_equal(detach(w, 1, 1), -ENODEV);
     assert_int_equal(detach(w, 3, 1), -ENOTSUP);
-    assert_int_equal(xlx_usb_find(w->ctx, 5, "1-2", &place), -ENODEV);
-    assert_int_equal(xlx_usb_find(w->ctx, 5, "1-x", &place), -EINVAL);
-    assert_int_equal(xlx_usb_find(w->ctx, 9, "1-1", &place), -ESRCH);
+    assert_int_equal(xlx_usb_find(w->ctx, 5, "1-2", &place, NULL), -ENODEV);
+    assert_int_equal(xlx_usb_find(w->ctx, 5, "1-x", &place, NULL), -EINVAL);
+    assert_int_equal(xlx_usb_find(w->ctx, 9, "1-1", &place, NULL), -ESRCH);
     assert_int_equal(xlx_usb_hc_destroy(w->ctx, 5, 1, LONG_MS), -ENODEV);
     assert_int_equal(xlx_usb_hc_destroy(w->ctx, 5, 3, LONG_MS), -ENOTSUP);
     assert_int_equal(xlx_usb_hc_destroy(w->ctx, 9, 0, LONG_MS), -ESRCH);
@@ -706,7 +706,7 @@ static void what_is_not_let_go_stays_attached(void **state)
     char *before = usb_world_dump(w);
     w->no_release = true;
     assert_int_equal(
-        xlx_usb_detach(w->ctx, WORLD_DOMID, &place, SHORT_MS, NULL),
+        xlx_usb_detach(w->ctx, WORLD_DOMID, &place, NULL, SHORT_MS, NULL),
         -ETIMEDOUT);
     assert_int_equal(xlx_usb_hc_destroy(w->ctx, WORLD_DOMID, 0, SHORT_MS),
                      -ETIMEDOUT);
