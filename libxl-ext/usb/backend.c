@@ -60,7 +60,10 @@ int xlx__backend_wait(xlx_ctx *ctx, uint32_t domid, int64_t until)
     int rc = xlx__xs_wait_for(ctx, paths, 1, 0, until, look_announced, &domid);
     if (rc == -ETIMEDOUT)
         return xlx__fail(ctx, ETIMEDOUT,
-                         "domain %u: the USB backend does not come back", domid);
+                         "domain %u: its USB backend died and is not back yet: "
+                         "the guest may take a minute to let go of what was in "
+                         "flight: try again, or with --wait 90",
+                         domid);
     return rc < 0 ? rc : 0;
 }
 

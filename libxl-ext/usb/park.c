@@ -7,6 +7,7 @@
 #include "core/clock.h"
 #include "usb/device.h"
 #include "usb/job.h"
+#include "usb/pulled.h"
 
 /* A guest may wait for its own timeouts before it takes a request back: 10 s for
  * a control request, 30 s for a disk. */
@@ -58,7 +59,7 @@ static void unpark_one(xlx_ctx *ctx, const struct xlx__parked *p)
     for (uint32_t i = 0; i < hc.nr_ports; i++) {
         if (!p->busid[i][0])
             continue;
-        if (rc)
+        if (rc || xlx__usb_is_pulled(ctx, hc.domid, p->busid[i]))
             give_back(ctx, p->busid[i]);
         else if (xlx__job_plug(ctx, &hc, i + 1, p->busid[i],
                                xlx__now_ms() + CONNECT_MS))

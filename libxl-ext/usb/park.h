@@ -19,8 +19,9 @@ struct xlx__parked {
 int xlx__park(xlx_ctx *ctx, uint32_t domid, struct xlx__parked **list_r);
 
 /*
- * Makes them again and plugs their devices in. What does not work is warned
- * about, and given back to the host.
+ * Makes them again and plugs their devices in, but for those that were pulled
+ * out meanwhile. What does not work is warned about, and given back to the
+ * host.
  */
 void xlx__unpark(xlx_ctx *ctx, const struct xlx__parked *list, int nr);
 

@@ -170,10 +170,12 @@ static void tell_bad_file(void *user, const char *uuid)
 
 /* --- doing ---------------------------------------------------------------- */
 
+/* The backend's process may have been faster. */
 static int do_free(struct run *run, struct xlx__action *a)
 {
-    return xlx_usb_detach(run->r->ctx, a->domid, &a->place, a->busid,
-                          run->r->timeout_ms, NULL);
+    int rc = xlx_usb_detach(run->r->ctx, a->domid, &a->place, a->busid,
+                            run->r->timeout_ms, NULL);
+    return rc == -ENODEV ? 0 : rc;
 }
 
 /* A guest that was started anew has lost its controllers. */

@@ -18,9 +18,11 @@
 #include "core/clean.h"
 #include "core/clock.h"
 #include "host/process.h"
+#include "host/uevent.h"
 #include "usb/backend.h"
 #include "usb/job.h"
 #include "usb/park.h"
+#include "usb/pulled.h"
 #include "xen/domain.h"
 #include "xen/xenstore.h"
 
@@ -28,9 +30,13 @@
 #define START_MS 30000    /* until QEMU has announced itself */
 #define END_MS 5000       /* until SIGTERM is followed by SIGKILL */
 #define LOCK_MS 60000     /* for a command that is at work */
+#define GLANCE_MS 1000    /* the same where it can be tried again */
+#define AGAIN_MS 250
 #define DEATHS_MAX 5      /* in a row, each within CALM_MS of its start */
 #define CALM_MS 60000
 #define BACKOFF_MS 200    /* doubled by each death */
+
+#define NR(a) (sizeof(a) / sizeof((a)[0]))
 
 struct watch {
     xlx_ctx *ctx;
@@ -41,6 +47,7 @@ struct watch {
     pid_t qemu; /* 0: not running */
     int64_t started;
     unsigned deaths;
+    bool look; /* a device may have been pulled out */
 };
 
 /* --- QEMU ----------------------------------------------------------------- */
@@ -177,13 +184,27 @@ static bool take_signals(struct watch *w)
     return end;
 }
 
-/* Waits for a signal, a change in xenstore, or `ms`. True: end. */
+static void take_uevents(struct watch *w)
+{
+    struct xlx__uevents *u = w->ctx->uevents;
+    struct xlx__uevent event;
+    int rc;
+    while ((rc = u->ops->next(u, &event)) > 0)
+        w->look |= !strcmp(event.action, "remove");
+    w->look |= rc < 0; /* some were lost */
+}
+
+/* Waits for a signal, a change in xenstore, a device that goes, or `ms`. True:
+ * end. */
 static bool wait_for_news(struct watch *w, int ms)
 {
     struct xlx__xs *xs = w->ctx->xs;
+    struct xlx__uevents *u = w->ctx->uevents;
     struct pollfd fds[] = { { .fd = w->signals, .events = POLLIN },
-                            { .fd = xs->ops->fd(xs), .events = POLLIN } };
-    poll(fds, 2, ms);
+                            { .fd = xs->ops->fd(xs), .events = POLLIN },
+                            { .fd = u->ops->fd(u), .events = POLLIN } };
+    poll(fds, NR(fds), ms);
+    take_uevents(w);
     /* Drains; an error means that xenstored is gone, and we with it. */
     return xs->ops->wait(xs, 0) < 0 || take_signals(w) ||
            xlx__dom_alive(w->ctx, w->domid) <= 0;
@@ -213,11 +234,21 @@ static int give_up(struct watch *w)
                      w->domid, DEATHS_MAX);
 }
 
+/* QEMU is told before the guest uses what is gone, or it may end. */
+static void look_for_pulled(struct watch *w)
+{
+    w->look = xlx__usb_free_pulled(w->ctx, w->domid,
+                                   xlx__now_ms() + GLANCE_MS) < 0;
+}
+
 static int look_after(struct watch *w)
 {
-    while (!wait_for_news(w, LOOK_MS)) {
-        if (!has_died(w))
+    while (!wait_for_news(w, w->look ? AGAIN_MS : LOOK_MS)) {
+        if (!has_died(w)) {
+            if (w->look)
+                look_for_pulled(w);
             continue;
+        }
         do {
             int ms = next_backoff(w);
             if (ms < 0)
@@ -267,6 +298,8 @@ static int run(struct watch *w, xlx_usb_ready_fn *ready, void *user)
     int rc = xlx__xs_open(w->ctx);
     if (!rc && (rc = w->ctx->xs->ops->watch(w->ctx->xs, "@releaseDomain")))
         rc = xlx__fail_errno(w->ctx, -rc, "xenstore: cannot watch domains");
+    if (!rc)
+        rc = xlx__uevents_open(w->ctx);
     if (!rc)
         rc = start_and_carry_over(w);
     ready(user, rc ? xlx_ctx_error(w->ctx) : "ready");
