@@ -14,6 +14,7 @@
 #ifndef LIBXL_EXT_IMAGE_H
 #define LIBXL_EXT_IMAGE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -107,6 +108,119 @@ const struct xlx_image_run *xlx_image_runs(const xlx_image *image,
  * -EIO etc. as pread(2).
  */
 int xlx_image_read(const xlx_image *image, uint64_t gfn, size_t nr, void *buf);
+
+/* --- the sidecar ------------------------------------------------------------ */
+
+/*
+ * FILE.lzx, beside the image FILE: what is known of it beyond its headers. Which
+ * pages are zeros, a crc32c of every page, and which gfns a guest touched first
+ * when it was restored (its working set). docs/image.md has the format.
+ *
+ * It is optional and never trusted: what does not belong to the image as it is
+ * now, or is not in order, is refused as a whole. It says nothing that reading
+ * the image would not say, but for the working set, which is advice.
+ */
+typedef struct xlx_image_index xlx_image_index;
+
+/* gfns [gfn, gfn + nr). */
+struct xlx_image_range {
+    uint64_t gfn, nr;
+};
+
+struct xlx_image_index_info {
+    bool has_crc;        /* a crc32c of every page */
+    bool has_zero;       /* which pages are zeros; of an image that was written
+                            to since, by its time, this is left out */
+    uint64_t zero_pages; /* that are known to be zeros */
+    uint64_t working_set_pages;
+};
+
+/* The most runs that a working set can have; later ones are left out. */
+#define XLX_WORKING_SET_MAX (1u << 18)
+
+/*
+ * How far a long job is, in pages, at least once in 2 MiB. false ends the job
+ * with -ECANCELED, everything as it was before.
+ */
+typedef bool xlx_image_progress_fn(void *user, uint64_t done, uint64_t total);
+
+/*
+ * Opens the sidecar of an image, which must stay open as long. `path` NULL:
+ * beside the image, its name with ".lzx". Memory: a bit for each page, 8 bytes
+ * for each run of the image, 16 for each run of the working set.
+ *
+ * -ENOENT   there is none; this is not reported
+ * -EBADMSG  damaged; -ENOTSUP of a newer version; -EINVAL no sidecar
+ * -ESTALE   of another image, or the image was saved anew
+ * -ENOMEM; or as open(2), pread(2)
+ */
+int xlx_image_index_open(xlx_ctx *ctx, const xlx_image *image, const char *path,
+                         xlx_image_index **index_r);
+
+/* NULL is allowed. */
+void xlx_image_index_close(xlx_image_index *index);
+
+/* Valid until the index is closed. */
+const struct xlx_image_index_info *
+xlx_image_index_info(const xlx_image_index *index);
+
+/*
+ * The first run of zero pages that ends behind `gfn`, cut to begin there, and
+ * at the end of a run of the image. False when there is none. Any number of
+ * threads may ask one index at a time.
+ */
+bool xlx_image_index_next_zero(const xlx_image_index *index, uint64_t gfn,
+                               struct xlx_image_range *zero_r);
+
+/*
+ * Holds the pages of gfns [gfn, gfn + nr), as they were read, against their
+ * crc. Any number of threads may do so at a time; keeps no error text.
+ *
+ * 0        they are right, or there are no crcs
+ * -EILSEQ  one is not: *bad_gfn_r is the first
+ * -ENOENT  a gfn is not in the image; -ENODATA, -EIO etc. the sidecar cannot be
+ *          read any more
+ */
+int xlx_image_index_check(const xlx_image_index *index, uint64_t gfn, size_t nr,
+                          const void *pages, uint64_t *bad_gfn_r);
+
+/*
+ * The recorded working set in the order of first touch: no gfn twice, each in
+ * the image. NULL and 0 without one. Valid until the index is closed.
+ */
+const struct xlx_image_range *
+xlx_image_working_set(const xlx_image_index *index, size_t *nr_r);
+
+/*
+ * Reads all pages of the image and writes its sidecar to `path`, or beside it
+ * (NULL), whole or not at all. A working set that the sidecar there has is kept.
+ * `progress` may be NULL.
+ *
+ * -ECANCELED by progress; -ESTALE the image was written to meanwhile; -ENODATA
+ * it became shorter; -ENOMEM; or as open(2), write(2), pread(2)
+ */
+int xlx_image_index_write(xlx_ctx *ctx, const xlx_image *image,
+                          const char *path, xlx_image_progress_fn *progress,
+                          void *user);
+
+/*
+ * Replaces the working set in the sidecar, which is made if there is none or
+ * none that fits; its other contents stay. `ranges` are in the order of first
+ * touch: what is repeated, or not in the image, is left out, and neighbours are
+ * joined. nr 0 takes the working set away. Errors as xlx_image_index_write().
+ */
+int xlx_image_working_set_write(xlx_ctx *ctx, const xlx_image *image,
+                                const char *path,
+                                const struct xlx_image_range *ranges,
+                                size_t nr);
+
+/*
+ * The same, behind the working set that is there: where that was replayed, only
+ * what it lacked was seen as touched.
+ */
+int xlx_image_working_set_add(xlx_ctx *ctx, const xlx_image *image,
+                              const char *path,
+                              const struct xlx_image_range *ranges, size_t nr);
 
 #ifdef __cplusplus
 }

@@ -75,6 +75,12 @@ static inline uint64_t xlx__first_page(const struct xlx__record *record,
 int xlx__record_sum(struct xlx__source *src, const struct xlx__record *record,
                     uint64_t *sum_r);
 
+/*
+ * Sums up the libxc stream but for its pages, from the sums that were taken when
+ * it was checked, wherever in a file it lies.
+ */
+uint64_t xlx__image_sum(const struct xlx_image *image);
+
 /* Adds the gfns that an HVM_PARAMS record names. -EBADMSG, -EOVERFLOW. */
 int xlx__named_params(struct xlx__source *src, const struct xlx__record *record,
                       struct xlx__named *named);

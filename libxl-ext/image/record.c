@@ -47,3 +47,18 @@ int xlx__record_sum(struct xlx__source *src, const struct xlx__record *record,
     *sum_r = sum;
     return rc;
 }
+
+uint64_t xlx__image_sum(const struct xlx_image *image)
+{
+    uint64_t sum = sum_bytes(0, (const unsigned char *)&image->headers,
+                             sizeof(image->headers));
+    for (size_t i = 0; i < image->nr_records; i++) {
+        const struct xlx__record *record = &image->records[i];
+        const uint64_t words[] = { record->offset - image->info.libxc_start,
+                                   (uint64_t)record->type << 32 |
+                                       record->length,
+                                   record->sum };
+        sum = sum_bytes(sum, (const unsigned char *)words, sizeof(words));
+    }
+    return sum;
+}

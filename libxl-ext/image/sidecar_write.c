@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+/*
+ * Writes a sidecar, section by section into a new file that takes the old one's
+ * place at the end.
+ */
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include "core/clean.h"
+#include "core/io.h"
+#include "host/new_file.h"
+#include "image/sidecar.h"
+
+#define CHUNK_PAGES 512u
+
+struct writing {
+    xlx_ctx *ctx;
+    const struct xlx_image *image;
+    struct xlx__new_file file;
+    struct lzx_header header;
+    uint64_t at;                /* where the file ends so far */
+    uint64_t section_at;        /* the open section's header */
+    struct lzx_section section; /* the open one */
+};
+
+static int failed(const struct writing *w, int rc)
+{
+    return rc ? xlx__fail_errno(w->ctx, -rc, "%s: cannot write", w->file.path)
+              : 0;
+}
+
+/* --- the file, by sections --------------------------------------------------
+ */
+
+static int put(struct writing *w, const void *bytes, size_t len)
+{
+    w->section.crc = xlx__crc32c(w->section.crc, bytes, len);
+    w->section.length += len;
+    w->at += len;
+    return failed(w, xlx__write_all(w->file.fd, bytes, len));
+}
+
+/* The header of what follows is not known yet: room is left for it. */
+static int put_blank(struct writing *w, size_t len)
+{
+    static const unsigned char blank[sizeof(struct lzx_header)];
+    w->at += len;
+    return failed(w, xlx__write_all(w->file.fd, blank, len));
+}
+
+static int put_at(struct writing *w, const void *bytes, size_t len, uint64_t at)
+{
+    ssize_t n = pwrite(w->file.fd, bytes, len, (off_t)at);
+    return failed(w, n < 0 ? -errno : n == (ssize_t)len ? 0 : -ENOSPC);
+}
+
+static int begin_section(struct writing *w, enum lzx_type type)
+{
+    w->section_at = w->at;
+    w->section = (struct lzx_section){ .type = type };
+    w->header.sections++;
+    return put_blank(w, sizeof(w->section));
+}
+
+static int end_section(struct writing *w)
+{
+    uint64_t length = w->section.length;
+    w->section.crc = lzx_section_crc(w->section.crc, &w->section);
+    int rc = put_blank(w, (size_t)(lzx_padded(length) - length));
+    if (!rc)
+        rc = put_at(w, &w->section, sizeof(w->section), w->section_at);
+    return rc;
+}
+
+static int put_section(struct writing *w, enum lzx_type type, const void *bytes,
+                       size_t len)
+{
+    int rc = begin_section(w, type);
+    if (!rc)
+        rc = put(w, bytes, len);
+    return rc ? rc : end_section(w);
+}
+
+/* As in the file, offsets count from where libxc's stream begins. */
+static int put_runs(struct writing *w)
+{
+    const struct xlx_image *image = w->image;
+    int rc = begin_section(w, LZX_RUNS);
+    for (size_t i = 0; !rc && i < image->nr_runs; i++) {
+        struct xlx_image_run run = image->runs[i];
+        run.offset -= image->info.libxc_start;
+        rc = put(w, &run, sizeof(run));
+    }
+    return rc ? rc : end_section(w);
+}
+
+/* Readable by whoever may read the image: it tells what is in its pages. */
+static int begin(struct writing *w, const char *path)
+{
+    struct stat st;
+    char name[PATH_MAX];
+    int rc = xlx__sidecar_path(w->ctx, w->image, path, name);
+    if (rc)
+        return rc;
+    if (fstat(w->image->fd, &st))
+        return xlx__fail_errno(w->ctx, errno, "%s: cannot examine it",
+                               w->image->name);
+    rc = xlx__new_file_open(w->ctx, name, st.st_mode & 0644, &w->file);
+    if (rc)
+        return rc;
+    w->header.magic = LZX_MAGIC;
+    w->header.version = LZX_VERSION;
+    w->header.identity = xlx__sidecar_identity(w->image);
+    rc = put_blank(w, sizeof(w->header));
+    return rc ? rc : put_runs(w);
+}
+
+/* Gives the file its name, or with an error drops it. */
+static int end(struct writing *w, int rc)
+{
+    w->header.crc =
+        xlx__crc32c(0, &w->header, offsetof(struct lzx_header, crc));
+    if (!rc)
+        rc = put_at(w, &w->header, sizeof(w->header), 0);
+    if (!rc)
+        return xlx__new_file_commit(w->ctx, &w->file);
+    xlx__new_file_drop(&w->file);
+    return rc;
+}
+
+/* --- what another sidecar has -----------------------------------------------
+ */
+
+/*
+ * The sidecar that is there, or NULL; one that cannot be used is as good as
+ * none, and that has been reported.
+ */
+static int open_old(xlx_ctx *ctx, const xlx_image *image, const char *path,
+                    xlx_image_index **old_r)
+{
+    int rc = xlx_image_index_open(ctx, image, path, old_r);
+    if (!rc || rc == -ENOMEM)
+        return rc;
+    *old_r = NULL;
+    return 0;
+}
+
+static int copy_crc(struct writing *w, const xlx_image_index *old)
+{
+    unsigned char chunk[16 << 10];
+    uint64_t length = w->image->info.pages * sizeof(uint32_t);
+    int rc = begin_section(w, LZX_CRC);
+    for (uint64_t done = 0, n; !rc && done < length; done += n) {
+        n = length - done < sizeof(chunk) ? length - done : sizeof(chunk);
+        rc = xlx__pread_all(old->fd, chunk, (size_t)n, old->crc_at + done);
+        if (rc)
+            return xlx__fail_errno(w->ctx, -rc, "%s: cannot read", old->name);
+        rc = put(w, chunk, (size_t)n);
+    }
+    return rc ? rc : end_section(w);
+}
+
+/* What it says of pages, with the time at which that was so. */
+static int copy_pages(struct writing *w, const xlx_image_index *old)
+{
+    int rc = 0;
+    w->header.mtime_s = old->header.mtime_s;
+    w->header.mtime_ns = old->header.mtime_ns;
+    if (old->crc_at)
+        rc = copy_crc(w, old);
+    if (!rc && old->zero)
+        rc = put_section(w, LZX_ZERO, old->zero,
+                         xlx__zero_words(w->image->info.pages) *
+                             sizeof(*old->zero));
+    return rc;
+}
+
+static int put_working_set(struct writing *w,
+                           const struct xlx_image_range *ranges, size_t nr)
+{
+    if (!nr)
+        return 0;
+    return put_section(w, LZX_WORKING_SET, ranges, nr * sizeof(*ranges));
+}
+
+static int replace_working_set(xlx_ctx *ctx, const xlx_image *image,
+                               const char *path, const xlx_image_index *old,
+                               const struct xlx_image_range *ranges, size_t nr)
+{
+    struct writing w = { .ctx = ctx, .image = image, .file.fd = -1 };
+    XLX__AUTO_FREE struct xlx_image_range *tidy = NULL;
+    size_t nr_tidy;
+    int rc = xlx__working_set_tidy(ctx, image, ranges, nr, &tidy, &nr_tidy);
+    if (!rc)
+        rc = begin(&w, path);
+    if (w.file.fd < 0)
+        return rc;
+    if (!rc && old)
+        rc = copy_pages(&w, old);
+    if (!rc)
+        rc = put_working_set(&w, tidy, nr_tidy);
+    return end(&w, rc);
+}
+
+int xlx_image_working_set_write(xlx_ctx *ctx, const xlx_image *image,
+                                const char *path,
+                                const struct xlx_image_range *ranges, size_t nr)
+{
+    xlx_image_index *old;
+    int rc = open_old(ctx, image, path, &old);
+    if (rc)
+        return rc;
+    rc = replace_working_set(ctx, image, path, old, ranges, nr);
+    xlx_image_index_close(old);
+    return rc;
+}
+
+int xlx_image_working_set_add(xlx_ctx *ctx, const xlx_image *image,
+                              const char *path,
+                              const struct xlx_image_range *ranges, size_t nr)
+{
+    xlx_image_index *old;
+    int rc = open_old(ctx, image, path, &old);
+    if (rc)
+        return rc;
+    size_t known = old ? old->nr_working_set : 0;
+    XLX__AUTO_FREE struct xlx_image_range *all =
+        calloc(known + nr + 1, sizeof(*all));
+    if (!all) {
+        rc = xlx__fail(ctx, ENOMEM, "%s: no memory for its working set",
+                       image->name);
+    } else {
+        if (known)
+            memcpy(all, old->working_set, known * sizeof(*all));
+        if (nr)
+            memcpy(all + known, ranges, nr * sizeof(*all));
+        rc = replace_working_set(ctx, image, path, old, all, known + nr);
+    }
+    xlx_image_index_close(old);
+    return rc;
+}
+
+/* --- reading all pages ------------------------------------------------------
+ */
+
+struct pages {
+    unsigned char *bytes; /* CHUNK_PAGES of them */
+    uint64_t *zero;
+    uint64_t done;
+    xlx_image_progress_fn *progress;
+    void *user;
+};
+
+static bool is_zero(const unsigned char *page)
+{
+    return !*page && !memcmp(page, page + 1, XLX_PAGE_SIZE - 1);
+}
+
+/* `nr` pages from `offset`, the next ones in the order of the runs. */
+static int put_page_crcs(struct writing *w, struct pages *p, uint64_t offset,
+                         size_t nr)
+{
+    uint32_t crc[CHUNK_PAGES];
+    int rc = xlx__pread_all(w->image->fd, p->bytes, nr * XLX_PAGE_SIZE, offset);
+    if (rc)
+        return xlx__fail_errno(w->ctx, -rc, "%s: cannot read byte %" PRIu64,
+                               w->image->name, offset);
+    for (size_t i = 0; i < nr; i++, p->done++) {
+        const unsigned char *page = p->bytes + i * XLX_PAGE_SIZE;
+        crc[i] = xlx__crc32c(0, page, XLX_PAGE_SIZE);
+        if (is_zero(page))
+            p->zero[p->done / 64] |= 1ull << p->done % 64;
+    }
+    if (p->progress && !p->progress(p->user, p->done, w->image->info.pages))
+        return xlx__fail(w->ctx, ECANCELED, "%s: interrupted, nothing changed",
+                         w->file.path);
+    return put(w, crc, nr * sizeof(crc[0]));
+}
+
+static int put_run_crcs(struct writing *w, struct pages *p,
+                        const struct xlx_image_run *run)
+{
+    int rc = 0;
+    for (uint64_t i = 0, n; !rc && i < run->nr; i += n) {
+        n = run->nr - i < CHUNK_PAGES ? run->nr - i : CHUNK_PAGES;
+        rc = put_page_crcs(w, p, run->offset + i * XLX_PAGE_SIZE, (size_t)n);
+    }
+    return rc;
+}
+
+static int put_pages(struct writing *w, struct pages *p)
+{
+    const struct xlx_image *image = w->image;
+    int rc = begin_section(w, LZX_CRC);
+    for (size_t i = 0; !rc && i < image->nr_runs; i++)
+        rc = put_run_crcs(w, p, &image->runs[i]);
+    if (!rc)
+        rc = end_section(w);
+    if (!rc)
+        rc = put_section(w, LZX_ZERO, p->zero,
+                         xlx__zero_words(image->info.pages) * sizeof(*p->zero));
+    return rc;
+}
+
+static int check_unchanged(const struct writing *w)
+{
+    int64_t s;
+    uint32_t ns;
+    int rc = xlx__sidecar_mtime(w->ctx, w->image, &s, &ns);
+    if (!rc && (s != w->header.mtime_s || ns != w->header.mtime_ns))
+        rc = xlx__fail(w->ctx, ESTALE, "%s: was written to while it was read",
+                       w->image->name);
+    return rc;
+}
+
+static int write_all(struct writing *w, const char *path, struct pages *p,
+                     const xlx_image_index *old)
+{
+    int rc = xlx__sidecar_mtime(w->ctx, w->image, &w->header.mtime_s,
+                                &w->header.mtime_ns);
+    if (!rc)
+        rc = begin(w, path);
+    if (w->file.fd < 0)
+        return rc;
+    if (!rc)
+        rc = put_pages(w, p);
+    if (!rc && old)
+        rc = put_working_set(w, old->working_set, old->nr_working_set);
+    if (!rc)
+        rc = check_unchanged(w);
+    return end(w, rc);
+}
+
+int xlx_image_index_write(xlx_ctx *ctx, const xlx_image *image,
+                          const char *path, xlx_image_progress_fn *progress,
+                          void *user)
+{
+    struct writing w = { .ctx = ctx, .image = image, .file.fd = -1 };
+    XLX__AUTO_FREE unsigned char *bytes = malloc(CHUNK_PAGES * XLX_PAGE_SIZE);
+    XLX__AUTO_FREE uint64_t *zero =
+        calloc(xlx__zero_words(image->info.pages) + 1, sizeof(*zero));
+    struct pages p = {
+        .bytes = bytes, .zero = zero, .progress = progress, .user = user
+    };
+    xlx_image_index *old;
+    if (!bytes || !zero)
+        return xlx__fail(ctx, ENOMEM, "%s: no memory", image->name);
+    int rc = open_old(ctx, image, path, &old);
+    if (rc)
+        return rc;
+    rc = write_all(&w, path, &p, old);
+    xlx_image_index_close(old);
+    return rc;
+}
