@@ -36,6 +36,10 @@ void xlx__pager_fill_fault(struct xlx__pager *pager, uint64_t gfn)
     uint64_t nr = atomic_load(&fill->nr_faults);
     atomic_store(&fill->fault[nr % XLX__FILL_FAULTS], gfn);
     atomic_store(&fill->nr_faults, nr + 1);
+    if (pager->touches) {
+        xlx__touches_add(pager->touches, gfn);
+        atomic_store(&fill->last_fault, xlx__now_us());
+    }
 }
 
 /* With the lock held. One that is overwritten meanwhile is a newer fault. */
@@ -50,14 +54,56 @@ static void tell_of_faults(struct xlx__fill *fill)
             atomic_load(&fill->fault[fill->told % XLX__FILL_FAULTS]));
 }
 
+static bool is_recording(struct xlx__pager *pager)
+{
+    if (!pager->touches)
+        return false;
+    uint64_t now = xlx__now_us(), begun = pager->fill.begun;
+    uint64_t last = atomic_load(&pager->fill.last_fault);
+    if (last < begun)
+        last = begun;
+    return now - begun < pager->record_max_us &&
+           now < last + pager->record_quiet_us;
+}
+
+/* With the lock held. */
+static bool prefetch_is_over(const struct xlx__fill *fill)
+{
+    return fill->next.step != XLX__POLICY_RECORD || !fill->pages_left ||
+           xlx__now_us() >= fill->until;
+}
+
+/* With the lock held. Takes the next run, or as much as a prefetch may. */
+static enum xlx__policy_step take(struct xlx__pager *pager,
+                                  struct xlx__gfn_range *run_r)
+{
+    struct xlx__fill *fill = &pager->fill;
+    struct xlx__fill_next *next = &fill->next;
+    if (!next->some)
+        next->step = fill->policy->ops->next(fill->policy, pager->pages,
+                                             &next->run);
+    next->some = next->step != XLX__POLICY_LATER;
+    if (fill->prefetching && prefetch_is_over(fill))
+        return XLX__POLICY_END;
+    if (next->step > XLX__POLICY_RECORD && is_recording(pager))
+        return XLX__POLICY_LATER;
+    *run_r = next->run;
+    if (fill->prefetching) {
+        if (run_r->end - run_r->start > fill->pages_left)
+            run_r->end = run_r->start + fill->pages_left;
+        fill->pages_left -= run_r->end - run_r->start;
+        next->run.start = run_r->end;
+    }
+    next->some = fill->prefetching && next->run.start < next->run.end;
+    return next->step;
+}
+
 static enum xlx__policy_step next_run(struct xlx__pager *pager,
                                       struct xlx__gfn_range *run_r)
 {
-    struct xlx__policy *policy = pager->fill.policy;
     pthread_mutex_lock(&pager->lock);
     tell_of_faults(&pager->fill);
-    enum xlx__policy_step step =
-        policy->ops->next(policy, pager->pages, run_r);
+    enum xlx__policy_step step = take(pager, run_r);
     pthread_mutex_unlock(&pager->lock);
     return step;
 }
@@ -97,7 +143,10 @@ static bool fill_run(struct xlx__pager *pager,
         else
             loaded = xlx__pager_load(pager, gfn, (uint32_t)nr, from);
         if (loaded)
-            atomic_fetch_add(&pager->stats.fill_pages, nr);
+            atomic_fetch_add(pager->fill.prefetching
+                                 ? &pager->stats.prefetch_pages
+                                 : &pager->stats.fill_pages,
+                             nr);
         at = gfn + nr;
     }
     return loaded;
@@ -143,7 +192,7 @@ static void *backfill(void *arg)
     if (!buffer || !fill_all(pager, buffer))
         atomic_store(&pager->stop, true);
     if (atomic_fetch_sub(&pager->fill.running, 1) == 1 &&
-        !atomic_load(&pager->stop))
+        !pager->fill.prefetching && !atomic_load(&pager->stop))
         atomic_store(&pager->filled, true);
     ops->buffer_free(pager->paging, buffer, XLX__PAGING_RUN_MAX);
     return NULL;
@@ -153,7 +202,8 @@ int xlx__pager_fill_start(struct xlx__pager *pager)
 {
     struct xlx__fill *fill = &pager->fill;
     if (!fill->policy)
-        fill->policy = xlx__policy_new(pager->held, pager->nr_held, NULL, 0);
+        fill->policy = xlx__policy_new(pager->held, pager->nr_held,
+                                       pager->recorded, pager->nr_recorded);
     if (!fill->policy) {
         atomic_store(&pager->stop, true);
         return -ENOMEM;
@@ -176,6 +226,19 @@ void xlx__pager_fill_join(struct xlx__pager *pager)
     for (int i = 0; i < pager->fill.started; i++)
         pthread_join(pager->fill.thread[i], NULL);
     pager->fill.started = 0;
+}
+
+int xlx__pager_prefetch(struct xlx__pager *pager, uint64_t max_pages,
+                        uint64_t max_us)
+{
+    struct xlx__fill *fill = &pager->fill;
+    fill->prefetching = true;
+    fill->pages_left = max_pages;
+    fill->until = xlx__now_us() + max_us;
+    int rc = xlx__pager_fill_start(pager);
+    xlx__pager_fill_join(pager);
+    fill->prefetching = false;
+    return rc;
 }
 
 void xlx__pager_fill_free(struct xlx__pager *pager)

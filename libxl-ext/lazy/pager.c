@@ -49,6 +49,8 @@ int xlx__pager_new(xlx_ctx *ctx, struct xlx__paging *paging,
     pager->image = image;
     pager->patience_ms = XLX__PAGER_PATIENCE_MS;
     pager->fill.threads = XLX__FILL_THREADS;
+    pager->record_quiet_us = XLX__RECORD_QUIET_US;
+    pager->record_max_us = XLX__RECORD_MAX_US;
     pthread_mutex_init(&pager->lock, NULL);
     pthread_cond_init(&pager->settled, NULL);
     if (hold_back(pager, resident, nr_resident)) {
@@ -68,6 +70,8 @@ void xlx__pager_free(struct xlx__pager *pager)
     pthread_mutex_destroy(&pager->lock);
     xlx__pager_fill_free(pager);
     xlx__pages_free(pager->pages);
+    xlx__touches_free(pager->touches);
+    free(pager->recorded);
     free(pager->held);
     free(pager);
 }

@@ -23,6 +23,7 @@
 #include "lazy/held.h"
 #include "lazy/pages.h"
 #include "lazy/policy.h"
+#include "lazy/touches.h"
 #include "libxl_ext_lazy.h"
 #include "xen/paging.h"
 
@@ -37,6 +38,7 @@ struct xlx__pager_stats {
     _Atomic uint64_t fault_us_max;
     _Atomic uint64_t fill_pages;    /* pages the backfill loaded */
     _Atomic uint64_t fill_us;       /* time it took, waits for faults included */
+    _Atomic uint64_t prefetch_pages; /* pages loaded before the domain ran */
     _Atomic uint64_t dropped;       /* pages the guest gave away */
     _Atomic uint64_t retries;       /* failed loads that were tried again */
     _Atomic uint64_t pages_2m;      /* gfns backed by 2 MiB pages at the end */
@@ -57,6 +59,21 @@ typedef void xlx__pager_report_fn(void *user, const struct xlx__pager *pager,
 /* Faults that the policy was not told of yet; older ones are forgotten. */
 #define XLX__FILL_FAULTS 16u
 
+/*
+ * While touches are recorded only the recorded set is filled, until the guest
+ * has not waited for a page this long, or for so long in all: what the backfill
+ * brings first would be missing in the record.
+ */
+#define XLX__RECORD_QUIET_US 1000000u
+#define XLX__RECORD_MAX_US 10000000u
+
+/* What the policy said and nobody took yet. */
+struct xlx__fill_next {
+    bool some;
+    enum xlx__policy_step step;
+    struct xlx__gfn_range run;
+};
+
 /* Where the backfill is. */
 struct xlx__fill {
     pthread_t thread[XLX__FILL_THREADS];
@@ -67,8 +84,13 @@ struct xlx__fill {
     /* Written by the fault thread, which never waits for the backfill. */
     _Atomic uint64_t fault[XLX__FILL_FAULTS];
     _Atomic uint64_t nr_faults;
+    _Atomic uint64_t last_fault; /* xlx__now_us() */
     /* Under the pager's lock. */
     struct xlx__policy *policy; /* owned; made at the start when there is none */
+    struct xlx__fill_next next;
+    bool prefetching;     /* before the domain runs: the recorded set only */
+    uint64_t pages_left;  /* of the prefetch */
+    uint64_t until;       /* its end, xlx__now_us() */
     uint64_t told;     /* faults that the policy knows of */
     uint64_t reported; /* xlx__now_us() */
 };
@@ -80,6 +102,10 @@ struct xlx__pager {
     struct xlx__pages *pages;
     struct xlx__gfn_range *held; /* what was held back at the start */
     size_t nr_held;
+    struct xlx__gfn_range *recorded; /* the working set, first touched first */
+    size_t nr_recorded;
+    struct xlx__touches *touches; /* NULL: nothing is recorded */
+    uint64_t record_quiet_us, record_max_us;
     struct xlx__pager_stats stats;
     struct xlx__fill fill;
     xlx__pager_report_fn *report;
@@ -109,6 +135,15 @@ void xlx__pager_free(struct xlx__pager *pager);
  * held-back ones. The domain has not run yet. All undone when it fails.
  */
 int xlx__pager_start(struct xlx__pager *pager, uint64_t ring_gfn);
+
+/*
+ * Loads what is in `recorded`, before the domain runs: in its order, at most so
+ * many pages, for about so long. What is left comes first in the backfill. Ends
+ * early when a load fails for good, and when there is no domain any more; both
+ * are seen by xlx__pager_run(). 0 or -errno.
+ */
+int xlx__pager_prefetch(struct xlx__pager *pager, uint64_t max_pages,
+                        uint64_t max_us);
 
 /* Ends paging of a domain that never ran and will be restored otherwise. */
 void xlx__pager_cancel(struct xlx__pager *pager);

@@ -5,6 +5,7 @@
  */
 #include "test.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <unistd.h>
 
@@ -234,6 +235,127 @@ static void a_page_given_away_stays_away(void **state)
     assert_paging_is_over(w);
 }
 
+/* --- the recorded working set ------------------------------------------------- */
+
+static void set_recorded(struct world *w)
+{
+    static const struct xlx__gfn_range set[] = { { HIGH_GFN + 10,
+                                                   HIGH_GFN + 30 },
+                                                 { 700, 720 } };
+    w->pager->recorded = calloc(2, sizeof(*set));
+    memcpy(w->pager->recorded, set, sizeof(set));
+    w->pager->nr_recorded = 2;
+}
+
+static unsigned loaded(struct world *w, uint64_t gfn, uint64_t end)
+{
+    unsigned n = 0;
+    for (; gfn < end; gfn++)
+        n += w->fake->loads[gfn];
+    return n;
+}
+
+static void a_prefetch_loads_the_record_and_nothing_else(void **state)
+{
+    struct world *w = *state;
+    set_recorded(w);
+    assert_int_equal(xlx__pager_start(w->pager, 1), 0);
+    assert_int_equal(xlx__pager_prefetch(w->pager, UINT64_MAX, 60000000), 0);
+    assert_int_equal(w->pager->stats.prefetch_pages, 40);
+    assert_int_equal(loaded(w, 0, NR_GFNS), 40);
+    assert_int_equal(loaded(w, 700, 720), 20);
+    assert_false(w->pager->filled);
+
+    assert_int_equal(xlx__pager_run(w->pager), 0);
+    assert_all_present(w);
+    assert_int_equal(w->pager->stats.fill_pages, HELD - 40);
+}
+
+static void a_prefetch_ends_at_its_size_and_at_its_time(void **state)
+{
+    struct world *w = *state;
+    set_recorded(w);
+    assert_int_equal(xlx__pager_start(w->pager, 1), 0);
+    assert_int_equal(xlx__pager_prefetch(w->pager, 40, 0), 0);
+    assert_int_equal(loaded(w, 0, NR_GFNS), 0);
+    assert_int_equal(xlx__pager_prefetch(w->pager, 0, 60000000), 0);
+    assert_int_equal(loaded(w, 0, NR_GFNS), 0);
+    assert_int_equal(xlx__pager_prefetch(w->pager, 25, 60000000), 0);
+    assert_int_equal(loaded(w, 0, NR_GFNS), 25);
+
+    assert_int_equal(xlx__pager_run(w->pager), 0);
+    assert_all_present(w);
+}
+
+static void a_prefetch_without_a_record_loads_nothing(void **state)
+{
+    struct world *w = *state;
+    assert_int_equal(xlx__pager_start(w->pager, 1), 0);
+    assert_int_equal(xlx__pager_prefetch(w->pager, UINT64_MAX, 60000000), 0);
+    assert_int_equal(loaded(w, 0, NR_GFNS), 0);
+    assert_int_equal(xlx__pager_run(w->pager), 0);
+    assert_all_present(w);
+}
+
+static void a_prefetch_for_a_destroyed_guest_ends(void **state)
+{
+    struct world *w = *state;
+    set_recorded(w);
+    assert_int_equal(xlx__pager_start(w->pager, 1), 0);
+    paging_fake_kill(w->fake);
+    xlx__pager_prefetch(w->pager, UINT64_MAX, 60000000);
+    assert_int_equal(xlx__pager_run(w->pager), -ESRCH);
+}
+
+/* The fill holds back while touches are recorded, and ends all the same. */
+static void touches_are_recorded_before_the_fill_hides_them(void **state)
+{
+    struct world *w = *state;
+    struct xlx__gfn_range *runs;
+    size_t nr;
+    w->pager->touches = xlx__touches_new();
+    w->pager->record_quiet_us = w->pager->record_max_us = UINT64_MAX / 4;
+    pthread_t thread = start_and_run(w);
+    assert_true(paging_fake_touch(w->fake, 0, 1100));
+    assert_true(paging_fake_touch(w->fake, 0, 20));
+    assert_true(paging_fake_touch(w->fake, 0, 1101));
+    assert_int_equal(w->fake->loads[21], 0);
+    paging_fake_kill(w->fake);
+    assert_int_equal(end_of(thread), -ESRCH);
+    assert_int_equal(w->pager->stats.fill_pages, 0);
+    assert_int_equal(
+        xlx__touches_merge(w->pager->touches, NULL, 0, &runs, &nr), 0);
+    assert_int_equal(nr, 2);
+    assert_int_equal(runs[0].start, 1100);
+    assert_int_equal(runs[0].end, 1102);
+    assert_int_equal(runs[1].start, 20);
+    free(runs);
+}
+
+static void a_recording_ends_when_the_guest_is_quiet(void **state)
+{
+    struct world *w = *state;
+    w->pager->touches = xlx__touches_new();
+    w->pager->record_quiet_us = 5000;
+    assert_int_equal(xlx__pager_start(w->pager, 1), 0);
+    assert_int_equal(xlx__pager_run(w->pager), 0);
+    assert_all_present(w);
+}
+
+static void a_recording_does_not_hold_the_recorded_set_back(void **state)
+{
+    struct world *w = *state;
+    set_recorded(w);
+    w->pager->touches = xlx__touches_new();
+    w->pager->record_quiet_us = w->pager->record_max_us = UINT64_MAX / 4;
+    pthread_t thread = start_and_run(w);
+    while (atomic_load(&w->pager->stats.fill_pages) < 40)
+        usleep(1000);
+    paging_fake_kill(w->fake);
+    assert_int_equal(end_of(thread), -ESRCH);
+    assert_int_equal(loaded(w, 0, NR_GFNS), 40);
+}
+
 /* --- failures ------------------------------------------------------------------ */
 
 /* enable, claim, and one mark for each of the three runs that are held back */
@@ -342,6 +464,13 @@ int main(void)
         TEST(vcpus_that_touch_all_get_the_right_pages),
         TEST(what_the_guest_wrote_stays),
         TEST(a_page_given_away_stays_away),
+        TEST(a_prefetch_loads_the_record_and_nothing_else),
+        TEST(a_prefetch_ends_at_its_size_and_at_its_time),
+        TEST(a_prefetch_without_a_record_loads_nothing),
+        TEST(a_prefetch_for_a_destroyed_guest_ends),
+        TEST(touches_are_recorded_before_the_fill_hides_them),
+        TEST(a_recording_ends_when_the_guest_is_quiet),
+        TEST(a_recording_does_not_hold_the_recorded_set_back),
         TEST(a_start_that_fails_is_undone),
         TEST(a_load_that_fails_is_tried_again),
         TEST(loads_that_keep_failing_pause_the_guest),

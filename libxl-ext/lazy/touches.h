@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+/*
+ * What a guest touched before it was there, in this order: recorded by one
+ * restore, loaded first by the next. Pure.
+ */
+#ifndef XLX_LAZY_TOUCHES_H
+#define XLX_LAZY_TOUCHES_H
+
+#include "image/image.h"
+
+/* Touches beyond these are not recorded: 1 GiB of pages, 2 MiB of memory. */
+#define XLX__TOUCHES_MAX (1u << 18)
+
+struct xlx__touches;
+
+/* NULL without memory. */
+struct xlx__touches *xlx__touches_new(void);
+void xlx__touches_free(struct xlx__touches *touches);
+
+/* Takes no lock and no memory; one thread only. */
+void xlx__touches_add(struct xlx__touches *touches, uint64_t gfn);
+
+size_t xlx__touches_count(const struct xlx__touches *touches);
+
+/*
+ * The working set: what was recorded before, in its order, then what was touched
+ * besides, as runs of neighbours in the order of the first touch of each.
+ * *runs_r is the caller's to free(), NULL when there are none. 0 or -ENOMEM.
+ */
+int xlx__touches_merge(const struct xlx__touches *touches,
+                       const struct xlx__gfn_range *before, size_t nr_before,
+                       struct xlx__gfn_range **runs_r, size_t *nr_r);
+
+#endif
