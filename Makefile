@@ -28,7 +28,7 @@ help:
 #: make check-rig     tests on real Xen, under QEMU
 #: make demo          the two main commands on real Xen, explained and timed
 #: make rig-shell     an interactive dom0
-#: make bench         opening save images, listing USB devices
+#: make bench         opening save images, filling guests, listing USB devices
 #: make hypervisor    the patched Xen, and how to install it
 #: make clean         remove build/
 
@@ -172,9 +172,20 @@ $(B)/bench/%: $(B)/obj/tests/bench/%.o $(subst VARIANT,obj,$(test_obj))
 	$(call say,LD)
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(DEPS_LIBS) $(CMOCKA_LIBS)
 
-bench: all $(B)/bench/index $(B)/bench/usb-list
+# Options for lazy-uffd, e.g. LAZY_UFFD='--mib 1024 --rounds 5'.
+LAZY_UFFD :=
+uffd_obj := $(call objects,$(wildcard tests/bench/lazy-uffd/*.c),obj)
+
+$(B)/bench/lazy-uffd: $(uffd_obj) $(subst VARIANT,obj,$(test_obj))
+	@mkdir -p $(@D)
+	$(call say,LD)
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(DEPS_LIBS) $(CMOCKA_LIBS) -lm
+
+bench: all $(B)/bench/index $(B)/bench/usb-list $(B)/bench/lazy-uffd
 	$(B)/bench/index $(B)/bench 1 8 64
 	$(B)/bench/usb-list $(B)/bench
+	$(B)/bench/lazy-uffd $(LAZY_UFFD) $(B)/bench
+	$(B)/bench/lazy-uffd --big 64 $(B)/bench
 
 # --- real Xen --------------------------------------------------------------
 

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+/*
+ * The lazy engine without Xen: one process plays the guest, the engine fills its
+ * memory from a synthetic save image by userfaultfd.
+ */
+#ifndef LAZY_UFFD_BENCH_H
+#define LAZY_UFFD_BENCH_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "image/image.h"
+#include "lazy/policy.h"
+
+/* --- traces.c ---------------------------------------------------------------- */
+
+enum pattern { SEQUENTIAL, RANDOM, ZIPF, CHASE, PATTERNS };
+
+extern const char *const pattern_names[PATTERNS];
+
+/* What the guest touches, in this order; the same for the same arguments. */
+struct trace {
+    uint32_t *gfn;
+    size_t nr;
+    size_t distinct; /* pages: the working set */
+};
+
+struct trace trace_make(enum pattern pattern, uint64_t pages, unsigned seed);
+void trace_free(struct trace *trace);
+
+/* --- guest.c ----------------------------------------------------------------- */
+
+/* A first touch that takes longer had to wait for the page. */
+#define STALL_NS 2000u
+
+/* Shared by pager and guest; times in nanoseconds, CLOCK_MONOTONIC. */
+struct shared {
+    _Atomic uint64_t begun; /* the pager began; the guest may run later */
+    _Atomic bool touched;   /* the guest is through its trace */
+    uint64_t ws50, ws90, ws100; /* from `begun`: so much of the working set */
+    uint64_t stalls, stall_p50, stall_p99, stall_max, stall_sum;
+    uint64_t wrong; /* pages with wrong content */
+};
+
+/*
+ * The guest's process: makes its memory, sends its userfaultfd and address over
+ * `socket`, runs when a byte comes, checks all pages when the next comes.
+ */
+int guest_main(int socket, uint64_t pages, const struct trace *trace,
+               struct shared *shared);
+
+/* The pager's end of that socket. */
+int guest_receive(int socket, char **memory_r);
+
+uint64_t now_ns(void);
+
+/* --- image.c ----------------------------------------------------------------- */
+
+/* A save file of a guest of so many pages; sparse ones are holes. */
+void image_make(const char *path, uint64_t pages, bool sparse);
+void image_drop_from_cache(const char *path);
+
+/* --- policies.c -------------------------------------------------------------- */
+
+struct contest {
+    const char *name;
+    const char *what;
+    /* NULL: the engine's own. */
+    struct xlx__policy *(*make)(const struct contest *contest,
+                                const struct xlx__gfn_range *recorded,
+                                size_t nr_recorded, uint64_t pages,
+                                const struct shared *shared);
+    bool recorded; /* is given a recorded working set */
+    bool prefetch; /* and loads it before the guest runs */
+    int threads;   /* of the backfill */
+};
+
+/* The place in `contests` of the one that brings nothing unasked. */
+#define DEMAND 2
+
+extern const struct contest contests[];
+extern const size_t nr_contests;
+
+/* Exits with a message unless `ok`. */
+void must(bool ok, const char *what);
+
+#endif
