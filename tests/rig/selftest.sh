@@ -3,7 +3,7 @@
 #
 # Whether the runner notices what it must: a case that fails, one that hangs,
 # what a case leaves behind, a dom0 that dies, a machine that is gone. By hand:
-# five boots, two minutes.
+# seven boots, three minutes.
 
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
@@ -36,6 +36,8 @@ pass='a folder, with blanks/pass.sh'
 echo 'echo "from $PWD"; echo kept >"$RIG_OUT/kept"' >"$pass"
 echo 'printf "no end of line"; exit 3' >fail.sh
 echo 'sleep 1000 & sleep 1000' >hang.sh
+# The logs of the first try are put away before the second.
+echo '[ -d "$RIG_OUT/try1" ]' >second.sh
 cat >leave.sh <<'EOT'
 . /rig/lib/rig.sh
 rig_guest_create g pvh
@@ -57,6 +59,11 @@ expect "a guest left behind" 'left behind: guest g'
 expect "a device left behind" 'left behind: USB device toy'
 expect "counts" '^3 passed, 2 failed$'
 [ "$(cat out/kept)" = kept ] || { echo "FAILED: output"; failures=1; }
+
+runs 0 --tries 2 second.sh "$pass"
+expect "what failed is run again" '^rig: once more, .*: second.sh $'
+expect "and only that" '^2 passed, 0 failed$'
+expect "and named" '^rig: not passed at the first try, .*: second.sh $'
 
 runs 1 panic.sh "$pass"
 expect "dom0 died" 'crashed: .*Kernel panic'

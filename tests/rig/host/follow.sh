@@ -2,10 +2,29 @@
 #
 # Follows a run: prints what the cases print, and keeps count.
 
-passed=0 failed=0 current='' last=-1 ended=no
+current='' last=-1 ended=no
+pending=()  # indices of the cases that have not passed yet, as planned
+passed=()   # and those that have, in this machine
 repeated=() # names of cases that did not pass at the first try
 
+# What did not pass is run again in a machine booted anew: nothing of the first
+# try is left there, and the machine itself may be what failed.
 run_cases() {
+    local try
+    pending=("${!cases[@]}")
+    for ((try = 1; ; try++)); do
+        run_machine
+        drop_passed
+        [ ${#pending[@]} -gt 0 ] && [ "$try" -lt "$tries" ] || break
+        keep_logs "$try"
+    done
+    conclude
+}
+
+run_machine() {
+    current='' last=-1 ended=no passed=()
+    rm -f "$run/why" "$run/booted"
+    write_plan
     start_watched
     while IFS= read -r line || [ -n "$line" ]; do
         line=${line%$'\r'}
@@ -18,7 +37,33 @@ run_cases() {
         *) print_line "$line" ;;
         esac
     done <&7
-    conclude
+    exec 7<&-
+    end_machine
+}
+
+drop_passed() {
+    local n left=()
+    for n in "${pending[@]}"; do
+        [[ " ${passed[*]} " == *" $n "* ]] || left+=("$n")
+    done
+    pending=("${left[@]}")
+}
+
+names_of() {
+    local n
+    for n in "$@"; do
+        printf '%s ' "${cases[n]}"
+    done
+}
+
+# Of the try that failed; the next one writes its own.
+keep_logs() {
+    local folder=$out/try$1
+    repeated+=("${pending[@]}")
+    mkdir -p "$folder"
+    find "$out" -mindepth 1 -maxdepth 1 ! -name 'try*' \
+        -exec mv -t "$folder" {} +
+    say "once more, in a machine booted anew: $(names_of "${pending[@]}")"
 }
 
 start_watched() {
@@ -52,59 +97,57 @@ on_event() {
     start)
         current=$2 last=$2 started=$SECONDS
         printf -- '--- %s\n' "${cases[current]}" ;;
-    again) on_again "$3" ;;
     done) on_done "$3" ;;
     broken) echo "${*:2}" >"$run/why"; ended=yes ;;
     end) ended=yes ;;
     esac
 }
 
-on_again() {
-    repeated+=("${cases[current]}")
-    echo "--- failed: ${cases[current]} (exit status $1): once more"
-}
-
 on_done() {
     local took=$((SECONDS - started)) name=${cases[current]}
     case $1 in
-    0) passed=$((passed + 1)); echo "--- passed: $name ($took s)" ;;
+    0) passed+=("$current"); echo "--- passed: $name ($took s)" ;;
     124 | 137) echo "--- FAILED: $name (cut off after $took s)" ;;
     *) echo "--- FAILED: $name (exit status $1, $took s)" ;;
     esac
     current=
 }
 
-conclude() {
+end_machine() {
     kill -KILL "$machine" 2>/dev/null
+    kill "$watcher" 2>/dev/null
+    wait "$machine" "$watcher" 2>/dev/null
     if [ $ended = no ] && [ ! -s "$run/why" ]; then
         echo "the machine went away" >"$run/why"
     fi
-    if [ -s "$run/why" ]; then
-        name_the_rest
-        echo "--- the machine: $(cat "$run/why"); its last lines:"
-        tail -n 15 "$out/console.log" | tr -d '\r'
-    fi
-    failed=$((${#cases[@]} - passed))
-    [ ${#repeated[@]} -eq 0 ] ||
-        say "failed at the first try, have a look: ${repeated[*]}"
-    say "logs are in $out"
-    echo "$passed passed, $failed failed"
-    [ $failed -eq 0 ] && [ ! -s "$run/why" ]
+    [ -s "$run/why" ] || return 0
+    name_the_rest
+    echo "--- the machine: $(cat "$run/why"); its last lines:"
+    tail -n 15 "$out/console.log" | tr -d '\r'
 }
 
 # The case that was running, and those that did not get their turn.
 name_the_rest() {
     local n
     [ -z "$current" ] || echo "--- FAILED: ${cases[current]}"
-    for n in "${!cases[@]}"; do
+    for n in "${pending[@]}"; do
         [ "$n" -le "$last" ] || echo "--- NOT RUN: ${cases[n]}"
     done
+}
+
+conclude() {
+    [ ${#repeated[@]} -eq 0 ] ||
+        say "not passed at the first try, have a look: $(names_of "${repeated[@]}")"
+    say "logs are in $out"
+    echo "$((${#cases[@]} - ${#pending[@]})) passed, ${#pending[@]} failed"
+    [ ${#pending[@]} -eq 0 ] && [ ! -s "$run/why" ]
 }
 
 run_shell() {
     local was
     [ -t 0 ] || die "--shell needs a terminal"
     was=$(stty -g)
+    write_plan
     say "booting; leave the dom0 shell with exit or ctrl-d"
     : >"$run/events"
     touch "$run/alive" "$run/booted"
