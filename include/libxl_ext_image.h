@@ -51,6 +51,7 @@ struct xlx_image_info {
     uint64_t max_gfn;              /* the highest of them; 0 without pages */
     uint64_t libxc_start;          /* offset of libxc's image header */
     uint64_t libxc_end;            /* offset just behind libxc's END record */
+    uint64_t records;              /* of libxc's stream, END included */
 };
 
 /*
@@ -109,6 +110,49 @@ const struct xlx_image_run *xlx_image_runs(const xlx_image *image,
  */
 int xlx_image_read(const xlx_image *image, uint64_t gfn, size_t nr, void *buf);
 
+/*
+ * What the configuration in the file says of the guest. Text is cut to fit, may
+ * hold any bytes, and is "" where the configuration does not say; numbers are 0
+ * then.
+ */
+struct xlx_image_config {
+    char name[256];
+    char uuid[40];
+    char type[8]; /* "hvm", "pvh", "pv" */
+    uint64_t max_memkb;
+    uint32_t max_vcpus;
+};
+
+/*
+ * Reads the guest's configuration.
+ *
+ * -ENOENT   the image was opened without (xlx_image_open_fd), or has none
+ * -EBADMSG  it is not JSON
+ * -ENOMEM; or as pread(2)
+ */
+int xlx_image_config(xlx_ctx *ctx, const xlx_image *image,
+                     struct xlx_image_config *config_r);
+
+/*
+ * How far a long job is, in pages, at least once in 2 MiB. false ends the job
+ * with -ECANCELED, everything as it was before.
+ */
+typedef bool xlx_image_progress_fn(void *user, uint64_t done, uint64_t total);
+
+struct xlx_image_survey {
+    uint64_t zero_pages;
+    uint64_t duplicate_pages; /* as another page with a lower gfn, not zeros */
+};
+
+/*
+ * Reads all pages and counts those that need not be there. Takes 8 bytes of
+ * memory for each page. `progress` may be NULL. Errors as xlx_image_read(), and
+ * -ECANCELED, -ENOMEM.
+ */
+int xlx_image_survey(xlx_ctx *ctx, const xlx_image *image,
+                     xlx_image_progress_fn *progress, void *user,
+                     struct xlx_image_survey *survey_r);
+
 /* --- the sidecar ------------------------------------------------------------ */
 
 /*
@@ -137,12 +181,6 @@ struct xlx_image_index_info {
 
 /* The most runs that a working set can have; later ones are left out. */
 #define XLX_WORKING_SET_MAX (1u << 18)
-
-/*
- * How far a long job is, in pages, at least once in 2 MiB. false ends the job
- * with -ECANCELED, everything as it was before.
- */
-typedef bool xlx_image_progress_fn(void *user, uint64_t done, uint64_t total);
 
 /*
  * Opens the sidecar of an image, which must stay open as long. `path` NULL:
@@ -202,6 +240,25 @@ xlx_image_working_set(const xlx_image_index *index, size_t *nr_r);
 int xlx_image_index_write(xlx_ctx *ctx, const xlx_image *image,
                           const char *path, xlx_image_progress_fn *progress,
                           void *user);
+
+/*
+ * The page of `gfn` is not what it was: -EILSEQ, its crc is another; else the
+ * error of reading it.
+ */
+typedef void xlx_image_bad_fn(void *user, uint64_t gfn, int error);
+
+/*
+ * Reads all pages and holds them against the crcs of `index`; with NULL, or an
+ * index without crcs, whether they can be read is all that is seen. `progress`
+ * and `bad` may be NULL.
+ *
+ * 0 all are right; -EILSEQ some are not, each told to `bad`; -ECANCELED; -ENOMEM;
+ * or the error of reading the sidecar.
+ */
+int xlx_image_verify(xlx_ctx *ctx, const xlx_image *image,
+                     const xlx_image_index *index,
+                     xlx_image_progress_fn *progress, xlx_image_bad_fn *bad,
+                     void *user);
 
 /*
  * Replaces the working set in the sidecar, which is made if there is none or

@@ -33,6 +33,12 @@ void json_number(yajl_gen g, const char *key, uint32_t value)
     yajl_gen_integer(g, value);
 }
 
+void json_count(yajl_gen g, const char *key, uint64_t value)
+{
+    json_string(g, key);
+    yajl_gen_integer(g, (long long)value);
+}
+
 void json_text(yajl_gen g, const char *key, const char *value)
 {
     char escaped[4 * TEXT_MAX];

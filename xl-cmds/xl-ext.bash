@@ -10,7 +10,7 @@ _xl_ext()
         words=$(xl-ext help --commands 2>/dev/null)
     elif [ "${cur#-}" != "$cur" ]; then
         words=$(xl-ext help --options="${COMP_WORDS[1]}" 2>/dev/null)
-    elif [ "${COMP_WORDS[1]}" = restore ]; then
+    elif [[ ${COMP_WORDS[1]} = restore || ${COMP_WORDS[1]} = image-* ]]; then
         mapfile -t COMPREPLY < <(compgen -f -- "$cur")
         return
     elif [ "${COMP_WORDS[1]}" = usb-policy ]; then

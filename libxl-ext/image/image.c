@@ -114,8 +114,8 @@ int xlx_image_read(const xlx_image *image, uint64_t gfn, size_t nr, void *buf)
         uint64_t first = gfn - run->gfn, n = run->nr - first;
         if (n > nr)
             n = nr;
-        int rc = xlx__pread_all(image->fd, to, n * XLX_PAGE_SIZE,
-                                run->offset + first * XLX_PAGE_SIZE);
+        int rc = xlx__image_pread(image, to, n * XLX_PAGE_SIZE,
+                                  run->offset + first * XLX_PAGE_SIZE);
         if (rc)
             return rc;
         to += n * XLX_PAGE_SIZE;

@@ -5,6 +5,7 @@
 #ifndef XLX_IMAGE_IMPL_H
 #define XLX_IMAGE_IMPL_H
 
+#include "core/io.h"
 #include "image/format.h"
 #include "image/image.h"
 #include "image/source.h"
@@ -38,6 +39,8 @@ struct xlx__record {
 struct xlx_image {
     int fd;
     char *name;
+    uint64_t config_at; /* the guest's configuration in xl's header */
+    uint32_t config_len;
     struct xlx_image_info info;
     struct fmt_libxc_headers headers; /* as they were checked */
     struct xlx_image_run *runs;
@@ -70,6 +73,16 @@ static inline uint64_t xlx__first_page(const struct xlx__record *record,
     return record->offset + sizeof(struct fmt_record) +
            sizeof(struct fmt_page_data) + count * (uint64_t)sizeof(uint64_t);
 }
+
+/* Reads exactly `len` bytes at `offset`; errors as xlx__pread_all(). */
+static inline int xlx__image_pread(const struct xlx_image *image, void *buf,
+                                   size_t len, uint64_t offset)
+{
+    return xlx__pread_all(image->fd, buf, len, offset);
+}
+
+/* A sum of bytes, a multiple of eight, that tells them from others. */
+uint64_t xlx__sum(const void *bytes, size_t len);
 
 /* Sums the record up, and everything in it but pages. */
 int xlx__record_sum(struct xlx__source *src, const struct xlx__record *record,

@@ -379,6 +379,7 @@ static int finish(struct index *ix, uint64_t at)
         return rc;
     struct xlx_image_info *info = &ix->image->info;
     info->libxc_end = at;
+    info->records = ix->image->nr_records;
     for (size_t i = 0; i < ix->runs.nr; i++) {
         info->pages += ix->runs.run[i].nr;
         info->max_gfn = ix->runs.run[i].gfn + ix->runs.run[i].nr - 1;

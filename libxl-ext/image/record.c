@@ -12,6 +12,11 @@ static uint64_t sum_bytes(uint64_t sum, const unsigned char *bytes, size_t len)
     return sum;
 }
 
+uint64_t xlx__sum(const void *bytes, size_t len)
+{
+    return sum_bytes(0, bytes, len);
+}
+
 /* The end of what is summed up, which begins at the record's header. */
 static int summed_end(struct xlx__source *src, const struct xlx__record *record,
                       uint64_t *end_r)

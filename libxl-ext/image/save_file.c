@@ -63,7 +63,8 @@ static int check_flags(struct xlx__source *src,
 
 /* The optional data: the length of the configuration, the configuration. */
 static int check_config(struct xlx__source *src,
-                        const struct fmt_xl_header *header)
+                        const struct fmt_xl_header *header,
+                        struct xlx_image *image)
 {
     uint32_t config_len, len = header->optional_data_len;
     int rc = xlx__source_has(src, sizeof(*header), len, "xl's configuration");
@@ -84,10 +85,13 @@ static int check_config(struct xlx__source *src,
                                 " is more than the %" PRIu32 " bytes there are",
                                 config_len,
                                 (uint32_t)(len - sizeof(config_len)));
+    image->config_at = sizeof(*header) + sizeof(config_len);
+    image->config_len = config_len;
     return 0;
 }
 
-static int read_xl_header(struct xlx__source *src, uint64_t *at)
+static int read_xl_header(struct xlx__source *src, struct xlx_image *image,
+                          uint64_t *at)
 {
     struct fmt_xl_header header;
     int rc = check_magic(src);
@@ -96,7 +100,7 @@ static int read_xl_header(struct xlx__source *src, uint64_t *at)
     if (!rc)
         rc = check_flags(src, &header);
     if (!rc)
-        rc = check_config(src, &header);
+        rc = check_config(src, &header, image);
     if (!rc)
         *at = sizeof(header) + (uint64_t)header.optional_data_len;
     return rc;
@@ -215,7 +219,7 @@ static int read_libxl_record(struct xlx__source *src, uint64_t *at,
 int xlx__save_file_index(struct xlx__source *src, struct xlx_image *image)
 {
     uint64_t at;
-    int rc = read_xl_header(src, &at);
+    int rc = read_xl_header(src, image, &at);
     if (!rc)
         rc = read_libxl_header(src, &at);
     for (bool end = false; !rc && !end;)

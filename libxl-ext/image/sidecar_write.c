@@ -10,8 +10,7 @@
 #include "core/io.h"
 #include "host/new_file.h"
 #include "image/sidecar.h"
-
-#define CHUNK_PAGES 512u
+#include "image/walk.h"
 
 struct writing {
     xlx_ctx *ctx;
@@ -244,61 +243,43 @@ int xlx_image_working_set_add(xlx_ctx *ctx, const xlx_image *image,
  */
 
 struct pages {
-    unsigned char *bytes; /* CHUNK_PAGES of them */
+    struct writing *w;
     uint64_t *zero;
     uint64_t done;
-    xlx_image_progress_fn *progress;
-    void *user;
 };
 
-static bool is_zero(const unsigned char *page)
+static int put_page_crcs(void *arg, uint64_t gfn, size_t nr,
+                         const unsigned char *bytes)
 {
-    return !*page && !memcmp(page, page + 1, XLX_PAGE_SIZE - 1);
-}
-
-/* `nr` pages from `offset`, the next ones in the order of the runs. */
-static int put_page_crcs(struct writing *w, struct pages *p, uint64_t offset,
-                         size_t nr)
-{
-    uint32_t crc[CHUNK_PAGES];
-    int rc = xlx__pread_all(w->image->fd, p->bytes, nr * XLX_PAGE_SIZE, offset);
-    if (rc)
-        return xlx__fail_errno(w->ctx, -rc, "%s: cannot read byte %" PRIu64,
-                               w->image->name, offset);
+    struct pages *p = arg;
+    uint32_t crc[XLX__WALK_PAGES];
+    (void)gfn;
     for (size_t i = 0; i < nr; i++, p->done++) {
-        const unsigned char *page = p->bytes + i * XLX_PAGE_SIZE;
+        const unsigned char *page = bytes + i * XLX_PAGE_SIZE;
         crc[i] = xlx__crc32c(0, page, XLX_PAGE_SIZE);
-        if (is_zero(page))
+        if (xlx__page_is_zero(page))
             p->zero[p->done / 64] |= 1ull << p->done % 64;
     }
-    if (p->progress && !p->progress(p->user, p->done, w->image->info.pages))
-        return xlx__fail(w->ctx, ECANCELED, "%s: interrupted, nothing changed",
-                         w->file.path);
-    return put(w, crc, nr * sizeof(crc[0]));
+    return put(p->w, crc, nr * sizeof(crc[0]));
 }
 
-static int put_run_crcs(struct writing *w, struct pages *p,
-                        const struct xlx_image_run *run)
-{
-    int rc = 0;
-    for (uint64_t i = 0, n; !rc && i < run->nr; i += n) {
-        n = run->nr - i < CHUNK_PAGES ? run->nr - i : CHUNK_PAGES;
-        rc = put_page_crcs(w, p, run->offset + i * XLX_PAGE_SIZE, (size_t)n);
-    }
-    return rc;
-}
-
-static int put_pages(struct writing *w, struct pages *p)
+static int put_pages(struct writing *w, struct xlx__walk *walk)
 {
     const struct xlx_image *image = w->image;
+    size_t words = xlx__zero_words(image->info.pages);
+    XLX__AUTO_FREE uint64_t *zero = calloc(words + 1, sizeof(*zero));
+    struct pages p = { .w = w, .zero = zero };
+    if (!zero)
+        return xlx__fail(w->ctx, ENOMEM, "%s: no memory", image->name);
+    walk->pages = put_page_crcs;
+    walk->arg = &p;
     int rc = begin_section(w, LZX_CRC);
-    for (size_t i = 0; !rc && i < image->nr_runs; i++)
-        rc = put_run_crcs(w, p, &image->runs[i]);
+    if (!rc)
+        rc = xlx__walk_pages(walk);
     if (!rc)
         rc = end_section(w);
     if (!rc)
-        rc = put_section(w, LZX_ZERO, p->zero,
-                         xlx__zero_words(image->info.pages) * sizeof(*p->zero));
+        rc = put_section(w, LZX_ZERO, zero, words * sizeof(*zero));
     return rc;
 }
 
@@ -313,8 +294,8 @@ static int check_unchanged(const struct writing *w)
     return rc;
 }
 
-static int write_all(struct writing *w, const char *path, struct pages *p,
-                     const xlx_image_index *old)
+static int write_all(struct writing *w, const char *path,
+                     struct xlx__walk *walk, const xlx_image_index *old)
 {
     int rc = xlx__sidecar_mtime(w->ctx, w->image, &w->header.mtime_s,
                                 &w->header.mtime_ns);
@@ -323,7 +304,7 @@ static int write_all(struct writing *w, const char *path, struct pages *p,
     if (w->file.fd < 0)
         return rc;
     if (!rc)
-        rc = put_pages(w, p);
+        rc = put_pages(w, walk);
     if (!rc && old)
         rc = put_working_set(w, old->working_set, old->nr_working_set);
     if (!rc)
@@ -336,19 +317,14 @@ int xlx_image_index_write(xlx_ctx *ctx, const xlx_image *image,
                           void *user)
 {
     struct writing w = { .ctx = ctx, .image = image, .file.fd = -1 };
-    XLX__AUTO_FREE unsigned char *bytes = malloc(CHUNK_PAGES * XLX_PAGE_SIZE);
-    XLX__AUTO_FREE uint64_t *zero =
-        calloc(xlx__zero_words(image->info.pages) + 1, sizeof(*zero));
-    struct pages p = {
-        .bytes = bytes, .zero = zero, .progress = progress, .user = user
+    struct xlx__walk walk = {
+        .ctx = ctx, .image = image, .progress = progress, .progress_user = user
     };
     xlx_image_index *old;
-    if (!bytes || !zero)
-        return xlx__fail(ctx, ENOMEM, "%s: no memory", image->name);
     int rc = open_old(ctx, image, path, &old);
     if (rc)
         return rc;
-    rc = write_all(&w, path, &p, old);
+    rc = write_all(&w, path, &walk, old);
     xlx_image_index_close(old);
     return rc;
 }

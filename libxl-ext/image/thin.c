@@ -82,8 +82,7 @@ static int put_from(struct thin *thin, uint64_t offset, uint64_t len)
             return rc;
         if (n > len)
             n = (size_t)len;
-        rc = xlx__pread_all(thin->image->fd, thin->buffer + thin->used, n,
-                            offset);
+        rc = xlx__image_pread(thin->image, thin->buffer + thin->used, n, offset);
         if (rc)
             return xlx__fail_errno(thin->src.ctx, -rc,
                                    "%s: cannot read byte %" PRIu64,

@@ -55,7 +55,10 @@ size_t build_record(struct image_build *b, uint32_t type, const void *body,
 void build_xl_header(struct image_build *b)
 {
     /* Of odd length: all that follows lies across alignments. */
-    static const char config[] = "{\"c_info\":{\"name\":\"test\"}} ";
+    static const char config[] =
+        "{\"c_info\":{\"type\":\"hvm\",\"name\":\"test\","
+        "\"uuid\":\"01234567-89ab-cdef-0123-456789abcdef\","
+        "\"x\":{\"name\":\"no\"}},\"b_info\":{\"max_vcpus\":2,\"max_memkb\":262144}} ";
     uint32_t config_len = sizeof(config);
     struct fmt_xl_header header = {
         .byte_order = FMT_XL_BYTE_ORDER,

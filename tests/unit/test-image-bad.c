@@ -112,8 +112,8 @@ static const struct field_row fields[] = {
     { "plain config", START, 36, 4, 2, 0, "" },
     { "optional flags", START, 40, 4, 0xffff, 0, "" },
     { "config length", START, 44, 4, UINT32_MAX, -ENODATA, "truncated" },
-    { "config too long", START, 48, 4, 29, -EBADMSG, "its length 29" },
-    { "short config", START, 48, 4, 27, 0, "" },
+    { "config too long", START, 48, 4, 150, -EBADMSG, "its length 150" },
+    { "short config", START, 48, 4, 148, 0, "" },
     { "tiny data", START, 44, 4, 3, -EBADMSG, "3 bytes cannot hold" },
     /* libxl */
     { "ident", IN(b.libxl), 0, 1, 'l', -EBADMSG, "invalid identifier" },
