@@ -41,6 +41,35 @@ typedef struct xlx_lazy xlx_lazy;
  */
 int xlx_lazy_check(xlx_ctx *ctx);
 
+/* One thing that a lazy restore wants of this host. */
+enum xlx_lazy_answer {
+    XLX_LAZY_NO,
+    XLX_LAZY_YES,
+    XLX_LAZY_UNKNOWN, /* Xen was not there to be asked, or did not tell */
+};
+
+struct xlx_lazy_feature {
+    const char *name; /* one word, stays the same: "paging", "hap", ... */
+    const char *text; /* with YES what it is for, else what to do or expect */
+    int needed;       /* without it no guest is restored lazily */
+    enum xlx_lazy_answer answer;
+};
+
+#define XLX_LAZY_FEATURES 9
+
+struct xlx_lazy_report {
+    int possible;     /* every needed feature is there */
+    char reason[256]; /* why it is not possible; else "" */
+    struct xlx_lazy_feature features[XLX_LAZY_FEATURES];
+};
+
+/*
+ * What this host can do, and what is missing. Needs root for more than
+ * XLX_LAZY_UNKNOWN, and no domain; changes nothing. The texts live as long as
+ * the library is loaded. Fills in the whole report; any thread.
+ */
+void xlx_lazy_report(struct xlx_lazy_report *report_r);
+
 /*
  * Prepares the lazy restore of `domid` from the libxc stream at byte `offset`
  * of `io_fd`, which is duplicated and not moved. `name` is the image's name in

@@ -115,6 +115,10 @@ bool cmd_restore_claims(int argc, char **argv);
 extern const struct cmd_option cmd_restore_options[];
 extern const char cmd_restore_details[];
 
+int cmd_lazy_check(struct cmd_env *env, int argc, char **argv);
+extern const struct cmd_option cmd_lazy_check_options[];
+extern const char cmd_lazy_check_details[];
+
 int cmd_lazy_list(struct cmd_env *env, int argc, char **argv);
 extern const struct cmd_option cmd_lazy_list_options[];
 extern const char cmd_lazy_list_details[];

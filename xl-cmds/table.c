@@ -17,6 +17,8 @@ const struct cmd cmd_table[] = {
       "Restore a guest that runs while its memory is still coming",
       cmd_restore_details, cmd_restore_options, cmd_restore_claims,
       cmd_restore },
+    { "lazy-check", "[--json]", "Say whether this host can restore lazily",
+      cmd_lazy_check_details, cmd_lazy_check_options, NULL, cmd_lazy_check },
     { "lazy-list", "[--json]", "List the guests that were restored lazily",
       cmd_lazy_list_details, cmd_lazy_list_options, NULL, cmd_lazy_list },
     { "lazy-wait", "DOMAIN", "Wait until all memory of a guest is present",

@@ -20,6 +20,9 @@
 #define XLX__PAGING_LOAD_RUN (1u << 1)  /* load a run of pages */
 #define XLX__PAGING_RESTARTS (1u << 2)  /* vcpu_info registration restarts */
 #define XLX__PAGING_COUNT_2M (1u << 3)  /* count gfns mapped by 2 MiB pages */
+#define XLX__PAGING_ALL_SLEEP (1u << 4) /* each waiting vCPU is paused */
+#define XLX__PAGING_HYPERCALLS (1u << 5) /* hypercalls wait for arguments */
+#define XLX__PAGING_REFUSES (1u << 6) /* Xen refuses to save what is out */
 #define XLX__PAGING_NEEDED                                                     \
     (XLX__PAGING_MARK_RUN | XLX__PAGING_LOAD_RUN | XLX__PAGING_RESTARTS)
 
@@ -121,6 +124,17 @@ struct xlx__paging {
  * what is missing and what to do.
  */
 int xlx__paging_features(xlx_ctx *ctx, uint32_t *features_r);
+
+/* This host, for a report: what was asked is a number, or -errno. */
+struct xlx__paging_host {
+    bool xen;       /* there is a hypervisor to ask */
+    int features;   /* XLX__PAGING_* bits; -ENOSYS paging is not built in;
+                       another -errno: it is, without our operations */
+    int hap;        /* 1 the processor has nested paging */
+    int pv_control; /* 1 the control domain is a PV one */
+};
+
+void xlx__paging_host(struct xlx__paging_host *host_r);
 
 /* Opens real Xen's paging of a domain. Nothing is changed yet. */
 int xlx__paging_open(xlx_ctx *ctx, uint32_t domid, struct xlx__paging **p_r);

@@ -17,12 +17,11 @@
 #include <xenctrl.h>
 #include <xenevtchn.h>
 #include <xenforeignmemory.h>
-#include <xentoollog.h>
 #include <xen/hvm/params.h>
 #include <xen/memory.h>
 #include <xen/vm_event.h>
 
-#include "xen/paging_abi.h"
+#include "xen/paging_call.h"
 
 struct paging_xen {
     struct xlx__paging base;
@@ -41,83 +40,6 @@ struct paging_xen {
 static struct paging_xen *of(struct xlx__paging *p)
 {
     return (struct paging_xen *)p;
-}
-
-/* Xen's libraries would print what is reported here with its reason. */
-static void log_nothing(xentoollog_logger *logger, xentoollog_level level,
-                        int errnoval, const char *context, const char *format,
-                        va_list ap)
-{
-    (void)logger, (void)level, (void)errnoval, (void)context, (void)format;
-    (void)ap;
-}
-
-static void show_nothing(xentoollog_logger *logger, const char *context,
-                         const char *doing_what, int percent,
-                         unsigned long done, unsigned long total)
-{
-    (void)logger, (void)context, (void)doing_what, (void)percent, (void)done;
-    (void)total;
-}
-
-/* Their prototypes take it without const; none changes it. */
-static const xentoollog_logger no_logger = { .vmessage = log_nothing,
-                                             .progress = show_nothing };
-#define NO_LOGGER ((xentoollog_logger *)(uintptr_t)&no_logger)
-
-/* One sub-operation; `op` comes back as Xen left it. 0, a count, -errno. */
-static int paging_op(xencall_handle *xcall, struct xlx__xen_paging_op *op)
-{
-    struct xlx__xen_paging_op *arg = xencall_alloc_buffer(xcall, sizeof(*arg));
-    if (!arg)
-        return -ENOMEM;
-    *arg = *op;
-    int rc = xencall2(xcall, __HYPERVISOR_memory_op, XENMEM_paging_op,
-                      (uint64_t)(uintptr_t)arg);
-    if (rc < 0)
-        rc = -errno;
-    *op = *arg;
-    xencall_free_buffer(xcall, arg);
-    return rc;
-}
-
-static int explain_features(xlx_ctx *ctx, int rc)
-{
-    switch (rc) {
-    case -ENOSYS:
-    case -EOPNOTSUPP:
-        return xlx__fail(ctx, ENOTSUP,
-                         "Xen: this hypervisor is built without memory paging "
-                         "(CONFIG_MEM_PAGING): install the one that "
-                         "'make hypervisor' builds");
-    case -EPERM:
-    case -EACCES:
-        return xlx__fail_errno(ctx, EACCES, "Xen: memory paging");
-    default:
-        return xlx__fail(ctx, ENOTSUP,
-                         "Xen: this hypervisor has memory paging, but not the "
-                         "operations on runs of pages: install the one that "
-                         "'make hypervisor' builds");
-    }
-}
-
-int xlx__paging_features(xlx_ctx *ctx, uint32_t *features_r)
-{
-    xencall_handle *xcall = xencall_open(NO_LOGGER, 0);
-    if (!xcall)
-        return xlx__fail(ctx, ENODEV,
-                         "Xen: no hypervisor here, or not root (%s)",
-                         strerror(errno));
-    struct xlx__xen_paging_op op = { .op = XLX__XENMEM_PAGING_FEATURES,
-                                     .domain = DOMID_INVALID };
-    int rc = paging_op(xcall, &op);
-    xencall_close(xcall);
-    if (rc <= 0)
-        return explain_features(ctx, rc);
-    *features_r = (uint32_t)rc;
-    if ((*features_r & XLX__PAGING_NEEDED) != XLX__PAGING_NEEDED)
-        return explain_features(ctx, 0);
-    return 0;
 }
 
 /* --- enable and disable ---------------------------------------------------- */
@@ -260,7 +182,7 @@ static int xen_mark_run(struct xlx__paging *p, uint64_t gfn, uint64_t nr)
                                          .domain = (uint16_t)p->domid,
                                          .nr = part,
                                          .gfn = gfn };
-        int rc = paging_op(of(p)->xcall, &op);
+        int rc = xlx__paging_op(of(p)->xcall, &op);
         if (rc < 0)
             return xlx__fail_errno(p->ctx, -rc,
                                    "domain %u: mark gfn 0x%lx as paged",
@@ -293,7 +215,7 @@ static int xen_load_run(struct xlx__paging *p, uint64_t gfn, uint32_t nr,
         .buffer = (uint64_t)(uintptr_t)buffer,
         .gfn = gfn,
     };
-    return paging_op(of(p)->xcall, &op);
+    return xlx__paging_op(of(p)->xcall, &op);
 }
 
 static int xen_count_2m(struct xlx__paging *p, uint64_t gfn, uint64_t nr,
@@ -307,7 +229,7 @@ static int xen_count_2m(struct xlx__paging *p, uint64_t gfn, uint64_t nr,
                                          .domain = (uint16_t)p->domid,
                                          .nr = part,
                                          .gfn = gfn };
-        int rc = paging_op(of(p)->xcall, &op);
+        int rc = xlx__paging_op(of(p)->xcall, &op);
         if (rc < 0)
             return rc;
         count += (uint64_t)rc;
@@ -453,10 +375,10 @@ int xlx__paging_open(xlx_ctx *ctx, uint32_t domid, struct xlx__paging **p_r)
     x->base = (struct xlx__paging){ .ops = &xen_ops, .ctx = ctx,
                                     .domid = domid };
     x->port = -1;
-    x->xch = xc_interface_open(NO_LOGGER, NO_LOGGER, 0);
-    x->xcall = xencall_open(NO_LOGGER, 0);
-    x->fmem = xenforeignmemory_open(NO_LOGGER, 0);
-    x->xce = xenevtchn_open(NO_LOGGER, 0);
+    x->xch = xc_interface_open(XLX__NO_LOGGER, XLX__NO_LOGGER, 0);
+    x->xcall = xencall_open(XLX__NO_LOGGER, 0);
+    x->fmem = xenforeignmemory_open(XLX__NO_LOGGER, 0);
+    x->xce = xenevtchn_open(XLX__NO_LOGGER, 0);
     if (!x->xch || !x->xcall || !x->fmem || !x->xce) {
         int rc = xlx__fail_errno(ctx, errno ? errno : EIO,
                                  "domain %u: cannot open Xen's interfaces",

@@ -55,6 +55,11 @@ expect 2 'xl-ext: nonsense: no such command*' xl-ext nonsense
 expect 2 'restore: --lazy takes =require*' xl restore --lazy=maybe file
 expect 2 'restore: the save file is missing*' xl restore --lazy -p
 expect 2 'lazy-wait: takes one domain*' xl-ext lazy-wait
+expect 2 'lazy-check: guest: takes no operand*' xl-ext lazy-check guest
+expect 1 'xen          no *hap          unknown*cannot be restored lazily: no*' \
+    xl-ext lazy-check
+expect 1 '{*"possible": false*"name": "xen"*"answer": "no"*}' \
+    xl-ext lazy-check --json
 expect 2 'lazy-list: --nonsense: *' xl-ext lazy-list --nonsense
 
 # Bad files: one line that names the file, nothing run.

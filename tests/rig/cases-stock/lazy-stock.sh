@@ -9,6 +9,12 @@ set -eu
 
 reason='restore: Xen: this hypervisor is built without memory paging *'
 
+said=$(xl-ext lazy-check) && rig_fail "lazy-check: possible"
+echo "$said"
+# shellcheck disable=SC2053 # a pattern
+[[ $said == *"paging       no "*"cannot be restored lazily: this hypervisor is \
+built without memory paging: install "* ]] || rig_fail "lazy-check: not the reason"
+
 lazy_save pvh 1
 said=$(xl restore --lazy=require "$lazy_file" 2>&1) && rig_fail "restored"
 echo "$said"

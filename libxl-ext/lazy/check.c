@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+/*
+ * What this host can do for a lazy restore, as a list of features.
+ */
+#include "lazy/check.h"
+
+#include <stdio.h>
+
+#define INSTALL "install the hypervisor that 'make hypervisor' builds"
+
+static enum xlx_lazy_answer answer_xen(const struct xlx__paging_host *host,
+                                       uint32_t bit)
+{
+    (void)bit;
+    return host->xen ? XLX_LAZY_YES : XLX_LAZY_NO;
+}
+
+/* Whatever the answer was: other than -ENOSYS, somebody has looked at it. */
+static enum xlx_lazy_answer answer_paging(const struct xlx__paging_host *host,
+                                          uint32_t bit)
+{
+    (void)bit;
+    if (!host->xen || host->features == -EPERM || host->features == -EACCES)
+        return XLX_LAZY_UNKNOWN;
+    return host->features == -ENOSYS || host->features == -EOPNOTSUPP
+               ? XLX_LAZY_NO
+               : XLX_LAZY_YES;
+}
+
+static enum xlx_lazy_answer answer_bit(const struct xlx__paging_host *host,
+                                       uint32_t bit)
+{
+    if (answer_paging(host, 0) == XLX_LAZY_UNKNOWN)
+        return XLX_LAZY_UNKNOWN;
+    return host->features > 0 && ((uint32_t)host->features & bit) == bit
+               ? XLX_LAZY_YES
+               : XLX_LAZY_NO;
+}
+
+static enum xlx_lazy_answer answer_number(int number)
+{
+    if (number < 0)
+        return XLX_LAZY_UNKNOWN;
+    return number ? XLX_LAZY_YES : XLX_LAZY_NO;
+}
+
+static enum xlx_lazy_answer answer_hap(const struct xlx__paging_host *host,
+                                       uint32_t bit)
+{
+    (void)bit;
+    return answer_number(host->hap);
+}
+
+static enum xlx_lazy_answer answer_pv(const struct xlx__paging_host *host,
+                                      uint32_t bit)
+{
+    (void)bit;
+    return answer_number(host->pv_control);
+}
+
+static const struct feature {
+    const char *name;
+    int needed;
+    enum xlx_lazy_answer (*answer)(const struct xlx__paging_host *host,
+                                   uint32_t bit);
+    uint32_t bit;
+    const char *with;
+    const char *without;
+} features[XLX_LAZY_FEATURES] = {
+    { "xen", 1, answer_xen, 0, "this host runs Xen",
+      "no hypervisor here, or not root" },
+    { "hap", 1, answer_hap, 0, "the processor has nested paging",
+      "the processor has no nested paging (EPT or NPT), or it is turned off" },
+    { "pv-control", 1, answer_pv, 0, "the control domain is a PV one",
+      "the control domain is HVM or PVH: boot it as a PV one" },
+    { "paging", 1, answer_paging, 0, "the hypervisor has memory paging",
+      "this hypervisor is built without memory paging: " INSTALL },
+    { "runs", 1, answer_bit, XLX__PAGING_MARK_RUN | XLX__PAGING_LOAD_RUN,
+      "memory is paged out and loaded in runs of pages",
+      "memory is paged page by page, slower than an eager restore: " INSTALL },
+    { "resume", 1, answer_bit, XLX__PAGING_RESTARTS,
+      "a resumed guest registers its vcpu_info pages while they are out",
+      "a resumed Linux guest panics, as its vcpu_info page is out: " INSTALL },
+    { "hypercalls", 0, answer_bit, XLX__PAGING_HYPERCALLS,
+      "a hypercall waits for an argument that is out",
+      "a hypercall fails when its argument is out: " INSTALL },
+    { "sleep", 0, answer_bit, XLX__PAGING_ALL_SLEEP,
+      "every vCPU that waits for a page sleeps",
+      "vCPUs that wait for the same page spin: " INSTALL },
+    { "save-refused", 0, answer_bit, XLX__PAGING_REFUSES,
+      "Xen refuses to save or migrate a guest with memory that is out",
+      "another xl than libxl-ext's saves a filling guest without its memory: "
+      INSTALL },
+};
+
+/* The first that is missing; what nobody could tell comes after it. */
+static void conclude(struct xlx_lazy_report *report)
+{
+    report->possible = 1;
+    for (int i = 0; i < XLX_LAZY_FEATURES; i++) {
+        const struct xlx_lazy_feature *f = &report->features[i];
+        if (!f->needed || f->answer == XLX_LAZY_YES)
+            continue;
+        report->possible = 0;
+        snprintf(report->reason, sizeof(report->reason), "%s",
+                 f->answer == XLX_LAZY_NO ? f->text : "Xen does not tell");
+        if (f->answer == XLX_LAZY_NO)
+            return;
+    }
+}
+
+void xlx__lazy_report(const struct xlx__paging_host *host,
+                      struct xlx_lazy_report *report_r)
+{
+    *report_r = (struct xlx_lazy_report){ .reason = "" };
+    for (int i = 0; i < XLX_LAZY_FEATURES; i++) {
+        const struct feature *f = &features[i];
+        enum xlx_lazy_answer answer = f->answer(host, f->bit);
+        report_r->features[i] = (struct xlx_lazy_feature){
+            .name = f->name,
+            .text = answer == XLX_LAZY_YES ? f->with : f->without,
+            .needed = f->needed,
+            .answer = answer,
+        };
+    }
+    conclude(report_r);
+}
+
+void xlx_lazy_report(struct xlx_lazy_report *report_r)
+{
+    struct xlx__paging_host host;
+    xlx__paging_host(&host);
+    xlx__lazy_report(&host, report_r);
+}

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+/*
+ * What this host's Xen can do for paging; no domain is needed.
+ */
+#include "xen/paging.h"
+
+#include <string.h>
+
+#define __XEN_TOOLS__ 1
+#include <xenctrl.h>
+#include <xen/memory.h>
+
+#include "xen/paging_call.h"
+
+static void log_nothing(xentoollog_logger *logger, xentoollog_level level,
+                        int errnoval, const char *context, const char *format,
+                        va_list ap)
+{
+    (void)logger, (void)level, (void)errnoval, (void)context, (void)format;
+    (void)ap;
+}
+
+static void show_nothing(xentoollog_logger *logger, const char *context,
+                         const char *doing_what, int percent,
+                         unsigned long done, unsigned long total)
+{
+    (void)logger, (void)context, (void)doing_what, (void)percent, (void)done;
+    (void)total;
+}
+
+const xentoollog_logger xlx__no_logger = { .vmessage = log_nothing,
+                                           .progress = show_nothing };
+
+int xlx__paging_op(xencall_handle *xcall, struct xlx__xen_paging_op *op)
+{
+    struct xlx__xen_paging_op *arg = xencall_alloc_buffer(xcall, sizeof(*arg));
+    if (!arg)
+        return -ENOMEM;
+    *arg = *op;
+    int rc = xencall2(xcall, __HYPERVISOR_memory_op, XENMEM_paging_op,
+                      (uint64_t)(uintptr_t)arg);
+    if (rc < 0)
+        rc = -errno;
+    *op = *arg;
+    xencall_free_buffer(xcall, arg);
+    return rc;
+}
+
+static int explain_features(xlx_ctx *ctx, int rc)
+{
+    switch (rc) {
+    case -ENOSYS:
+    case -EOPNOTSUPP:
+        return xlx__fail(ctx, ENOTSUP,
+                         "Xen: this hypervisor is built without memory paging "
+                         "(CONFIG_MEM_PAGING): install the one that "
+                         "'make hypervisor' builds");
+    case -EPERM:
+    case -EACCES:
+        return xlx__fail_errno(ctx, EACCES, "Xen: memory paging");
+    default:
+        return xlx__fail(ctx, ENOTSUP,
+                         "Xen: this hypervisor has memory paging, but a guest "
+                         "cannot be resumed on it (registering a vcpu_info page "
+                         "that is out fails, and Linux panics): install the one "
+                         "that 'make hypervisor' builds");
+    }
+}
+
+/* A mask, or -errno. */
+static int ask_features(xencall_handle *xcall)
+{
+    struct xlx__xen_paging_op op = { .op = XLX__XENMEM_PAGING_FEATURES,
+                                     .domain = DOMID_INVALID };
+    return xlx__paging_op(xcall, &op);
+}
+
+int xlx__paging_features(xlx_ctx *ctx, uint32_t *features_r)
+{
+    xencall_handle *xcall = xencall_open(XLX__NO_LOGGER, 0);
+    if (!xcall)
+        return xlx__fail(ctx, ENODEV,
+                         "Xen: no hypervisor here, or not root (%s)",
+                         strerror(errno));
+    int rc = ask_features(xcall);
+    xencall_close(xcall);
+    if (rc <= 0)
+        return explain_features(ctx, rc);
+    *features_r = (uint32_t)rc;
+    if ((*features_r & XLX__PAGING_NEEDED) != XLX__PAGING_NEEDED)
+        return explain_features(ctx, 0);
+    return 0;
+}
+
+static void ask_control(struct xlx__paging_host *host)
+{
+    xc_interface *xch = xc_interface_open(XLX__NO_LOGGER, XLX__NO_LOGGER, 0);
+    xc_physinfo_t physinfo;
+    xc_domaininfo_t dom0;
+    if (!xch)
+        return;
+    host->hap = xc_physinfo(xch, &physinfo)
+                    ? -errno
+                    : !!(physinfo.capabilities & XEN_SYSCTL_PHYSCAP_hap);
+    host->pv_control = xc_domain_getinfolist(xch, 0, 1, &dom0) != 1
+                           ? -EIO
+                           : !(dom0.flags & XEN_DOMINF_hvm_guest);
+    xc_interface_close(xch);
+}
+
+void xlx__paging_host(struct xlx__paging_host *host_r)
+{
+    *host_r = (struct xlx__paging_host){ .features = -ENODEV,
+                                         .hap = -ENODEV,
+                                         .pv_control = -ENODEV };
+    xencall_handle *xcall = xencall_open(XLX__NO_LOGGER, 0);
+    if (!xcall)
+        return;
+    host_r->xen = true;
+    host_r->features = ask_features(xcall);
+    xencall_close(xcall);
+    ask_control(host_r);
+}

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+/*
+ * lazy-check: what this host can do for a lazy restore, and why.
+ */
+#include "cmd.h"
+#include "json.h"
+#include "libxl_ext_lazy.h"
+
+enum { OPT_CHECK_JSON };
+
+const struct cmd_option cmd_lazy_check_options[] = {
+    { "json", 'j', CMD_NO_ARG, NULL, "print JSON" },
+    { 0 }
+};
+
+const char cmd_lazy_check_details[] =
+    "Returns 0 when guests can be restored lazily on this host, else 1.\n"
+    "Changes nothing.\n";
+
+static const char *answer_name(enum xlx_lazy_answer answer)
+{
+    static const char *const names[] = { [XLX_LAZY_NO] = "no",
+                                         [XLX_LAZY_YES] = "yes",
+                                         [XLX_LAZY_UNKNOWN] = "unknown" };
+    return names[answer];
+}
+
+static void print_table(FILE *out, const struct xlx_lazy_report *report)
+{
+    for (int i = 0; i < XLX_LAZY_FEATURES; i++) {
+        const struct xlx_lazy_feature *f = &report->features[i];
+        fprintf(out, "%-12s %-7s  %s\n", f->name, answer_name(f->answer),
+                f->answer == XLX_LAZY_UNKNOWN ? "" : f->text);
+    }
+    if (report->possible)
+        fputs("Guests can be restored lazily.\n", out);
+    else
+        fprintf(out, "Guests cannot be restored lazily: %s.\n",
+                report->reason);
+}
+
+static int print_json(FILE *out, const struct xlx_lazy_report *report)
+{
+    yajl_gen g = json_open(out);
+    if (!g)
+        return CMD_FAILED;
+    yajl_gen_map_open(g);
+    json_bool(g, "possible", report->possible);
+    json_text(g, "reason", report->reason);
+    json_string(g, "features");
+    yajl_gen_array_open(g);
+    for (int i = 0; i < XLX_LAZY_FEATURES; i++) {
+        const struct xlx_lazy_feature *f = &report->features[i];
+        yajl_gen_map_open(g);
+        json_text(g, "name", f->name);
+        json_text(g, "answer", answer_name(f->answer));
+        json_bool(g, "needed", f->needed);
+        json_text(g, "text", f->text);
+        yajl_gen_map_close(g);
+    }
+    yajl_gen_array_close(g);
+    yajl_gen_map_close(g);
+    yajl_gen_free(g);
+    return CMD_OK;
+}
+
+int cmd_lazy_check(struct cmd_env *env, int argc, char **argv)
+{
+    struct xlx_lazy_report report;
+    struct cmd_opts opts;
+    int status;
+    const struct cmd *self = cmd_find("lazy-check");
+    if (!cmd_parse(env, self, argc, argv, &opts, &status))
+        return status;
+    if (opts.argc)
+        return cmd_usage(env, self, "%s: takes no operand", opts.argv[0]);
+
+    xlx_lazy_report(&report);
+    status = CMD_OK;
+    if (opts.set[OPT_CHECK_JSON])
+        status = print_json(env->out, &report);
+    else
+        print_table(env->out, &report);
+    return status == CMD_OK && !report.possible ? CMD_FAILED : status;
+}
