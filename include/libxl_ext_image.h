@@ -279,6 +279,25 @@ int xlx_image_working_set_add(xlx_ctx *ctx, const xlx_image *image,
                               const char *path,
                               const struct xlx_image_range *ranges, size_t nr);
 
+/*
+ * Writes the image anew to `out`, whole or not at all: a save file that every
+ * xl restore reads, with the same guest in it. The pages of `first` (as
+ * xlx_image_working_set() has them; what is repeated or not in the image is left
+ * out) come first and in that order, then all others by gfn, each once and at a
+ * multiple of 4 KiB of the file. Pages of zeros are holes of the file, which take
+ * no space and no reading. What was written is compared with the image before
+ * it gets its name, which may be that of the image.
+ *
+ * -ENOTSUP  a PV guest, or opened with xlx_image_open_fd()
+ * -EBADMSG  the image was changed meanwhile; -EIO what was written differs
+ * -ECANCELED by progress, which sees all pages twice; -ENOMEM; or as open(2),
+ * write(2), pread(2)
+ */
+int xlx_image_optimize(xlx_ctx *ctx, const xlx_image *image,
+                       const struct xlx_image_range *first, size_t nr,
+                       const char *out, xlx_image_progress_fn *progress,
+                       void *user);
+
 #ifdef __cplusplus
 }
 #endif

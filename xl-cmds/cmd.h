@@ -137,11 +137,14 @@ int cmd_wait_until_filled(struct cmd_env *env, const char *command,
 int cmd_image_info(struct cmd_env *env, int argc, char **argv);
 int cmd_image_index(struct cmd_env *env, int argc, char **argv);
 int cmd_image_verify(struct cmd_env *env, int argc, char **argv);
+int cmd_image_optimize(struct cmd_env *env, int argc, char **argv);
 extern const struct cmd_option cmd_image_info_options[];
+extern const struct cmd_option cmd_image_optimize_options[];
 extern const struct cmd_option cmd_image_index_options[]; /* and of verify */
 extern const char cmd_image_info_details[];
 extern const char cmd_image_index_details[];
 extern const char cmd_image_verify_details[];
+extern const char cmd_image_optimize_details[];
 
 int cmd_guard(struct cmd_env *env, int argc, char **argv);
 extern const char cmd_guard_details[];

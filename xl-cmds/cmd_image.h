@@ -14,10 +14,11 @@
     }
 
 /*
- * Parses a call that takes one save file, and opens it. False when the command
+ * Parses a call of `name` whose first operand is a save file, and opens it;
+ * `most` is how many operands there may be. False when the command
  * is done with *status.
  */
-bool cmd_image_open(struct cmd_env *env, const char *name, int argc,
+bool cmd_image_open(struct cmd_env *env, const char *name, int most, int argc,
                     char **argv, struct cmd_opts *opts, xlx_image **image_r,
                     int *status);
 

@@ -40,15 +40,16 @@ const char cmd_image_verify_details[] =
     "Example:\n"
     "  xl-ext image-index FILE; ...; xl-ext image-verify FILE\n";
 
-bool cmd_image_open(struct cmd_env *env, const char *name, int argc,
+bool cmd_image_open(struct cmd_env *env, const char *name, int most, int argc,
                     char **argv, struct cmd_opts *opts, xlx_image **image_r,
                     int *status)
 {
     const struct cmd *self = cmd_find(name);
     if (!cmd_parse(env, self, argc, argv, opts, status))
         return false;
-    if (opts->argc != 1) {
-        *status = cmd_usage(env, self, "takes one save file");
+    if (opts->argc < 1 || opts->argc > most) {
+        *status = cmd_usage(env, self, "takes %s",
+                            most == 1 ? "one save file" : self->args);
         return false;
     }
     *status = CMD_FAILED;
@@ -90,7 +91,8 @@ int cmd_image_index(struct cmd_env *env, int argc, char **argv)
     xlx_image *image;
     struct job job;
     int status;
-    if (!cmd_image_open(env, "image-index", argc, argv, &opts, &image, &status))
+    if (!cmd_image_open(env, "image-index", 1, argc, argv, &opts, &image,
+                        &status))
         return status;
     job_begin(&job, env, "image-index");
     int rc = xlx_image_index_write(env->ctx, image, opts.arg[OPT_SIDECAR],
@@ -159,7 +161,7 @@ int cmd_image_verify(struct cmd_env *env, int argc, char **argv)
     xlx_image *image;
     xlx_image_index *index = NULL;
     int status;
-    if (!cmd_image_open(env, "image-verify", argc, argv, &opts, &image,
+    if (!cmd_image_open(env, "image-verify", 1, argc, argv, &opts, &image,
                         &status))
         return status;
     int rc =

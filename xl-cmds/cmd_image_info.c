@@ -188,7 +188,8 @@ int cmd_image_info(struct cmd_env *env, int argc, char **argv)
     struct cmd_opts opts;
     xlx_image *image;
     int status;
-    if (!cmd_image_open(env, "image-info", argc, argv, &opts, &image, &status))
+    if (!cmd_image_open(env, "image-info", 1, argc, argv, &opts, &image,
+                        &status))
         return status;
     status = show(env, &opts, image);
     xlx_image_close(image);

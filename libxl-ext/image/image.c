@@ -102,6 +102,13 @@ const struct xlx_image_run *xlx_image_runs(const xlx_image *image, size_t *nr_r)
     return image->runs;
 }
 
+bool xlx__image_has(const struct xlx_image *image, uint64_t gfn)
+{
+    const struct xlx_image_run *run =
+        xlx__runs_from(image->runs, image->nr_runs, gfn);
+    return run && run->gfn <= gfn;
+}
+
 int xlx_image_read(const xlx_image *image, uint64_t gfn, size_t nr, void *buf)
 {
     const struct xlx_image_run *end = image->runs + image->nr_runs;

@@ -41,6 +41,7 @@ struct xlx_image {
     char *name;
     uint64_t config_at; /* the guest's configuration in xl's header */
     uint32_t config_len;
+    uint64_t end; /* behind libxl's END; 0 where only libxc's stream is known */
     struct xlx_image_info info;
     struct fmt_libxc_headers headers; /* as they were checked */
     struct xlx_image_run *runs;
@@ -87,6 +88,13 @@ uint64_t xlx__sum(const void *bytes, size_t len);
 /* Sums the record up, and everything in it but pages. */
 int xlx__record_sum(struct xlx__source *src, const struct xlx__record *record,
                     uint64_t *sum_r);
+
+/* -EBADMSG, reported, when the record is no longer what was checked. */
+int xlx__record_recheck(struct xlx__source *src,
+                        const struct xlx__record *record);
+
+/* Whether the image has a page for `gfn`. */
+bool xlx__image_has(const struct xlx_image *image, uint64_t gfn);
 
 /*
  * Sums up the libxc stream but for its pages, from the sums that were taken when

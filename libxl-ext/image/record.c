@@ -53,6 +53,17 @@ int xlx__record_sum(struct xlx__source *src, const struct xlx__record *record,
     return rc;
 }
 
+int xlx__record_recheck(struct xlx__source *src,
+                        const struct xlx__record *record)
+{
+    uint64_t sum;
+    int rc = xlx__record_sum(src, record, &sum);
+    if (!rc && sum != record->sum)
+        rc = xlx__source_fail(src, EBADMSG, record->offset,
+                              "the file was changed since it was opened");
+    return rc;
+}
+
 uint64_t xlx__image_sum(const struct xlx_image *image)
 {
     uint64_t sum = sum_bytes(0, (const unsigned char *)&image->headers,

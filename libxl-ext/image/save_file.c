@@ -224,5 +224,7 @@ int xlx__save_file_index(struct xlx__source *src, struct xlx_image *image)
         rc = read_libxl_header(src, &at);
     for (bool end = false; !rc && !end;)
         rc = read_libxl_record(src, &at, image, &end);
+    if (!rc)
+        image->end = at;
     return rc;
 }

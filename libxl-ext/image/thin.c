@@ -11,7 +11,6 @@
 #include "core/clean.h"
 #include "core/io.h"
 #include "image/impl.h"
-#include "image/runs.h"
 
 #define BUFFER_SIZE (256u << 10)
 
@@ -96,13 +95,6 @@ static int put_from(struct thin *thin, uint64_t offset, uint64_t len)
 
 /* --- PAGE_DATA ------------------------------------------------------------ */
 
-static bool in_image(const struct xlx_image *image, uint64_t gfn)
-{
-    const struct xlx_image_run *run =
-        xlx__runs_from(image->runs, image->nr_runs, gfn);
-    return run && run->gfn <= gfn;
-}
-
 /*
  * What is resident stays, whatever it says. Of the rest only pfns without a
  * page could: "allocate" (XALLOC), but not when the pager will bring the page
@@ -116,7 +108,7 @@ static bool stays(const struct thin *thin, uint64_t pfn)
     if (xlx__gfn_in(thin->resident, thin->nr_resident, gfn))
         return true;
     return pfn >> FMT_PFN_TYPE_SHIFT == FMT_PFN_XALLOC &&
-           !in_image(thin->image, gfn);
+           !xlx__image_has(thin->image, gfn);
 }
 
 /* Sorts out `n` pfns, the first of whose pages is at *page. */
@@ -202,24 +194,13 @@ static int thin_pages(struct thin *thin, const struct xlx__record *record)
 
 /* --- the stream ----------------------------------------------------------- */
 
-/* The record is still what was checked. */
-static int recheck(struct thin *thin, const struct xlx__record *record)
-{
-    uint64_t sum;
-    int rc = xlx__record_sum(&thin->src, record, &sum);
-    if (!rc && sum != record->sum)
-        rc = xlx__source_fail(&thin->src, EBADMSG, record->offset,
-                              "the file was changed since it was opened");
-    return rc;
-}
-
 static int thin_stream(struct thin *thin)
 {
     const struct xlx_image *image = thin->image;
     int rc = put(thin, &image->headers, sizeof(image->headers));
     for (size_t i = 0; !rc && i < image->nr_records; i++) {
         const struct xlx__record *record = &image->records[i];
-        rc = recheck(thin, record);
+        rc = xlx__record_recheck(&thin->src, record);
         if (rc)
             break;
         if (record->type == FMT_PAGE_DATA)

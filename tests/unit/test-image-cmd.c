@@ -231,6 +231,50 @@ static void damage_is_refused_by_all(void **state)
     assert_int_equal(call(f, "image-verify F F"), CMD_USAGE);
 }
 
+static void optimize_writes_the_first_first(void **state)
+{
+    struct fixture *f = *state;
+    char line[256], out[128];
+    build(f);
+    snprintf(out, sizeof(out), "%s/out", f->dir);
+    snprintf(line, sizeof(line), "image-optimize --first=9,0x101+2,900 F %s",
+             out);
+    assert_int_equal(call(f, line), CMD_OK);
+    says(f->out, "40 pages, the first 3 as they were used, 3 zeros; ");
+    snprintf(line, sizeof(line), "image-optimize --in-place %s", out);
+    assert_int_equal(call(f, line), CMD_OK);
+    says(f->out, "the first 3 as they were used");
+    snprintf(line, sizeof(line), "image-verify %s", out);
+    assert_int_equal(call(f, line), CMD_OK);
+    says(f->out, "all as their checksums say");
+    unlink(out);
+    strcat(out, ".lzx");
+    assert_int_equal(unlink(out), 0);
+}
+
+static void optimize_is_called_right(void **state)
+{
+    struct fixture *f = *state;
+    static const char *const lines[] = {
+        "image-optimize F",
+        "image-optimize --in-place F F",
+        "image-optimize --first= --in-place F",
+        "image-optimize --first=1, --in-place F",
+        "image-optimize --first=1+ --in-place F",
+        "image-optimize --first=-1 --in-place F",
+        "image-optimize --first=0x --in-place F",
+        "image-optimize --first=99999999999999999999 --in-place F",
+        "image-optimize --first=1x --in-place F",
+    };
+    build(f);
+    for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
+        assert_int_equal(call(f, lines[i]), CMD_USAGE);
+    assert_int_equal(call(f, "image-optimize --sidecar=/nowhere --in-place F"),
+                     CMD_FAILED);
+    says(f->err, "/nowhere: no such file");
+    assert_int_equal(call(f, "image-optimize F /nowhere/out"), CMD_FAILED);
+}
+
 /* A signal ends the job, not the process, and leaves nothing behind. */
 static void a_signal_ends_a_job(void **state)
 {
@@ -266,6 +310,8 @@ int main(void)
         TEST(verify_without_checksums_says_so),
         TEST(verify_refuses_a_sidecar_of_another),
         TEST(damage_is_refused_by_all),
+        TEST(optimize_writes_the_first_first),
+        TEST(optimize_is_called_right),
         TEST(a_signal_ends_a_job),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
