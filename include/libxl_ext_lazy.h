@@ -10,6 +10,7 @@
  *     xlx_lazy_open()    reads the image's index, asks Xen what it can do
  *     fork()             the pager's process; it must stay until the end
  *       xlx_lazy_start()   in the pager: paging on, held-back pages marked
+ *       xlx_lazy_record(), xlx_lazy_prefetch()   if wanted
  *     xlx_lazy_feed()    the thinned stream, to the distribution's save helper
  *       xlx_lazy_serve()   in the pager: faults and backfill until all is there
  *
@@ -108,6 +109,45 @@ void xlx_lazy_cancel(xlx_lazy *lazy);
 int xlx_lazy_feed(xlx_lazy *lazy, int out);
 
 /*
+ * After xlx_lazy_start(), before xlx_lazy_serve(): which pages the domain waits
+ * for is recorded and, when all memory is present, added to the working set in
+ * the sidecar beside the image (libxl_ext_image.h). The backfill holds back
+ * until the domain has not waited for a page for 1 s, or has run for 10 s: it
+ * would bring what is to be recorded. A record that cannot be written is logged
+ * and changes nothing. 0 or -ENOMEM.
+ */
+int xlx_lazy_record(xlx_lazy *lazy);
+
+/* The longest that a prefetch may take, in milliseconds. */
+#define XLX_LAZY_PREFETCH_MS_MAX 600000u
+
+/* It ends with the first of the two that is reached. */
+struct xlx_lazy_prefetch {
+    uint64_t bytes; /* UINT64_MAX: all that was recorded */
+    uint64_t ms;    /* up to XLX_LAZY_PREFETCH_MS_MAX */
+};
+
+/* What xl restore --lazy and the save helper do when they are not told. */
+#define XLX_LAZY_PREFETCH_DEFAULT "64M"
+
+/*
+ * Reads "0" (nothing), a size ("512K", "64M", "1G") or a time ("500ms", "2s").
+ * 0 or -EINVAL; keeps no error text.
+ */
+int xlx_lazy_parse_prefetch(const char *text,
+                            struct xlx_lazy_prefetch *prefetch_r);
+
+/*
+ * Loads the working set that the sidecar beside the image has, first touched
+ * first, after xlx_lazy_start() and before the domain runs. Blocks. What is left
+ * of it comes first in the backfill; without a sidecar nothing is done.
+ *
+ * 0; -EIO a load failed: it is tried again by xlx_lazy_serve(), so this is no
+ * reason to give the restore up; -ENOMEM: serve() will fail, too.
+ */
+int xlx_lazy_prefetch(xlx_lazy *lazy, const struct xlx_lazy_prefetch *prefetch);
+
+/*
  * Serves faults and fills until all memory is present, then ends paging. Blocks
  * and uses two threads. The status file follows.
  *
@@ -145,6 +185,7 @@ struct xlx_lazy_status {
     uint64_t done;        /* of the held back: present now, or given away */
     uint64_t fault_pages; /* brought for a fault */
     uint64_t fill_pages;  /* brought by the backfill */
+    uint64_t prefetch_pages; /* recorded ones, brought before it ran */
     uint64_t dropped;     /* given away by the guest before they came */
     uint64_t pages_2m;    /* in 2 MiB pages at the end; of all below max_gfn */
     uint64_t faults;      /* requests; one page may be waited for twice */

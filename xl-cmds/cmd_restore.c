@@ -13,13 +13,15 @@
 #include "libxl_ext_image.h"
 #include "libxl_ext_lazy.h"
 
-/* Rows of cmd_restore_options; the others are the distribution's. */
-enum { OPT_LAZY };
-
 const struct cmd_option cmd_restore_options[] = {
     { "lazy", 0, CMD_MAY_HAVE_ARG, "require",
       "run the guest at once, bring its memory as it is touched;\n"
       "                         =require: fail where that is not possible" },
+    { "prefetch", 0, CMD_NEEDS_ARG, "SIZE|TIME",
+      "load so much of what FILE.lzx recorded before the guest runs:\n"
+      "                         64M, 2s, 0 for nothing (default 64M)" },
+    { "record", 0, CMD_NO_ARG, NULL,
+      "record in FILE.lzx what the guest waits for" },
     { 0 }
 };
 
@@ -33,31 +35,45 @@ const char cmd_restore_details[] =
     "Where the host or the file does not allow it, the reason is printed and\n"
     "the guest is restored eagerly; with --lazy=require nothing is restored.\n"
     "\n"
+    "A restore with --record writes beside FILE, in FILE.lzx, which pages the\n"
+    "guest waited for, and takes a little longer to be complete. Restores after\n"
+    "it load these first: the guest runs when --prefetch of them are there.\n"
+    "\n"
     "Examples:\n"
     "  xl save guest /var/lib/xen/save/guest\n"
     "  xl restore --lazy /var/lib/xen/save/guest\n"
     "  xl restore --lazy=require -p /var/lib/xen/save/guest\n"
+    "  xl restore --lazy --record /var/lib/xen/save/guest\n"
+    "  xl restore --lazy --prefetch=2s /var/lib/xen/save/guest\n"
     "  xl-ext lazy-wait guest\n";
 
-static bool is_lazy(const char *arg)
+static bool is_option(const char *arg, const char *name)
 {
-    return !strcmp(arg, "--lazy") || !strncmp(arg, "--lazy=", 7);
+    size_t len = strlen(name);
+    return !strncmp(arg, name, len) && (!arg[len] || arg[len] == '=');
+}
+
+static bool is_ours(const char *arg)
+{
+    return is_option(arg, "--lazy") || is_option(arg, "--prefetch") ||
+           is_option(arg, "--record");
 }
 
 bool cmd_restore_claims(int argc, char **argv)
 {
     for (int i = 1; i < argc; i++)
-        if (is_lazy(argv[i]))
+        if (is_ours(argv[i]))
             return true;
     return false;
 }
 
 struct call {
     struct cmd_env *env;
-    bool require;
+    bool lazy, require, record;
+    const char *prefetch; /* NULL: the default */
     const char *file;
     char **file_at; /* in rest */
-    char **rest; /* "restore" and its arguments for xl, without --lazy */
+    char **rest; /* "restore" and its arguments for xl, without ours */
 };
 
 /* A child unpacks the file into a pipe, which takes the file's place. */
@@ -134,7 +150,9 @@ static int restore_lazily(struct call *call)
     const char *stock = getenv("LIBXL_SAVE_HELPER");
     if ((stock && setenv("XL_EXT_STOCK_SAVE_HELPER", stock, 1)) ||
         setenv("LIBXL_SAVE_HELPER", helper, 1) ||
-        setenv("XL_EXT_LAZY", call->require ? "require" : "try", 1)) {
+        setenv("XL_EXT_LAZY", call->require ? "require" : "try", 1) ||
+        (call->prefetch && setenv("XL_EXT_LAZY_PREFETCH", call->prefetch, 1)) ||
+        (call->record && setenv("XL_EXT_LAZY_RECORD", "1", 1))) {
         fprintf(call->env->err, "restore: no memory\n");
         return CMD_FAILED;
     }
@@ -170,28 +188,47 @@ static int check_and_restore(struct call *call)
     return rc ? refuse(call) : restore_lazily(call);
 }
 
-/* Takes --lazy out of argv; false for one with a wrong value. */
-static bool split(int argc, char **argv, struct call *call)
+/* What is wrong with one of our options, or NULL. */
+static const char *take(struct call *call, const char *arg)
 {
+    struct xlx_lazy_prefetch prefetch;
+    const char *value = strchr(arg, '=');
+    if (is_option(arg, "--lazy")) {
+        call->lazy = true;
+        call->require = value && !strcmp(value, "=require");
+        return !value || call->require ? NULL
+                                       : "--lazy takes =require or nothing";
+    }
+    if (is_option(arg, "--record")) {
+        call->record = true;
+        return value ? "--record takes no value" : NULL;
+    }
+    call->prefetch = value ? value + 1 : "";
+    return xlx_lazy_parse_prefetch(call->prefetch, &prefetch)
+               ? "--prefetch takes a size (=64M), a time (=2s) or =0"
+               : NULL;
+}
+
+/* Takes our options out of argv. What is wrong with them, or NULL. */
+static const char *split(int argc, char **argv, struct call *call)
+{
+    const char *wrong = NULL;
     char **at = call->rest;
     *at++ = argv[0];
     for (int i = 1; i < argc; i++) {
-        if (!is_lazy(argv[i])) {
+        if (!is_ours(argv[i]))
             *at++ = argv[i];
-            continue;
-        }
-        const char *value = argv[i] + strlen("--lazy");
-        if (!strcmp(value, "=require"))
-            call->require = true;
-        else if (*value)
-            return false;
+        else if (!wrong)
+            wrong = take(call, argv[i]);
     }
     *at = NULL;
     if (at > call->rest + 1 && at[-1][0] != '-') {
         call->file_at = at - 1;
         call->file = at[-1];
     }
-    return true;
+    if (!wrong && !call->lazy)
+        wrong = "--prefetch and --record go with --lazy";
+    return wrong;
 }
 
 static bool wants_help(char **args)
@@ -211,8 +248,9 @@ int cmd_restore(struct cmd_env *env, int argc, char **argv)
     int status;
     if (!call.rest)
         return CMD_FAILED;
-    if (!split(argc, argv, &call)) {
-        status = cmd_usage(env, self, "--lazy takes =require or nothing");
+    const char *wrong = split(argc, argv, &call);
+    if (wrong) {
+        status = cmd_usage(env, self, "%s", wrong);
     } else if (wants_help(call.rest)) {
         cmd_print_help(env->out, self);
         status = CMD_OK;

@@ -13,7 +13,7 @@ static const struct cmd_option help_options[] = {
 };
 
 const struct cmd cmd_table[] = {
-    { "restore", "--lazy[=require] [XL-OPTIONS] [CONFIG] FILE",
+    { "restore", "--lazy[=require] [OPTIONS] [CONFIG] FILE",
       "Restore a guest that runs while its memory is still coming",
       cmd_restore_details, cmd_restore_options, cmd_restore_claims,
       cmd_restore },

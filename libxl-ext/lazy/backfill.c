@@ -190,7 +190,9 @@ static void *backfill(void *arg)
     void *buffer = ops->buffer_alloc(pager->paging, XLX__PAGING_RUN_MAX);
 
     if (!buffer || !fill_all(pager, buffer))
-        atomic_store(&pager->stop, true);
+        atomic_store(pager->fill.prefetching ? &pager->fill.failed
+                                             : &pager->stop,
+                     true);
     if (atomic_fetch_sub(&pager->fill.running, 1) == 1 &&
         !pager->fill.prefetching && !atomic_load(&pager->stop))
         atomic_store(&pager->filled, true);
@@ -235,9 +237,15 @@ int xlx__pager_prefetch(struct xlx__pager *pager, uint64_t max_pages,
     fill->prefetching = true;
     fill->pages_left = max_pages;
     fill->until = xlx__now_us() + max_us;
+    atomic_store(&fill->failed, false);
     int rc = xlx__pager_fill_start(pager);
     xlx__pager_fill_join(pager);
     fill->prefetching = false;
+    if (!rc && atomic_load(&fill->failed)) {
+        /* Which asks again for what was not loaded. */
+        xlx__pager_fill_free(pager);
+        rc = -EIO;
+    }
     return rc;
 }
 
@@ -246,4 +254,5 @@ void xlx__pager_fill_free(struct xlx__pager *pager)
     if (pager->fill.policy)
         pager->fill.policy->ops->free(pager->fill.policy);
     pager->fill.policy = NULL;
+    pager->fill.next.some = false;
 }

@@ -9,6 +9,7 @@
 
 #include "lazy/pager.h"
 #include "lazy/status.h"
+#include "lazy/working_set.h"
 #include "libxl_ext_lazy.h"
 
 /*
@@ -21,6 +22,7 @@ struct xlx_lazy {
     xlx_ctx *ctx;
     uint32_t domid;
     xlx_image *image;
+    xlx_image_index *index; /* NULL: none */
     struct xlx__gfn_range *resident;
     size_t nr_resident;
     struct xlx__paging *paging; /* opened by start() */
@@ -71,6 +73,7 @@ int xlx_lazy_open(xlx_ctx *ctx, uint32_t domid, int io_fd, uint64_t offset,
         xlx_lazy_close(lazy);
         return rc;
     }
+    lazy->index = xlx__working_set_open(ctx, lazy->image);
     *lazy_r = lazy;
     return 0;
 }
@@ -83,6 +86,7 @@ void xlx_lazy_close(xlx_lazy *lazy)
     if (lazy->paging)
         lazy->paging->ops->close(lazy->paging);
     free(lazy->resident);
+    xlx_image_index_close(lazy->index);
     xlx_image_close(lazy->image);
     pthread_mutex_destroy(&lazy->status_lock);
     free(lazy);
@@ -102,6 +106,7 @@ static void copy_counters(struct xlx_lazy_status *to,
     to->held_back = xlx__pages_total(pager->pages);
     to->fault_pages = atomic_load(&pager->stats.fault_pages);
     to->fill_pages = atomic_load(&pager->stats.fill_pages);
+    to->prefetch_pages = atomic_load(&pager->stats.prefetch_pages);
     to->dropped = atomic_load(&pager->stats.dropped);
     to->pages_2m = atomic_load(&pager->stats.pages_2m);
     to->faults = atomic_load(&pager->stats.faults);
@@ -165,6 +170,7 @@ int xlx_lazy_start(xlx_lazy *lazy)
     if (rc)
         return rc;
 
+    xlx__working_set_use(lazy->pager, lazy->index);
     lazy->pager->report = report;
     lazy->pager->report_user = lazy;
     lazy->status.pid = (uint32_t)getpid();
@@ -188,9 +194,34 @@ int xlx_lazy_feed(xlx_lazy *lazy, int out)
                            lazy->nr_resident, out, &pages);
 }
 
+int xlx_lazy_record(xlx_lazy *lazy)
+{
+    lazy->pager->touches = xlx__touches_new();
+    if (lazy->pager->touches)
+        return 0;
+    return xlx__fail(lazy->ctx, ENOMEM, "domain %u: no memory to record in",
+                     lazy->domid);
+}
+
+int xlx_lazy_prefetch(xlx_lazy *lazy, const struct xlx_lazy_prefetch *prefetch)
+{
+    if (!lazy->pager->nr_recorded || !prefetch->bytes || !prefetch->ms)
+        return 0;
+    int rc = xlx__pager_prefetch(lazy->pager, prefetch->bytes / XLX_PAGE_SIZE,
+                                 (uint64_t)prefetch->ms * 1000);
+    if (rc)
+        xlx__log(lazy->ctx, XLX_LOG_WARN,
+                 "domain %u: the recorded pages could not all be loaded ahead",
+                 lazy->domid);
+    return rc;
+}
+
 int xlx_lazy_serve(xlx_lazy *lazy)
 {
-    return xlx__pager_run(lazy->pager);
+    int rc = xlx__pager_run(lazy->pager);
+    if (!rc)
+        xlx__working_set_keep(lazy->pager);
+    return rc;
 }
 
 int xlx_lazy_abandon(xlx_ctx *ctx, uint32_t domid, const char *reason)

@@ -41,10 +41,43 @@ bool xlx__pager_gone(struct xlx__pager *pager)
     return atomic_load(&pager->stop);
 }
 
+/* Pages that are not known to be zeros. */
+static int read_and_check(struct xlx__pager *pager, uint64_t gfn, uint32_t nr,
+                          void *buffer)
+{
+    uint64_t bad;
+    int rc = xlx_image_read(pager->image, gfn, nr, buffer);
+    if (rc || !pager->index)
+        return rc;
+    /* A sidecar that cannot be read is no reason to hold a good page back. */
+    rc = xlx_image_index_check(pager->index, gfn, nr, buffer, &bad);
+    return rc == -EILSEQ ? -EBADMSG : 0;
+}
+
 int xlx__pager_read(struct xlx__pager *pager, uint64_t gfn, uint32_t nr,
                     void *buffer)
 {
-    return xlx_image_read(pager->image, gfn, nr, buffer);
+    char *to = buffer;
+    uint64_t end = gfn + nr;
+    while (gfn < end) {
+        struct xlx_image_range zero = { end, 0 };
+        if (!pager->index ||
+            !xlx_image_index_next_zero(pager->index, gfn, &zero) ||
+            zero.gfn > end)
+            zero.gfn = end;
+        uint64_t n = zero.gfn - gfn;
+        if (n) {
+            int rc = read_and_check(pager, gfn, (uint32_t)n, to);
+            if (rc)
+                return rc;
+        } else {
+            n = zero.nr < end - gfn ? zero.nr : end - gfn;
+            memset(to, 0, n * XLX_PAGE_SIZE);
+        }
+        gfn += n;
+        to += n * XLX_PAGE_SIZE;
+    }
+    return 0;
 }
 
 /*
@@ -56,6 +89,8 @@ static int try_load(struct xlx__pager *pager, uint64_t gfn, uint32_t nr,
 {
     *what_r = "read of the image";
     int rc = *is_read ? 0 : xlx__pager_read(pager, gfn, nr, buffer);
+    if (rc == -EBADMSG)
+        *what_r = "wrong checksum of the page in the image";
     if (rc)
         return rc;
     *is_read = true;
@@ -98,7 +133,7 @@ static bool load_until_it_works(struct xlx__pager *pager, uint64_t gfn,
 
     while (!(loaded = (rc = try_load(pager, gfn, nr, buffer, &is_read,
                                      &what)) == 0)) {
-        if (xlx__pager_gone(pager))
+        if (xlx__pager_gone(pager) || pager->fill.prefetching)
             break;
         atomic_fetch_add(&pager->stats.retries, 1);
         if (!start)

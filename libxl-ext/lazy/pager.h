@@ -80,6 +80,7 @@ struct xlx__fill {
     int threads; /* as many are started: 1 to XLX__FILL_THREADS */
     int started;
     _Atomic int running;
+    _Atomic bool failed; /* a load of the prefetch */
     uint64_t begun; /* xlx__now_us() */
     /* Written by the fault thread, which never waits for the backfill. */
     _Atomic uint64_t fault[XLX__FILL_FAULTS];
@@ -105,6 +106,7 @@ struct xlx__pager {
     struct xlx__gfn_range *recorded; /* the working set, first touched first */
     size_t nr_recorded;
     struct xlx__touches *touches; /* NULL: nothing is recorded */
+    const xlx_image_index *index; /* zeros, checksums; NULL: none known */
     uint64_t record_quiet_us, record_max_us;
     struct xlx__pager_stats stats;
     struct xlx__fill fill;
@@ -139,8 +141,7 @@ int xlx__pager_start(struct xlx__pager *pager, uint64_t ring_gfn);
 /*
  * Loads what is in `recorded`, before the domain runs: in its order, at most so
  * many pages, for about so long. What is left comes first in the backfill. Ends
- * early when a load fails for good, and when there is no domain any more; both
- * are seen by xlx__pager_run(). 0 or -errno.
+ * early when a load fails: the backfill tries it again. 0; -EIO; -ENOMEM.
  */
 int xlx__pager_prefetch(struct xlx__pager *pager, uint64_t max_pages,
                         uint64_t max_us);
@@ -177,7 +178,11 @@ bool xlx__pager_load(struct xlx__pager *pager, uint64_t gfn, uint32_t nr,
 bool xlx__pager_load_read(struct xlx__pager *pager, uint64_t gfn, uint32_t nr,
                           void *buffer);
 
-/* One attempt to read; the pages need not be claimed. 0 or -errno. */
+/*
+ * One attempt to read; the pages need not be claimed. What the index knows to be
+ * zeros is not read, all else is held against its checksums.
+ * 0; -EBADMSG a wrong checksum; or as xlx_image_read().
+ */
 int xlx__pager_read(struct xlx__pager *pager, uint64_t gfn, uint32_t nr,
                     void *buffer);
 

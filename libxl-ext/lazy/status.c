@@ -41,7 +41,7 @@ static const struct {
 #define NUMBER(field) { #field, offsetof(struct xlx_lazy_status, field) }
     NUMBER(pages),     NUMBER(held_back),  NUMBER(done),
     NUMBER(faults),    NUMBER(fault_pages), NUMBER(fill_pages),
-    NUMBER(dropped),   NUMBER(pages_2m),   NUMBER(retries),
+    NUMBER(prefetch_pages), NUMBER(dropped), NUMBER(pages_2m), NUMBER(retries),
     NUMBER(index_us),  NUMBER(mark_us),    NUMBER(fault_us),
     NUMBER(fault_us_max), NUMBER(fill_us),
 #undef NUMBER

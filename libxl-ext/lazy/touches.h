@@ -23,12 +23,10 @@ void xlx__touches_add(struct xlx__touches *touches, uint64_t gfn);
 size_t xlx__touches_count(const struct xlx__touches *touches);
 
 /*
- * The working set: what was recorded before, in its order, then what was touched
- * besides, as runs of neighbours in the order of the first touch of each.
+ * Runs of neighbours in the order of the first touch of each, no gfn twice.
  * *runs_r is the caller's to free(), NULL when there are none. 0 or -ENOMEM.
  */
-int xlx__touches_merge(const struct xlx__touches *touches,
-                       const struct xlx__gfn_range *before, size_t nr_before,
-                       struct xlx__gfn_range **runs_r, size_t *nr_r);
+int xlx__touches_runs(const struct xlx__touches *touches,
+                      struct xlx__gfn_range **runs_r, size_t *nr_r);
 
 #endif

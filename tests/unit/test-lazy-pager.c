@@ -323,8 +323,7 @@ static void touches_are_recorded_before_the_fill_hides_them(void **state)
     paging_fake_kill(w->fake);
     assert_int_equal(end_of(thread), -ESRCH);
     assert_int_equal(w->pager->stats.fill_pages, 0);
-    assert_int_equal(
-        xlx__touches_merge(w->pager->touches, NULL, 0, &runs, &nr), 0);
+    assert_int_equal(xlx__touches_runs(w->pager->touches, &runs, &nr), 0);
     assert_int_equal(nr, 2);
     assert_int_equal(runs[0].start, 1100);
     assert_int_equal(runs[0].end, 1102);

@@ -3,16 +3,15 @@
 
 #include "lazy/touches.h"
 
-static struct xlx__gfn_range *merged(const uint64_t *gfn, size_t nr,
-                                     const struct xlx__gfn_range *before,
-                                     size_t nr_before, size_t *nr_r)
+static struct xlx__gfn_range *runs_of(const uint64_t *gfn, size_t nr,
+                                      size_t *nr_r)
 {
     struct xlx__touches *t = xlx__touches_new();
     struct xlx__gfn_range *runs;
     for (size_t i = 0; i < nr; i++)
         xlx__touches_add(t, gfn[i]);
     assert_int_equal(xlx__touches_count(t), nr);
-    assert_int_equal(xlx__touches_merge(t, before, nr_before, &runs, nr_r), 0);
+    assert_int_equal(xlx__touches_runs(t, &runs, nr_r), 0);
     xlx__touches_free(t);
     return runs;
 }
@@ -27,7 +26,7 @@ static void nothing_touched_is_no_set(void **state)
 {
     (void)state;
     size_t nr = 1;
-    assert_null(merged(NULL, 0, NULL, 0, &nr));
+    assert_null(runs_of(NULL, 0, &nr));
     assert_int_equal(nr, 0);
 }
 
@@ -36,33 +35,12 @@ static void neighbours_are_one_run_at_the_first_touch(void **state)
     (void)state;
     static const uint64_t gfn[] = { 50, 9, 7, 50, 8, 100, 6, 52 };
     size_t nr;
-    struct xlx__gfn_range *runs = merged(gfn, 8, NULL, 0, &nr);
+    struct xlx__gfn_range *runs = runs_of(gfn, 8, &nr);
     assert_int_equal(nr, 4);
     assert_range(runs[0], 50, 51);
     assert_range(runs[1], 6, 10);
     assert_range(runs[2], 100, 101);
     assert_range(runs[3], 52, 53);
-    free(runs);
-}
-
-static void what_was_recorded_before_stays_in_front(void **state)
-{
-    (void)state;
-    static const struct xlx__gfn_range before[] = { { 40, 60 }, { 8, 9 },
-                                                    { 42, 43 } };
-    static const uint64_t gfn[] = { 59, 60, 8, 7, 39, 50 };
-    size_t nr;
-    struct xlx__gfn_range *runs = merged(gfn, 6, before, 3, &nr);
-    assert_int_equal(nr, 6);
-    assert_range(runs[0], 40, 60);
-    assert_range(runs[1], 8, 9);
-    assert_range(runs[2], 42, 43);
-    assert_range(runs[3], 60, 61);
-    assert_range(runs[4], 7, 8);
-    assert_range(runs[5], 39, 40);
-    free(runs);
-    runs = merged(NULL, 0, before, 3, &nr);
-    assert_int_equal(nr, 3);
     free(runs);
 }
 
@@ -75,7 +53,7 @@ static void the_first_touches_are_kept_when_it_is_full(void **state)
     for (uint64_t i = 0; i < XLX__TOUCHES_MAX + 2u; i++)
         xlx__touches_add(t, i);
     assert_int_equal(xlx__touches_count(t), XLX__TOUCHES_MAX);
-    assert_int_equal(xlx__touches_merge(t, NULL, 0, &runs, &nr), 0);
+    assert_int_equal(xlx__touches_runs(t, &runs, &nr), 0);
     assert_int_equal(nr, 1);
     assert_range(runs[0], 0, XLX__TOUCHES_MAX);
     free(runs);
@@ -87,7 +65,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nothing_touched_is_no_set),
         cmocka_unit_test(neighbours_are_one_run_at_the_first_touch),
-        cmocka_unit_test(what_was_recorded_before_stays_in_front),
         cmocka_unit_test(the_first_touches_are_kept_when_it_is_full),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

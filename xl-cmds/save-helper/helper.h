@@ -18,6 +18,8 @@ struct helper {
     int io_fd;         /* the stream */
     uint32_t domid;
     bool require; /* fail rather than restore eagerly */
+    bool record;
+    struct xlx_lazy_prefetch prefetch;
 };
 
 /* What the pager's process says once paging is on, or is not. */
@@ -31,8 +33,9 @@ int helper_restore(struct helper *h);
 
 /*
  * Makes the pager's process, in a session of its own.
- * *channel_r is a socket to the pager: it says struct pager_reply, then waits
- * for one byte (serve) or the end of the channel (leave: nobody needs you).
+ * *channel_r is a socket to the pager: it says struct pager_reply, prefetches,
+ * then waits for one byte (serve), which it answers with one, or the end of the
+ * channel (leave: nobody needs you).
  * 0 or -errno.
  */
 int pager_spawn(struct helper *h, xlx_lazy *lazy, int *channel_r);

@@ -5,7 +5,8 @@
  *     --save-domain ...                             (handed on as a whole)
  *
  * Environment: XL_EXT_LAZY=require fails where a lazy restore is not possible;
- * anything else, or nothing, restores eagerly then.
+ * anything else, or nothing, restores eagerly then. XL_EXT_LAZY_PREFETCH and
+ * XL_EXT_LAZY_RECORD are --prefetch and --record of `xl restore`.
  */
 #include <limits.h>
 #include <stdio.h>
@@ -60,11 +61,32 @@ static int run(struct helper *h, int argc)
     return helper_restore(h);
 }
 
+static bool is_set(const char *name)
+{
+    const char *value = getenv(name);
+    return value && *value;
+}
+
+static bool read_prefetch(struct helper *h)
+{
+    const char *text = is_set("XL_EXT_LAZY_PREFETCH")
+                           ? getenv("XL_EXT_LAZY_PREFETCH")
+                           : XLX_LAZY_PREFETCH_DEFAULT;
+    if (!xlx_lazy_parse_prefetch(text, &h->prefetch))
+        return true;
+    fprintf(stderr, "xl-ext-save-helper: XL_EXT_LAZY_PREFETCH is '%s': give a "
+                    "size (64M), a time (2s) or 0\n", text);
+    return false;
+}
+
 int main(int argc, char **argv)
 {
     const char *mode = getenv("XL_EXT_LAZY");
     struct helper h = { .argv = argv,
-                        .require = mode && !strcmp(mode, "require") };
+                        .require = mode && !strcmp(mode, "require"),
+                        .record = is_set("XL_EXT_LAZY_RECORD") };
+    if (!read_prefetch(&h))
+        return EXIT_FAILURE;
     if (xlx_ctx_new(&h.ctx)) {
         fprintf(stderr, "xl-ext-save-helper: no memory\n");
         return EXIT_FAILURE;

@@ -105,6 +105,15 @@ static int serve(struct helper *h, xlx_lazy *lazy)
     return rc && rc != -ESRCH ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
+/* While the stock helper restores the rest. What fails is logged, and no reason
+ * to stop. */
+static void make_ready(const struct helper *h, xlx_lazy *lazy)
+{
+    if (h->record)
+        xlx_lazy_record(lazy);
+    xlx_lazy_prefetch(lazy, &h->prefetch);
+}
+
 static int pager_main(struct helper *h, xlx_lazy *lazy, int channel)
 {
     struct pager_reply reply = { .rc = xlx_lazy_start(lazy) };
@@ -114,7 +123,9 @@ static int pager_main(struct helper *h, xlx_lazy *lazy, int channel)
     if (send(channel, &reply, sizeof(reply), MSG_NOSIGNAL) != sizeof(reply) ||
         reply.rc)
         return EXIT_SUCCESS;
-    if (recv(channel, &go, 1, 0) != 1) {
+    make_ready(h, lazy);
+    if (recv(channel, &go, 1, 0) != 1 ||
+        send(channel, &go, 1, MSG_NOSIGNAL) != 1) {
         /* The helper failed or was killed: libxl destroys the domain. */
         xlx_lazy_cancel(lazy);
         return EXIT_SUCCESS;

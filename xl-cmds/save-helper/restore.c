@@ -6,7 +6,7 @@
  *   2 the pager turns paging on, marks pages    else: restore eagerly
  *   3 stock helper on the thinned stream
  *   4 file position behind the libxc stream, as the stock helper leaves it
- *   5 the pager may serve; exit 0
+ *   5 the pager may serve; it answers when it has prefetched; exit 0
  *
  * A failure up to 2 leaves the stream untouched: this process becomes the stock
  * helper. From 3 on it fails, and libxl destroys the domain; the pager sees the
@@ -83,8 +83,10 @@ static int restore_with_pager(struct helper *h, xlx_lazy *lazy, int channel)
     uint64_t end = xlx_image_info(xlx_lazy_image(lazy))->libxc_end;
     if (lseek(h->io_fd, (off_t)end, SEEK_SET) < 0)
         return fail("position behind the memory", -errno);
-    if (send(channel, "g", 1, MSG_NOSIGNAL) != 1)
-        return fail("the pager has gone", -errno);
+    char ready;
+    if (send(channel, "g", 1, MSG_NOSIGNAL) != 1 ||
+        recv(channel, &ready, 1, 0) != 1)
+        return fail("the pager has gone", -EPIPE);
     return EXIT_SUCCESS;
 }
 

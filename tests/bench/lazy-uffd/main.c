@@ -102,7 +102,7 @@ static void keep_record(const struct xlx__pager *pager, struct record *record)
 {
     struct xlx__gfn_range *runs;
     size_t nr;
-    must(!xlx__touches_merge(pager->touches, NULL, 0, &runs, &nr), "merge");
+    must(!xlx__touches_runs(pager->touches, &runs, &nr), "record");
     memcpy(record->range, runs, nr * sizeof(*runs));
     record->nr = nr;
     free(runs);
@@ -353,9 +353,9 @@ static int big_main(const struct options *o)
     pager->touches = xlx__touches_new();
     for (uint64_t i = 0; i < XLX__TOUCHES_MAX; i++)
         xlx__touches_add(pager->touches, i * 61 % o->pages);
-    must(!xlx__touches_merge(pager->touches, NULL, 0, &pager->recorded,
-                             &pager->nr_recorded),
-         "merge");
+    must(!xlx__touches_runs(pager->touches, &pager->recorded,
+                            &pager->nr_recorded),
+         "record");
     must(!xlx__pager_start(pager, 0), "start");
     uint64_t begun = now_ns();
     must(!xlx__pager_prefetch(pager, UINT64_MAX, BIG_US), "fill");

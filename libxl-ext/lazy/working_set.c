@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+#include "lazy/working_set.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "core/parse.h"
+#include "image/impl.h"
+
+/* --- before the domain runs -------------------------------------------------- */
+
+xlx_image_index *xlx__working_set_open(xlx_ctx *ctx, const xlx_image *image)
+{
+    xlx_image_index *index = NULL;
+    int rc = xlx_image_index_open(ctx, image, NULL, &index);
+    if (rc && rc != -ENOENT)
+        xlx__log(ctx, XLX_LOG_INFO, "the sidecar is not used: %s",
+                 xlx_ctx_error(ctx));
+    return rc ? NULL : index;
+}
+
+void xlx__working_set_use(struct xlx__pager *pager,
+                          const xlx_image_index *index)
+{
+    size_t nr;
+    if (!index)
+        return;
+    pager->index = index;
+    const struct xlx_image_range *set = xlx_image_working_set(index, &nr);
+    if (nr)
+        pager->recorded = calloc(nr, sizeof(*pager->recorded));
+    if (!pager->recorded)
+        return; /* slower, not wrong */
+    for (size_t i = 0; i < nr; i++)
+        pager->recorded[i] = (struct xlx__gfn_range){
+            set[i].gfn, set[i].gfn + set[i].nr
+        };
+    pager->nr_recorded = nr;
+}
+
+static int in_unit(const char *text, const char *unit, uint64_t times,
+                   uint64_t max, uint64_t *value_r)
+{
+    char number[24];
+    size_t len = strlen(text), tail = strlen(unit);
+    if (len <= tail || len - tail >= sizeof(number) ||
+        strcmp(text + len - tail, unit))
+        return -EINVAL;
+    memcpy(number, text, len - tail);
+    number[len - tail] = '\0';
+    uint64_t value;
+    if (xlx__parse_u64(number, 0, max / times, &value))
+        return -EINVAL;
+    *value_r = value * times;
+    return 0;
+}
+
+int xlx_lazy_parse_prefetch(const char *text,
+                            struct xlx_lazy_prefetch *prefetch_r)
+{
+    static const struct {
+        const char *unit;
+        uint64_t times;
+    } sizes[] = { { "K", 1 << 10 }, { "M", 1 << 20 }, { "G", 1 << 30 } };
+    struct xlx_lazy_prefetch p = { .bytes = UINT64_MAX,
+                                   .ms = XLX_LAZY_PREFETCH_MS_MAX };
+    int rc = -EINVAL;
+
+    if (!strcmp(text, "0")) {
+        p.bytes = 0;
+        rc = 0;
+    }
+    for (size_t i = 0; rc && i < sizeof(sizes) / sizeof(sizes[0]); i++)
+        rc = in_unit(text, sizes[i].unit, sizes[i].times, (uint64_t)1 << 50,
+                     &p.bytes);
+    if (rc)
+        rc = in_unit(text, "ms", 1, XLX_LAZY_PREFETCH_MS_MAX, &p.ms);
+    if (rc)
+        rc = in_unit(text, "s", 1000, XLX_LAZY_PREFETCH_MS_MAX, &p.ms);
+    if (!rc)
+        *prefetch_r = p;
+    return rc;
+}
+
+/* --- when it is complete ----------------------------------------------------- */
+
+/* Another file may have its name by now, and that file a sidecar. */
+static bool has_its_name(const struct xlx_image *image)
+{
+    struct stat named, open;
+    return !stat(image->name, &named) && !fstat(image->fd, &open) &&
+           named.st_dev == open.st_dev && named.st_ino == open.st_ino;
+}
+
+static int keep(const struct xlx__pager *pager,
+                const struct xlx__gfn_range *runs, size_t nr)
+{
+    struct xlx_image_range *ranges = calloc(nr, sizeof(*ranges));
+    if (!ranges)
+        return xlx__fail(pager->ctx, ENOMEM, "no memory");
+    for (size_t i = 0; i < nr; i++)
+        ranges[i] = (struct xlx_image_range){ runs[i].start,
+                                              runs[i].end - runs[i].start };
+    int rc = xlx_image_working_set_add(pager->ctx, pager->image, NULL, ranges,
+                                       nr);
+    free(ranges);
+    return rc;
+}
+
+void xlx__working_set_keep(const struct xlx__pager *pager)
+{
+    const char *name = pager->image->name;
+    struct xlx__gfn_range *runs;
+    size_t nr;
+    int rc;
+    if (!pager->touches)
+        return;
+    if (!has_its_name(pager->image)) {
+        xlx__log(pager->ctx, XLX_LOG_WARN,
+                 "%s: not recorded: it is no longer the file that is restored",
+                 name);
+        return;
+    }
+    rc = xlx__touches_runs(pager->touches, &runs, &nr);
+    if (rc)
+        xlx__fail(pager->ctx, -rc, "no memory");
+    else if (nr)
+        rc = keep(pager, runs, nr);
+    if (rc)
+        xlx__log(pager->ctx, XLX_LOG_WARN, "%s: not recorded: %s", name,
+                 xlx_ctx_error(pager->ctx));
+    else
+        xlx__log(pager->ctx, XLX_LOG_INFO,
+                 "%s: recorded %zu touches in %zu runs", name,
+                 xlx__touches_count(pager->touches), nr);
+    free(runs);
+}

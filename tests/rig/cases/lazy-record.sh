@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: LGPL-2.1-only
+#
+# What a guest waits for is recorded by one restore and there before it runs in
+# the next: the same guest doing the same waits for a tenth of it at most.
+
+set -eu
+. /rig/lib/rig.sh
+. /rig/lib/lazy.sh
+
+# restored_with OPTION... : restores, has the guest do its work, waits for the
+# fill; its faults are left in $faults, what came ahead in $ahead.
+restored_with() {
+    local domid
+    rig_time "restore $*" lazy_restore "$@" "$lazy_file" || rig_fail "restore $*"
+    domid=$(rig_domid g)
+    rig_guest_run -t 200 g 'pattern check /mem/p 42' ||
+        rig_fail "restore $*: wrong data"
+    rig_time "fill" xl-ext lazy-wait --quiet g || rig_fail "restore $*: fill"
+    lazy_numbers "$domid"
+    lazy_complete "$domid" || rig_fail "restore $*: see above"
+    faults=$(lazy_field "$domid" faults)
+    ahead=$(lazy_field "$domid" prefetch_pages)
+    rig_guest_stop g
+}
+
+lazy_save pvh 1
+sidecar=$lazy_file.lzx
+rm -f "$sidecar"
+
+restored_with --prefetch=1G
+[ "$ahead" = 0 ] || rig_fail "$ahead pages came ahead, without a record"
+[ ! -e "$sidecar" ] || rig_fail "$sidecar was written without --record"
+
+restored_with --record
+before=$faults
+[ -s "$sidecar" ] || {
+    tail -n 5 /var/log/xen/xl-ext-lazy-*.log
+    rig_fail "--record wrote no $sidecar"
+}
+
+# Recorded again: the backfill holds back as it did, and hides no faults.
+restored_with --record --prefetch=1G
+echo "faults: $before before, $faults with $ahead pages loaded ahead"
+[ "$ahead" -gt 0 ] || rig_fail "nothing came ahead"
+[ $((faults * 10)) -le "$before" ] ||
+    rig_fail "$faults of $before faults are left"
+
+restored_with --prefetch=0
+[ "$ahead" = 0 ] || rig_fail "--prefetch=0 loaded $ahead pages ahead"
+
+# Damaged: told and not used.
+truncate -s 40 "$sidecar"
+restored_with --prefetch=1G
+[ "$ahead" = 0 ] || rig_fail "a damaged $sidecar was used"
+rm "$sidecar"

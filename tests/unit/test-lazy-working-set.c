@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+/*
+ * What a pager takes from the sidecar of its image, and what it leaves there.
+ */
+#include "test.h"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "fakes/image_build.h"
+#include "fakes/paging_fake.h"
+#include "lazy/working_set.h"
+
+#define PAGES 700u
+#define ZEROS 3u /* gfns [0, ZEROS) are zeros in the file */
+
+struct world {
+    char dir[32], path[64], sidecar[72];
+    xlx_ctx *ctx;
+    int fd;
+    size_t libxc, page[BUILD_PAGES_NOTED];
+    xlx_image *image;
+    xlx_image_index *index;
+    struct paging_fake *fake;
+    struct xlx__pager *pager;
+    _Atomic int stalls;
+    char reason[256];
+};
+
+static void report(void *user, const struct xlx__pager *pager,
+                   enum xlx_lazy_state state, const char *reason)
+{
+    struct world *w = user;
+    (void)pager;
+    if (state == XLX_LAZY_STALLED && !w->stalls) {
+        snprintf(w->reason, sizeof(w->reason), "%s", reason);
+        w->stalls++;
+    }
+}
+
+static void write_image(struct world *w)
+{
+    static const unsigned char zeros[XLX_PAGE_SIZE];
+    struct image_build b = { 0 };
+    build_start(&b, 3, 2);
+    build_range(&b, 0, PAGES);
+    build_finish(&b);
+    for (unsigned i = 0; i < ZEROS; i++)
+        memcpy(b.bytes + b.page[i], zeros, sizeof(zeros));
+    w->fd = open(w->path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    assert_true(w->fd >= 0);
+    assert_int_equal(write(w->fd, b.bytes, b.len), b.len);
+    w->libxc = b.libxc;
+    memcpy(w->page, b.page, sizeof(w->page));
+    build_free(&b);
+}
+
+static int setup(void **state)
+{
+    struct world *w = calloc(1, sizeof(*w));
+    strcpy(w->dir, "/tmp/working-set-XXXXXX");
+    assert_non_null(mkdtemp(w->dir));
+    snprintf(w->path, sizeof(w->path), "%s/image", w->dir);
+    snprintf(w->sidecar, sizeof(w->sidecar), "%s.lzx", w->path);
+    write_image(w);
+    assert_int_equal(xlx_ctx_new(&w->ctx), 0);
+    assert_int_equal(
+        xlx_image_open_fd(w->ctx, w->fd, w->libxc, w->path, &w->image), 0);
+    *state = w;
+    return 0;
+}
+
+static void forget_pager(struct world *w)
+{
+    xlx__pager_free(w->pager);
+    if (w->fake)
+        paging_fake_free(w->fake);
+    xlx_image_index_close(w->index);
+    w->pager = NULL;
+    w->fake = NULL;
+    w->index = NULL;
+}
+
+static int teardown(void **state)
+{
+    struct world *w = *state;
+    forget_pager(w);
+    xlx_image_close(w->image);
+    close(w->fd);
+    unlink(w->path);
+    unlink(w->sidecar);
+    rmdir(w->dir);
+    xlx_ctx_free(w->ctx);
+    free(w);
+    return 0;
+}
+
+/* As a restore begins, once more for each restore. */
+static void begin(struct world *w)
+{
+    forget_pager(w);
+    w->fake = paging_fake_new(w->ctx, PAGES);
+    assert_int_equal(
+        xlx__pager_new(w->ctx, &w->fake->base, w->image, NULL, 0, &w->pager),
+        0);
+    w->pager->patience_ms = 10;
+    w->pager->report = report;
+    w->pager->report_user = w;
+    w->index = xlx__working_set_open(w->ctx, w->image);
+    xlx__working_set_use(w->pager, w->index);
+    assert_int_equal(xlx__pager_start(w->pager, 1), 0);
+}
+
+static void *run(void *arg)
+{
+    struct world *w = arg;
+    return (void *)(intptr_t)xlx__pager_run(w->pager);
+}
+
+/* A restore that records; the guest waits for these. */
+static void record(struct world *w, const uint64_t *gfn, size_t nr)
+{
+    pthread_t thread;
+    void *rc;
+    begin(w);
+    w->pager->touches = xlx__touches_new();
+    w->pager->record_quiet_us = 100000;
+    assert_int_equal(pthread_create(&thread, NULL, run, w), 0);
+    for (size_t i = 0; i < nr; i++)
+        assert_true(paging_fake_touch(w->fake, 0, gfn[i]));
+    pthread_join(thread, &rc);
+    assert_null(rc);
+    xlx__working_set_keep(w->pager);
+}
+
+static bool exists(const char *path)
+{
+    struct stat st;
+    return !stat(path, &st);
+}
+
+static void what_was_touched_is_loaded_first_the_next_time(void **state)
+{
+    struct world *w = *state;
+    static const uint64_t touched[] = { 600, 90, 601, 91 };
+    record(w, touched, 4);
+    begin(w);
+    assert_int_equal(w->pager->nr_recorded, 2);
+    assert_int_equal(w->pager->recorded[0].start, 600);
+    assert_int_equal(w->pager->recorded[0].end, 602);
+    assert_int_equal(w->pager->recorded[1].start, 90);
+    assert_int_equal(xlx__pager_prefetch(w->pager, UINT64_MAX, 60000000), 0);
+    assert_int_equal(w->fake->paged_pages, PAGES - 4);
+    assert_int_equal(w->fake->type[601], FAKE_RAM);
+}
+
+static void a_second_record_adds_to_the_first(void **state)
+{
+    struct world *w = *state;
+    static const uint64_t first[] = { 600 }, second[] = { 50 };
+    record(w, first, 1);
+    record(w, second, 1);
+    begin(w);
+    assert_int_equal(w->pager->nr_recorded, 2);
+    assert_int_equal(w->pager->recorded[0].start, 600);
+    assert_int_equal(w->pager->recorded[1].start, 50);
+}
+
+static void nothing_touched_writes_nothing(void **state)
+{
+    struct world *w = *state;
+    record(w, NULL, 0);
+    assert_false(exists(w->sidecar));
+}
+
+/* The name is another image's by now: its sidecar is not ours to write. */
+static void a_file_that_took_the_name_gets_no_record(void **state)
+{
+    struct world *w = *state;
+    static const uint64_t touched[] = { 600 };
+    int fd;
+    assert_int_equal(unlink(w->path), 0);
+    fd = open(w->path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    assert_true(fd >= 0);
+    close(fd);
+    record(w, touched, 1);
+    assert_false(exists(w->sidecar));
+}
+
+static void a_record_that_cannot_be_written_is_only_told(void **state)
+{
+    struct world *w = *state;
+    static const uint64_t touched[] = { 600 };
+    assert_int_equal(mkdir(w->sidecar, 0700), 0);
+    record(w, touched, 1);
+    assert_int_equal(w->fake->paged_pages, 0);
+    assert_int_equal(rmdir(w->sidecar), 0);
+}
+
+static void a_damaged_sidecar_is_not_used(void **state)
+{
+    struct world *w = *state;
+    static const uint64_t touched[] = { 600 };
+    record(w, touched, 1);
+    assert_int_equal(truncate(w->sidecar, 30), 0);
+    begin(w);
+    assert_null(w->index);
+    assert_int_equal(w->pager->nr_recorded, 0);
+    assert_int_equal(xlx__pager_run(w->pager), 0);
+    assert_int_equal(w->fake->paged_pages, 0);
+}
+
+static void write_page(struct world *w, unsigned gfn, int byte)
+{
+    unsigned char page[XLX_PAGE_SIZE];
+    memset(page, byte, sizeof(page));
+    assert_int_equal(pwrite(w->fd, page, sizeof(page), (off_t)w->page[gfn]),
+                     sizeof(page));
+}
+
+static void known_zeros_are_not_read(void **state)
+{
+    struct world *w = *state;
+    static const unsigned char zeros[XLX_PAGE_SIZE];
+    struct stat st;
+    assert_int_equal(
+        xlx_image_index_write(w->ctx, w->image, NULL, NULL, NULL), 0);
+    assert_int_equal(fstat(w->fd, &st), 0);
+    write_page(w, 1, 0xee); /* would be seen if it were read */
+    const struct timespec times[2] = { st.st_atim, st.st_mtim };
+    assert_int_equal(futimens(w->fd, times), 0);
+    begin(w);
+    assert_int_equal(xlx__pager_run(w->pager), 0);
+    for (unsigned gfn = 0; gfn < PAGES; gfn++) {
+        unsigned char page[XLX_PAGE_SIZE];
+        build_page(gfn, 0, page);
+        assert_memory_equal(w->fake->memory + gfn * XLX_PAGE_SIZE,
+                            gfn < ZEROS ? zeros : page, XLX_PAGE_SIZE);
+    }
+}
+
+static void a_page_with_a_wrong_checksum_stalls(void **state)
+{
+    struct world *w = *state;
+    pthread_t thread;
+    void *rc;
+    assert_int_equal(
+        xlx_image_index_write(w->ctx, w->image, NULL, NULL, NULL), 0);
+    write_page(w, 20, 0xee);
+    begin(w);
+    assert_int_equal(pthread_create(&thread, NULL, run, w), 0);
+    while (!w->stalls)
+        usleep(1000);
+    assert_non_null(strstr(w->reason, "wrong checksum"));
+    assert_int_equal(w->fake->loads[20], 0);
+
+    unsigned char page[XLX_PAGE_SIZE];
+    build_page(20, 0, page);
+    assert_int_equal(pwrite(w->fd, page, sizeof(page), (off_t)w->page[20]),
+                     sizeof(page));
+    pthread_join(thread, &rc);
+    assert_null(rc);
+    assert_int_equal(w->fake->loads[20], 1);
+}
+
+/* Nobody waits yet: the backfill tries again, by the rules for all loads. */
+static void a_prefetch_that_fails_is_left_to_the_backfill(void **state)
+{
+    struct world *w = *state;
+    static const uint64_t touched[] = { 600, 90 };
+    record(w, touched, 2);
+    begin(w);
+    w->fake->fail_loads_only = true;
+    w->fake->fail_at = w->fake->calls + 1;
+    w->fake->fail_times = 2;
+    w->fake->fail_err = ENOMEM;
+    assert_int_equal(xlx__pager_prefetch(w->pager, UINT64_MAX, 60000000), -EIO);
+    assert_int_equal(w->stalls, 0);
+    assert_int_equal(w->fake->paused, 0);
+    assert_int_equal(xlx__pager_run(w->pager), 0);
+    assert_int_equal(w->fake->paged_pages, 0);
+}
+
+static void sizes_and_times_are_told_apart(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        uint64_t bytes, ms;
+    } good[] = {
+        { "0", 0, XLX_LAZY_PREFETCH_MS_MAX },
+        { "512K", 512 << 10, XLX_LAZY_PREFETCH_MS_MAX },
+        { "64M", 64 << 20, XLX_LAZY_PREFETCH_MS_MAX },
+        { "1048576G", (uint64_t)1 << 50, XLX_LAZY_PREFETCH_MS_MAX },
+        { "2s", UINT64_MAX, 2000 },
+        { "500ms", UINT64_MAX, 500 },
+        { "600s", UINT64_MAX, 600000 },
+    };
+    static const char *const bad[] = {
+        "",   "1",     "M",    "64MB",   "64m",     "-1M",      "1.5G", "2 s",
+        "ms", "2min",  "0x1M", "601s",   "600001ms", "1048577G", "+2s",  "64M ",
+        "s",  "99999999999999999999999999M",
+    };
+    struct xlx_lazy_prefetch p = { 1, 2 };
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+        assert_int_equal(xlx_lazy_parse_prefetch(bad[i], &p), -EINVAL);
+    assert_int_equal(p.bytes, 1);
+    for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+        assert_int_equal(xlx_lazy_parse_prefetch(good[i].text, &p), 0);
+        assert_int_equal(p.bytes, good[i].bytes);
+        assert_int_equal(p.ms, good[i].ms);
+    }
+    assert_int_equal(xlx_lazy_parse_prefetch(XLX_LAZY_PREFETCH_DEFAULT, &p), 0);
+}
+
+#define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(what_was_touched_is_loaded_first_the_next_time),
+        TEST(a_second_record_adds_to_the_first),
+        TEST(nothing_touched_writes_nothing),
+        TEST(a_file_that_took_the_name_gets_no_record),
+        TEST(a_record_that_cannot_be_written_is_only_told),
+        TEST(a_damaged_sidecar_is_not_used),
+        TEST(known_zeros_are_not_read),
+        TEST(a_page_with_a_wrong_checksum_stalls),
+        TEST(a_prefetch_that_fails_is_left_to_the_backfill),
+        cmocka_unit_test(sizes_and_times_are_told_apart),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
