@@ -5,6 +5,7 @@
  * other loads; each takes the next run.
  */
 #include <errno.h>
+#include <sys/resource.h>
 #include <time.h>
 
 #include "lazy/pager.h"
@@ -20,6 +21,13 @@
 #define READ_PIECE 128u
 
 #define LATER_US 1000u
+
+/* Faults and whatever runs the guest go first; but a host that is busy without
+ * end still fills. */
+#define FILL_NICE 5
+
+/* A guess, 1 GiB/s, that decides on the order of loads only. */
+#define PAGES_PER_MS 262u
 
 static void give_way_to_faults(struct xlx__pager *pager)
 {
@@ -189,6 +197,9 @@ static void *backfill(void *arg)
     const struct xlx__paging_ops *ops = pager->paging->ops;
     void *buffer = ops->buffer_alloc(pager->paging, XLX__PAGING_RUN_MAX);
 
+    /* Only a preference, as that of the fault thread. */
+    if (!pager->fill.prefetching)
+        setpriority(PRIO_PROCESS, 0, FILL_NICE);
     if (!buffer || !fill_all(pager, buffer))
         atomic_store(pager->fill.prefetching ? &pager->fill.failed
                                              : &pager->stop,
@@ -200,12 +211,25 @@ static void *backfill(void *arg)
     return NULL;
 }
 
+/* Pages that the prefetch may get to. */
+static uint64_t ahead(const struct xlx__fill *fill)
+{
+    if (!fill->prefetching)
+        return 0;
+    uint64_t now = xlx__now_us();
+    uint64_t in_time = fill->until > now ? (fill->until - now) * PAGES_PER_MS /
+                                               1000
+                                         : 0;
+    return in_time < fill->pages_left ? in_time : fill->pages_left;
+}
+
 int xlx__pager_fill_start(struct xlx__pager *pager)
 {
     struct xlx__fill *fill = &pager->fill;
     if (!fill->policy)
         fill->policy = xlx__policy_new(pager->held, pager->nr_held,
-                                       pager->recorded, pager->nr_recorded);
+                                       pager->recorded, pager->nr_recorded,
+                                       ahead(fill));
     if (!fill->policy) {
         atomic_store(&pager->stop, true);
         return -ENOMEM;

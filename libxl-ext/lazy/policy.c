@@ -217,7 +217,7 @@ static const struct xlx__policy_ops plan_ops = {
 struct xlx__policy *xlx__policy_new(const struct xlx__gfn_range *held,
                                     size_t nr_held,
                                     const struct xlx__gfn_range *recorded,
-                                    size_t nr_recorded)
+                                    size_t nr_recorded, uint64_t ahead)
 {
     struct plan *plan = calloc(1, sizeof(*plan));
     if (!plan)
@@ -226,7 +226,7 @@ struct xlx__policy *xlx__policy_new(const struct xlx__gfn_range *held,
     plan->held = held;
     plan->nr_held = nr_held;
     plan->first = FIRST_MAX;
-    if (xlx__replay_order(recorded, nr_recorded, &plan->record,
+    if (xlx__replay_order(recorded, nr_recorded, ahead, &plan->record,
                           &plan->nr_record)) {
         free(plan);
         return NULL;

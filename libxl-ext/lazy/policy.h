@@ -55,11 +55,12 @@ struct xlx__policy {
  * `held` is all there is to load: sorted, not overlapping, and outlives the
  * policy. `recorded` (copied; NULL and 0 for none) is in the order of first
  * touches and need not be part of `held`: pages that are not ABSENT are passed
- * over. NULL without memory.
+ * over. About `ahead` pages of it are loaded before the guest runs, in whichever
+ * order is fastest. NULL without memory.
  */
 struct xlx__policy *xlx__policy_new(const struct xlx__gfn_range *held,
                                     size_t nr_held,
                                     const struct xlx__gfn_range *recorded,
-                                    size_t nr_recorded);
+                                    size_t nr_recorded, uint64_t ahead);
 
 #endif

@@ -18,9 +18,7 @@ static size_t settle_group(struct xlx__gfn_range *group, size_t nr)
     qsort(group, nr, sizeof(*group), by_start);
     for (size_t i = 1; i < nr; i++) {
         struct xlx__gfn_range *to = &group[last];
-        bool near = group[i].start <= to->end ||
-                    group[i].start - to->end <= XLX__REPLAY_GAP;
-        if (!near)
+        if (group[i].start > to->end)
             group[++last] = group[i];
         else if (group[i].end > to->end)
             to->end = group[i].end;
@@ -29,11 +27,14 @@ static size_t settle_group(struct xlx__gfn_range *group, size_t nr)
 }
 
 int xlx__replay_order(const struct xlx__gfn_range *recorded, size_t nr,
-                      struct xlx__gfn_range **order_r, size_t *nr_r)
+                      uint64_t ahead, struct xlx__gfn_range **order_r,
+                      size_t *nr_r)
 {
     struct xlx__gfn_range *order = NULL;
     size_t used = 0, group = 0;
-    uint64_t pages = 0;
+    uint64_t pages = 0, enough = ahead;
+    if (enough < XLX__REPLAY_GROUP)
+        enough = XLX__REPLAY_GROUP;
 
     *order_r = NULL;
     *nr_r = 0;
@@ -47,7 +48,8 @@ int xlx__replay_order(const struct xlx__gfn_range *recorded, size_t nr,
             continue;
         order[used++] = recorded[i];
         pages += recorded[i].end - recorded[i].start;
-        if (pages >= XLX__REPLAY_GROUP) {
+        if (pages >= enough) {
+            enough = XLX__REPLAY_GROUP;
             group += settle_group(order + group, used - group);
             used = group;
             pages = 0;

@@ -8,20 +8,19 @@
 #include "image/image.h"
 
 /*
- * Groups of this many pages are loaded in the order of their first touches;
- * inside a group by gfn, so that neighbours come with one read.
+ * Groups of at least this many pages are loaded in the order of their first
+ * touches; inside a group by gfn, so that neighbours come with one read.
  */
 #define XLX__REPLAY_GROUP 1024u
 
-/* Pages between two runs that cost less than another read: they come too. */
-#define XLX__REPLAY_GAP 8u
-
 /*
- * Makes such an order of `recorded`, which is in the order of first touches:
+ * Makes such an order of `recorded`, which is in the order of first touches. The
+ * first `ahead` pages are one group: nobody runs that could touch some earlier.
  * *order_r is the caller's to free(), NULL when there is nothing. Empty ranges
  * are left out. 0 or -ENOMEM.
  */
 int xlx__replay_order(const struct xlx__gfn_range *recorded, size_t nr,
-                      struct xlx__gfn_range **order_r, size_t *nr_r);
+                      uint64_t ahead, struct xlx__gfn_range **order_r,
+                      size_t *nr_r);
 
 #endif
