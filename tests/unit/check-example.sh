@@ -1,19 +1,26 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-only
-# The example of the documentation builds against the public headers and the
-# library alone, and runs.
+# The examples of the documentation build against the public headers and the
+# library alone, and run.
 set -eu
 
-$CC -std=c99 -pedantic -Wall -Wextra -Werror -Iinclude -o "$BUILD/example-usb" \
-    docs/example-usb.c -L"$BUILD" -lxl-ext -Wl,-rpath,"$(realpath "$BUILD")"
-status=0
-"$BUILD/example-usb" one-argument 2>/dev/null || status=$?
-[ $status -eq 2 ] || { echo "no usage: exit status $status"; exit 1; }
+# check NAME ARGUMENT... : builds it; without Xen it says so.
+check() {
+    name=$1
+    shift
+    $CC -std=c99 -pedantic -Wall -Wextra -Werror -Iinclude \
+        -o "$BUILD/$name" "docs/$name.c" -L"$BUILD" -lxl-ext \
+        -Wl,-rpath,"$(realpath "$BUILD")"
+    status=0
+    "$BUILD/$name" one-argument 2>/dev/null || status=$?
+    [ $status -eq 2 ] || { echo "$name: no usage: exit status $status"; exit 1; }
+    status=0
+    said=$("$BUILD/$name" "$@" 2>&1) || status=$?
+    case $status:$said in
+    0:* | 1:error:*) ;;
+    *) echo "$name: exit status $status: $said"; exit 1 ;;
+    esac
+}
 
-# Where there is no Xen, it says so.
-status=0
-said=$("$BUILD/example-usb" 2>&1) || status=$?
-case $status:$said in
-0:* | 1:error:*) ;;
-*) echo "exit status $status: $said"; exit 1 ;;
-esac
+check example-usb
+check example-lazy /nonexistent/helper /nonexistent/file no-such-guest
