@@ -10,6 +10,7 @@
 #include "usb/reconcile.h"
 
 #define PASSES_REPORTS 16
+#define PASSES_LONG_MS 5000 /* never reached */
 
 struct passes_line {
     enum xlx_usb_outcome outcome;
@@ -26,6 +27,7 @@ struct passes {
     int nr;
     struct xlx__pass pass;
     int64_t now;
+    int64_t took; /* the last pass, by the real clock */
 };
 
 /* For cmocka. */

@@ -32,12 +32,14 @@ static void report(void *user, const struct xlx_usb_report *r)
 
 static int setup(void **state)
 {
-    static const struct xlx_usb_reconcile_config quick = { .timeout_ms = 200 };
+    static const struct xlx_usb_reconcile_config usual = {
+        .timeout_ms = 5000 /* never reached */
+    };
     struct fixture *f = calloc(1, sizeof(*f));
     f->w = usb_world_new();
     f->uevents = uevent_mem_new();
     f->w->ctx->uevents = uevent_mem_seam(f->uevents);
-    assert_int_equal(xlx_usb_watch_new(f->w->ctx, &quick, report, f, &f->watch),
+    assert_int_equal(xlx_usb_watch_new(f->w->ctx, &usual, report, f, &f->watch),
                      0);
     *state = f;
     return 0;
