@@ -142,8 +142,8 @@ int xlx_lazy_parse_prefetch(const char *text,
  * first, after xlx_lazy_start() and before the domain runs. Blocks. What is left
  * of it comes first in the backfill; without a sidecar nothing is done.
  *
- * 0; -EIO a load failed: it is tried again by xlx_lazy_serve(), so this is no
- * reason to give the restore up; -ENOMEM: serve() will fail, too.
+ * 0; -EIO a load failed, -ENOMEM, -EAGAIN: what was not loaded is tried again by
+ * xlx_lazy_serve(), so this is no reason to give the restore up.
  */
 int xlx_lazy_prefetch(xlx_lazy *lazy, const struct xlx_lazy_prefetch *prefetch);
 

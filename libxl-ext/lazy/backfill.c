@@ -223,6 +223,14 @@ static uint64_t ahead(const struct xlx__fill *fill)
     return in_time < fill->pages_left ? in_time : fill->pages_left;
 }
 
+/* A prefetch can be done without; the threads that it has end by themselves. */
+static int not_started(struct xlx__pager *pager, int rc)
+{
+    if (!pager->fill.prefetching)
+        atomic_store(&pager->stop, true);
+    return rc;
+}
+
 int xlx__pager_fill_start(struct xlx__pager *pager)
 {
     struct xlx__fill *fill = &pager->fill;
@@ -230,18 +238,14 @@ int xlx__pager_fill_start(struct xlx__pager *pager)
         fill->policy = xlx__policy_new(pager->held, pager->nr_held,
                                        pager->recorded, pager->nr_recorded,
                                        ahead(fill));
-    if (!fill->policy) {
-        atomic_store(&pager->stop, true);
-        return -ENOMEM;
-    }
+    if (!fill->policy)
+        return not_started(pager, -ENOMEM);
     fill->begun = fill->reported = xlx__now_us();
     atomic_store(&fill->running, fill->threads);
     for (int i = 0; i < fill->threads; i++) {
         int rc = pthread_create(&fill->thread[i], NULL, backfill, pager);
-        if (rc) {
-            atomic_store(&pager->stop, true);
-            return -rc;
-        }
+        if (rc)
+            return not_started(pager, -rc);
         fill->started++;
     }
     return 0;
@@ -265,12 +269,7 @@ int xlx__pager_prefetch(struct xlx__pager *pager, uint64_t max_pages,
     int rc = xlx__pager_fill_start(pager);
     xlx__pager_fill_join(pager);
     fill->prefetching = false;
-    if (!rc && atomic_load(&fill->failed)) {
-        /* Which asks again for what was not loaded. */
-        xlx__pager_fill_free(pager);
-        rc = -EIO;
-    }
-    return rc;
+    return !rc && atomic_load(&fill->failed) ? -EIO : rc;
 }
 
 void xlx__pager_fill_free(struct xlx__pager *pager)
@@ -278,5 +277,4 @@ void xlx__pager_fill_free(struct xlx__pager *pager)
     if (pager->fill.policy)
         pager->fill.policy->ops->free(pager->fill.policy);
     pager->fill.policy = NULL;
-    pager->fill.next.some = false;
 }

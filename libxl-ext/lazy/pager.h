@@ -158,7 +158,10 @@ int xlx__pager_run(struct xlx__pager *pager);
 
 /* --- between the files of the pager --------------------------------------- */
 
-/* Starts the backfill threads. 0 or -errno: then stop is set; join even so. */
+/*
+ * Starts the backfill threads. 0 or -errno: then stop is set, but for a
+ * prefetch; join even so.
+ */
 int xlx__pager_fill_start(struct xlx__pager *pager);
 void xlx__pager_fill_join(struct xlx__pager *pager);
 void xlx__pager_fill_free(struct xlx__pager *pager);
