@@ -3,7 +3,10 @@
 
 #include <fcntl.h>
 #include <limits.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 
 #include "core/clean.h"
 #include "core/io.h"
@@ -88,6 +91,46 @@ static int root_write(struct xlx__sysfs *fs, const char *path,
     return xlx__write_all(fd, value, strlen(value));
 }
 
+static int root_block_number(struct xlx__sysfs *fs, const char *path,
+                             char *buf, size_t size)
+{
+    struct stat st;
+    (void)fs;
+    if (stat(path, &st))
+        return -errno;
+    if (!S_ISBLK(st.st_mode))
+        return -ENOTBLK;
+    snprintf(buf, size, "%u:%u", major(st.st_rdev), minor(st.st_rdev));
+    return 0;
+}
+
+/* In sysfs a '!' stands for the '/' of a name: "cciss!c0d0". */
+static int device_path(const char *name, char *path)
+{
+    if (snprintf(path, PATH_MAX, "/dev/%s", name) >= PATH_MAX)
+        return -ENAMETOOLONG;
+    for (char *p = path; (p = strchr(p, '!'));)
+        *p = '/';
+    return 0;
+}
+
+static int root_block_held(struct xlx__sysfs *fs, const char *name)
+{
+    char path[PATH_MAX];
+    (void)fs;
+    int rc = device_path(name, path);
+    if (rc)
+        return rc;
+    XLX__AUTO_CLOSE int fd =
+        open(path, O_RDONLY | O_EXCL | O_NONBLOCK | O_CLOEXEC);
+    if (fd >= 0)
+        return 0;
+    return errno == EBUSY                            ? 1
+           : errno == ENOMEDIUM || errno == ENXIO ||
+                     errno == ENODEV || errno == ENOENT ? 0
+                                                     : -errno;
+}
+
 static void root_close(struct xlx__seam *seam)
 {
     struct root *root = (struct root *)seam;
@@ -101,6 +144,8 @@ static const struct xlx__sysfs_ops root_ops = {
     .link = root_link,
     .target = root_target,
     .write = root_write,
+    .block_number = root_block_number,
+    .block_held = root_block_held,
 };
 
 int xlx__sysfs_root(xlx_ctx *ctx, struct xlx__sysfs **fs_r)

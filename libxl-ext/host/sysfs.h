@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 /*
- * Seam: sysfs. Below it a root folder (XLX_PATH_SYSFS) or a tree in memory
+ * Seam: sysfs, and the files of block devices. Below it a root folder (XLX_PATH_SYSFS) or a tree in memory
  * that reacts as the kernel does (tests/fakes/sysfs_mem.c).
  */
 #ifndef XLX_HOST_SYSFS_H
@@ -34,6 +34,15 @@ struct xlx__sysfs_ops {
     /* Writes an attribute in one write(2); the kernel's refusal is the
      * result. */
     int (*write)(struct xlx__sysfs *fs, const char *path, const char *value);
+
+    /* The number, "8:17", of the block device that the file at an absolute path
+     * is, through links; -ENOTBLK for any other file. */
+    int (*block_number)(struct xlx__sysfs *fs, const char *path, char *buf,
+                        size_t size);
+    /* Whether somebody has the block device of that name in class/block open
+     * exclusively: 1 or 0, also 0 when it cannot be opened for want of a medium.
+     * Opens it exclusively itself for a moment. */
+    int (*block_held)(struct xlx__sysfs *fs, const char *name);
 };
 
 struct xlx__sysfs {

@@ -37,6 +37,8 @@ static int check_device(xlx_ctx *ctx, const struct xlx__usbdev *dev, bool force)
         return rc;
     rc = xlx__refuse(ctx, &facts, dev, force, &refusal);
     xlx__refuse_close(&facts);
+    if (!rc && !refusal.err)
+        rc = xlx__refuse_last(ctx, dev, &refusal);
     if (!rc && refusal.err)
         return xlx__fail(ctx, refusal.err, "usb %s: %s", dev->busid,
                          refusal.text);

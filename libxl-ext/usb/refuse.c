@@ -4,8 +4,10 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "core/printable.h"
+#include "host/sysfs.h"
 #include "usb/use.h"
 
 int xlx__refuse_open(xlx_ctx *ctx, struct xlx__refuse *r)
@@ -41,6 +43,21 @@ refuse(struct xlx__refusal *out, int err, bool forceable, const char *fmt, ...)
     xlx__printable(out->text, sizeof(out->text), text);
 }
 
+/* usbip takes the whole device from the driver "usb"; it has no interfaces
+ * then. */
+static int check_exported(xlx_ctx *ctx, const struct xlx__usbdev *dev,
+                          struct xlx__refusal *out)
+{
+    char path[64], target[256];
+    snprintf(path, sizeof(path), "bus/usb/devices/%s/driver", dev->busid);
+    int rc = xlx__sysfs_target_any(ctx, path, target, sizeof(target));
+    const char *name = strrchr(target, '/');
+    if (!rc && !strcmp(name ? name + 1 : target, "usbip-host"))
+        refuse(out, EBUSY, false,
+               "is exported by usbip (driver usbip-host): unbind it first");
+    return rc;
+}
+
 /* Nobody has it: no guest, and no program on this host. */
 static int check_free(xlx_ctx *ctx, const struct xlx__refuse *r,
                       const struct xlx__usbdev *dev, struct xlx__refusal *out)
@@ -57,7 +74,9 @@ static int check_free(xlx_ctx *ctx, const struct xlx__refuse *r,
     if (rc > 0)
         refuse(out, EBUSY, false,
                "in use by a program on this host (driver usbfs or usbback)");
-    return rc == -ENODEV || rc > 0 ? 0 : rc;
+    if (rc && rc != -ENODEV)
+        return rc > 0 ? 0 : rc;
+    return check_exported(ctx, dev, out);
 }
 
 static int check_use(xlx_ctx *ctx, const struct xlx__usbdev *dev, bool force,
@@ -73,6 +92,7 @@ static int check_use(xlx_ctx *ctx, const struct xlx__usbdev *dev, bool force,
         [XLX__USE_RAID] = { "is part of a RAID (md)", false },
         [XLX__USE_MAPPED] = { "is mapped (LVM, crypt or multipath)", false },
         [XLX__USE_HELD] = { "is held by another driver", false },
+        [XLX__USE_GUEST] = { "is a disk of a guest", false },
         [XLX__USE_LAST_KEYBOARD] = { "is the last keyboard of this host: "
                                      "--force gives it away",
                                      true },
@@ -118,6 +138,21 @@ int xlx__refuse(xlx_ctx *ctx, const struct xlx__refuse *r,
         rc = check_use(ctx, dev, force, &out);
     if (!rc && !out.err)
         check_policy(r, dev, &out);
+    if (!rc)
+        *refusal_r = out;
+    return rc;
+}
+
+int xlx__refuse_last(xlx_ctx *ctx, const struct xlx__usbdev *dev,
+                     struct xlx__refusal *refusal_r)
+{
+    struct xlx__usb_use_found found;
+    struct xlx__refusal out = { 0 };
+    int rc = xlx__usb_use_exclusive(ctx, dev, &found);
+    if (!rc && found.use)
+        refuse(&out, EBUSY, false,
+               "in use: %s is opened exclusively by this host or another guest",
+               found.what);
     if (!rc)
         *refusal_r = out;
     return rc;

@@ -35,4 +35,9 @@ int xlx__refuse(xlx_ctx *ctx, const struct xlx__refuse *r,
                 const struct xlx__usbdev *dev, bool force,
                 struct xlx__refusal *refusal_r);
 
+/* What is looked at last, right before the device is taken: whether somebody
+ * has one of its disks open exclusively. */
+int xlx__refuse_last(xlx_ctx *ctx, const struct xlx__usbdev *dev,
+                     struct xlx__refusal *refusal_r);
+
 #endif

@@ -2,7 +2,7 @@
 /*
  * What stands on a device's disks: from each of its block devices up, through
  * partitions, holders (md, dm, bcache), loops and the other devices of a btrfs,
- * to what is mounted or swapped to. Every block device is gone through once,
+ * to what is mounted, swapped to or a guest's disk. Every block device is gone through once,
  * so that no ring of holders goes on for ever.
  */
 #include "usb/use.h"
@@ -37,6 +37,8 @@ struct walk {
     struct block **todo; /* those reached, in that order */
     size_t nr_todo;
     struct xlx__mounts mounts;
+    struct xlx__guest_disk *disks;
+    int nr_disks;
     const char *btrfs; /* a device of a mounted btrfs, or NULL */
     struct xlx__usb_use_found *found;
 };
@@ -51,8 +53,8 @@ static bool starts(const char *text, const char *with)
 static int gravity(enum xlx__usb_use use)
 {
     static const enum xlx__usb_use order[] = {
-        XLX__USE_NONE,    XLX__USE_HELD, XLX__USE_MAPPED, XLX__USE_RAID,
-        XLX__USE_MOUNTED, XLX__USE_SWAP, XLX__USE_ROOT,
+        XLX__USE_NONE,  XLX__USE_HELD,    XLX__USE_MAPPED, XLX__USE_RAID,
+        XLX__USE_GUEST, XLX__USE_MOUNTED, XLX__USE_SWAP,   XLX__USE_ROOT,
     };
     int i = 0;
     while (order[i] != use)
@@ -60,7 +62,8 @@ static int gravity(enum xlx__usb_use use)
     return i;
 }
 
-/* Keeps the first of the gravest. `where` is a mount point or NULL. */
+/* Keeps the first of the gravest. `where` is a mount point, a domain or
+ * NULL. */
 static void note(struct walk *w, enum xlx__usb_use use, const char *name,
                  const char *where)
 {
@@ -93,11 +96,24 @@ static bool carries(const struct block *b, const char *dev,
     return is_source(b, mount->source);
 }
 
+static void note_guests(struct walk *w, const struct block *b, const char *dev)
+{
+    char where[32];
+    for (int i = 0; i < w->nr_disks; i++) {
+        if (strcmp(w->disks[i].dev, dev))
+            continue;
+        snprintf(where, sizeof(where), "domain %u", w->disks[i].domid);
+        note(w, XLX__USE_GUEST, b->telling, where);
+    }
+}
+
 static int note_mounts(struct walk *w, const struct block *b)
 {
     char path[PATH_SIZE], dev[32];
     snprintf(path, sizeof(path), BLOCK "/%s/dev", b->name);
     int rc = xlx__sysfs_read_any(w->ctx, path, dev, sizeof(dev));
+    if (!rc)
+        note_guests(w, b, dev);
     for (size_t i = 0; !rc && i < w->mounts.nr; i++) {
         const struct xlx__mount *mount = &w->mounts.v[i];
         if (!carries(b, dev, mount))
@@ -276,6 +292,9 @@ static int read_blocks(struct walk *w)
 static int read_more(struct walk *w)
 {
     int rc = xlx__mounts_read(w->ctx, &w->mounts);
+    if (!rc)
+        w->nr_disks = rc = xlx__guest_disks(w->ctx, &w->disks);
+    rc = rc < 0 ? rc : 0;
     for (size_t i = 0; !rc && i < w->names.nr; i++) {
         struct block *b = &w->block[i];
         if (starts(b->name, "dm-"))
@@ -322,6 +341,7 @@ static void free_walk(struct walk *w)
     }
     free(w->block);
     free(w->todo);
+    free(w->disks);
     xlx__names_free(&w->names);
     xlx__mounts_free(&w->mounts);
 }
@@ -332,5 +352,32 @@ int xlx__usb_use_disk(xlx_ctx *ctx, const struct xlx__usbdev *dev,
     struct walk w = { .ctx = ctx, .found = found };
     int rc = walk_up(&w, dev->busid);
     free_walk(&w);
+    return rc;
+}
+
+int xlx__usb_use_exclusive(xlx_ctx *ctx, const struct xlx__usbdev *dev,
+                           struct xlx__usb_use_found *found_r)
+{
+    struct xlx__usb_use_found found = { XLX__USE_NONE, "" };
+    struct walk w = { .ctx = ctx, .found = &found };
+    int rc = xlx__sysfs_open(ctx);
+    if (!rc)
+        rc = read_blocks(&w);
+    for (size_t i = 0; !rc && !found.use && i < w.names.nr; i++) {
+        const struct block *b = &w.block[i];
+        if (!xlx__usb_use_below(b->target, dev->busid))
+            continue;
+        rc = ctx->sysfs->ops->block_held(ctx->sysfs, b->name);
+        if (rc < 0)
+            xlx__fail_errno(ctx, -rc, "/dev/%s: cannot open", b->name);
+        if (rc == 1) {
+            found.use = XLX__USE_EXCLUSIVE;
+            snprintf(found.what, sizeof(found.what), "/dev/%s", b->name);
+        }
+        rc = rc < 0 ? rc : 0;
+    }
+    free_walk(&w);
+    if (!rc)
+        *found_r = found;
     return rc;
 }

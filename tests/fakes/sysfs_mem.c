@@ -194,7 +194,9 @@ static int find_target(struct sysfs_mem *mem, const char *path, char *buf,
         return copy_file(mem, path, true, buf, size);
     snprintf(name, sizeof(name), "%.*s", (int)n, rest);
     const struct sysfs_intf *intf = find_intf(mem, name);
-    if (!intf || !intf->driver)
+    if (!intf) /* a whole device's */
+        return copy_file(mem, path, true, buf, size);
+    if (!intf->driver)
         return -ENOENT;
     snprintf(buf, size, "../../drivers/%s", intf->driver);
     return 0;
@@ -279,6 +281,24 @@ static int mem_write(struct xlx__sysfs *fs, const char *path, const char *value)
     return 0;
 }
 
+/* A file of that path, without the slash it begins with. */
+static int mem_block_number(struct xlx__sysfs *fs, const char *path, char *buf,
+                            size_t size)
+{
+    if (nth_fails(mem_of(fs)->nth))
+        return -EIO;
+    return copy_file(mem_of(fs), path + 1, false, buf, size);
+}
+
+static int mem_block_held(struct xlx__sysfs *fs, const char *name)
+{
+    char path[96];
+    snprintf(path, sizeof(path), "dev/%s held", name);
+    if (nth_fails(mem_of(fs)->nth))
+        return -EIO;
+    return find_file(mem_of(fs), path, false) != NULL;
+}
+
 static void mem_close(struct xlx__seam *seam)
 {
     free(seam);
@@ -290,6 +310,8 @@ static const struct xlx__sysfs_ops mem_ops = {
     .link = mem_link,
     .target = mem_target,
     .write = mem_write,
+    .block_number = mem_block_number,
+    .block_held = mem_block_held,
 };
 
 struct sysfs_mem *sysfs_mem_new(struct nth *nth)
@@ -355,6 +377,15 @@ void sysfs_mem_put_link(struct sysfs_mem *mem, const char *path,
                         const char *target)
 {
     put_file(mem, path, target, true);
+}
+
+void sysfs_mem_put_block(struct sysfs_mem *mem, const char *path,
+                         const char *number, bool held)
+{
+    char text[160];
+    snprintf(text, sizeof(text), "%s held", path + 1);
+    put_file(mem, path + 1, number, false);
+    put_file(mem, text, held ? "" : NULL, false);
 }
 
 void sysfs_mem_refuse(struct sysfs_mem *mem, const char *driver)

@@ -47,6 +47,11 @@ void sysfs_mem_put(struct sysfs_mem *mem, const char *path, const char *value);
 void sysfs_mem_put_link(struct sysfs_mem *mem, const char *path,
                         const char *target);
 
+/* The file of a block device: its path, number, and whether somebody has it
+ * open exclusively. */
+void sysfs_mem_put_block(struct sysfs_mem *mem, const char *path,
+                         const char *number, bool held);
+
 /* A driver that refuses every bind, NULL for none. */
 void sysfs_mem_refuse(struct sysfs_mem *mem, const char *driver);
 

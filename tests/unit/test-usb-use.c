@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "fakes/sysfs_mem.h"
+#include "fakes/xenstore_mem.h"
 #include "host/mounts.h"
 #include "usb/use.h"
 
@@ -27,6 +28,7 @@ struct world {
     xlx_ctx *ctx;
     struct nth nth;
     struct sysfs_mem *sysfs;
+    struct xs_mem *xs;
     char proc[64];
     struct xlx__usbdev dev;
 };
@@ -136,6 +138,8 @@ static int setup(void **state)
     assert_int_equal(xlx_ctx_new(&w->ctx), 0);
     w->sysfs = sysfs_mem_new(&w->nth);
     w->ctx->sysfs = sysfs_mem_seam(w->sysfs);
+    w->xs = xs_mem_new(&w->nth);
+    w->ctx->xs = xs_mem_seam(w->xs);
     xlx_ctx_set_path(w->ctx, XLX_PATH_PROC, w->proc);
     w->dev = (struct xlx__usbdev){ .busid = "1-2", .bus = 1, .name = "Acme" };
     sysfs_mem_put_link(w->sysfs, "bus/usb/devices/1-2", PCI "1-2");
@@ -355,6 +359,85 @@ static void loops_are_found(void **state)
     assert_use(w, XLX__USE_MOUNTED, "loop1p3 on /img");
 }
 
+#define VBD "/local/domain/0/backend/vbd/3/51712"
+#define QDISK "/local/domain/0/backend/qdisk/4/51728"
+
+static void a_guests_disk_is_found(void **state)
+{
+    struct world *w = *state;
+    stick(w);
+    xs_mem_put(w->xs, VBD "/state", "4");
+    xs_mem_put(w->xs, VBD "/physical-device", "8:1"); /* sda1 */
+    xs_mem_put(w->xs, VBD "/params", "/dev/sdb"); /* what it was made of */
+    assert_use(w, XLX__USE_NONE, "");
+    xs_mem_put(w->xs, VBD "/physical-device", "8:10"); /* hexadecimal */
+    assert_use(w, XLX__USE_GUEST, "sdb on domain 3");
+    xs_mem_put(w->xs, VBD "/state", "6");
+    assert_use(w, XLX__USE_NONE, "");
+    /* before the script has run there is only the name */
+    xs_mem_put(w->xs, VBD "/state", "1");
+    xs_mem_put(w->xs, VBD "/physical-device", NULL);
+    assert_use(w, XLX__USE_NONE, "");
+    sysfs_mem_put_block(w->sysfs, "/dev/sdb", "8:16", false);
+    assert_use(w, XLX__USE_GUEST, "sdb on domain 3");
+    xs_mem_put(w->xs, VBD, NULL);
+    xs_mem_put(w->xs, QDISK "/params", "aio:/dev/disk/by-id/x");
+    assert_use(w, XLX__USE_NONE, "");
+    sysfs_mem_put_block(w->sysfs, "/dev/disk/by-id/x", "8:17", false);
+    assert_use(w, XLX__USE_GUEST, "sdb1 on domain 4");
+    /* a volume on the stick */
+    sysfs_mem_put_block(w->sysfs, "/dev/disk/by-id/x", "253:0", false);
+    mapped(w, "dm-0", "253:0", "vg-data");
+    holder(w, "sdb2", "dm-0");
+    assert_use(w, XLX__USE_GUEST, "vg-data on domain 4");
+}
+
+static void odd_disks_do_no_harm(void **state)
+{
+    static const char *const params[] = { "", "aio:", "rbd:pool/image", "/",
+                                          "qcow2:/dev/sdc" };
+    static const char *const numbers[] = { "", ":", "8", "8:", "8:10x",
+                                           "fffffffff:1", "8:10:0" };
+    struct world *w = *state;
+    stick(w);
+    xs_mem_put(w->xs, "/local/domain/0/backend/vbd/x/1/physical-device",
+               "8:10");
+    for (size_t i = 0; i < sizeof(params) / sizeof(params[0]); i++) {
+        xs_mem_put(w->xs, QDISK "/params", params[i]);
+        assert_use(w, XLX__USE_NONE, "");
+    }
+    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+        xs_mem_put(w->xs, VBD "/physical-device", numbers[i]);
+        assert_use(w, XLX__USE_NONE, "");
+    }
+}
+
+static void an_exclusive_opener_is_found(void **state)
+{
+    struct world *w = *state;
+    struct xlx__usb_use_found found;
+    stick(w);
+    sysfs_mem_put_block(w->sysfs, "/dev/sda1", "8:1", true);
+    assert_int_equal(xlx__usb_use_exclusive(w->ctx, &w->dev, &found), 0);
+    assert_int_equal(found.use, XLX__USE_NONE);
+    sysfs_mem_put_block(w->sysfs, "/dev/sdb2", "8:18", true);
+    assert_use(w, XLX__USE_NONE, ""); /* a list does not open it */
+    int n = 1;
+    for (;; n++) {
+        found.use = XLX__USE_VIRTUAL;
+        w->nth = (struct nth){ .fail_at = n };
+        int rc = xlx__usb_use_exclusive(w->ctx, &w->dev, &found);
+        bool more = w->nth.calls >= n;
+        assert_int_equal(rc, more ? -EIO : 0);
+        if (!more)
+            break;
+        assert_int_equal(found.use, XLX__USE_VIRTUAL);
+    }
+    assert_true(n > 5);
+    assert_int_equal(found.use, XLX__USE_EXCLUSIVE);
+    assert_string_equal(found.what, "/dev/sdb2");
+}
+
 static void a_ring_of_holders_ends(void **state)
 {
     struct world *w = *state;
@@ -485,6 +568,8 @@ static void busy_world(struct world *w)
     holder(w, "sdb1", "dm-0");
     holder(w, "dm-0", "md0");
     sysfs_mem_put_link(w->sysfs, "fs/btrfs/0815/devices/sda1", INTERNAL);
+    xs_mem_put(w->xs, VBD "/physical-device", "8:1");
+    xs_mem_put(w->xs, QDISK "/params", "aio:/dev/sda");
 }
 
 static void idle_world(struct world *w)
@@ -577,6 +662,9 @@ int main(void)
         TEST(lvm_root_on_a_stick),
         TEST(other_holders),
         TEST(loops_are_found),
+        TEST(a_guests_disk_is_found),
+        TEST(odd_disks_do_no_harm),
+        TEST(an_exclusive_opener_is_found),
         TEST(a_ring_of_holders_ends),
         TEST(the_only_keyboard_is_kept),
         TEST(another_keyboard_frees_it),

@@ -578,6 +578,37 @@ static void a_mounted_disk_cannot(void **state)
     assert_int_equal(attach(w, "1-2"), 0);
 }
 
+static void nor_one_that_somebody_else_uses(void **state)
+{
+    struct usb_world *w = *state;
+    char self[128];
+    snprintf(self, sizeof(self), "%s/self", w->dir);
+    assert_int_equal(mkdir(self, 0700), 0);
+    xlx_ctx_set_path(w->ctx, XLX_PATH_PROC, w->dir);
+    write_file(w, "self/mountinfo", "");
+    sysfs_mem_put_link(w->sysfs, "class/block/sdb",
+                       "../../devices/pci0000:00/usb1/1-2/1-2:1.0/host0/"
+                       "target0:0:0/0:0:0:0/block/sdb");
+    sysfs_mem_put(w->sysfs, "class/block/sdb/dev", "8:16");
+    sysfs_mem_put_block(w->sysfs, "/dev/sdb", "8:16", true);
+    assert_refused(w, "1-2", XLX_USB_FORCE, -EBUSY,
+                   "usb 1-2: in use: /dev/sdb is opened exclusively by this "
+                   "host or another guest");
+    assert_refused(w, "1-2", XLX_USB_DRY_RUN, -EBUSY, "opened exclusively");
+    sysfs_mem_put_block(w->sysfs, "/dev/sdb", "8:16", false);
+    xs_mem_put(w->xs, "/local/domain/0/backend/vbd/6/51712/physical-device",
+               "8:10");
+    assert_refused(w, "1-2", XLX_USB_FORCE, -EBUSY,
+                   "is a disk of a guest (sdb on domain 6)");
+    xs_mem_put(w->xs, "/local/domain/0/backend/vbd", NULL);
+    sysfs_mem_put_link(w->sysfs, "bus/usb/devices/1-2/driver",
+                       "../../../bus/usb/drivers/usbip-host");
+    assert_refused(w, "1-2", XLX_USB_FORCE, -EBUSY, "is exported by usbip");
+    sysfs_mem_put_link(w->sysfs, "bus/usb/devices/1-2/driver",
+                       "../../../bus/usb/drivers/usb");
+    assert_int_equal(attach(w, "1-2"), 0);
+}
+
 static void detach_and_destroy_refuse_too(void **state)
 {
     struct usb_world *w = *state;
@@ -850,6 +881,7 @@ int main(void)
         TEST(what_the_policy_forbids_is_refused),
         TEST(the_last_keyboard_can_be_forced),
         TEST(a_mounted_disk_cannot),
+        TEST(nor_one_that_somebody_else_uses),
         TEST(detach_and_destroy_refuse_too),
         TEST(configs_are_checked),
         TEST(high_speed_does_not_fit_usb_1),
