@@ -50,6 +50,7 @@ void xlx_ctx_free(xlx_ctx *ctx)
     close_seam(ctx->proc);
     close_seam(ctx->libxl);
     close_seam(ctx->uevents);
+    close_seam(ctx->grants);
     for (int i = 0; i < XLX_PATH_NR; i++)
         free(ctx->path[i]);
     free(ctx);

@@ -19,6 +19,7 @@ struct xlx__proc;   /* host/process.h */
 struct xlx__libxl;  /* xen/libxl_usb.h */
 struct xlx__uevents; /* host/uevent.h */
 struct xlx__paging; /* xen/paging.h */
+struct xlx__grants; /* xen/grants.h */
 
 #define XLX__ERROR_MAX 512
 
@@ -43,6 +44,7 @@ struct xlx_ctx {
     struct xlx__proc *proc;
     struct xlx__libxl *libxl;
     struct xlx__uevents *uevents;
+    struct xlx__grants *grants;
 };
 
 /*

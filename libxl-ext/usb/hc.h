@@ -76,6 +76,13 @@ int xlx__hc_make(xlx_ctx *ctx, struct xlx__hc *hc);
  * with who did not answer. */
 int xlx__hc_connect(xlx_ctx *ctx, const struct xlx__hc *hc, int64_t until);
 
+/*
+ * Whether QEMU's backend will soon not be able any more to tell the guest of a
+ * device on this controller: 1 or 0, also when that cannot be known. A new
+ * controller can again.
+ */
+int xlx__hc_worn(xlx_ctx *ctx, const struct xlx__hc *hc);
+
 /* Whether the backend is Connected: 1, 0 or -errno. */
 int xlx__hc_connected(xlx_ctx *ctx, const struct xlx__hc *hc);
 

@@ -9,6 +9,7 @@
 #include "core/clock.h"
 #include "usb/hc.h"
 #include "usb/log.h"
+#include "xen/grants.h"
 #include "xen/usb_ring.h"
 
 #define FRONTEND "/local/domain/%u/device/vusb/%u"
@@ -103,6 +104,27 @@ int xlx__hc_connect(xlx_ctx *ctx, const struct xlx__hc *hc, int64_t until)
         return not_connected(ctx, hc, -rc);
     return rc < 0 ? rc : 0;
 }
+
+/* --- telling the guest ---------------------------------------------------- */
+
+/* Attach is told twice, detach once; another guest's driver may differ. */
+#define TOLD_SPARE 4
+
+int xlx__hc_worn(xlx_ctx *ctx, const struct xlx__hc *hc)
+{
+    char head[XLX__RING_HEAD];
+    uint32_t ref, max = xlx__ring_told_max();
+    if (hc->type != XLX_USB_QUSB ||
+        xlx__xs_read_u32(ctx, XLX__XS_NO_TX, 0, UINT32_MAX, &ref,
+                         FRONTEND "/conn-ring-ref", hc->domid, hc->devid) ||
+        xlx__grants_peek(ctx, hc->domid, ref, head, sizeof(head)))
+        return 0;
+    /* One that has told more is a QEMU that can. */
+    uint32_t told = xlx__ring_told(head);
+    return told <= max && told + TOLD_SPARE > max;
+}
+
+/* --- closing -------------------------------------------------------------- */
 
 /* A guest without a driver has nothing to close and says nothing: then it is
  * said in its place, for the backend waits for it. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 #include "xen/usb_ring.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -15,6 +16,21 @@
 #define RING_SIZE_HERE __CONST_RING_SIZE(usbif_urb, RING_PAGE)
 
 _Static_assert(RING_SIZE_HERE <= XLX__RING_IDS, "ids fit");
+
+uint32_t xlx__ring_told(const void *head)
+{
+    struct usbif_conn_sring sring;
+    _Static_assert(offsetof(struct usbif_conn_sring, ring) <= XLX__RING_HEAD &&
+                       sizeof(sring) <= RING_PAGE,
+                   "the indices come first");
+    memcpy(&sring, head, offsetof(struct usbif_conn_sring, ring));
+    return sring.rsp_prod;
+}
+
+uint32_t xlx__ring_told_max(void)
+{
+    return __CONST_RING_SIZE(usbif_conn, RING_PAGE) / 2;
+}
 
 /* --- the protocol: pure --------------------------------------------------- */
 

@@ -13,6 +13,17 @@
 
 #define XLX__RING_IDS 64 /* at least as many as a ring of one page has */
 
+/*
+ * Of the other ring, through which a backend tells of devices that come and go:
+ * how many times it has, and, in QEMU's backend, how many times it can: it adds
+ * the two indices of the ring where it means to compare them
+ * (usbback_hotplug_notify), and takes the ring for full when it has gone half
+ * round, for good.
+ */
+#define XLX__RING_HEAD 64 /* bytes that the indices are in */
+uint32_t xlx__ring_told(const void *head);
+uint32_t xlx__ring_told_max(void);
+
 /* Where an answering end is; the page itself is the guest's. */
 struct xlx__ring_pos {
     uint32_t req_cons, rsp_prod;

@@ -10,8 +10,10 @@
 #include <unistd.h>
 
 #include "host/process.h"
+#include "xen/grants.h"
 
 #define ANNOUNCED "/local/domain/0/device-model/%u/backends/qusb"
+#define TOLD_MAX 256
 #define PORT_IDS "bus/usb/drivers/usbback/port_ids"
 
 /* Backends of which guest; domid 0: wherever "guest" runs. */
@@ -123,8 +125,10 @@ void usb_world_take(struct usb_world *w, const char *busid, const char *port)
         w->dies = false;
         w->coming_back = true;
     }
-    if (!dev || w->no_claim || w->coming_back)
+    if (!dev || w->no_claim || w->coming_back ||
+        w->told + 2 > TOLD_MAX)
         return;
+    w->told += 2;
     while (w->taken[slot].busid)
         slot++;
     w->taken[slot].busid = dev->busid;
@@ -138,6 +142,7 @@ void usb_world_take(struct usb_world *w, const char *busid, const char *port)
 void usb_world_give_back(struct usb_world *w, int slot, bool drivers)
 {
     struct sysfs_dev *dev = sysfs_mem_find(w->sysfs, w->taken[slot].busid);
+    w->told++;
     for (int i = 0; dev && dev->intf[i].name; i++)
         dev->intf[i].driver = drivers ? w->taken[slot].driver[i] : NULL;
     w->taken[slot].busid = NULL;
@@ -174,8 +179,13 @@ static void backend_closes(struct usb_world *w, bool *closing, const char *be)
 static void guest_answers(struct usb_world *w, const char *be, const char *fe)
 {
     unsigned b = number(w, be), f = number(w, fe);
-    if ((b == 2 || b == 4) && f == 1)
+    char ring[112];
+    snprintf(ring, sizeof(ring), "%.*sconn-ring-ref", (int)strlen(fe) - 5, fe);
+    if ((b == 2 || b == 4) && f == 1) {
+        w->told = 0;
+        xs_mem_put(w->xs, ring, "7");
         put_number(w, fe, 4);
+    }
     if (b == 5 && f == 4)
         put_number(w, fe, 6);
 }
@@ -381,6 +391,38 @@ static struct xlx__proc *new_proc(struct usb_world *w)
     return &p->base;
 }
 
+/* --- pages of the guest --------------------------------------------------- */
+
+struct grants_fake {
+    struct xlx__grants base;
+    struct usb_world *world;
+};
+
+/* The indices: req_prod, req_event, rsp_prod, rsp_event. */
+static int grants_peek(struct xlx__grants *grants, uint32_t domid, uint32_t ref,
+                       void *to, size_t size)
+{
+    struct usb_world *w = ((struct grants_fake *)grants)->world;
+    uint32_t head[16] = { [2] = w->told };
+    if (nth_fails(&w->nth))
+        return -EIO;
+    if (domid != w->domid || ref != 7 || size > sizeof(head))
+        return -EINVAL;
+    memcpy(to, head, size);
+    return 0;
+}
+
+static const struct xlx__grants_ops grants_ops = { .peek = grants_peek };
+
+static struct xlx__grants *new_grants(struct usb_world *w)
+{
+    struct grants_fake *g = calloc(1, sizeof(*g));
+    g->base.seam.close = proc_close;
+    g->base.ops = &grants_ops;
+    g->world = w;
+    return &g->base;
+}
+
 /* --- the whole ------------------------------------------------------------ */
 
 static void make_domain(struct usb_world *w, const char *id, const char *name,
@@ -464,6 +506,7 @@ xlx_ctx *usb_world_other(struct usb_world *w)
     other->sysfs = w->ctx->sysfs;
     other->proc = w->ctx->proc;
     other->libxl = w->ctx->libxl;
+    other->grants = w->ctx->grants;
     return other;
 }
 
@@ -473,6 +516,7 @@ void usb_world_close_other(xlx_ctx *other)
     other->sysfs = NULL;
     other->proc = NULL;
     other->libxl = NULL;
+    other->grants = NULL;
     xlx_ctx_free(other);
 }
 
@@ -495,6 +539,7 @@ struct usb_world *usb_world_new(void)
     w->ctx->sysfs = sysfs_mem_seam(w->sysfs);
     w->ctx->proc = new_proc(w);
     w->ctx->libxl = usb_world_libxl(w);
+    w->ctx->grants = new_grants(w);
     xs_mem_set_peer(w->xs, act, w);
     set_paths(w, w->ctx);
     xs_mem_put(w->xs, "/local/domain/0/backend/console/5/0", "");

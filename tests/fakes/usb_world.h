@@ -41,6 +41,9 @@ struct usb_world {
     bool dead;           /* the backend is there and does nothing */
     const char *refusal; /* what the daemon says instead of "ready" */
 
+    uint32_t told; /* how many times it has told guests of devices; after 256
+                    * it cannot, until a controller is made anew */
+
     bool running; /* our backend process */
     bool stale;   /* it was killed and left its pidfile */
     int starts;

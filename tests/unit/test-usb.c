@@ -86,6 +86,7 @@ static void a_controller_is_laid_out_as_libxl_does(void **state)
         "/local/domain/5/device/vusb/0 =  (5:0 0:1)\n"
         "/local/domain/5/device/vusb/0/backend = " BE "/0 (5:0 0:1)\n"
         "/local/domain/5/device/vusb/0/backend-id = 0 (5:0 0:1)\n"
+        "/local/domain/5/device/vusb/0/conn-ring-ref = 7 (5:0 0:1)\n"
         "/local/domain/5/device/vusb/0/state = 4 (5:0 0:1)\n",
         BE "/0 =  (0:0 5:1)\n"
         BE "/0/frontend = /local/domain/5/device/vusb/0 (0:0 5:1)\n"
@@ -415,6 +416,46 @@ static void each_change_is_on_record(void **state)
                                     NULL), -ETIMEDOUT);
     assert_non_null(strstr(usb_world_syslog, "usb 1-2: detach from domain 5"));
     assert_non_null(strstr(usb_world_syslog, ": failed: usb 1-2: "));
+}
+
+/* --- a controller that QEMU has worn out ---------------------------------- */
+
+static void many_devices_come_and_go(void **state)
+{
+    struct usb_world *w = *state;
+    assert_int_equal(create(w), 0);
+    char *before = usb_world_dump(w);
+    for (int i = 0; i < 200; i++)
+        if (attach(w, "1-2") || detach(w, 0, 1))
+            fail_msg("%d: %s", i, xlx_ctx_error(w->ctx));
+    char *after = usb_world_dump(w);
+    assert_string_equal(after, before);
+    free(before);
+    free(after);
+}
+
+static void a_worn_controller_in_use_is_left_alone(void **state)
+{
+    struct usb_world *w = *state;
+    const struct xlx_usb_place there = { 0, ANY };
+    struct xlx_usb_place got;
+    assert_int_equal(attach(w, "1-1"), 0);
+    w->told = 252;
+    assert_int_equal(xlx_usb_attach(w->ctx, WORLD_DOMID, "1-2", &there, 0,
+                                    LONG_MS, &got), 0); /* while it can */
+    assert_int_equal(detach(w, 0, 2), 0);
+    w->told = 253;
+    assert_int_equal(xlx_usb_attach(w->ctx, WORLD_DOMID, "1-2", &anywhere, 0,
+                                    LONG_MS, &got), 0);
+    assert_int_equal(got.hc, 1);
+    assert_driver(w, "1-1", 0, "usbfs");
+    /* a QEMU without that fault */
+    assert_int_equal(detach(w, 1, 1), 0);
+    w->told = 257;
+    w->no_claim = true;
+    assert_int_equal(xlx_usb_attach(w->ctx, WORLD_DOMID, "1-2", &anywhere, 0,
+                                    SHORT_MS, &got), -ETIMEDOUT);
+    assert_node(w, BE "/2", NULL); /* no other was made for it */
 }
 
 /* --- carrying over -------------------------------------------------------- */
@@ -875,6 +916,8 @@ int main(void)
         TEST(what_a_dead_guest_left_is_put_right_too),
         TEST(each_change_is_on_record),
         TEST(the_guest_loses_a_controller_it_does_not_close),
+        TEST(many_devices_come_and_go),
+        TEST(a_worn_controller_in_use_is_left_alone),
         TEST(controllers_outlive_their_backend),
         TEST(what_cannot_be_carried_over_is_given_back),
         TEST(a_refusal_has_a_reason_and_no_effect),

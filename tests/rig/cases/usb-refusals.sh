@@ -87,8 +87,8 @@ refused "and is not tried" "opened exclusively" \
     xl usb-attach $guest "$disk" --dry-run
 kill $holder
 wait $holder 2>/dev/null
-modprobe xen-blkback || rig_fail "no xen-blkback"
-check "as a guest's disk" "$rig_xl" block-attach $guest "phy:$node,xvda,r"
+check "as a guest's disk" "$rig_xl" block-attach $guest \
+    "format=raw,vdev=xvda,access=r,backendtype=qdisk,target=$node"
 state >"$rig_tmp/before"
 refused "a disk of a guest" \
     "is a disk of a guest (${node##*/} on domain $domid)" \
