@@ -257,6 +257,15 @@ int xlx_usb_detach(xlx_ctx *ctx, uint32_t domid,
                    int timeout_ms, char *busid_r);
 
 /*
+ * Ends what commands that were killed have left behind: devices that were given
+ * away and are on no port of any guest get their drivers back. xlx_usb_attach()
+ * does that itself for the device it is about, xlx_usb_reconcile() for all. A
+ * device that another command is at work for is left to that. Returns how many
+ * devices that were; -errno.
+ */
+int xlx_usb_repair(xlx_ctx *ctx);
+
+/*
  * Takes the device at `from` of one guest, which is `busid` or, for NULL, any,
  * and attaches it to another at `to`. When the other does not take it, the
  * first gets it back. Errors as those of xlx_usb_detach() and xlx_usb_attach().

@@ -3,6 +3,7 @@
  * usb-attach, usb-detach, usb-hc-create, usb-hc-destroy. usb-list is in
  * cmd_usb_list.c.
  */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -285,11 +286,15 @@ static int find_target(struct cmd_env *env, struct call *call,
     struct target t;
     int status = read_target(env, call, &t);
     found->busid[0] = '\0';
-    if (!status && t.device[0])
-        status = xlx_usb_find(env->ctx, call->domid, t.device, &t.place,
-                              found->busid)
-                     ? CMD_FAILED
-                     : 0;
+    int rc = !status && t.device[0]
+                 ? xlx_usb_find(env->ctx, call->domid, t.device, &t.place,
+                                found->busid)
+                 : 0;
+    /* A detach that was killed when it had got that far is ended here. */
+    if (rc == -ENODEV && !call->opts.set[OPT_DRY_RUN])
+        xlx_usb_repair(env->ctx);
+    if (rc)
+        status = CMD_FAILED;
     if (!status &&
         (t.place.hc == XLX_USB_ANY || t.place.port == XLX_USB_ANY))
         status = cmd_usage(env, call->cmd, "which device? %s", call->cmd->args);

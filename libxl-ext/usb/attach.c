@@ -186,7 +186,7 @@ static int attach_locked(xlx_ctx *ctx, struct attach *a, unsigned flags)
         { plug, NULL },
     };
     int rc = xlx__job_repair(ctx, a->dev.busid);
-    if (!rc)
+    if (rc >= 0)
         rc = check_device(ctx, &a->dev, flags & XLX_USB_FORCE);
     if (!rc)
         rc = choose(ctx, a);

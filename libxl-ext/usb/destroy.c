@@ -104,12 +104,17 @@ int xlx_usb_hc_destroy(xlx_ctx *ctx, uint32_t domid, uint32_t devid,
     XLX__AUTO_CLOSE int lock = xlx__job_lock_domain(ctx, domid, d.until);
     if (lock < 0)
         return lock;
-    rc = xlx__hc_read(ctx, domid, devid, &d.hc);
+    rc = xlx__job_repair_domain(ctx, domid, d.until);
+    if (!rc)
+        rc = xlx__hc_read(ctx, domid, devid, &d.hc);
     if (!rc)
         rc = xlx__job_check_hc(ctx, &d.hc);
     if (!rc)
         rc = destroy(ctx, &d);
-    if (!rc)
+    /* One that was killed may have started a backend, or not got to end it. */
+    if (rc == -ENODEV)
+        d.hc = (struct xlx__hc){ .domid = domid, .type = XLX_USB_QUSB };
+    if (!rc || rc == -ENODEV)
         stop_unused(ctx, &d.hc);
     return rc;
 }

@@ -91,9 +91,11 @@ int xlx__usbdev_forget(xlx_ctx *ctx, const char *busid);
 /* Whether something is written down for the device: 1, 0 or -errno. */
 int xlx__usbdev_is_remembered(xlx_ctx *ctx, const char *busid);
 
-/* The busids that were written down for guests that are no more; `busids`
- * starts empty. */
-int xlx__usbdev_orphans(xlx_ctx *ctx, struct xlx__names *busids);
+/* The busids that were written down for any guest; `busids` starts empty. */
+int xlx__usbdev_all_remembered(xlx_ctx *ctx, struct xlx__names *busids);
+
+/* Whom it was written down for: 1, 0 for nobody, or -errno. */
+int xlx__usbdev_given_to(xlx_ctx *ctx, const char *busid, uint32_t *domid_r);
 
 /* The busids that were written down for `domid`; `busids` starts empty. */
 int xlx__usbdev_remembered(xlx_ctx *ctx, uint32_t domid,

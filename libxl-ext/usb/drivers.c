@@ -204,11 +204,12 @@ static int is_domain(xlx_ctx *ctx, uint32_t domid, uint32_t arg)
     return domid == arg;
 }
 
-static int is_gone(xlx_ctx *ctx, uint32_t domid, uint32_t arg)
+static int is_any(xlx_ctx *ctx, uint32_t domid, uint32_t arg)
 {
+    (void)ctx;
+    (void)domid;
     (void)arg;
-    int rc = xlx__dom_alive(ctx, domid);
-    return rc < 0 ? rc : !rc;
+    return 1;
 }
 
 int xlx__usbdev_remembered(xlx_ctx *ctx, uint32_t domid,
@@ -217,9 +218,20 @@ int xlx__usbdev_remembered(xlx_ctx *ctx, uint32_t domid,
     return remembered(ctx, is_domain, domid, busids);
 }
 
-int xlx__usbdev_orphans(xlx_ctx *ctx, struct xlx__names *busids)
+int xlx__usbdev_given_to(xlx_ctx *ctx, const char *busid, uint32_t *domid_r)
 {
-    return remembered(ctx, is_gone, 0, busids);
+    char dev[NAME_SIZE];
+    if (!xlx__busid_valid(busid))
+        return 0;
+    xlx__busid_encode(busid, dev);
+    int rc = xlx__xs_read_u32(ctx, XLX__XS_NO_TX, 0, UINT16_MAX, domid_r,
+                              MEMORY "/%s/domid", dev);
+    return rc == -ENOENT || rc == -EINVAL ? 0 : rc ? rc : 1;
+}
+
+int xlx__usbdev_all_remembered(xlx_ctx *ctx, struct xlx__names *busids)
+{
+    return remembered(ctx, is_any, 0, busids);
 }
 
 int xlx__usbdev_remembered_address(xlx_ctx *ctx, const char *busid,

@@ -23,13 +23,17 @@ int xlx__job_lock_device(xlx_ctx *ctx, const char *busid, int64_t until);
 /*
  * Ends what a killed command left behind for the device, whose lock the caller
  * holds: one that was written down for a guest and is on no port gets its
- * drivers back and is forgotten.
+ * drivers back and is forgotten. 1 when there was such a thing, 0 or -errno.
  */
 int xlx__job_repair(xlx_ctx *ctx, const char *busid);
 
-/* The same for all devices whose guest is no more; one that is in another
- * command's hands is left to that. */
-int xlx__job_repair_orphans(xlx_ctx *ctx);
+/* The same for all that was written down for a domain, whose lock the caller
+ * holds. 0 or -errno. */
+int xlx__job_repair_domain(xlx_ctx *ctx, uint32_t domid, int64_t until);
+
+/* The same for all devices; one that is in another command's hands is left to
+ * that. Returns how many. */
+int xlx__job_repair_all(xlx_ctx *ctx);
 
 /* The controller is one whose ports this library writes. */
 int xlx__job_check_hc(xlx_ctx *ctx, const struct xlx__hc *hc);

@@ -318,8 +318,8 @@ static void free_ports(struct run *run)
 
 static int look_and_act(struct run *run)
 {
-    int rc = xlx__job_repair_orphans(run->r->ctx);
-    if (!rc)
+    int rc = xlx__job_repair_all(run->r->ctx);
+    if (rc >= 0)
         rc = xlx__view_look(run->r->ctx, run->r->busy_ms, &run->view,
                             tell_bad_file, run);
     if (!rc)

@@ -423,6 +423,24 @@ static void the_policy_is_explained(void **state)
                   "@:4: ALLOW: class=08\nwhat no rule matches is denied\n");
 }
 
+/* A detach was killed when the port was empty and the backend dead. */
+static void a_detach_that_finds_nothing_repairs(void **state)
+{
+    struct fixture *f = *state;
+    struct usb_world *w = f->world;
+    assert_int_equal(call(f, "usb-attach guest 1-2"), CMD_OK);
+    usb_world_kill_backend(w);
+    xs_mem_put(w->xs, "/local/domain/0/backend/qusb/5/0/port/1", "");
+    assert_null(sysfs_mem_find(w->sysfs, "1-2")->intf[0].driver);
+    assert_int_equal(call(f, "usb-detach guest 1-2 --dry-run"), CMD_FAILED);
+    assert_null(sysfs_mem_find(w->sysfs, "1-2")->intf[0].driver);
+    assert_int_equal(call(f, "usb-detach guest 1-2"), CMD_FAILED);
+    assert_non_null(strstr(f->err, "usb 1-2: not attached to domain 5"));
+    assert_string_equal(sysfs_mem_find(w->sysfs, "1-2")->intf[0].driver,
+                        "usb-storage");
+    assert_null(xs_mem_get(w->xs, "/libxl-ext"));
+}
+
 static void devices_without_interfaces_are_explained(void **state)
 {
     struct fixture *f = *state;
@@ -579,6 +597,7 @@ int main(void)
         TEST(a_device_that_does_not_let_go_stops_a_save),
         TEST(the_hosts_devices_are_listed),
         TEST(the_policy_is_explained),
+        TEST(a_detach_that_finds_nothing_repairs),
         TEST(devices_without_interfaces_are_explained),
         TEST(a_broken_policy_is_one_line),
         TEST(the_policy_as_json),

@@ -2,12 +2,15 @@
 /*
  * Two commands at once: whatever the second one does, and before whichever call
  * of the first, no device and no port is given away twice, and nobody loses what
- * was meant to stay.
+ * was meant to stay. And commands that are killed before any of their calls: the
+ * next one makes the world as it was before, or as it was to be.
  */
 #include "test.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "fakes/usb_world.h"
@@ -249,11 +252,156 @@ static void another_device_in_its_place_is_left_alone(void **state)
     usb_world_free(w);
 }
 
+/* --- kill -9 -------------------------------------------------------------- */
+
+struct kill {
+    const char *name;
+    void (*prepare)(struct usb_world *w);
+    operation *op, *next;
+    int may_fail; /* `next`, when all was done already */
+    operation *whole; /* what both together come to */
+};
+
+/* As usb-detach does it. */
+static int detach_or_repair(xlx_ctx *ctx)
+{
+    int rc = detach_disk(ctx);
+    if (rc == -ENODEV && xlx_usb_repair(ctx) < 0)
+        return -EIO;
+    return rc;
+}
+
+static int destroy(xlx_ctx *ctx)
+{
+    int rc = xlx_usb_hc_destroy(ctx, WORLD_DOMID, 0, LONG_MS);
+    /* The one that was killed got as far as the nodes. */
+    if (rc == -ENODEV && xlx_usb_repair(ctx) < 0)
+        return -EIO;
+    return rc;
+}
+
+static int nothing_at_all(xlx_ctx *ctx)
+{
+    (void)ctx;
+    return 0;
+}
+
+/* Back to where there was no controller. */
+static int detach_and_destroy(xlx_ctx *ctx)
+{
+    int rc = detach_or_repair(ctx);
+    if (!rc || rc == -ENODEV)
+        rc = destroy(ctx);
+    return rc;
+}
+
+static const struct kill kills[] = {
+    { "attach, attach", nothing, attach_disk, attach_disk, -EBUSY,
+      attach_disk },
+    { "attach to a controller, attach", make_controller, attach_disk,
+      attach_disk, -EBUSY, attach_disk },
+    { "attach, detach", nothing, attach_disk, detach_and_destroy, -ENODEV,
+      nothing_at_all },
+    { "detach, detach", attach_it, detach_disk, detach_or_repair, -ENODEV,
+      detach_disk },
+    { "detach, attach", attach_it, detach_disk, attach_disk, -EBUSY,
+      nothing_at_all },
+    { "hc-destroy, hc-destroy", attach_it, destroy, destroy, -ENODEV,
+      destroy },
+};
+
+struct victim {
+    struct usb_world *w;
+    xlx_ctx *next;
+    const struct kill *kill;
+    const char *want;
+};
+
+/* The kernel drops the locks of a process that is killed. */
+static void drop_locks(void)
+{
+    DIR *dir = opendir("/proc/self/fd");
+    for (struct dirent *e; (e = readdir(dir));) {
+        char link[32], path[160] = "";
+        snprintf(link, sizeof(link), "/proc/self/fd/%.10s", e->d_name);
+        if (readlink(link, path, sizeof(path) - 1) > 0 &&
+            strstr(path, "/usb/lock/"))
+            close(atoi(e->d_name));
+    }
+    closedir(dir);
+}
+
+/* What was at work never goes on: the process ends with the verdict. */
+static void die(void *user)
+{
+    struct victim *v = user;
+    int n = v->w->nth.calls;
+    drop_locks();
+    v->w->nth = (struct nth){ 0 };
+    usb_world_rest(v->w);
+    int rc = v->kill->next(v->next);
+    usb_world_rest(v->w);
+    char *now = usb_world_dump(v->w);
+    bool good = (!rc || rc == v->kill->may_fail) && !strcmp(now, v->want);
+    if (!good)
+        fprintf(stderr, "%s: killed before call %d: then %d (%s):\n%s\nnot:\n%s",
+                v->kill->name, n, rc, xlx_ctx_error(v->next), now, v->want);
+    _exit(good ? 0 : 1);
+}
+
+/* The world when nobody is killed. */
+static char *wanted(const struct kill *kill)
+{
+    struct usb_world *w = usb_world_new();
+    kill->prepare(w);
+    assert_int_equal(kill->whole(w->ctx), 0);
+    usb_world_rest(w);
+    char *want = usb_world_dump(w);
+    usb_world_free(w);
+    return want;
+}
+
+/* True while there is an n-th call. */
+static bool kill_at(const struct kill *kill, int n, const char *want)
+{
+    struct usb_world *w = usb_world_new();
+    kill->prepare(w);
+    struct victim v = { .w = w, .next = usb_world_other(w), .kill = kill,
+                        .want = want };
+    w->nth = (struct nth){ .act_at = n, .act = die, .user = &v };
+    int status;
+    pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (!pid) {
+        kill->op(w->ctx);
+        _exit(2); /* all its calls were made */
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    usb_world_close_other(v.next);
+    usb_world_free(w);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) != 1);
+    return WEXITSTATUS(status) == 0;
+}
+
+static void the_next_command_repairs_what_a_killed_one_left(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof(kills) / sizeof(kills[0]); i++) {
+        char *want = wanted(&kills[i]);
+        int n = 1;
+        while (kill_at(&kills[i], n, want))
+            n++;
+        assert_true(n > 20);
+        free(want);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(two_commands_do_not_get_in_each_others_way),
         cmocka_unit_test(another_device_in_its_place_is_left_alone),
+        cmocka_unit_test(the_next_command_repairs_what_a_killed_one_left),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -391,7 +391,7 @@ static void what_a_dead_guest_left_is_put_right_too(void **state)
     assert_int_equal(attach(w, "1-2"), 0);
     usb_world_kill_backend(w);
     assert_driver(w, "1-2", 0, "");
-    /* a guest that lives keeps what is written down */
+    /* what is on a port of a guest that lives stays written down */
     assert_int_equal(xlx_usb_reconcile(w->ctx, NULL, ignore_report, NULL), 0);
     assert_driver(w, "1-2", 0, "");
     xs_mem_put(w->xs, "/local/domain/5", NULL);
