@@ -252,6 +252,9 @@ static void do_one(struct run *run, struct xlx__action *a)
         return;
     }
     int rc = a->act == XLX__ACT_FREE ? do_free(run, a) : do_attach(run, a);
+    /* A guest that went meanwhile needs nothing, and is no failure. */
+    if (rc && !xlx__dom_alive(run->r->ctx, a->domid))
+        return;
     t = trial_of(run, a);
     if (t)
         xlx__backoff_tried(t, now_of(run));

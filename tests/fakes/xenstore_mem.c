@@ -305,7 +305,8 @@ static int mem_wait(struct xlx__xs *xs, int64_t until)
 static int mem_introduced(struct xlx__xs *xs, uint32_t domid)
 {
     char path[64];
-    snprintf(path, sizeof(path), "/local/domain/%u", domid);
+    /* Its folder alone may be there again, written by who came too late. */
+    snprintf(path, sizeof(path), "/local/domain/%u/name", domid);
     return get(&mem_of(xs)->tree, path) != NULL;
 }
 

@@ -29,6 +29,39 @@ static void one_failure_does_not_stop_the_others(void **state)
     assert_int_equal(f->pass.bad, 2);
 }
 
+static void end_guest(void *user)
+{
+    usb_world_destroy(user);
+}
+
+/* True while there is an n-th call. */
+static bool dies_at(int n)
+{
+    struct passes *f;
+    passes_setup((void **)&f);
+    passes_assign(f, "guest", "1-2");
+    passes_assign(f, "guest", "1-1");
+    f->r.timeout_ms = 10; /* nobody answers any more */
+    f->w->nth = (struct nth){ .act_at = n, .act = end_guest, .user = f->w };
+    int nr = passes_now(f);
+    bool more = f->w->nth.calls >= n;
+    for (int i = 0; i < nr; i++)
+        if (f->line[i].outcome == XLX_USB_FAILED)
+            fail_msg("call %d: %s", n, f->line[i].reason);
+    assert_int_equal(f->pass.bad, 0);
+    passes_teardown((void **)&f);
+    return more;
+}
+
+static void a_guest_that_ends_meanwhile_is_no_failure(void **state)
+{
+    (void)state;
+    int n = 1;
+    while (dies_at(n))
+        n += 97; /* each waits for who does not answer any more */
+    assert_true(n > 100);
+}
+
 static void a_bad_file_does_not_stop_the_others(void **state)
 {
     struct passes *f = *state;
@@ -179,6 +212,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(one_failure_does_not_stop_the_others),
+        cmocka_unit_test(a_guest_that_ends_meanwhile_is_no_failure),
         TEST(a_bad_file_does_not_stop_the_others),
         TEST(tries_become_rarer),
         TEST(a_port_that_is_not_freed_holds_up_only_itself),
