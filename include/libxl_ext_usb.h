@@ -108,7 +108,7 @@ struct xlx_usb_device {
     struct xlx_usb_place place;
 };
 
-/* How an attach is done. */
+/* How an attach, or an assignment, is done. */
 enum xlx_usb_flags {
     /* The host's last keyboard and devices that are not its own hardware
      * (vhci, xen-hcd) may be given away. Nothing else can be forced. */
@@ -116,6 +116,8 @@ enum xlx_usb_flags {
     /* All checks are made, nothing is changed; each step that would be taken
      * is logged at XLX_LOG_INFO. */
     XLX_USB_DRY_RUN = 2,
+    /* Of an assignment: while the device is missing, something is wrong. */
+    XLX_USB_REQUIRED = 4,
 };
 
 /* A rule of the policy, as it is understood. */
@@ -343,16 +345,21 @@ struct xlx_usb_intent {
  * Writes down that `guest` (the name or domid of a running guest, or the name
  * or UUID of one that something was written down for) is to have `device`,
  * which is plugged in now, wherever it is plugged in later. `place` NULL: any. What
- * was said about that device before is replaced. Attaches nothing.
+ * was said about that device before is replaced. Attaches nothing. `flags` are
+ * XLX_USB_REQUIRED and XLX_USB_FORCE. What speaks against an attach right now
+ * (mounted, the last keyboard, ...) is only warned about, for it may pass; what
+ * the policy forbids is refused without XLX_USB_FORCE.
  *
  * -ESRCH    no such guest
+ * -EACCES   forbidden by the policy; what xlx_usb_policy_check() says of one
+ *           that cannot be read
  * -EINVAL   names no device, or a place that cannot be
  * -ENODEV   no such device; -ENOTUNIQ more than one matches; -ENOTSUP a hub
  * -ENOSPC   XLX_USB_WISHES_MAX devices already
  * -EBADMSG  what is written down for the guest cannot be understood
  */
 int xlx_usb_assign(xlx_ctx *ctx, const char *guest, const char *device,
-                   bool required, const struct xlx_usb_place *place);
+                   unsigned flags, const struct xlx_usb_place *place);
 
 /*
  * Takes back what was said about a device, which is named as it is written down

@@ -8,12 +8,13 @@
 #include "json.h"
 #include "libxl_ext_usb.h"
 
-enum { OPT_REQUIRED, OPT_LIST, OPT_JSON };
+enum { OPT_REQUIRED, OPT_FORCE, OPT_LIST, OPT_JSON };
 enum { OPT_ALL };
 
 const struct cmd_option cmd_usb_assign_options[] = {
     { "required", 'r', CMD_NO_ARG, NULL,
       "usb-reconcile fails while the device is missing" },
+    { "force", 'f', CMD_NO_ARG, NULL, "also what the policy forbids" },
     { "list", 'l', CMD_NO_ARG, NULL, "print what is assigned" },
     { "json", 'j', CMD_NO_ARG, NULL,
       "print JSON (docs/usb.md has the schema); with --list" },
@@ -28,8 +29,9 @@ const char cmd_usb_assign_details[] =
     "other one like it is. A device that comes back as another kind of thing (a\n"
     "stick that is a keyboard now) is not given to the guest.\n"
     "\n"
-    "Nothing is attached: usb-reconcile does that, once or all the time. What\n"
-    "is assigned stays so when the guest or this host starts anew.\n"
+    "Nothing is attached: usb-reconcile does that, once or all the time. If it\n"
+    "could not be attached now, a warning says why; what the policy forbids is\n"
+    "refused. What is assigned stays so when the guest or this host starts anew.\n"
     "\n"
     "Examples:\n"
     "  xl usb-assign guest 1-2\n"
@@ -71,6 +73,12 @@ static int read_place(struct cmd_env *env, const struct cmd *self,
     return 0;
 }
 
+static unsigned flags_of(const struct cmd_opts *opts)
+{
+    return (opts->set[OPT_REQUIRED] ? XLX_USB_REQUIRED : 0) |
+           (opts->set[OPT_FORCE] ? XLX_USB_FORCE : 0);
+}
+
 static int assign(struct cmd_env *env, const struct cmd *self,
                   const struct cmd_opts *opts)
 {
@@ -82,8 +90,7 @@ static int assign(struct cmd_env *env, const struct cmd *self,
     if (status)
         return status;
     if (xlx_usb_select(env->ctx, opts->argv[1], busid) ||
-        xlx_usb_assign(env->ctx, opts->argv[0], busid, opts->set[OPT_REQUIRED],
-                       &place))
+        xlx_usb_assign(env->ctx, opts->argv[0], busid, flags_of(opts), &place))
         return CMD_FAILED;
     fprintf(env->out, "usb %s: assigned to guest %s\n", busid, opts->argv[0]);
     return CMD_OK;

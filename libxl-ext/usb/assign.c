@@ -9,6 +9,7 @@
 #include "usb/guests.h"
 #include "usb/identity.h"
 #include "usb/job.h"
+#include "usb/refuse.h"
 #include "usb/selector.h"
 
 static int check_place(xlx_ctx *ctx, const struct xlx_usb_place *place)
@@ -25,7 +26,42 @@ static int check_place(xlx_ctx *ctx, const struct xlx_usb_place *place)
     return 0;
 }
 
-static int read_wish(xlx_ctx *ctx, const char *device,
+/* What may pass until the device is attached is only worth a warning, as is what
+ * a guest does with it now. */
+static int judge(xlx_ctx *ctx, const struct xlx__usbdev *dev,
+                 const struct xlx__refusal *refusal, bool force)
+{
+    if (!refusal->err || refusal->owner)
+        return 0;
+    if (refusal->err == EACCES && !force)
+        return xlx__fail(ctx, EACCES,
+                         "usb %s: %s: it would never be attached: --force "
+                         "assigns it all the same",
+                         dev->busid, refusal->text);
+    xlx__warn(ctx, "usb %s: cannot be attached now: %s", dev->busid,
+              refusal->text);
+    return 0;
+}
+
+static int check_device(xlx_ctx *ctx, const struct xlx__usbdev *dev,
+                        bool force)
+{
+    struct xlx__refuse facts;
+    struct xlx__refusal refusal;
+    int rc = xlx__refuse_open(ctx, &facts);
+    if (rc)
+        return force ? 0 : rc;
+    /* The policy first: it stays, whatever else passes. */
+    xlx__refuse_policy(&facts, dev, &refusal);
+    if (!refusal.err)
+        rc = xlx__refuse(ctx, &facts, dev, false, &refusal);
+    if (!rc)
+        rc = judge(ctx, dev, &refusal, force);
+    xlx__refuse_close(&facts);
+    return rc;
+}
+
+static int read_wish(xlx_ctx *ctx, const char *device, bool force,
                      struct xlx_usb_wish *wish)
 {
     struct xlx__usbdev dev;
@@ -37,7 +73,7 @@ static int read_wish(xlx_ctx *ctx, const char *device,
                          "usb %s: is a hub: assign the devices behind it",
                          dev.busid);
     xlx__identity_of(&dev, &wish->identity);
-    return 0;
+    return check_device(ctx, &dev, force);
 }
 
 /* A guest that nothing is written down for yet. */
@@ -98,15 +134,15 @@ static int add_wish(xlx_ctx *ctx, struct xlx_usb_intent *intent,
 }
 
 int xlx_usb_assign(xlx_ctx *ctx, const char *guest, const char *device,
-                   bool required, const struct xlx_usb_place *place)
+                   unsigned flags, const struct xlx_usb_place *place)
 {
-    struct xlx_usb_wish wish = { .required = required,
+    struct xlx_usb_wish wish = { .required = flags & XLX_USB_REQUIRED,
                                  .place = { XLX_USB_ANY, XLX_USB_ANY } };
     if (place)
         wish.place = *place;
     int rc = check_place(ctx, &wish.place);
     if (!rc)
-        rc = read_wish(ctx, device, &wish);
+        rc = read_wish(ctx, device, flags & XLX_USB_FORCE, &wish);
     if (rc)
         return rc;
     XLX__AUTO_CLOSE int lock = xlx__intent_lock(ctx);

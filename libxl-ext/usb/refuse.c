@@ -157,3 +157,11 @@ int xlx__refuse_last(xlx_ctx *ctx, const struct xlx__usbdev *dev,
         *refusal_r = out;
     return rc;
 }
+
+void xlx__refuse_policy(const struct xlx__refuse *r,
+                        const struct xlx__usbdev *dev,
+                        struct xlx__refusal *refusal_r)
+{
+    *refusal_r = (struct xlx__refusal){ 0 };
+    check_policy(r, dev, refusal_r);
+}

@@ -35,6 +35,11 @@ int xlx__refuse(xlx_ctx *ctx, const struct xlx__refuse *r,
                 const struct xlx__usbdev *dev, bool force,
                 struct xlx__refusal *refusal_r);
 
+/* What the policy says, which is part of the above, alone. */
+void xlx__refuse_policy(const struct xlx__refuse *r,
+                        const struct xlx__usbdev *dev,
+                        struct xlx__refusal *refusal_r);
+
 /* What is looked at last, right before the device is taken: whether somebody
  * has one of its disks open exclusively. */
 int xlx__refuse_last(xlx_ctx *ctx, const struct xlx__usbdev *dev,

@@ -44,7 +44,7 @@ int passes_teardown(void **state)
 
 void passes_assign(struct passes *f, const char *guest, const char *busid)
 {
-    assert_int_equal(xlx_usb_assign(f->w->ctx, guest, busid, false, NULL), 0);
+    assert_int_equal(xlx_usb_assign(f->w->ctx, guest, busid, 0, NULL), 0);
 }
 
 int passes_now(struct passes *f)

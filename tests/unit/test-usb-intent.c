@@ -67,8 +67,8 @@ static void what_is_assigned_is_read_again(void **state)
 {
     struct usb_world *w = *state;
     const struct xlx_usb_place place = { 3, 4 };
-    assert_int_equal(xlx_usb_assign(w->ctx, "guest", "1-2", true, NULL), 0);
-    assert_int_equal(xlx_usb_assign(w->ctx, "5", "1-3.1", false, &place), 0);
+    assert_int_equal(xlx_usb_assign(w->ctx, "guest", "1-2", XLX_USB_REQUIRED, NULL), 0);
+    assert_int_equal(xlx_usb_assign(w->ctx, "5", "1-3.1", 0, &place), 0);
     struct xlx_usb_intent *i = list_one(w, "guest");
     assert_string_equal(i->name, "guest");
     assert_string_equal(i->uuid, WORLD_UUID);
@@ -90,17 +90,63 @@ static void what_is_assigned_is_read_again(void **state)
     free(i);
 }
 
+static void keep_text(void *user, enum xlx_log_level level, const char *text)
+{
+    (void)level;
+    snprintf(user, 256, "%s", text);
+}
+
+static void put_policy(struct usb_world *w, const char *text)
+{
+    FILE *file = fopen(xlx_ctx_path(w->ctx, XLX_PATH_USB_POLICY), "w");
+    fputs(text, file);
+    fclose(file);
+}
+
+static void what_speaks_against_it_is_told(void **state)
+{
+    struct usb_world *w = *state;
+    struct xlx_usb_intent *list;
+    struct xlx_usb_place got;
+    const struct xlx_usb_place any = { XLX_USB_ANY, XLX_USB_ANY };
+    char said[256] = "";
+    xlx_ctx_set_log(w->ctx, keep_text, said, XLX_LOG_WARN);
+    assert_int_equal(xlx_usb_assign(w->ctx, "guest", "1-2", 0, NULL), 0);
+    assert_string_equal(said, "");
+    assert_int_equal(xlx_usb_attach(w->ctx, 5, "1-1", &any, 0, 2000, &got), 0);
+    assert_int_equal(xlx_usb_assign(w->ctx, "guest", "1-1", 0, NULL), 0);
+    assert_string_equal(said, ""); /* a guest has it: nothing is wrong */
+    assert_int_equal(xlx_usb_assign(w->ctx, "guest", "1-4", 0, NULL), 0);
+    assert_string_equal(said, "usb 1-4: cannot be attached now: in use by a "
+                              "program on this host (driver usbfs or usbback)");
+    put_policy(w, "DENY: class=03\nALLOW:\n");
+    assert_int_equal(xlx_usb_assign(w->ctx, "guest", "1-3.1", 0, NULL),
+                     -EACCES);
+    assert_non_null(strstr(said, "it would never be attached"));
+    assert_int_equal(xlx_usb_assign(w->ctx, "guest", "1-1", 0, NULL), -EACCES);
+    assert_int_equal(xlx_usb_intent_list(w->ctx, "guest", &list), 1);
+    assert_int_equal(list->nr_wishes, 3);
+    free(list);
+    assert_int_equal(xlx_usb_assign(w->ctx, "guest", "1-3.1", XLX_USB_FORCE,
+                                    NULL), 0);
+    assert_non_null(strstr(said, "cannot be attached now: forbidden by policy"));
+    put_policy(w, "nonsense\n");
+    assert_int_equal(xlx_usb_assign(w->ctx, "guest", "1-2", 0, NULL), -EBADMSG);
+    assert_int_equal(xlx_usb_assign(w->ctx, "guest", "1-2", XLX_USB_FORCE,
+                                    NULL), 0);
+}
+
 static void assigning_again_replaces(void **state)
 {
     struct usb_world *w = *state;
-    assert_int_equal(xlx_usb_assign(w->ctx, "guest", "1-2", true, NULL), 0);
+    assert_int_equal(xlx_usb_assign(w->ctx, "guest", "1-2", XLX_USB_REQUIRED, NULL), 0);
     struct sysfs_dev stick = *sysfs_mem_find(w->sysfs, "1-2");
     sysfs_mem_unplug(w->sysfs, "1-2");
     stick.busid = "1-5";
     stick.intf[0].name = "1-5:1.0";
     stick.intf[1].name = "1-5:1.1";
     sysfs_mem_plug(w->sysfs, &stick);
-    assert_int_equal(xlx_usb_assign(w->ctx, "guest", "1-5", false, NULL), 0);
+    assert_int_equal(xlx_usb_assign(w->ctx, "guest", "1-5", 0, NULL), 0);
     struct xlx_usb_intent *i = list_one(w, "guest");
     assert_int_equal(i->nr_wishes, 1);
     assert_string_equal(i->wish[0].identity.busid, "1-5");
@@ -149,7 +195,7 @@ static void the_limits(void **state)
             strcpy(id->classes[c], "080650");
     }
     assert_int_equal(xlx__intent_save(w->ctx, i), 0); /* the biggest there is */
-    assert_int_equal(xlx_usb_assign(w->ctx, "guest", "1-2", false, NULL),
+    assert_int_equal(xlx_usb_assign(w->ctx, "guest", "1-2", 0, NULL),
                      -ENOSPC);
     free(i);
     i = list_one(w, "guest");
@@ -194,9 +240,9 @@ static void unassign_takes_back(void **state)
     struct usb_world *w = *state;
     struct xlx_usb_intent *list;
     assert_int_equal(xlx_usb_unassign(w->ctx, "guest", "1-2"), -ENOENT);
-    xlx_usb_assign(w->ctx, "guest", "1-2", true, NULL);
-    xlx_usb_assign(w->ctx, "guest", "1-1", true, NULL);
-    xlx_usb_assign(w->ctx, "guest", "1-3.1", true, NULL);
+    xlx_usb_assign(w->ctx, "guest", "1-2", XLX_USB_REQUIRED, NULL);
+    xlx_usb_assign(w->ctx, "guest", "1-1", XLX_USB_REQUIRED, NULL);
+    xlx_usb_assign(w->ctx, "guest", "1-3.1", XLX_USB_REQUIRED, NULL);
     assert_int_equal(xlx_usb_unassign(w->ctx, "guest", "1-4"), -ENOENT);
     assert_int_equal(xlx_usb_unassign(w->ctx, "guest", "x"), -EINVAL);
     assert_int_equal(xlx_usb_unassign(w->ctx, "guest", "0627:0001"),
@@ -274,7 +320,7 @@ static void assert_bad(struct usb_world *w)
     assert_true(xlx_usb_intent_list(w->ctx, "guest", &list) < 0);
     assert_non_null(strstr(xlx_ctx_error(w->ctx), path));
     /* it is neither overwritten nor in the way of others */
-    assert_true(xlx_usb_assign(w->ctx, "guest", "1-2", false, NULL) < 0);
+    assert_true(xlx_usb_assign(w->ctx, "guest", "1-2", 0, NULL) < 0);
     assert_int_equal(xlx_usb_intent_list(w->ctx, NULL, &list), 1);
     assert_string_equal(list->name, "other");
     free(list);
@@ -284,7 +330,7 @@ static void a_bad_file_is_named_and_left_alone(void **state)
 {
     struct usb_world *w = *state;
     const char *name = WORLD_UUID ".json";
-    assert_int_equal(xlx_usb_assign(w->ctx, "other", "1-1", false, NULL), 0);
+    assert_int_equal(xlx_usb_assign(w->ctx, "other", "1-1", 0, NULL), 0);
     for (size_t i = 0; i < sizeof(bad_files) / sizeof(bad_files[0]); i++) {
         put_file(w, name, bad_files[i], strlen(bad_files[i]));
         assert_bad(w);
@@ -349,7 +395,7 @@ static void keys_of_others_are_left_out(void **state)
     put_file(w, "../x.json", "x", 1);
     put_file(w, "00000000-0000-4000-8000-00000000000G.json", "x", 1);
     free(list_one(w, "guest"));
-    assert_int_equal(xlx_usb_assign(w->ctx, "guest", "1-1", false, NULL), 0);
+    assert_int_equal(xlx_usb_assign(w->ctx, "guest", "1-1", 0, NULL), 0);
     struct xlx_usb_intent *i = list_one(w, "guest");
     assert_int_equal(i->nr_wishes, 2);
     char *now = xlx__intent_json(i);
@@ -363,7 +409,7 @@ static void keys_of_others_are_left_out(void **state)
 static void a_killed_writer_leaves_the_old_file(void **state)
 {
     struct usb_world *w = *state;
-    assert_int_equal(xlx_usb_assign(w->ctx, "guest", "1-2", true, NULL), 0);
+    assert_int_equal(xlx_usb_assign(w->ctx, "guest", "1-2", XLX_USB_REQUIRED, NULL), 0);
     /* killed between writing and renaming */
     put_file(w, "." WORLD_UUID ".json.new", "{\"vers", 7);
     struct xlx_usb_intent *i = list_one(w, "guest");
@@ -371,7 +417,7 @@ static void a_killed_writer_leaves_the_old_file(void **state)
     free(i);
     assert_int_equal(xlx_usb_intent_list(w->ctx, NULL, &i), 1);
     free(i);
-    assert_int_equal(xlx_usb_assign(w->ctx, "guest", "1-1", true, NULL), 0);
+    assert_int_equal(xlx_usb_assign(w->ctx, "guest", "1-1", XLX_USB_REQUIRED, NULL), 0);
     i = list_one(w, "guest");
     assert_int_equal(i->nr_wishes, 2);
     free(i);
@@ -382,13 +428,13 @@ static void a_full_disk_leaves_the_old_file(void **state)
     struct usb_world *w = *state;
     struct rlimit old, none;
     char temp[PATH_MAX];
-    assert_int_equal(xlx_usb_assign(w->ctx, "guest", "1-2", true, NULL), 0);
+    assert_int_equal(xlx_usb_assign(w->ctx, "guest", "1-2", XLX_USB_REQUIRED, NULL), 0);
     signal(SIGXFSZ, SIG_IGN);
     getrlimit(RLIMIT_FSIZE, &old);
     none = old;
     none.rlim_cur = 64;
     setrlimit(RLIMIT_FSIZE, &none);
-    int rc = xlx_usb_assign(w->ctx, "guest", "1-1", true, NULL);
+    int rc = xlx_usb_assign(w->ctx, "guest", "1-1", XLX_USB_REQUIRED, NULL);
     setrlimit(RLIMIT_FSIZE, &old);
     assert_int_equal(rc, -EFBIG);
     assert_non_null(strstr(xlx_ctx_error(w->ctx), "cannot write"));
@@ -403,7 +449,7 @@ static void a_folder_that_cannot_be_made(void **state)
 {
     struct usb_world *w = *state;
     xlx_ctx_set_path(w->ctx, XLX_PATH_STATE, "/dev/null/x");
-    assert_int_equal(xlx_usb_assign(w->ctx, "guest", "1-2", true, NULL),
+    assert_int_equal(xlx_usb_assign(w->ctx, "guest", "1-2", XLX_USB_REQUIRED, NULL),
                      -ENOTDIR);
 }
 
@@ -412,7 +458,7 @@ static void a_folder_that_cannot_be_made(void **state)
 static void a_reboot_keeps_the_uuid(void **state)
 {
     struct usb_world *w = *state;
-    assert_int_equal(xlx_usb_assign(w->ctx, "guest", "1-2", true, NULL), 0);
+    assert_int_equal(xlx_usb_assign(w->ctx, "guest", "1-2", XLX_USB_REQUIRED, NULL), 0);
     usb_world_destroy(w);
     free(list_one(w, "guest")); /* without the guest too */
     free(list_one(w, WORLD_UUID));
@@ -424,7 +470,7 @@ static void a_reboot_keeps_the_uuid(void **state)
 static void a_new_uuid_is_taken_over_by_name(void **state)
 {
     struct usb_world *w = *state;
-    assert_int_equal(xlx_usb_assign(w->ctx, "guest", "1-2", true, NULL), 0);
+    assert_int_equal(xlx_usb_assign(w->ctx, "guest", "1-2", XLX_USB_REQUIRED, NULL), 0);
     usb_world_destroy(w);
     usb_world_create(w, 7, NEW_UUID);
     struct xlx_usb_intent *i = list_one(w, "7");
@@ -437,7 +483,7 @@ static void a_new_uuid_is_taken_over_by_name(void **state)
 static void a_new_name_is_taken_over_by_uuid(void **state)
 {
     struct usb_world *w = *state;
-    assert_int_equal(xlx_usb_assign(w->ctx, "guest", "1-2", true, NULL), 0);
+    assert_int_equal(xlx_usb_assign(w->ctx, "guest", "1-2", XLX_USB_REQUIRED, NULL), 0);
     xs_mem_put(w->xs, "/local/domain/5/name", "guest--incoming");
     struct xlx_usb_intent *i = list_one(w, "5");
     assert_string_equal(i->name, "guest");
@@ -473,7 +519,7 @@ static void a_guest_without_uuid_is_refused(void **state)
                                        "/vm/" WORLD_UUID "0", WORLD_UUID };
     for (size_t i = 0; i < sizeof(vms) / sizeof(vms[0]); i++) {
         xs_mem_put(w->xs, "/local/domain/5/vm", vms[i]);
-        assert_int_equal(xlx_usb_assign(w->ctx, "guest", "1-2", true, NULL),
+        assert_int_equal(xlx_usb_assign(w->ctx, "guest", "1-2", XLX_USB_REQUIRED, NULL),
                          -ENOTSUP);
     }
 }
@@ -484,6 +530,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(what_is_assigned_is_read_again),
+        TEST(what_speaks_against_it_is_told),
         TEST(assigning_again_replaces),
         cmocka_unit_test(any_byte_of_a_serial_survives),
         TEST(the_limits),

@@ -196,7 +196,7 @@ static void a_controller_that_was_asked_for_is_made_again(void **state)
 {
     struct passes *f = *state;
     const struct xlx_usb_place place = { 3, 12 };
-    assert_int_equal(xlx_usb_assign(f->w->ctx, "guest", "1-2", true, &place),
+    assert_int_equal(xlx_usb_assign(f->w->ctx, "guest", "1-2", XLX_USB_REQUIRED, &place),
                      0);
     assert_int_equal(passes_now(f), 1);
     passes_assert_line(f, 0, XLX_USB_ATTACHED, "1-2");

@@ -150,7 +150,7 @@ static void a_guest_at_work_is_left_alone(void **state)
 static void required_and_missing_is_bad(void **state)
 {
     struct passes *f = *state;
-    assert_int_equal(xlx_usb_assign(f->w->ctx, "guest", "1-2", true, NULL), 0);
+    assert_int_equal(xlx_usb_assign(f->w->ctx, "guest", "1-2", XLX_USB_REQUIRED, NULL), 0);
     passes_assign(f, "guest", "1-1");
     passes_unplug(f, "1-1");
     passes_now(f);

@@ -81,7 +81,7 @@ static void calm_down(struct fixture *f)
 
 static void assign(struct fixture *f, const char *busid)
 {
-    assert_int_equal(xlx_usb_assign(f->w->ctx, "guest", busid, false, NULL), 0);
+    assert_int_equal(xlx_usb_assign(f->w->ctx, "guest", busid, 0, NULL), 0);
 }
 
 /* --- what wakes it -------------------------------------------------------- */
