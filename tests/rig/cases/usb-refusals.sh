@@ -64,37 +64,3 @@ refused "no frontend driver" "xen-hcd" xl usb-attach $guest "$disk" --wait 3
 refused "nor for a controller" "xen-hcd" xl usb-hc-create $guest --wait 3
 rig_guest_run $guest modprobe xen-hcd
 check "with the driver it works" xl usb-attach $guest "$disk"
-check "the controller goes" xl usb-hc-destroy $guest 0
-
-# --- a disk that somebody else has
-
-block() {
-    local d
-    for d in /sys/class/block/*; do
-        [[ $(readlink -f "$d") != */"$disk":* ]] || basename "$d"
-    done | head -n 1
-}
-check "the stick is a disk" rig_wait_for 10 eval '[ -n "$(block)" ]'
-node=/dev/$(block)
-"$rig_tools/hold-disk" "$node" >"$rig_tmp/held" &
-holder=$!
-check "somebody opens it exclusively" rig_wait_for 5 grep -q held "$rig_tmp/held"
-state >"$rig_tmp/before"
-refused "a disk that is open exclusively" \
-    "usb $disk: in use: $node is opened exclusively" \
-    xl usb-attach $guest "$disk" --force
-refused "and is not tried" "opened exclusively" \
-    xl usb-attach $guest "$disk" --dry-run
-kill $holder
-wait $holder 2>/dev/null
-check "as a guest's disk" "$rig_xl" block-attach $guest \
-    "format=raw,vdev=xvda,access=r,backendtype=qdisk,target=$node"
-state >"$rig_tmp/before"
-refused "a disk of a guest" \
-    "is a disk of a guest (${node##*/} on domain $domid)" \
-    xl usb-attach $guest "$disk"
-check "the list says so too" says "[is a disk of a guest" \
-    xl usb-list-assignable-devices --all
-check "away with it" "$rig_xl" block-detach $guest xvda --force
-check "then it can go" xl usb-attach $guest "$disk"
-check "with its controller" xl usb-hc-destroy $guest 0
