@@ -1,0 +1,26 @@
+#!/bin/bash
+# SPDX-License-Identifier: LGPL-2.1-only
+# The service's unit, as systemd reads it, and its init script, as shells do:
+# what can be known without starting them. The rig starts the script.
+set -eu
+
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+service=xl-cmds/service
+
+for shell in sh dash bash; do
+    ! command -v "$shell" >/dev/null || "$shell" -n $service/libxl-ext-usb.init.in
+done
+
+command -v systemd-analyze >/dev/null ||
+    { echo "no systemd-analyze here: the unit is not checked"; exit 77; }
+sed "s|@sbindir@|$(realpath "$BUILD")|" $service/libxl-ext-usb.service.in \
+    >"$dir/libxl-ext-usb.service"
+# It tells of what it ignores, and succeeds.
+status=0
+systemd-analyze verify --man=no "$dir/libxl-ext-usb.service" \
+    >"$dir/said" 2>&1 || status=$?
+if [ $status -ne 0 ] || grep libxl-ext-usb "$dir/said"; then
+    cat "$dir/said"
+    exit 1
+fi
