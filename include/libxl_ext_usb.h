@@ -118,6 +118,9 @@ enum xlx_usb_flags {
     XLX_USB_DRY_RUN = 2,
     /* Of an assignment: while the device is missing, something is wrong. */
     XLX_USB_REQUIRED = 4,
+    /* Of an assignment: it ends when the guest has the device. One that lasts
+     * is not replaced by it. */
+    XLX_USB_ONCE = 8,
 };
 
 /* A rule of the policy, as it is understood. */
@@ -330,6 +333,7 @@ struct xlx_usb_identity {
 struct xlx_usb_wish {
     struct xlx_usb_identity identity;
     bool required; /* while it is missing, something is wrong */
+    bool once;     /* ends when the guest has the device */
     struct xlx_usb_place place;
 };
 
@@ -346,7 +350,7 @@ struct xlx_usb_intent {
  * or UUID of one that something was written down for) is to have `device`,
  * which is plugged in now, wherever it is plugged in later. `place` NULL: any. What
  * was said about that device before is replaced. Attaches nothing. `flags` are
- * XLX_USB_REQUIRED and XLX_USB_FORCE. What speaks against an attach right now
+ * XLX_USB_REQUIRED, XLX_USB_ONCE and XLX_USB_FORCE. What speaks against an attach right now
  * (mounted, the last keyboard, ...) is only warned about, for it may pass; what
  * the policy forbids is refused without XLX_USB_FORCE.
  *
@@ -368,6 +372,20 @@ int xlx_usb_assign(xlx_ctx *ctx, const char *guest, const char *device,
  * guest or the device; -ENOTUNIQ more than one matches.
  */
 int xlx_usb_unassign(xlx_ctx *ctx, const char *guest, const char *device);
+
+/*
+ * Takes back all that was assigned to the guest with XLX_USB_ONCE. Returns how
+ * much; -ESRCH no such guest.
+ */
+int xlx_usb_unassign_once(xlx_ctx *ctx, const char *guest);
+
+/*
+ * Keeps every other command, and a watch, from changing anything about the
+ * guest's USB until the descriptor that it returns is closed, which also the end
+ * of the process does; also the calls above, by this process. -EBUSY another
+ * command is at work still at the end of `timeout_ms`.
+ */
+int xlx_usb_hold(xlx_ctx *ctx, uint32_t domid, int timeout_ms);
 
 /*
  * What is written down, sorted by name; `guest` NULL: for all guests. A file

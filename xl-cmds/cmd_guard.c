@@ -22,7 +22,7 @@ const char cmd_guard_details[] =
     "save and migrate: a guest with USB devices is refused, for its USB driver\n"
     "does not come back from either. With --usb=detach they are detached\n"
     "before; a guest that goes on afterwards (save -c, or a failure) has them\n"
-    "again, and 'usb-reconcile' gives a restored guest those it was assigned.\n";
+    "again, and a saved one when 'usb-reconcile' sees it restored.\n";
 
 const struct cmd_option cmd_guard_usb_options[] = {
     { "usb", 0, CMD_NEEDS_ARG, "refuse|detach",
@@ -142,7 +142,12 @@ static int without_usb(struct cmd_env *env, char **argv, uint32_t domid,
     if (!status && !g.removed)
         status = cmd_hand_on_command(env, argv);
     else if (!status) {
+        bool save = !strcmp(argv[0], "save");
+        if (save)
+            guard_usb_begin(env, &g);
         status = run_xl(env, argv);
+        if (save)
+            guard_usb_end(env, &g);
         put_back_if_it_runs(env, &g);
     }
     guard_usb_free(&g);

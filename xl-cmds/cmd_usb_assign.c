@@ -109,7 +109,8 @@ static void print_wish(FILE *out, const struct xlx_usb_wish *wish)
         fprintf(out, " controller %u", wish->place.hc);
     if (wish->place.port != XLX_USB_ANY)
         fprintf(out, " port %u", wish->place.port);
-    fprintf(out, "%s\n", wish->required ? " required" : "");
+    fprintf(out, "%s%s\n", wish->required ? " required" : "",
+            wish->once ? " once" : "");
 }
 
 static void print_text(FILE *out, const struct xlx_usb_intent *intent)
@@ -135,6 +136,8 @@ static void put_wish(yajl_gen g, const struct xlx_usb_wish *wish)
         json_string(g, id->classes[i]);
     yajl_gen_array_close(g);
     json_bool(g, "required", wish->required);
+    if (wish->once)
+        json_bool(g, "once", true);
     if (wish->place.hc != XLX_USB_ANY)
         json_number(g, "controller", wish->place.hc);
     if (wish->place.port != XLX_USB_ANY)

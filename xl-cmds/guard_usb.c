@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define WAIT_MS 15000
 
@@ -36,7 +37,7 @@ int guard_usb_remove(struct cmd_env *env, uint32_t domid, bool detach,
                      struct guard_usb *g)
 {
     char names[256];
-    *g = (struct guard_usb){ .domid = domid };
+    *g = (struct guard_usb){ .domid = domid, .hold = -1 };
     g->nr = xlx_usb_list(env->ctx, domid, &g->list);
     if (g->nr < 0)
         return CMD_FAILED;
@@ -83,6 +84,39 @@ void guard_usb_put_back(struct cmd_env *env, struct guard_usb *g)
             attach_again(env, g, hc, devid);
     }
     g->removed = 0;
+}
+
+/* Wherever there is room then: what is assigned may have come first. */
+static void assign_once(struct cmd_env *env,
+                        const struct xlx_usb_hc *hc, const char *guest)
+{
+    for (uint32_t p = 0; p < hc->nr_ports; p++)
+        if (hc->port[p].present &&
+            xlx_usb_assign(env->ctx, guest, hc->port[p].busid,
+                           XLX_USB_ONCE | XLX_USB_FORCE, NULL))
+            fprintf(env->err,
+                    "warning: usb %s: does not come back after the restore\n",
+                    hc->port[p].busid);
+}
+
+void guard_usb_begin(struct cmd_env *env, struct guard_usb *g)
+{
+    char guest[16];
+    snprintf(guest, sizeof(guest), "%u", g->domid);
+    g->hold = xlx_usb_hold(env->ctx, g->domid, WAIT_MS);
+    for (int i = 0; i < g->removed; i++)
+        assign_once(env, &g->list[i], guest);
+}
+
+void guard_usb_end(struct cmd_env *env, struct guard_usb *g)
+{
+    char guest[16];
+    snprintf(guest, sizeof(guest), "%u", g->domid);
+    if (xlx_domain_alive(env->ctx, g->domid) > 0)
+        xlx_usb_unassign_once(env->ctx, guest);
+    if (g->hold >= 0)
+        close(g->hold);
+    g->hold = -1;
 }
 
 void guard_usb_free(struct guard_usb *g)

@@ -13,6 +13,7 @@ struct guard_usb {
     uint32_t domid;
     struct xlx_usb_hc *list; /* as it was */
     int nr;
+    int hold; /* the guest's lock, or -1 */
     int removed; /* the first so many are gone */
 };
 
@@ -25,6 +26,11 @@ int guard_usb_remove(struct cmd_env *env, uint32_t domid, bool detach,
 
 /* Makes them again, with their devices, for a guest that goes on. */
 void guard_usb_put_back(struct cmd_env *env, struct guard_usb *g);
+
+/* Writes down that the guest is to have its devices again, once, and keeps them
+ * from it until guard_usb_end(). */
+void guard_usb_begin(struct cmd_env *env, struct guard_usb *g);
+void guard_usb_end(struct cmd_env *env, struct guard_usb *g);
 
 void guard_usb_free(struct guard_usb *g);
 

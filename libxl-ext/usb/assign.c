@@ -127,6 +127,8 @@ static int add_wish(xlx_ctx *ctx, struct xlx_usb_intent *intent,
     if (i == XLX_USB_WISHES_MAX)
         return xlx__fail(ctx, ENOSPC, "guest %s: has %u devices already",
                          intent->name, XLX_USB_WISHES_MAX);
+    if (wish->once && i < intent->nr_wishes && !intent->wish[i].once)
+        return 0;
     intent->wish[i] = *wish;
     if (i == intent->nr_wishes)
         intent->nr_wishes++;
@@ -137,6 +139,7 @@ int xlx_usb_assign(xlx_ctx *ctx, const char *guest, const char *device,
                    unsigned flags, const struct xlx_usb_place *place)
 {
     struct xlx_usb_wish wish = { .required = flags & XLX_USB_REQUIRED,
+                                 .once = flags & XLX_USB_ONCE,
                                  .place = { XLX_USB_ANY, XLX_USB_ANY } };
     if (place)
         wish.place = *place;
@@ -237,6 +240,45 @@ int xlx_usb_unassign(xlx_ctx *ctx, const char *guest, const char *device)
         return xlx__fail(ctx, ENOENT, "guest %s: nothing is assigned to it",
                          guest);
     return rc ? rc : unassign(ctx, intent, device);
+}
+
+/* --- what is to be once --------------------------------------------------- */
+
+int xlx__intent_fulfil(xlx_ctx *ctx, const char *uuid,
+                       const struct xlx_usb_identity *id)
+{
+    bool marked[XLX_USB_WISHES_MAX] = { false };
+    XLX__AUTO_FREE struct xlx_usb_intent *intent = calloc(1, sizeof(*intent));
+    if (!intent)
+        return xlx__fail(ctx, ENOMEM, "guest %s: no memory", uuid);
+    int rc = xlx__intent_load(ctx, uuid, intent);
+    if (rc)
+        return rc == -ENOENT ? 0 : rc;
+    for (uint32_t i = 0; i < intent->nr_wishes; i++)
+        marked[i] = intent->wish[i].once &&
+                    xlx__identity_same(&intent->wish[i].identity, id);
+    remove_marked(intent, marked);
+    return xlx__intent_save(ctx, intent);
+}
+
+int xlx_usb_unassign_once(xlx_ctx *ctx, const char *guest)
+{
+    bool marked[XLX_USB_WISHES_MAX] = { false };
+    int nr = 0;
+    XLX__AUTO_CLOSE int lock = xlx__intent_lock(ctx);
+    if (lock < 0)
+        return lock;
+    XLX__AUTO_FREE struct xlx_usb_intent *intent = calloc(1, sizeof(*intent));
+    if (!intent)
+        return xlx__fail(ctx, ENOMEM, "guest %s: no memory", guest);
+    int rc = find_intent(ctx, guest, intent);
+    if (rc)
+        return rc == -ENOENT ? 0 : rc;
+    for (uint32_t i = 0; i < intent->nr_wishes; i++)
+        nr += marked[i] = intent->wish[i].once;
+    remove_marked(intent, marked);
+    rc = nr ? xlx__intent_save(ctx, intent) : 0;
+    return rc ? rc : nr;
 }
 
 /* --- listing -------------------------------------------------------------- */

@@ -46,6 +46,11 @@ int xlx__intent_save(xlx_ctx *ctx, const struct xlx_usb_intent *intent);
 /* No file is a success. */
 int xlx__intent_remove(xlx_ctx *ctx, const char *uuid);
 
+/* Takes back what was to be once and now is. With the intents' lock; nothing
+ * there is a success. */
+int xlx__intent_fulfil(xlx_ctx *ctx, const char *uuid,
+                       const struct xlx_usb_identity *id);
+
 /*
  * All that can be loaded, sorted by name, for free(). Of each that cannot,
  * `bad` is told, once its failure has been reported. Returns how many.

@@ -81,6 +81,10 @@ static void put_wish(yajl_gen g, const struct xlx_usb_wish *wish)
     yajl_gen_map_close(g);
     put_string(g, "required");
     yajl_gen_bool(g, wish->required);
+    if (wish->once) {
+        put_string(g, "once");
+        yajl_gen_bool(g, true);
+    }
     put_place(g, "controller", wish->place.hc);
     put_place(g, "port", wish->place.port);
     yajl_gen_map_close(g);
@@ -209,6 +213,7 @@ static bool get_place(yajl_val map, const char *key, uint32_t min, uint32_t max,
 static const char *read_wish(yajl_val map, struct xlx_usb_wish *wish)
 {
     yajl_val identity = get(map, "identity"), required = get(map, "required");
+    yajl_val once = get(map, "once");
     struct xlx_usb_identity *id = &wish->identity;
     if (!YAJL_IS_OBJECT(identity))
         return "a device without identity";
@@ -225,6 +230,9 @@ static const char *read_wish(yajl_val map, struct xlx_usb_wish *wish)
     if (required && !YAJL_IS_TRUE(required) && !YAJL_IS_FALSE(required))
         return "a device's required";
     wish->required = YAJL_IS_TRUE(required);
+    if (once && !YAJL_IS_TRUE(once) && !YAJL_IS_FALSE(once))
+        return "a device's once";
+    wish->once = YAJL_IS_TRUE(once);
     if (!get_place(map, "controller", 0, UINT16_MAX, &wish->place.hc) ||
         !get_place(map, "port", 1, XLX_USB_PORTS_MAX, &wish->place.port) ||
         (wish->place.hc == XLX_USB_ANY && wish->place.port != XLX_USB_ANY))

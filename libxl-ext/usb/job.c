@@ -33,6 +33,11 @@ int xlx__job_lock_domain(xlx_ctx *ctx, uint32_t domid, int64_t until)
     return xlx__lock(ctx, name, until);
 }
 
+int xlx_usb_hold(xlx_ctx *ctx, uint32_t domid, int timeout_ms)
+{
+    return xlx__job_lock_domain(ctx, domid, xlx__now_ms() + timeout_ms);
+}
+
 int xlx__job_lock_device(xlx_ctx *ctx, const char *busid, int64_t until)
 {
     char name[64];

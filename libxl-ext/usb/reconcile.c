@@ -131,6 +131,20 @@ static bool is_known(struct xlx__trial *t, const struct xlx_usb_report *report)
     return known;
 }
 
+/* What was to be once is, and is not asked for any more. */
+static void fulfil(struct run *run, const struct xlx__action *a)
+{
+    const struct xlx_usb_wish *wish = wish_of(run, a);
+    if (!wish || !wish->once)
+        return;
+    XLX__AUTO_CLOSE int lock = xlx__intent_lock(run->r->ctx);
+    if (lock < 0 ||
+        xlx__intent_fulfil(run->r->ctx, run->view.guests[a->guest].intent.uuid,
+                           &wish->identity))
+        xlx__warn(run->r->ctx, "usb %s: stays assigned: %s", a->busid,
+                  xlx_ctx_error(run->r->ctx));
+}
+
 static void tell(struct run *run, const struct xlx__action *a,
                  enum xlx_usb_outcome outcome, const char *reason)
 {
@@ -145,6 +159,8 @@ static void tell(struct run *run, const struct xlx__action *a,
         .reason = reason,
     };
     struct xlx__trial *t = trial_of(run, a);
+    if (outcome == XLX_USB_ATTACHED || outcome == XLX_USB_IN_PLACE)
+        fulfil(run, a);
     if (outcome == XLX_USB_FAILED ||
         (wish && wish->required && outcome != XLX_USB_IN_PLACE &&
          outcome != XLX_USB_ATTACHED))

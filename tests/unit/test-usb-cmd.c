@@ -560,6 +560,68 @@ static void what_was_detached_for_a_save_comes_back(void **state)
     free(after);
 }
 
+/* What `usb-assign --list guest` prints, after its first line. */
+static void assert_assigned(struct fixture *f, const char *lines)
+{
+    assert_int_equal(call(f, "usb-assign --list guest"), CMD_OK);
+    const char *line = strchr(f->out, '\n');
+    assert_string_equal(line ? line + 1 : "", lines);
+}
+
+static void a_saved_guest_is_given_its_devices_once(void **state)
+{
+    struct fixture *f = *state;
+    struct guard_usb g;
+    struct cmd_env env;
+    assert_int_equal(call(f, "usb-attach guest 1-2"), CMD_OK);
+    assert_int_equal(call(f, "usb-attach guest 1-1"), CMD_OK);
+    assert_int_equal(call(f, "usb-assign guest 1-1"), CMD_OK);
+    quiet(f, &env);
+    assert_int_equal(guard_usb_remove(&env, 5, true, &g), CMD_OK);
+    guard_usb_begin(&env, &g);
+    loud(&env);
+    assert_assigned(f, "  1-1 ID 0627:0001\n"
+                       "  1-2 ID 46f4:0001 serial S1 once\n");
+    /* a watcher that looks while the guest is saved */
+    assert_int_equal(call(f, "usb-reconcile --wait 1"), CMD_FAILED);
+    assert_non_null(strstr(f->out, "another command for the guest is at work"));
+    usb_world_destroy(f->world);
+    quiet(f, &env);
+    guard_usb_end(&env, &g);
+    guard_usb_free(&g);
+    loud(&env);
+    usb_world_create(f->world, 7, WORLD_UUID);
+    assert_int_equal(call(f, "usb-reconcile"), CMD_OK);
+    assert_non_null(strstr(f->out, "usb 1-2: attached"));
+    assert_string_equal(sysfs_mem_find(f->world->sysfs, "1-2")->intf[0].driver,
+                        "usbfs");
+    assert_assigned(f, "  1-1 ID 0627:0001\n");
+    assert_int_equal(call(f, "usb-detach guest 1-2"), CMD_OK);
+    assert_int_equal(call(f, "usb-reconcile"), CMD_OK);
+    assert_null(strstr(f->out, "1-2"));
+}
+
+static void one_that_goes_on_has_them_again(void **state)
+{
+    struct fixture *f = *state;
+    struct guard_usb g;
+    struct cmd_env env;
+    assert_int_equal(call(f, "usb-attach guest 1-2"), CMD_OK);
+    char *before = usb_world_dump(f->world);
+    quiet(f, &env);
+    assert_int_equal(guard_usb_remove(&env, 5, true, &g), CMD_OK);
+    guard_usb_begin(&env, &g);
+    guard_usb_end(&env, &g);
+    guard_usb_put_back(&env, &g);
+    guard_usb_free(&g);
+    loud(&env);
+    assert_assigned(f, "");
+    char *after = usb_world_dump(f->world);
+    assert_string_equal(after, before);
+    free(before);
+    free(after);
+}
+
 static void a_device_that_does_not_let_go_stops_a_save(void **state)
 {
     struct fixture *f = *state;
@@ -594,6 +656,8 @@ int main(void)
         TEST(a_dry_run_says_what_it_would_do),
         TEST(save_refuses_a_guest_with_devices),
         TEST(what_was_detached_for_a_save_comes_back),
+        TEST(a_saved_guest_is_given_its_devices_once),
+        TEST(one_that_goes_on_has_them_again),
         TEST(a_device_that_does_not_let_go_stops_a_save),
         TEST(the_hosts_devices_are_listed),
         TEST(the_policy_is_explained),

@@ -300,6 +300,7 @@ static const char *const bad_files[] = {
     DEV("\"busid\":\"1-2\",\"vendor\":\"46f4\",\"product\":\"0001\","
         "\"serial\":\"\",\"interfaces\":[[]]"),
     HEAD "\"devices\":[{\"identity\":{" ID "},\"required\":1}]}",
+    HEAD "\"devices\":[{\"identity\":{" ID "},\"once\":1}]}",
     HEAD "\"devices\":[{\"identity\":{" ID "},\"controller\":-1}]}",
     HEAD "\"devices\":[{\"identity\":{" ID "},\"controller\":65536}]}",
     HEAD "\"devices\":[{\"identity\":{" ID "},\"controller\":\"0\"}]}",

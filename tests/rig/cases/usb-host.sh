@@ -117,6 +117,8 @@ check "the host has it" has_driver "$stick" usb-storage
 check "restore" xl restore "$rig_tmp/save" >/dev/null
 check "it answers" rig_guest_run $guest true
 domid=$(rig_domid $guest)
-check "and can have the device again" xl usb-attach $guest "$stick"
+check "it is to have the device once" says "once" xl usb-assign --list $guest
+check "and has it again" says "usb $stick: attached" xl usb-reconcile --wait 60
+check "which was once" eval "! xl usb-assign --list | grep ."
 check "and see it" rig_wait_for 10 guest_sees 46f4:0001
 check "the controller goes" xl usb-hc-destroy $guest 0
