@@ -57,7 +57,11 @@ struct xlx_image_info {
 /*
  * Opens a file that `xl save` wrote and checks all of it: xl's header, libxl's
  * stream up to its END, libxc's stream in it. `path` is copied. The image
- * keeps its own descriptor, so the file may be renamed or unlinked later.
+ * keeps its own descriptor, so the file may be renamed or unlinked later. It may
+ * also be the URI of an NBD export, nbd://HOST/EXPORT or
+ * nbd+unix:///EXPORT?socket=PATH; a server that does not answer for 10 seconds
+ * fails the call, here and in each later read (-ETIMEDOUT), and reads may be
+ * tried again.
  *
  * -ENOENT etc. as open(2)
  * -ESPIPE      a pipe or another file without positions
@@ -65,7 +69,8 @@ struct xlx_image_info {
  * -EMEDIUMTYPE a compressed file, by xlx_image_packer()
  * -ENODATA     truncated
  * -EBADMSG     an invalid record
- * -ENOTSUP     an unknown mandatory record, or a format too new or too old
+ * -ENOTSUP     an unknown mandatory record, or a format too new or too old; an
+ *              NBD URI without libnbd
  * -EOVERFLOW   more pages or runs than an image can have
  * -ENOMEM
  */

@@ -165,10 +165,23 @@ static int refuse(struct call *call)
     return CMD_FAILED;
 }
 
+/* Xl itself reads the file too, by a descriptor. */
+static int refuse_nbd(struct call *call)
+{
+    fprintf(call->env->err,
+            "restore: %s: an image on an NBD server is restored through a "
+            "block device of this host: nbd-client -N NAME HOST /dev/nbd0, "
+            "then restore --lazy /dev/nbd0\n",
+            call->file);
+    return CMD_FAILED;
+}
+
 static int check_and_restore(struct call *call)
 {
     xlx_ctx *ctx = call->env->ctx;
     xlx_image *image;
+    if (!strncmp(call->file, "nbd", 3) && strstr(call->file, "://"))
+        return refuse_nbd(call);
 
     /* A reason to restore eagerly is no error: printed here, as what it is. */
     xlx_ctx_set_log(ctx, NULL, NULL, XLX_LOG_ERROR);

@@ -4,22 +4,21 @@
 #include <stdlib.h>
 
 #include "core/clean.h"
-#include "core/io.h"
 #include "image/impl.h"
 #include "image/runs.h"
 
-/* Takes `fd` over, also when it fails. */
-static int new_image(xlx_ctx *ctx, int fd, const char *name,
-                     struct xlx_image **image_r)
+/* Takes `storage` over, also when it fails. */
+static int new_image(xlx_ctx *ctx, struct xlx__storage *storage,
+                     const char *name, struct xlx_image **image_r)
 {
     struct xlx_image *image = calloc(1, sizeof(*image));
     if (image) {
-        image->fd = fd;
+        image->storage = storage;
         image->name = strdup(name);
     }
     if (!image || !image->name) {
         if (!image)
-            close(fd);
+            storage->ops->close(storage);
         xlx_image_close(image);
         return xlx__fail(ctx, ENOMEM, "%s: no memory", name);
     }
@@ -37,8 +36,11 @@ static int opened(struct xlx_image *image, int rc, xlx_image **image_r)
     return rc;
 }
 
-int xlx_image_open(xlx_ctx *ctx, const char *path, xlx_image **image_r)
+static int open_storage(xlx_ctx *ctx, const char *path,
+                        struct xlx__storage **storage_r)
 {
+    if (xlx__is_nbd_uri(path))
+        return xlx__storage_nbd(ctx, path, XLX__NBD_TIMEOUT_MS, storage_r);
     /*
      * A named pipe is not even opened: its writer would take the close for the
      * end of the reader that comes next. O_NONBLOCK: nor waited for, should it
@@ -46,44 +48,51 @@ int xlx_image_open(xlx_ctx *ctx, const char *path, xlx_image **image_r)
      */
     struct stat st;
     if (!stat(path, &st) && S_ISFIFO(st.st_mode))
-        return xlx__source_no_positions(ctx, path);
+        return xlx__storage_no_positions(ctx, path);
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     if (fd < 0)
         return xlx__fail_errno(ctx, errno, "%s: cannot open", path);
+    return xlx__storage_file(ctx, fd, path, storage_r);
+}
+
+int xlx_image_open(xlx_ctx *ctx, const char *path, xlx_image **image_r)
+{
+    struct xlx__storage *storage;
+    struct xlx__source src;
     struct xlx_image *image;
-    int rc = new_image(ctx, fd, path, &image);
+    int rc = open_storage(ctx, path, &storage);
+    if (!rc)
+        rc = new_image(ctx, storage, path, &image);
     if (rc)
         return rc;
-    struct xlx__source src;
-    rc = xlx__source_init(&src, ctx, image->fd, image->name);
-    if (!rc)
-        rc = xlx__save_file_index(&src, image);
-    return opened(image, rc, image_r);
+    xlx__source_init(&src, ctx, storage, image->name);
+    return opened(image, xlx__save_file_index(&src, image), image_r);
 }
 
 int xlx_image_open_fd(xlx_ctx *ctx, int fd, uint64_t offset, const char *name,
                       xlx_image **image_r)
 {
+    struct xlx__storage *storage;
+    struct xlx__source src;
+    struct xlx_image *image;
     int own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
     if (own < 0)
         return xlx__fail_errno(ctx, errno, "%s: cannot use descriptor %d", name,
                                fd);
-    struct xlx_image *image;
-    int rc = new_image(ctx, own, name, &image);
+    int rc = xlx__storage_file(ctx, own, name, &storage);
+    if (!rc)
+        rc = new_image(ctx, storage, name, &image);
     if (rc)
         return rc;
-    struct xlx__source src;
-    rc = xlx__source_init(&src, ctx, image->fd, image->name);
-    if (!rc)
-        rc = xlx__libxc_index(&src, offset, image);
-    return opened(image, rc, image_r);
+    xlx__source_init(&src, ctx, storage, image->name);
+    return opened(image, xlx__libxc_index(&src, offset, image), image_r);
 }
 
 void xlx_image_close(xlx_image *image)
 {
     if (!image)
         return;
-    close(image->fd);
+    image->storage->ops->close(image->storage);
     free(image->name);
     free(image->runs);
     free(image->records);
@@ -107,6 +116,11 @@ bool xlx__image_has(const struct xlx_image *image, uint64_t gfn)
     const struct xlx_image_run *run =
         xlx__runs_from(image->runs, image->nr_runs, gfn);
     return run && run->gfn <= gfn;
+}
+
+bool xlx__image_has_its_name(const xlx_image *image)
+{
+    return image->storage->ops->is_named(image->storage, image->name);
 }
 
 int xlx_image_read(const xlx_image *image, uint64_t gfn, size_t nr, void *buf)

@@ -39,6 +39,9 @@ int xlx__image_thin(xlx_ctx *ctx, const xlx_image *image,
                     const struct xlx__gfn_range *resident, size_t nr, int out,
                     uint64_t *pages_r);
 
+/* Whether the file with the image's name is still the one that was opened. */
+bool xlx__image_has_its_name(const xlx_image *image);
+
 /* True when `gfn` is in one of the sorted ranges. */
 bool xlx__gfn_in(const struct xlx__gfn_range *ranges, size_t nr, uint64_t gfn);
 

@@ -5,7 +5,6 @@
 #ifndef XLX_IMAGE_IMPL_H
 #define XLX_IMAGE_IMPL_H
 
-#include "core/io.h"
 #include "image/format.h"
 #include "image/image.h"
 #include "image/source.h"
@@ -37,7 +36,7 @@ struct xlx__record {
 };
 
 struct xlx_image {
-    int fd;
+    struct xlx__storage *storage;
     char *name;
     uint64_t config_at; /* the guest's configuration in xl's header */
     uint32_t config_len;
@@ -75,11 +74,11 @@ static inline uint64_t xlx__first_page(const struct xlx__record *record,
            sizeof(struct fmt_page_data) + count * (uint64_t)sizeof(uint64_t);
 }
 
-/* Reads exactly `len` bytes at `offset`; errors as xlx__pread_all(). */
+/* Reads exactly `len` bytes at `offset`; errors as the storage has them. */
 static inline int xlx__image_pread(const struct xlx_image *image, void *buf,
                                    size_t len, uint64_t offset)
 {
-    return xlx__pread_all(image->fd, buf, len, offset);
+    return image->storage->ops->pread(image->storage, buf, len, offset);
 }
 
 /* A sum of bytes, a multiple of eight, that tells them from others. */

@@ -15,7 +15,6 @@
  * gfn would have no memory at all.
  */
 #include <stdlib.h>
-#include <sys/stat.h>
 
 #include "core/clean.h"
 #include "core/io.h"
@@ -362,7 +361,8 @@ int xlx_image_optimize(xlx_ctx *ctx, const xlx_image *image,
                        const char *out, xlx_image_progress_fn *progress,
                        void *user)
 {
-    struct stat st;
+    struct timespec mtime;
+    mode_t mode;
     struct xlx__source src;
     XLX__AUTO_FREE struct rewrite *w = calloc(1, sizeof(*w));
     XLX__AUTO_FREE unsigned char *buffer = malloc(RECORD_PAGES * XLX_PAGE_SIZE);
@@ -373,12 +373,10 @@ int xlx_image_optimize(xlx_ctx *ctx, const xlx_image *image,
         return rc;
     if (!w || !buffer || !seen)
         return xlx__fail(ctx, ENOMEM, "%s: no memory", image->name);
-    if (fstat(image->fd, &st))
-        return xlx__fail_errno(ctx, errno, "%s: cannot examine it",
-                               image->name);
-    rc = xlx__source_init(&src, ctx, image->fd, image->name);
+    rc = image->storage->ops->examine(image->storage, &mtime, &mode);
     if (rc)
-        return rc;
+        return xlx__fail_errno(ctx, -rc, "%s: cannot examine it", image->name);
+    xlx__source_init(&src, ctx, image->storage, image->name);
     w->ctx = ctx;
     w->image = image;
     w->src = &src;
@@ -386,7 +384,7 @@ int xlx_image_optimize(xlx_ctx *ctx, const xlx_image *image,
     w->seen = seen;
     w->progress = progress;
     w->user = user;
-    rc = xlx__new_file_open(ctx, out, st.st_mode & 0666, &w->file);
+    rc = xlx__new_file_open(ctx, out, mode, &w->file);
     if (rc)
         return rc;
     rc = put_all(w, first, nr);

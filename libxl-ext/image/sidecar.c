@@ -3,7 +3,6 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 
 uint64_t *xlx__ordinals(const struct xlx_image *image)
 {
@@ -26,14 +25,13 @@ struct lzx_identity xlx__sidecar_identity(const struct xlx_image *image)
 int xlx__sidecar_mtime(xlx_ctx *ctx, const struct xlx_image *image,
                        int64_t *s_r, uint32_t *ns_r)
 {
-    struct stat st;
-    if (fstat(image->fd, &st))
-        return xlx__fail_errno(ctx, errno, "%s: cannot examine it",
-                               image->name);
-    /* The time of a block device is that of its name. */
-    bool has_time = S_ISREG(st.st_mode);
-    *s_r = has_time ? st.st_mtim.tv_sec : 0;
-    *ns_r = has_time ? (uint32_t)st.st_mtim.tv_nsec : 0;
+    struct timespec mtime;
+    mode_t mode;
+    int rc = image->storage->ops->examine(image->storage, &mtime, &mode);
+    if (rc)
+        return xlx__fail_errno(ctx, -rc, "%s: cannot examine it", image->name);
+    *s_r = mtime.tv_sec;
+    *ns_r = (uint32_t)mtime.tv_nsec;
     return 0;
 }
 

@@ -305,6 +305,8 @@ int xlx_image_index_open(xlx_ctx *ctx, const xlx_image *image, const char *path,
 {
     char name[PATH_MAX];
     struct reading r = { .ctx = ctx };
+    if (!path && !image->storage->has_folder)
+        return -ENOENT;
     int rc = xlx__sidecar_path(ctx, image, path, name);
     if (rc)
         return rc;

@@ -4,7 +4,6 @@
  * place at the end.
  */
 #include <stdlib.h>
-#include <sys/stat.h>
 
 #include "core/clean.h"
 #include "core/io.h"
@@ -96,15 +95,23 @@ static int put_runs(struct writing *w)
 /* Readable by whoever may read the image: it tells what is in its pages. */
 static int begin(struct writing *w, const char *path)
 {
-    struct stat st;
+    struct xlx__storage *storage = w->image->storage;
+    struct timespec mtime;
+    mode_t mode;
     char name[PATH_MAX];
     int rc = xlx__sidecar_path(w->ctx, w->image, path, name);
     if (rc)
         return rc;
-    if (fstat(w->image->fd, &st))
-        return xlx__fail_errno(w->ctx, errno, "%s: cannot examine it",
+    if (!path && !storage->has_folder)
+        return xlx__fail(w->ctx, EINVAL,
+                         "%s: nothing can lie beside it: say where its sidecar "
+                         "is to be",
+                         w->image->name);
+    rc = storage->ops->examine(storage, &mtime, &mode);
+    if (rc)
+        return xlx__fail_errno(w->ctx, -rc, "%s: cannot examine it",
                                w->image->name);
-    rc = xlx__new_file_open(w->ctx, name, st.st_mode & 0644, &w->file);
+    rc = xlx__new_file_open(w->ctx, name, mode & 0644, &w->file);
     if (rc)
         return rc;
     w->header.magic = LZX_MAGIC;

@@ -2,50 +2,15 @@
 #include "image/source.h"
 
 #include <assert.h>
-#include <fcntl.h>
-#include <linux/fs.h>
-#include <sys/ioctl.h>
-#include <sys/stat.h>
 
-#include "core/io.h"
-
-/* A block device: xl saves to a logical volume as well. */
-static int device_size(struct xlx__source *src)
-{
-    if (ioctl(src->fd, BLKGETSIZE64, &src->size))
-        return xlx__fail_errno(src->ctx, errno, "%s: cannot learn its size",
-                               src->name);
-    return 0;
-}
-
-int xlx__source_no_positions(xlx_ctx *ctx, const char *name)
-{
-    return xlx__fail(ctx, ESPIPE,
-                     "%s: a pipe, socket or terminal: save to a file first, a "
-                     "lazy restore needs to read it at any place",
-                     name);
-}
-
-int xlx__source_init(struct xlx__source *src, xlx_ctx *ctx, int fd,
-                     const char *name)
+void xlx__source_init(struct xlx__source *src, xlx_ctx *ctx,
+                      struct xlx__storage *storage, const char *name)
 {
     src->ctx = ctx;
     src->name = name;
-    src->fd = fd;
-    src->size = src->start = src->len = 0;
-
-    struct stat st;
-    if (fstat(fd, &st))
-        return xlx__fail_errno(ctx, errno, "%s: cannot examine it", name);
-    if (S_ISREG(st.st_mode)) {
-        src->size = (uint64_t)st.st_size;
-        return 0;
-    }
-    if (S_ISBLK(st.st_mode))
-        return device_size(src);
-    if (S_ISDIR(st.st_mode))
-        return xlx__fail(ctx, EISDIR, "%s: a directory, not a save file", name);
-    return xlx__source_no_positions(ctx, name);
+    src->storage = storage;
+    src->size = storage->size;
+    src->start = src->len = 0;
 }
 
 static int truncated(const struct xlx__source *src, uint64_t offset,
@@ -71,7 +36,7 @@ static int fill(struct xlx__source *src, uint64_t offset, const char *what)
     if (len > src->size - offset)
         len = (size_t)(src->size - offset);
     src->len = 0;
-    int rc = xlx__pread_all(src->fd, src->window, len, offset);
+    int rc = src->storage->ops->pread(src->storage, src->window, len, offset);
     if (rc == -ENODATA)
         return xlx__fail(src->ctx, ENODATA,
                          "%s: %s at byte %" PRIu64
@@ -115,6 +80,5 @@ int xlx__source_copy(struct xlx__source *src, uint64_t offset, void *to,
 void xlx__source_expect(const struct xlx__source *src, uint64_t offset)
 {
     if (offset < src->size)
-        posix_fadvise(src->fd, (off_t)offset, XLX__SOURCE_WINDOW,
-                      POSIX_FADV_WILLNEED);
+        src->storage->ops->expect(src->storage, offset, XLX__SOURCE_WINDOW);
 }

@@ -13,6 +13,7 @@
 
 #include "core/ctx.h"
 #include "image/format.h"
+#include "image/storage.h"
 
 /*
  * One read takes the head of a full PAGE_DATA record: its header and the pfns
@@ -25,22 +26,16 @@
 struct xlx__source {
     xlx_ctx *ctx;
     const char *name; /* of the file, for messages */
-    int fd;           /* borrowed */
+    struct xlx__storage *storage;
     uint64_t size;    /* of the file */
     uint64_t start;   /* what the window holds: [start, start + len) */
     size_t len;
     unsigned char window[XLX__SOURCE_WINDOW];
 };
 
-/* Refuses a file that cannot be read at any place: -ESPIPE. */
-int xlx__source_no_positions(xlx_ctx *ctx, const char *name);
-
-/*
- * Prepares to read `fd`.
- * -ESPIPE  a file without positions; -EISDIR a directory; or as fstat(2).
- */
-int xlx__source_init(struct xlx__source *src, xlx_ctx *ctx, int fd,
-                     const char *name);
+/* Prepares to read `storage`, which is borrowed. */
+void xlx__source_init(struct xlx__source *src, xlx_ctx *ctx,
+                      struct xlx__storage *storage, const char *name);
 
 /*
  * Points *bytes_r at `len` bytes (at most the window) from `offset`; valid

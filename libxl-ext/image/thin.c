@@ -81,7 +81,8 @@ static int put_from(struct thin *thin, uint64_t offset, uint64_t len)
             return rc;
         if (n > len)
             n = (size_t)len;
-        rc = xlx__image_pread(thin->image, thin->buffer + thin->used, n, offset);
+        rc =
+            xlx__image_pread(thin->image, thin->buffer + thin->used, n, offset);
         if (rc)
             return xlx__fail_errno(thin->src.ctx, -rc,
                                    "%s: cannot read byte %" PRIu64,
@@ -223,14 +224,12 @@ int xlx__image_thin(xlx_ctx *ctx, const xlx_image *image,
         return xlx__fail(ctx, ENOTSUP,
                          "%s: a PV guest, which cannot be restored lazily",
                          image->name);
-    int rc = xlx__source_init(&thin.src, ctx, image->fd, image->name);
-    if (rc)
-        return rc;
+    xlx__source_init(&thin.src, ctx, image->storage, image->name);
     XLX__AUTO_FREE unsigned char *buffer = malloc(BUFFER_SIZE);
     if (!buffer)
         return xlx__fail(ctx, ENOMEM, "%s: no memory", image->name);
     thin.buffer = buffer;
-    rc = thin_stream(&thin);
+    int rc = thin_stream(&thin);
     if (!rc)
         *pages_r = thin.pages;
     return rc;

@@ -3,7 +3,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "core/parse.h"
 #include "image/impl.h"
@@ -85,14 +84,6 @@ int xlx_lazy_parse_prefetch(const char *text,
 
 /* --- when it is complete ----------------------------------------------------- */
 
-/* Another file may have its name by now, and that file a sidecar. */
-static bool has_its_name(const struct xlx_image *image)
-{
-    struct stat named, open;
-    return !stat(image->name, &named) && !fstat(image->fd, &open) &&
-           named.st_dev == open.st_dev && named.st_ino == open.st_ino;
-}
-
 static int keep(const struct xlx__pager *pager,
                 const struct xlx__gfn_range *runs, size_t nr)
 {
@@ -116,7 +107,8 @@ void xlx__working_set_keep(const struct xlx__pager *pager)
     int rc;
     if (!pager->touches)
         return;
-    if (!has_its_name(pager->image)) {
+    /* Another file may have its name by now, and that file a sidecar. */
+    if (!xlx__image_has_its_name(pager->image)) {
         xlx__log(pager->ctx, XLX_LOG_WARN,
                  "%s: not recorded: it is no longer the file that is restored",
                  name);

@@ -1,0 +1,382 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+/*
+ * Images on an NBD server: a real one (nbdkit) on a socket in a folder of the
+ * test's, or something on that socket that is none.
+ */
+#include "test.h"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "config.h"
+#include "fakes/image_build.h"
+#include "image/image.h"
+#include "image/impl.h"
+
+struct fixture {
+    xlx_ctx *ctx;
+    struct image_build b;
+    char dir[64], path[96], socket[96], uri[160], sidecar[96];
+    xlx_image *image;
+    pid_t server;
+};
+
+static int setup(void **state)
+{
+    struct fixture *f = calloc(1, sizeof(*f));
+    *state = f;
+    snprintf(f->dir, sizeof(f->dir), "/tmp/xlx-nbd-XXXXXX");
+    if (!mkdtemp(f->dir))
+        return -1;
+    snprintf(f->path, sizeof(f->path), "%s/g.save", f->dir);
+    snprintf(f->socket, sizeof(f->socket), "%s/socket", f->dir);
+    snprintf(f->sidecar, sizeof(f->sidecar), "%s/g.lzx", f->dir);
+    snprintf(f->uri, sizeof(f->uri), "nbd+unix:///?socket=%s", f->socket);
+    return xlx_ctx_new(&f->ctx);
+}
+
+static void stop_server(struct fixture *f)
+{
+    if (!f->server)
+        return;
+    kill(f->server, SIGKILL);
+    waitpid(f->server, NULL, 0);
+    f->server = 0;
+    unlink(f->socket);
+}
+
+static int teardown(void **state)
+{
+    struct fixture *f = *state;
+    xlx_image_close(f->image);
+    stop_server(f);
+    unlink(f->path);
+    unlink(f->sidecar);
+    int left = rmdir(f->dir);
+    build_free(&f->b);
+    xlx_ctx_free(f->ctx);
+    free(f);
+    return left;
+}
+
+static void save(struct fixture *f)
+{
+    build_start(&f->b, 3, FMT_GUEST_HVM);
+    build_range(&f->b, 0, 1000);
+    build_range(&f->b, 0x2000, 200);
+    build_finish(&f->b);
+    FILE *file = fopen(f->path, "w");
+    assert_int_equal(fwrite(f->b.bytes, f->b.len, 1, file), 1);
+    assert_int_equal(fclose(file), 0);
+}
+
+#ifdef HAVE_LIBNBD
+
+static void wait_for_socket(struct fixture *f)
+{
+    for (int i = 0; i < 1000 && access(f->socket, F_OK); i++)
+        usleep(10000);
+    assert_int_equal(access(f->socket, F_OK), 0);
+}
+
+/* -f: it is our child. `filter` may be NULL. */
+static void start_server(struct fixture *f, const char *filter,
+                         const char *option)
+{
+    f->server = fork();
+    if (f->server == 0) {
+        const char *argv[12] = { "nbdkit", "-f", "-r", "-U", f->socket,
+                                 NULL,     NULL, NULL, NULL };
+        int n = 5;
+        char filter_arg[64], file_arg[128];
+        snprintf(filter_arg, sizeof(filter_arg), "--filter=%s", filter);
+        snprintf(file_arg, sizeof(file_arg), "file=%s", f->path);
+        if (filter)
+            argv[n++] = filter_arg;
+        argv[n++] = "file";
+        argv[n++] = file_arg;
+        argv[n] = option;
+        int null = open("/dev/null", O_WRONLY);
+        dup2(null, STDERR_FILENO);
+        execvp(argv[0], (char *const *)argv);
+        _exit(127);
+    }
+    wait_for_socket(f);
+}
+
+static void must_open(struct fixture *f)
+{
+    if (xlx_image_open(f->ctx, f->uri, &f->image))
+        fail_msg("%s", xlx_ctx_error(f->ctx));
+}
+
+static void expect_page(const struct fixture *f, uint64_t gfn)
+{
+    char page[XLX_PAGE_SIZE], want[XLX_PAGE_SIZE];
+    build_page(gfn, 0, want);
+    assert_int_equal(xlx_image_read(f->image, gfn, 1, page), 0);
+    assert_memory_equal(page, want, sizeof(page));
+}
+
+static void an_export_is_read_as_a_file_is(void **state)
+{
+    struct fixture *f = *state;
+    static char pages[1000][XLX_PAGE_SIZE];
+    struct xlx_image_config config;
+    save(f);
+    start_server(f, NULL, NULL);
+    must_open(f);
+    assert_int_equal(xlx_image_info(f->image)->pages, 1200);
+    assert_int_equal(xlx_image_config(f->ctx, f->image, &config), 0);
+    assert_string_equal(config.name, "test");
+    expect_page(f, 0);
+    expect_page(f, 0x20c7);
+    assert_int_equal(xlx_image_read(f->image, 0, 1000, pages), 0);
+    assert_int_equal(xlx_image_verify(f->ctx, f->image, NULL, NULL, NULL, NULL),
+                     0);
+    /* the end of the export */
+    assert_int_equal(xlx__image_pread(f->image, pages, 2, f->b.len - 1),
+                     -ENODATA);
+    assert_int_equal(xlx__image_pread(f->image, pages, 1, UINT64_MAX),
+                     -ENODATA);
+}
+
+static void its_sidecar_lies_where_one_says(void **state)
+{
+    struct fixture *f = *state;
+    xlx_image_index *index;
+    save(f);
+    start_server(f, NULL, NULL);
+    must_open(f);
+    assert_int_equal(xlx_image_index_open(f->ctx, f->image, NULL, &index),
+                     -ENOENT);
+    assert_int_equal(xlx_image_index_write(f->ctx, f->image, NULL, NULL, NULL),
+                     -EINVAL);
+    assert_int_equal(
+        xlx_image_index_write(f->ctx, f->image, f->sidecar, NULL, NULL), 0);
+    assert_int_equal(xlx_image_index_open(f->ctx, f->image, f->sidecar, &index),
+                     0);
+    assert_int_equal(
+        xlx_image_verify(f->ctx, f->image, index, NULL, NULL, NULL), 0);
+    xlx_image_index_close(index);
+}
+
+/* More threads than connections. */
+static void *read_all(void *arg)
+{
+    const struct fixture *f = arg;
+    for (uint64_t gfn = 0; gfn < 1000; gfn += 7)
+        expect_page(f, gfn);
+    return NULL;
+}
+
+static void threads_read_at_a_time(void **state)
+{
+    struct fixture *f = *state;
+    pthread_t thread[6];
+    save(f);
+    start_server(f, NULL, NULL);
+    must_open(f);
+    for (size_t i = 0; i < 6; i++)
+        assert_int_equal(pthread_create(&thread[i], NULL, read_all, f), 0);
+    for (size_t i = 0; i < 6; i++)
+        pthread_join(thread[i], NULL);
+}
+
+/* Both read on, each over connections of its own. */
+static void a_fork_does_not_share_connections(void **state)
+{
+    struct fixture *f = *state;
+    char page[XLX_PAGE_SIZE], want[XLX_PAGE_SIZE];
+    int status;
+    save(f);
+    start_server(f, NULL, NULL);
+    must_open(f);
+    expect_page(f, 1);
+    pid_t child = fork();
+    if (child == 0) {
+        for (uint64_t gfn = 0; gfn < 500; gfn++) {
+            build_page(gfn, 0, want);
+            if (xlx_image_read(f->image, gfn, 1, page) ||
+                memcmp(page, want, sizeof(want)))
+                _exit(1);
+        }
+        _exit(0);
+    }
+    for (uint64_t gfn = 0; gfn < 500; gfn++)
+        expect_page(f, gfn);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    expect_page(f, 1);
+}
+
+static void a_server_that_comes_back_is_read_again(void **state)
+{
+    struct fixture *f = *state;
+    char page[XLX_PAGE_SIZE];
+    save(f);
+    start_server(f, NULL, NULL);
+    must_open(f);
+    expect_page(f, 1);
+    stop_server(f);
+    assert_true(xlx_image_read(f->image, 1, 1, page) < 0);
+    assert_true(xlx_image_read(f->image, 1, 1, page) < 0);
+    start_server(f, NULL, NULL);
+    expect_page(f, 1);
+}
+
+/* With another export behind the same name. */
+static void another_export_is_not_taken_for_it(void **state)
+{
+    struct fixture *f = *state;
+    char page[XLX_PAGE_SIZE];
+    save(f);
+    start_server(f, NULL, NULL);
+    must_open(f);
+    stop_server(f);
+    assert_int_equal(truncate(f->path, (off_t)f->b.len - 1000), 0);
+    start_server(f, NULL, NULL);
+    for (int i = 0; i < 4; i++)
+        assert_true(xlx_image_read(f->image, 1, 1, page) < 0);
+}
+
+static void errors_of_the_server_are_passed_on(void **state)
+{
+    struct fixture *f = *state;
+    save(f);
+    start_server(f, "error", "error-pread-rate=100%");
+    assert_int_equal(xlx_image_open(f->ctx, f->uri, &f->image), -EIO);
+    assert_non_null(strstr(xlx_ctx_error(f->ctx), f->uri));
+}
+
+static void without_a_server_one_line_says_so(void **state)
+{
+    struct fixture *f = *state;
+    assert_true(xlx_image_open(f->ctx, f->uri, &f->image) < 0);
+    assert_non_null(strstr(xlx_ctx_error(f->ctx), "cannot connect"));
+    assert_null(strchr(xlx_ctx_error(f->ctx), '\n'));
+}
+
+/* --- something that is no server
+ * ------------------------------------------------ */
+
+static void start_other(struct fixture *f, const void *says, size_t len,
+                        bool hangs)
+{
+    struct sockaddr_un address = { .sun_family = AF_UNIX };
+    snprintf(address.sun_path, sizeof(address.sun_path), "%s", f->socket);
+    int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(
+        bind(listener, (struct sockaddr *)&address, sizeof(address)), 0);
+    assert_int_equal(listen(listener, 4), 0);
+    f->server = fork();
+    if (f->server)
+        close(listener);
+    while (!f->server) {
+        int fd = accept(listener, NULL, NULL);
+        if (write(fd, says, len) < 0 || !hangs)
+            close(fd);
+    }
+}
+
+static void what_is_no_server_is_refused(void **state)
+{
+    struct fixture *f = *state;
+    static const char http[] = "HTTP/1.1 400 Bad Request\r\n\r\n";
+    start_other(f, http, sizeof(http), false);
+    assert_true(xlx_image_open(f->ctx, f->uri, &f->image) < 0);
+    assert_non_null(strstr(xlx_ctx_error(f->ctx), "cannot connect"));
+}
+
+/* A busy machine may be slower than the short time that these tests give. */
+static void read_in_the_end(struct xlx__storage *storage)
+{
+    char byte;
+    int rc = -ETIMEDOUT;
+    for (int i = 0; i < 100 && rc == -ETIMEDOUT; i++)
+        rc = storage->ops->pread(storage, &byte, 1, 0);
+    assert_int_equal(rc, 0);
+}
+
+static void a_read_that_hangs_times_out(void **state)
+{
+    struct fixture *f = *state;
+    struct xlx__storage *storage;
+    char byte;
+    save(f);
+    start_server(f, NULL, NULL);
+    int rc = -ETIMEDOUT;
+    for (int i = 0; i < 100 && rc == -ETIMEDOUT; i++)
+        rc = xlx__storage_nbd(f->ctx, f->uri, 300, &storage);
+    assert_int_equal(rc, 0);
+    read_in_the_end(storage);
+    kill(f->server, SIGSTOP);
+    assert_int_equal(waitpid(f->server, NULL, WUNTRACED), f->server);
+    assert_int_equal(storage->ops->pread(storage, &byte, 1, 0), -ETIMEDOUT);
+    kill(f->server, SIGCONT);
+    read_in_the_end(storage);
+    storage->ops->close(storage);
+}
+
+static void one_that_says_nothing_times_out(void **state)
+{
+    struct fixture *f = *state;
+    struct xlx__storage *storage;
+    start_other(f, "NBD", 3, true);
+    assert_int_equal(xlx__storage_nbd(f->ctx, f->uri, 100, &storage),
+                     -ETIMEDOUT);
+    assert_null(strchr(xlx_ctx_error(f->ctx), '\n'));
+}
+
+#else
+
+static void built_without_libnbd_it_says_so(void **state)
+{
+    struct fixture *f = *state;
+    save(f);
+    assert_int_equal(xlx_image_open(f->ctx, f->uri, &f->image), -ENOTSUP);
+    assert_non_null(strstr(xlx_ctx_error(f->ctx), "without libnbd"));
+}
+
+#endif
+
+static void only_uris_of_nbd_are_taken_for_such(void **state)
+{
+    (void)state;
+    assert_true(xlx__is_nbd_uri("nbd://host/x"));
+    assert_true(xlx__is_nbd_uri("NBD+unix:///?socket=/x"));
+    assert_false(xlx__is_nbd_uri("/srv/nbd://host/x"));
+    assert_false(xlx__is_nbd_uri("nbd:/x"));
+    assert_false(xlx__is_nbd_uri("nbd"));
+    assert_false(xlx__is_nbd_uri("http://host/x"));
+}
+
+#define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+#ifdef HAVE_LIBNBD
+        TEST(an_export_is_read_as_a_file_is),
+        TEST(its_sidecar_lies_where_one_says),
+        TEST(threads_read_at_a_time),
+        TEST(a_fork_does_not_share_connections),
+        TEST(a_server_that_comes_back_is_read_again),
+        TEST(another_export_is_not_taken_for_it),
+        TEST(errors_of_the_server_are_passed_on),
+        TEST(without_a_server_one_line_says_so),
+        TEST(what_is_no_server_is_refused),
+        TEST(a_read_that_hangs_times_out),
+        TEST(one_that_says_nothing_times_out),
+#else
+        TEST(built_without_libnbd_it_says_so),
+#endif
+        TEST(only_uris_of_nbd_are_taken_for_such),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
