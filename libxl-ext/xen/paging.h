@@ -38,6 +38,7 @@ struct xlx__paging_request {
 
 struct xlx__paging_info {
     bool dying;           /* being destroyed, or gone */
+    bool paused;          /* by a toolstack or us, once or more */
     uint64_t paged_pages; /* gfns marked as paged and not yet loaded */
     uint64_t tot_pages;   /* pages the domain has */
 };
@@ -53,6 +54,15 @@ struct xlx__paging_ops {
      * -EOPNOTSUPP the control domain is HVM or PVH. Undone when it fails.
      */
     int (*enable)(struct xlx__paging *p, uint64_t ring_gfn);
+
+    /*
+     * Takes over from a pager that died: goes on with its ring, or starts
+     * paging where it had not. The domain must be paused, as the ring's gfn is
+     * in its sight for a moment. No text is kept: the caller tries again.
+     * 0; -EBUSY the other one is not (quite) dead, or this hypervisor does not
+     * know how (docs/hypervisor.md); -errno. When it fails, close().
+     */
+    int (*take_over)(struct xlx__paging *p, uint64_t ring_gfn);
 
     /* Sets aside memory for the domain to have `pages` in all, so that no load
      * runs out; 0 ends that. 0 or -ENOMEM. */
