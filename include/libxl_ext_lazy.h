@@ -16,11 +16,14 @@
  *
  * A mapping of guest memory does not survive fork(): nothing is mapped before
  * xlx_lazy_start(), so one xlx_lazy may be opened before the fork, started and
- * served in the child and fed in the parent.
+ * served in the child and fed in the parent. Which pages are present is in
+ * memory that all forks share: a process that keeps an opened xlx_lazy can fork
+ * another pager when one was killed (xlx_lazy_take_over()).
  */
 #ifndef LIBXL_EXT_LAZY_H
 #define LIBXL_EXT_LAZY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -97,6 +100,26 @@ const xlx_image *xlx_lazy_image(const xlx_lazy *lazy);
  * the whole guest.
  */
 int xlx_lazy_start(xlx_lazy *lazy);
+
+/*
+ * In a process that was forked, as the pager was, from one that had opened
+ * `lazy`: goes on where that pager, which has died, was: what it had loaded is
+ * loaded, what the guest wrote stays, requests without an answer are answered.
+ * The caller is the domain's pager then and may serve(); where the one before
+ * died in start(), it may cancel(): see xlx_lazy_started(). Waits up to 2 s for
+ * the dead process to be gone.
+ *
+ * 0; -ESRCH the domain is gone, too; -EBUSY the hypervisor lets nobody take
+ * over; another -errno. The domain is as it was when this fails.
+ */
+int xlx_lazy_take_over(xlx_lazy *lazy);
+
+/* Whether xlx_lazy_start() has succeeded, in whichever process. */
+bool xlx_lazy_started(const xlx_lazy *lazy);
+
+/* In a process forked from a pager, which goes on to be the pager: closes what
+ * it has inherited of it. Then `lazy` can be used for xlx_lazy_take_over(). */
+void xlx_lazy_forget(xlx_lazy *lazy);
 
 /* Ends paging of a domain that was started, never ran, and will be restored
  * eagerly or destroyed. */
@@ -196,6 +219,10 @@ struct xlx_lazy_status {
     uint64_t fault_us;     /* sum, from taking a request to its answer */
     uint64_t fault_us_max; /* the longest */
     uint64_t fill_us;      /* backfill, waits for faults included */
+    uint64_t restarts;     /* pagers that died and were replaced */
+    /* As set by xlx_lazy_set(). */
+    uint64_t bwlimit; /* of the backfill, bytes a second; 0: none */
+    uint64_t paused;  /* 1: only pages that are asked for are loaded */
 };
 
 /*
@@ -209,9 +236,61 @@ int xlx_lazy_status(xlx_ctx *ctx, uint32_t domid,
  * NULL without memory. */
 char *xlx_lazy_status_json(const struct xlx_lazy_status *status);
 
+/* What the backfill is to do; pages that are touched always come at once. */
+enum xlx_lazy_fill {
+    XLX_LAZY_FILL_AS_IS,
+    XLX_LAZY_FILL_PAUSE,
+    XLX_LAZY_FILL_RESUME, /* after PAUSE or FINISH */
+    XLX_LAZY_FILL_FINISH, /* as fast as it can, whatever else is set */
+};
+
+/* More than any storage has, 1 TiB/s. */
+#define XLX_LAZY_BWLIMIT_MAX ((uint64_t)1 << 40)
+
+struct xlx_lazy_change {
+    enum xlx_lazy_fill fill;
+    bool set_bwlimit; /* else the limit stays */
+    uint64_t bwlimit; /* bytes a second for the backfill; 0: none */
+    bool retry;       /* loads that failed are tried again now */
+};
+
+/*
+ * Tells the pager of a domain what to do, and returns how it then is in
+ * *status_r (NULL: not wanted). Takes a few milliseconds, at most 5 s.
+ *
+ * 0; -ENOTCONN, without a report, there is no pager that listens: the domain is
+ * complete, was never restored lazily, or does not run yet; -EINVAL a limit
+ * above XLX_LAZY_BWLIMIT_MAX; -EACCES not root; -ETIMEDOUT no answer.
+ */
+int xlx_lazy_set(xlx_ctx *ctx, uint32_t domid,
+                 const struct xlx_lazy_change *change,
+                 struct xlx_lazy_status *status_r);
+
+/*
+ * Follows one domain without polling: the descriptor is readable when there is
+ * something to dispatch. One thread at a time, as for the context.
+ */
+typedef struct xlx_lazy_watch xlx_lazy_watch;
+
+/* Errors as xlx_lazy_set(). */
+int xlx_lazy_watch_new(xlx_ctx *ctx, uint32_t domid, xlx_lazy_watch **watch_r);
+int xlx_lazy_watch_fd(const xlx_lazy_watch *watch);
+
+/*
+ * Does not block. 1: *status_r is news, about five times a second while it
+ * fills; 0: nothing new; -EPIPE, without a report, the pager has left: see
+ * xlx_lazy_status() for how it ended, or whether another took its place;
+ * -EBADMSG not a status.
+ */
+int xlx_lazy_watch_dispatch(xlx_lazy_watch *watch,
+                            struct xlx_lazy_status *status_r);
+
+/* NULL is allowed. */
+void xlx_lazy_watch_free(xlx_lazy_watch *watch);
+
 /*
  * All such domains, by domid; *domids_r is the caller's to free(). One that
- * failed and was destroyed since is forgotten. Returns their number or -errno.
+ * was destroyed since is forgotten. Returns their number or -errno.
  */
 int xlx_lazy_list(xlx_ctx *ctx, uint32_t **domids_r);
 

@@ -127,12 +127,24 @@ int cmd_lazy_wait(struct cmd_env *env, int argc, char **argv);
 extern const struct cmd_option cmd_lazy_wait_options[];
 extern const char cmd_lazy_wait_details[];
 
+int cmd_lazy_finish(struct cmd_env *env, int argc, char **argv);
+extern const char cmd_lazy_finish_details[];
+
+int cmd_lazy_set(struct cmd_env *env, int argc, char **argv);
+extern const struct cmd_option cmd_lazy_set_options[];
+extern const char cmd_lazy_set_details[];
+
+enum cmd_wait {
+    CMD_WAIT_QUIET = 1,  /* no progress, not even on a terminal */
+    CMD_WAIT_FINISH = 2, /* as fast as it can, whatever was set */
+};
+
 /*
- * Waits until the lazily restored domain is complete, with progress on a
- * terminal if asked for. An exit status; `command` is named in messages.
+ * Waits until the lazily restored domain is complete; `how` is of CMD_WAIT_*
+ * bits. An exit status; `command` is named in messages.
  */
 int cmd_wait_until_filled(struct cmd_env *env, const char *command,
-                          uint32_t domid, bool progress);
+                          uint32_t domid, enum cmd_wait how);
 
 int cmd_image_info(struct cmd_env *env, int argc, char **argv);
 int cmd_image_index(struct cmd_env *env, int argc, char **argv);

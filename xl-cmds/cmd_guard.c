@@ -16,8 +16,8 @@
 #include "libxl_ext_lazy.h"
 
 const char cmd_guard_details[] =
-    "Waits until the memory of a lazily restored guest is complete, then does\n"
-    "what the distribution's xl does, with the same arguments. See xl(1).\n"
+    "Completes the memory of a lazily restored guest, as lazy-finish does, then\n"
+    "does what the distribution's xl does, with the same arguments. See xl(1).\n"
     "\n"
     "save and migrate: a guest with USB devices is refused, for its USB driver\n"
     "does not come back from either. With --usb=detach they are detached\n"
@@ -84,7 +84,7 @@ static int fill_first(struct cmd_env *env, const char *command,
     if (xlx_domain_find(env->ctx, domain, &domid))
         return CMD_FAILED;
     return is_restored_lazily(env->ctx, domid)
-               ? cmd_wait_until_filled(env, command, domid, true)
+               ? cmd_wait_until_filled(env, command, domid, CMD_WAIT_FINISH)
                : CMD_OK;
 }
 

@@ -153,8 +153,8 @@ static bool fill_run(struct xlx__pager *pager,
             loaded = xlx__pager_load(pager, gfn, (uint32_t)nr, from);
         if (loaded)
             atomic_fetch_add(pager->fill.prefetching
-                                 ? &pager->stats.prefetch_pages
-                                 : &pager->stats.fill_pages,
+                                 ? &pager->stats->prefetch_pages
+                                 : &pager->stats->fill_pages,
                              nr);
         at = gfn + nr;
     }
@@ -165,14 +165,14 @@ static void tick(struct xlx__pager *pager)
 {
     struct xlx__fill *fill = &pager->fill;
     uint64_t now = xlx__now_us();
-    atomic_store(&pager->stats.fill_us, now - fill->begun);
+    atomic_store(&pager->stats->fill_us, now - fill->begun);
     pthread_mutex_lock(&pager->lock);
     bool due = now - fill->reported >= REPORT_EVERY_US;
     if (due)
         fill->reported = now;
     pthread_mutex_unlock(&pager->lock);
     if (due)
-        xlx__pager_report(pager, XLX_LAZY_FILLING, NULL);
+        xlx__pager_progress(pager);
 }
 
 static bool fill_all(struct xlx__pager *pager, void *buffer)
@@ -183,6 +183,8 @@ static bool fill_all(struct xlx__pager *pager, void *buffer)
     while ((step = next_run(pager, &run)) != XLX__POLICY_END) {
         if (atomic_load(&pager->stop))
             return false;
+        if (step != XLX__POLICY_LATER)
+            xlx__pager_throttle(pager, run.end - run.start);
         if (step == XLX__POLICY_LATER)
             nanosleep(&later, NULL);
         else if (!fill_run(pager, &run, buffer))

@@ -7,16 +7,25 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/clock.h"
+#include "lazy/control.h"
 #include "lazy/pager.h"
 #include "lazy/status.h"
 #include "lazy/working_set.h"
 #include "libxl_ext_lazy.h"
+#include "xen/xenstore.h"
 
 /*
  * Where Xen's builder puts the ring of the pager: the first of the special
  * pages below the end of the MMIO hole (tools/libs/guest/xg_dom_x86.c).
  */
 #define RING_GFN 0xfeff8u
+
+/* Ticks of the control thread between two statuses in xenstore. */
+#define PUBLISH_TICKS 5
+
+#define TAKE_OVER_TRIES 100
+#define TAKE_OVER_PAUSE_MS 20
 
 struct xlx_lazy {
     xlx_ctx *ctx;
@@ -27,6 +36,9 @@ struct xlx_lazy {
     size_t nr_resident;
     struct xlx__paging *paging; /* opened by start() */
     struct xlx__pager *pager;
+    struct xlx__control *control; /* while it serves */
+    unsigned ticks;
+    bool no_xenstore; /* it failed once */
     pthread_mutex_t status_lock;
     struct xlx_lazy_status status;
 };
@@ -35,6 +47,30 @@ int xlx_lazy_check(xlx_ctx *ctx)
 {
     uint32_t features;
     return xlx__paging_features(ctx, &features);
+}
+
+static xlx__pager_report_fn report;
+
+static void close_paging(xlx_lazy *lazy)
+{
+    if (lazy->paging)
+        lazy->paging->ops->close(lazy->paging);
+    lazy->paging = NULL;
+}
+
+/* In the process that is the pager from now on. */
+static int open_paging(xlx_lazy *lazy)
+{
+    int rc = xlx__paging_open(lazy->ctx, lazy->domid, &lazy->paging);
+    if (!rc) {
+        lazy->pager->paging = lazy->paging;
+        lazy->pager->report = report;
+        lazy->pager->report_user = lazy;
+        lazy->status.pid = (uint32_t)getpid();
+        lazy->status.pages = xlx_image_info(lazy->image)->pages;
+        xlx__working_set_use(lazy->pager, lazy->index);
+    }
+    return rc;
 }
 
 static int check_guest(xlx_lazy *lazy)
@@ -68,6 +104,9 @@ int xlx_lazy_open(xlx_ctx *ctx, uint32_t domid, int io_fd, uint64_t offset,
     if (!rc)
         rc = xlx__image_resident(ctx, lazy->image, &lazy->resident,
                                  &lazy->nr_resident);
+    if (!rc)
+        rc = xlx__pager_new(ctx, NULL, lazy->image, lazy->resident,
+                            lazy->nr_resident, &lazy->pager);
     lazy->status.index_us = xlx__now_us() - begun;
     if (rc) {
         xlx_lazy_close(lazy);
@@ -82,9 +121,8 @@ void xlx_lazy_close(xlx_lazy *lazy)
 {
     if (!lazy)
         return;
+    close_paging(lazy);
     xlx__pager_free(lazy->pager);
-    if (lazy->paging)
-        lazy->paging->ops->close(lazy->paging);
     free(lazy->resident);
     xlx_image_index_close(lazy->index);
     xlx_image_close(lazy->image);
@@ -104,16 +142,21 @@ static void copy_counters(struct xlx_lazy_status *to,
 {
     to->done = xlx__pages_done(pager->pages);
     to->held_back = xlx__pages_total(pager->pages);
-    to->fault_pages = atomic_load(&pager->stats.fault_pages);
-    to->fill_pages = atomic_load(&pager->stats.fill_pages);
-    to->prefetch_pages = atomic_load(&pager->stats.prefetch_pages);
-    to->dropped = atomic_load(&pager->stats.dropped);
-    to->pages_2m = atomic_load(&pager->stats.pages_2m);
-    to->faults = atomic_load(&pager->stats.faults);
-    to->retries = atomic_load(&pager->stats.retries);
-    to->fault_us = atomic_load(&pager->stats.fault_us);
-    to->fault_us_max = atomic_load(&pager->stats.fault_us_max);
-    to->fill_us = atomic_load(&pager->stats.fill_us);
+    to->fault_pages = atomic_load(&pager->stats->fault_pages);
+    to->fill_pages = atomic_load(&pager->stats->fill_pages);
+    to->prefetch_pages = atomic_load(&pager->stats->prefetch_pages);
+    to->dropped = atomic_load(&pager->stats->dropped);
+    to->pages_2m = atomic_load(&pager->stats->pages_2m);
+    to->faults = atomic_load(&pager->stats->faults);
+    to->retries = atomic_load(&pager->stats->retries);
+    to->fault_us = atomic_load(&pager->stats->fault_us);
+    to->fault_us_max = atomic_load(&pager->stats->fault_us_max);
+    to->fill_us = atomic_load(&pager->stats->fill_us);
+    to->mark_us = atomic_load(&pager->kept->mark_us);
+    to->restarts = atomic_load(&pager->kept->successors);
+    to->bwlimit = atomic_load(&pager->kept->bwlimit);
+    to->paused = atomic_load(&pager->kept->fill_paused) &&
+                 !atomic_load(&pager->kept->finish);
 }
 
 static void tell(xlx_lazy *lazy, enum xlx_lazy_state state)
@@ -134,7 +177,12 @@ static void tell(xlx_lazy *lazy, enum xlx_lazy_state state)
                  : "");
 }
 
-/* Called from both threads of the pager. A status that cannot be written is no
+static bool is_over(enum xlx_lazy_state state)
+{
+    return state != XLX_LAZY_FILLING && state != XLX_LAZY_STALLED;
+}
+
+/* Called from all threads of the pager. A status that cannot be written is no
  * reason to stop serving. */
 static void report(void *user, const struct xlx__pager *pager,
                    enum xlx_lazy_state state, const char *reason)
@@ -143,11 +191,17 @@ static void report(void *user, const struct xlx__pager *pager,
     const char *run_dir = xlx_ctx_path(lazy->ctx, XLX_PATH_RUN);
 
     pthread_mutex_lock(&lazy->status_lock);
+    if (is_over(lazy->status.state) && !is_over(state)) {
+        pthread_mutex_unlock(&lazy->status_lock); /* a tick that was late */
+        return;
+    }
+    bool news = state != lazy->status.state;
     copy_counters(&lazy->status, pager);
     lazy->status.state = state;
     snprintf(lazy->status.reason, sizeof(lazy->status.reason), "%s",
              reason ? reason : "");
-    tell(lazy, state);
+    if (news || state == XLX_LAZY_FILLING)
+        tell(lazy, state);
     if (state == XLX_LAZY_GONE)
         xlx__lazy_status_remove(run_dir, lazy->domid);
     else if (xlx__lazy_status_write(run_dir, &lazy->status))
@@ -161,23 +215,62 @@ static void report(void *user, const struct xlx__pager *pager,
 int xlx_lazy_start(xlx_lazy *lazy)
 {
     uint64_t begun = xlx__now_us();
-    int rc = xlx__paging_open(lazy->ctx, lazy->domid, &lazy->paging);
-    if (!rc)
-        rc = xlx__pager_new(lazy->ctx, lazy->paging, lazy->image,
-                            lazy->resident, lazy->nr_resident, &lazy->pager);
+    int rc = open_paging(lazy);
     if (!rc)
         rc = xlx__pager_start(lazy->pager, RING_GFN);
     if (rc)
         return rc;
-
-    xlx__working_set_use(lazy->pager, lazy->index);
-    lazy->pager->report = report;
-    lazy->pager->report_user = lazy;
-    lazy->status.pid = (uint32_t)getpid();
-    lazy->status.pages = xlx_image_info(lazy->image)->pages;
-    lazy->status.mark_us = xlx__now_us() - begun;
+    atomic_store(&lazy->pager->kept->mark_us, xlx__now_us() - begun);
     xlx__pager_report(lazy->pager, XLX_LAZY_FILLING, NULL);
     return 0;
+}
+
+/* A process that was killed is not gone at once. */
+int xlx_lazy_take_over(xlx_lazy *lazy)
+{
+    int rc = -EBUSY;
+    for (int i = 0; rc == -EBUSY && i < TAKE_OVER_TRIES; i++) {
+        if (i)
+            xlx__sleep_ms(TAKE_OVER_PAUSE_MS);
+        xlx_lazy_forget(lazy);
+        rc = open_paging(lazy);
+        if (rc)
+            return rc;
+        rc = xlx__pager_take_over(lazy->pager, RING_GFN);
+    }
+    if (rc == -EBUSY)
+        return xlx__fail(lazy->ctx, EBUSY,
+                         "domain %u: the pager died, and this hypervisor lets "
+                         "no other take its place: install the one that 'make "
+                         "hypervisor' builds, destroy the domain and restore it "
+                         "again", lazy->domid);
+    if (rc)
+        return rc == -ESRCH ? rc
+                            : xlx__fail_errno(lazy->ctx, -rc,
+                                              "domain %u: cannot go on where "
+                                              "the last pager was",
+                                              lazy->domid);
+    if (xlx_lazy_started(lazy))
+        xlx__pager_report(lazy->pager, XLX_LAZY_FILLING, NULL);
+    return 0;
+}
+
+bool xlx_lazy_started(const xlx_lazy *lazy)
+{
+    return atomic_load(&lazy->pager->kept->started);
+}
+
+void xlx_lazy_forget(xlx_lazy *lazy)
+{
+    close_paging(lazy);
+    xlx__control_forget(lazy->control);
+    lazy->control = NULL;
+    pthread_mutex_init(&lazy->status_lock, NULL);
+    if (lazy->ctx->xs) {
+        struct xlx__seam *xs = &lazy->ctx->xs->seam;
+        xs->close(xs);
+        lazy->ctx->xs = NULL;
+    }
 }
 
 void xlx_lazy_cancel(xlx_lazy *lazy)
@@ -216,11 +309,71 @@ int xlx_lazy_prefetch(xlx_lazy *lazy, const struct xlx_lazy_prefetch *prefetch)
     return rc;
 }
 
+/* --- the control thread ------------------------------------------------------ */
+
+static void snapshot(xlx_lazy *lazy, struct xlx_lazy_status *status_r)
+{
+    pthread_mutex_lock(&lazy->status_lock);
+    copy_counters(&lazy->status, lazy->pager);
+    *status_r = lazy->status;
+    pthread_mutex_unlock(&lazy->status_lock);
+}
+
+static char *status_json(void *user)
+{
+    struct xlx_lazy_status status;
+    snapshot(user, &status);
+    return xlx_lazy_status_json(&status);
+}
+
+static void change(void *user, const struct xlx_lazy_change *what)
+{
+    xlx_lazy *lazy = user;
+    xlx__log(lazy->ctx, XLX_LOG_INFO, "domain %u: told to:%s%s%s%s%s",
+             lazy->domid, what->set_bwlimit ? " limit the backfill" : "",
+             what->fill == XLX_LAZY_FILL_PAUSE ? " pause it" : "",
+             what->fill == XLX_LAZY_FILL_RESUME ? " resume it" : "",
+             what->fill == XLX_LAZY_FILL_FINISH ? " finish it" : "",
+             what->retry ? " retry" : "");
+    xlx__pager_change(lazy->pager, what);
+    xlx__pager_progress(lazy->pager);
+}
+
+/* Xenstore is written by this thread only, so that no fault waits for it. One
+ * that cannot be written is no reason to stop serving. */
+static void publish(xlx_lazy *lazy)
+{
+    struct xlx_lazy_status status;
+    snapshot(lazy, &status);
+    if (lazy->no_xenstore || !xlx__lazy_status_publish(lazy->ctx, &status))
+        return;
+    xlx__warn(lazy->ctx, "domain %u: no more status in xenstore", lazy->domid);
+    lazy->no_xenstore = true;
+}
+
+static void tick(void *user)
+{
+    xlx_lazy *lazy = user;
+    xlx__pager_look_for_hangs(lazy->pager);
+    xlx__pager_progress(lazy->pager);
+    if (lazy->ticks++ % PUBLISH_TICKS == 0)
+        publish(lazy);
+}
+
 int xlx_lazy_serve(xlx_lazy *lazy)
 {
+    const struct xlx__control_user user = { change, status_json, tick, lazy,
+                                           XLX__CLIENT_MS };
+    /* Without it the guest is served all the same; the log says why. */
+    if (xlx__control_start(lazy->ctx, lazy->domid, &user, &lazy->control))
+        lazy->control = NULL;
     int rc = xlx__pager_run(lazy->pager);
     if (!rc)
         xlx__working_set_keep(lazy->pager);
+    xlx__control_stop(lazy->control);
+    lazy->control = NULL;
+    if (rc != -ESRCH)
+        publish(lazy);
     return rc;
 }
 

@@ -2,7 +2,6 @@
 /*
  * One load: image to guest, and what is done when it fails.
  */
-#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -16,13 +15,6 @@ uint64_t xlx__now_us(void)
     struct timespec ts;
     clock_gettime(CLOCK_MONOTONIC, &ts);
     return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
-}
-
-static void sleep_ms(unsigned ms)
-{
-    struct timespec ts = { .tv_sec = ms / 1000,
-                           .tv_nsec = (long)(ms % 1000) * 1000000 };
-    nanosleep(&ts, NULL);
 }
 
 void xlx__pager_report(struct xlx__pager *pager, enum xlx_lazy_state state,
@@ -54,7 +46,7 @@ static int read_and_check(struct xlx__pager *pager, uint64_t gfn, uint32_t nr,
     return rc == -EILSEQ ? -EBADMSG : 0;
 }
 
-int xlx__pager_read(struct xlx__pager *pager, uint64_t gfn, uint32_t nr,
+static int read_all(struct xlx__pager *pager, uint64_t gfn, uint32_t nr,
                     void *buffer)
 {
     char *to = buffer;
@@ -80,6 +72,21 @@ int xlx__pager_read(struct xlx__pager *pager, uint64_t gfn, uint32_t nr,
     return 0;
 }
 
+int xlx__pager_read(struct xlx__pager *pager, uint64_t gfn, uint32_t nr,
+                    void *buffer)
+{
+    struct xlx__loading *loading = xlx__loading_enter(pager);
+    xlx__loading_begin(pager, loading, gfn);
+    int rc = read_all(pager, gfn, nr, buffer);
+    xlx__loading_leave(pager, loading);
+    return rc;
+}
+
+static const char *why(int rc)
+{
+    return rc == -EBADMSG ? "its checksum is wrong" : strerror(-rc);
+}
+
 /*
  * One attempt. *what_r names the side that failed; *is_read tells what is in the
  * buffer already.
@@ -98,63 +105,38 @@ static int try_load(struct xlx__pager *pager, uint64_t gfn, uint32_t nr,
     return pager->paging->ops->load_run(pager->paging, gfn, nr, buffer);
 }
 
-/* Each stalled thread holds one pause of the domain: pauses are counted. */
-static void stall(struct xlx__pager *pager, uint64_t gfn, const char *what,
-                  int rc)
-{
-    char reason[160];
-    snprintf(reason, sizeof(reason), "gfn 0x%lx: %s: %s", (unsigned long)gfn,
-             what, strerror(-rc));
-    pager->paging->ops->pause(pager->paging);
-    pthread_mutex_lock(&pager->lock);
-    pager->stalled++;
-    pthread_mutex_unlock(&pager->lock);
-    xlx__pager_report(pager, XLX_LAZY_STALLED, reason);
-}
-
-static void unstall(struct xlx__pager *pager)
-{
-    pthread_mutex_lock(&pager->lock);
-    bool last = --pager->stalled == 0;
-    pthread_mutex_unlock(&pager->lock);
-    pager->paging->ops->unpause(pager->paging);
-    if (last)
-        xlx__pager_report(pager, XLX_LAZY_FILLING, NULL);
-}
-
 static bool load_until_it_works(struct xlx__pager *pager, uint64_t gfn,
-                                uint32_t nr, void *buffer, bool is_read)
+                                uint32_t nr, void *buffer, bool is_read,
+                                struct xlx__loading *loading)
 {
     uint64_t start = 0;
     unsigned backoff = BACKOFF_FIRST_MS;
-    bool stalled = false, loaded;
     const char *what;
-    int rc;
 
-    while (!(loaded = (rc = try_load(pager, gfn, nr, buffer, &is_read,
-                                     &what)) == 0)) {
+    for (;;) {
+        xlx__loading_begin(pager, loading, gfn);
+        int rc = try_load(pager, gfn, nr, buffer, &is_read, &what);
+        if (!rc)
+            return true;
         if (xlx__pager_gone(pager) || pager->fill.prefetching)
-            break;
-        atomic_fetch_add(&pager->stats.retries, 1);
+            return false;
+        atomic_fetch_add(&pager->stats->retries, 1);
         if (!start)
             start = xlx__now_us();
-        if (!stalled &&
-            xlx__now_us() - start >= (uint64_t)pager->patience_ms * 1000) {
-            stall(pager, gfn, what, rc);
-            stalled = true;
-        }
-        sleep_ms(backoff);
+        if (xlx__now_us() - start >= (uint64_t)pager->patience_ms * 1000)
+            xlx__loading_stall(pager, loading, gfn, what, why(rc));
+        xlx__pager_nap(pager, backoff);
         backoff = backoff * 2 < BACKOFF_LAST_MS ? backoff * 2 : BACKOFF_LAST_MS;
     }
-    if (stalled)
-        unstall(pager);
-    return loaded;
 }
 
 static bool load(struct xlx__pager *pager, uint64_t gfn, uint32_t nr,
                  void *buffer, bool is_read)
 {
-    bool loaded = load_until_it_works(pager, gfn, nr, buffer, is_read);
+    struct xlx__loading *loading = xlx__loading_enter(pager);
+    bool loaded =
+        load_until_it_works(pager, gfn, nr, buffer, is_read, loading);
+    xlx__loading_leave(pager, loading);
     if (loaded)
         xlx__pages_settle(pager->pages, gfn, nr);
     else

@@ -6,6 +6,7 @@
 #include "lazy/pager.h"
 
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 
 /* How often the fault thread looks whether there is still a domain. */
@@ -17,6 +18,13 @@
 /* vCPUs that wait for a slot in the ring get it as soon as it is drained. */
 #define FINISH_TRIES 1000
 
+static struct xlx__pager_kept *kept_new(void)
+{
+    void *kept = mmap(NULL, sizeof(struct xlx__pager_kept),
+                      PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    return kept == MAP_FAILED ? NULL : kept;
+}
+
 static int hold_back(struct xlx__pager *pager,
                      const struct xlx__gfn_range *resident, size_t nr_resident)
 {
@@ -27,8 +35,10 @@ static int hold_back(struct xlx__pager *pager,
     if (rc)
         return rc;
     pager->pages = xlx__pages_new(xlx_image_info(pager->image)->max_gfn + 1);
-    if (!pager->pages)
+    pager->kept = kept_new();
+    if (!pager->pages || !pager->kept)
         return -ENOMEM;
+    pager->stats = &pager->kept->stats;
     for (size_t i = 0; i < pager->nr_held; i++)
         xlx__pages_hold_back(pager->pages, pager->held[i].start,
                              pager->held[i].end - pager->held[i].start);
@@ -42,8 +52,7 @@ int xlx__pager_new(xlx_ctx *ctx, struct xlx__paging *paging,
 {
     struct xlx__pager *pager = calloc(1, sizeof(*pager));
     if (!pager)
-        return xlx__fail(ctx, ENOMEM, "domain %u: no memory for the pager",
-                         paging->domid);
+        return xlx__fail(ctx, ENOMEM, "no memory for the pager");
     pager->ctx = ctx;
     pager->paging = paging;
     pager->image = image;
@@ -51,12 +60,11 @@ int xlx__pager_new(xlx_ctx *ctx, struct xlx__paging *paging,
     pager->fill.threads = XLX__FILL_THREADS;
     pager->record_quiet_us = XLX__RECORD_QUIET_US;
     pager->record_max_us = XLX__RECORD_MAX_US;
-    pthread_mutex_init(&pager->lock, NULL);
-    pthread_cond_init(&pager->settled, NULL);
+    pager->hang_ms = XLX__PAGER_HANG_MS;
+    xlx__pager_init_locks(pager);
     if (hold_back(pager, resident, nr_resident)) {
         xlx__pager_free(pager);
-        return xlx__fail(ctx, ENOMEM, "domain %u: no memory for the pager",
-                         paging->domid);
+        return xlx__fail(ctx, ENOMEM, "no memory for the pager");
     }
     *pager_r = pager;
     return 0;
@@ -66,12 +74,15 @@ void xlx__pager_free(struct xlx__pager *pager)
 {
     if (!pager)
         return;
+    pthread_cond_destroy(&pager->nudge);
     pthread_cond_destroy(&pager->settled);
     pthread_mutex_destroy(&pager->lock);
     xlx__pager_fill_free(pager);
     xlx__pages_free(pager->pages);
     xlx__touches_free(pager->touches);
     free(pager->recorded);
+    if (pager->kept)
+        munmap(pager->kept, sizeof(*pager->kept));
     free(pager->held);
     free(pager);
 }
@@ -97,6 +108,8 @@ int xlx__pager_start(struct xlx__pager *pager, uint64_t ring_gfn)
         rc = mark(pager);
     if (rc)
         xlx__pager_cancel(pager);
+    else
+        atomic_store(&pager->kept->started, true);
     return rc;
 }
 
@@ -125,7 +138,7 @@ static bool bring(struct xlx__pager *pager, uint64_t gfn, void *buffer)
         case XLX__PAGE_ABSENT:
             if (!xlx__pager_load(pager, gfn, 1, buffer))
                 return false;
-            atomic_fetch_add(&pager->stats.fault_pages, 1);
+            atomic_fetch_add(&pager->stats->fault_pages, 1);
             return true;
         case XLX__PAGE_LOADING:
             wait_for_loader(pager, gfn);
@@ -139,10 +152,10 @@ static bool bring(struct xlx__pager *pager, uint64_t gfn, void *buffer)
 
 static void count_fault(struct xlx__pager *pager, uint64_t us)
 {
-    atomic_fetch_add(&pager->stats.faults, 1);
-    atomic_fetch_add(&pager->stats.fault_us, us);
-    if (us > atomic_load(&pager->stats.fault_us_max))
-        atomic_store(&pager->stats.fault_us_max, us);
+    atomic_fetch_add(&pager->stats->faults, 1);
+    atomic_fetch_add(&pager->stats->fault_us, us);
+    if (us > atomic_load(&pager->stats->fault_us_max))
+        atomic_store(&pager->stats->fault_us_max, us);
 }
 
 static bool serve(struct xlx__pager *pager,
@@ -151,7 +164,7 @@ static bool serve(struct xlx__pager *pager,
     uint64_t begun = xlx__now_us();
     if (req->drop) {
         xlx__pages_drop(pager->pages, req->gfn);
-        atomic_fetch_add(&pager->stats.dropped, 1);
+        atomic_fetch_add(&pager->stats->dropped, 1);
     } else if (!bring(pager, req->gfn, buffer)) {
         return false;
     }
@@ -231,7 +244,7 @@ static int check_nothing_is_out(struct xlx__pager *pager)
 static int end_paging(struct xlx__pager *pager, void *buffer)
 {
     const struct xlx__paging_ops *ops = pager->paging->ops;
-    int rc = ops->pause(pager->paging);
+    int rc = xlx__pager_pause(pager);
     if (rc)
         return rc;
     for (int i = 0; i < FINISH_TRIES; i++) {
@@ -243,7 +256,7 @@ static int end_paging(struct xlx__pager *pager, void *buffer)
         ops->wait(pager->paging, 1);
     }
     ops->claim(pager->paging, 0);
-    ops->unpause(pager->paging);
+    xlx__pager_unpause(pager);
     return rc;
 }
 
@@ -252,7 +265,7 @@ static void count_2m(struct xlx__pager *pager)
     uint64_t count = 0;
     uint64_t nr = xlx_image_info(pager->image)->max_gfn + 1;
     if (!pager->paging->ops->count_2m(pager->paging, 0, nr, &count))
-        atomic_store(&pager->stats.pages_2m, count);
+        atomic_store(&pager->stats->pages_2m, count);
 }
 
 static int finish(struct xlx__pager *pager, void *buffer)
@@ -272,7 +285,7 @@ static void report_end(struct xlx__pager *pager, int rc)
     } else if (xlx__pager_gone(pager) && rc == -ESRCH) {
         xlx__pager_report(pager, XLX_LAZY_GONE, NULL);
     } else {
-        pager->paging->ops->pause(pager->paging);
+        xlx__pager_pause(pager);
         xlx__pager_report(pager, XLX_LAZY_FAILED, xlx_ctx_error(pager->ctx));
     }
 }

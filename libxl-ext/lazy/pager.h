@@ -30,6 +30,9 @@
 /* How long loads may fail before the domain is paused, in milliseconds. */
 #define XLX__PAGER_PATIENCE_MS 3000u
 
+/* How long one load may take before that counts as a failure. */
+#define XLX__PAGER_HANG_MS 10000u
+
 /* Counters; times in microseconds. */
 struct xlx__pager_stats {
     _Atomic uint64_t faults;        /* requests of vCPUs and other domains */
@@ -42,6 +45,23 @@ struct xlx__pager_stats {
     _Atomic uint64_t dropped;       /* pages the guest gave away */
     _Atomic uint64_t retries;       /* failed loads that were tried again */
     _Atomic uint64_t pages_2m;      /* gfns backed by 2 MiB pages at the end */
+};
+
+/*
+ * What a pager leaves to its successor when it is killed: in memory that is
+ * shared with the process that will make the successor. `pages` is too.
+ */
+struct xlx__pager_kept {
+    struct xlx__pager_stats stats;
+    _Atomic bool started;  /* paging is on and all is marked */
+    _Atomic int pauses;    /* of the domain, that we have to end */
+    _Atomic bool pausing;  /* one is being made or ended: in doubt */
+    _Atomic uint64_t successors; /* pagers that took over */
+    _Atomic uint64_t mark_us;    /* how long the start took */
+    /* What the operator wants of the backfill. */
+    _Atomic uint64_t bwlimit; /* bytes a second; 0: none */
+    _Atomic bool fill_paused;
+    _Atomic bool finish; /* regardless of the two above */
 };
 
 struct xlx__pager;
@@ -96,6 +116,17 @@ struct xlx__fill {
     uint64_t reported; /* xlx__now_us() */
 };
 
+/* One load that is under way. */
+struct xlx__loading {
+    bool used;
+    bool stalled;   /* counted in pager->stalled */
+    uint64_t begun; /* this attempt, xlx__now_us(); 0 between two */
+    uint64_t gfn;
+};
+
+/* The fault thread's and the backfill's; more share the last. */
+#define XLX__LOADING_MAX 16
+
 struct xlx__pager {
     xlx_ctx *ctx;
     struct xlx__paging *paging;
@@ -108,23 +139,30 @@ struct xlx__pager {
     struct xlx__touches *touches; /* NULL: nothing is recorded */
     const xlx_image_index *index; /* zeros, checksums; NULL: none known */
     uint64_t record_quiet_us, record_max_us;
-    struct xlx__pager_stats stats;
+    struct xlx__pager_kept *kept;
+    struct xlx__pager_stats *stats; /* in kept */
     struct xlx__fill fill;
     xlx__pager_report_fn *report;
     void *report_user;
-    unsigned patience_ms;
+    unsigned patience_ms, hang_ms;
 
     _Atomic bool stop;     /* the domain is gone, or we failed */
     _Atomic bool filled;   /* the backfill is through */
     _Atomic int faulting;  /* faults being served now */
-    pthread_mutex_t lock;  /* for the two below */
+    pthread_mutex_t lock;  /* for all below */
     pthread_cond_t settled; /* a claimed run was settled or released */
-    int stalled;           /* threads whose loads fail: the domain is paused */
+    pthread_cond_t nudge;   /* who waits for a better time looks again */
+    struct xlx__loading loading[XLX__LOADING_MAX];
+    int stalled; /* loads that fail or hang: the domain is paused */
+    char stall_reason[160];
+    unsigned changes; /* of what the operator wants */
+    uint64_t pace_us; /* under a limit: when the next block may go */
 };
 
 /*
  * Makes a pager for `domid`: everything in `image` outside the resident ranges
- * is held back. Takes over nothing; `image` and `paging` outlive the pager.
+ * is held back. `image` and `paging` outlive the pager; `paging` may be NULL and
+ * set later, in the process that starts the pager or takes over.
  */
 int xlx__pager_new(xlx_ctx *ctx, struct xlx__paging *paging,
                    const xlx_image *image,
@@ -145,6 +183,14 @@ int xlx__pager_start(struct xlx__pager *pager, uint64_t ring_gfn);
  */
 int xlx__pager_prefetch(struct xlx__pager *pager, uint64_t max_pages,
                         uint64_t max_us);
+
+/*
+ * In another process than the one that started, which has died: goes on where
+ * that one was. Nothing it loaded or the guest wrote is lost, nobody waits for
+ * an answer that will not come, and the domain is not paused for its sake any
+ * more. 0; -EBUSY as take_over() of paging.h; -ESRCH the domain is gone.
+ */
+int xlx__pager_take_over(struct xlx__pager *pager, uint64_t ring_gfn);
 
 /* Ends paging of a domain that never ran and will be restored otherwise. */
 void xlx__pager_cancel(struct xlx__pager *pager);
@@ -188,6 +234,49 @@ bool xlx__pager_load_read(struct xlx__pager *pager, uint64_t gfn, uint32_t nr,
  */
 int xlx__pager_read(struct xlx__pager *pager, uint64_t gfn, uint32_t nr,
                     void *buffer);
+
+/* Pauses the domain, so that a successor knows about it; and ends that. One
+ * thread at a time. */
+int xlx__pager_pause(struct xlx__pager *pager);
+void xlx__pager_unpause(struct xlx__pager *pager);
+
+/*
+ * A load's life: enter, begin every attempt, leave. stall() pauses the domain
+ * and says why, once for all loads that fail at a time; leave() of the last of
+ * them ends that. look_for_hangs() stalls those whose attempt does not end.
+ */
+struct xlx__loading *xlx__loading_enter(struct xlx__pager *pager);
+void xlx__loading_begin(struct xlx__pager *pager, struct xlx__loading *loading,
+                        uint64_t gfn);
+void xlx__loading_stall(struct xlx__pager *pager, struct xlx__loading *loading,
+                        uint64_t gfn, const char *what, const char *why);
+void xlx__loading_leave(struct xlx__pager *pager, struct xlx__loading *loading);
+void xlx__pager_look_for_hangs(struct xlx__pager *pager);
+
+/* Returns when the backfill may load `pages` more, or on stop. */
+void xlx__pager_throttle(struct xlx__pager *pager, uint64_t pages);
+
+/* Does what the operator wants, from any thread. */
+void xlx__pager_change(struct xlx__pager *pager,
+                       const struct xlx_lazy_change *change);
+
+/*
+ * How long, in microseconds, to wait with `bytes` so that `rate` bytes a second
+ * are not exceeded; *next_us is what this needs to know the next time. Time that
+ * was not used is not saved up. Pure.
+ */
+uint64_t xlx__pace(uint64_t *next_us, uint64_t now_us, uint64_t bytes,
+                   uint64_t rate);
+
+/* Waits; xlx__pager_nudge() ends all waits. */
+void xlx__pager_nap(struct xlx__pager *pager, unsigned ms);
+void xlx__pager_nudge(struct xlx__pager *pager);
+
+/* Makes the locks; also those that a dead pager may have held. */
+void xlx__pager_init_locks(struct xlx__pager *pager);
+
+/* Reports where it is: filling, or stalled and why. */
+void xlx__pager_progress(struct xlx__pager *pager);
 
 /* True when the domain is being destroyed or gone; also sets stop. */
 bool xlx__pager_gone(struct xlx__pager *pager);

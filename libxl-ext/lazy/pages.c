@@ -3,11 +3,12 @@
 
 #include <assert.h>
 #include <stdatomic.h>
-#include <stdlib.h>
+#include <sys/mman.h>
 
 #define PER_WORD 32u
 
 struct xlx__pages {
+    size_t size; /* of the mapping */
     uint64_t end;
     uint64_t total;
     _Atomic uint64_t done;
@@ -19,16 +20,20 @@ struct xlx__pages *xlx__pages_new(uint64_t end)
     uint64_t words = end / PER_WORD + 1;
     if (words > (SIZE_MAX - sizeof(struct xlx__pages)) / sizeof(uint64_t))
         return NULL;
-    struct xlx__pages *pages =
-        calloc(1, sizeof(*pages) + (size_t)words * sizeof(uint64_t));
-    if (pages)
-        pages->end = end;
+    size_t size = sizeof(struct xlx__pages) + (size_t)words * sizeof(uint64_t);
+    struct xlx__pages *pages = mmap(NULL, size, PROT_READ | PROT_WRITE,
+                                    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (pages == MAP_FAILED)
+        return NULL;
+    pages->end = end;
+    pages->size = size;
     return pages;
 }
 
 void xlx__pages_free(struct xlx__pages *pages)
 {
-    free(pages);
+    if (pages)
+        munmap(pages, pages->size);
 }
 
 static unsigned shift_of(uint64_t gfn)
@@ -234,6 +239,20 @@ void xlx__pages_settle(struct xlx__pages *pages, uint64_t gfn, uint64_t nr)
 void xlx__pages_release(struct xlx__pages *pages, uint64_t gfn, uint64_t nr)
 {
     end_load(pages, gfn, nr, XLX__PAGE_ABSENT);
+}
+
+/* 01 stays, 10 becomes 01: the high bit moves down where the low one is off. */
+void xlx__pages_release_all(struct xlx__pages *pages)
+{
+    const uint64_t low = 0x5555555555555555u;
+    uint64_t done = 0;
+    for (uint64_t i = 0; i <= pages->end / PER_WORD; i++) {
+        uint64_t word = atomic_load(&pages->word[i]);
+        uint64_t loading = (word >> 1) & ~word & low;
+        atomic_store(&pages->word[i], word ^ (loading | loading << 1));
+        done += (uint64_t)__builtin_popcountll(word & word >> 1 & low);
+    }
+    atomic_store(&pages->done, done);
 }
 
 void xlx__pages_drop(struct xlx__pages *pages, uint64_t gfn)

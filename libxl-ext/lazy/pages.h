@@ -25,7 +25,8 @@ enum xlx__page_state {
 
 struct xlx__pages;
 
-/* For gfns [0, end), all NONE. NULL without memory. */
+/* For gfns [0, end), all NONE, in memory that forked processes share. NULL
+ * without memory. */
 struct xlx__pages *xlx__pages_new(uint64_t end);
 void xlx__pages_free(struct xlx__pages *pages);
 
@@ -65,6 +66,13 @@ uint64_t xlx__pages_find_absent(const struct xlx__pages *pages, uint64_t gfn,
 /* Ends the load of claimed pages: they are present (done), or absent again. */
 void xlx__pages_settle(struct xlx__pages *pages, uint64_t gfn, uint64_t nr);
 void xlx__pages_release(struct xlx__pages *pages, uint64_t gfn, uint64_t nr);
+
+/*
+ * After the process whose threads had claimed pages has died: all LOADING pages
+ * are ABSENT, and the count of DONE ones is right again. Nobody else may use
+ * `pages` meanwhile.
+ */
+void xlx__pages_release_all(struct xlx__pages *pages);
 
 /*
  * The guest gave the gfn away. A page that somebody loads is left to the

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include <yajl/yajl_gen.h>
 #include <yajl/yajl_tree.h>
@@ -43,7 +44,8 @@ static const struct {
     NUMBER(faults),    NUMBER(fault_pages), NUMBER(fill_pages),
     NUMBER(prefetch_pages), NUMBER(dropped), NUMBER(pages_2m), NUMBER(retries),
     NUMBER(index_us),  NUMBER(mark_us),    NUMBER(fault_us),
-    NUMBER(fault_us_max), NUMBER(fill_us),
+    NUMBER(fault_us_max), NUMBER(fill_us),    NUMBER(restarts),
+    NUMBER(bwlimit),   NUMBER(paused),
 #undef NUMBER
 };
 #define NR_NUMBERS (sizeof(numbers) / sizeof(numbers[0]))
@@ -79,7 +81,7 @@ static void generate(yajl_gen gen, const struct xlx_lazy_status *status)
     yajl_gen_map_close(gen);
 }
 
-static int make_dirs(const char *run_dir)
+int xlx__lazy_make_dirs(const char *run_dir)
 {
     char dir[PATH_MAX];
     if (snprintf(dir, sizeof(dir), "%s/lazy", run_dir) >= (int)sizeof(dir))
@@ -97,7 +99,7 @@ static int create(const char *run_dir, const char *path)
     const int flags = O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC;
     int fd = open(path, flags, 0644);
     if (fd < 0 && errno == ENOENT) {
-        int rc = make_dirs(run_dir);
+        int rc = xlx__lazy_make_dirs(run_dir);
         if (rc)
             return rc;
         fd = open(path, flags, 0644);
@@ -213,12 +215,18 @@ static int from_tree(yajl_val tree, struct xlx_lazy_status *status)
     return 0;
 }
 
+/* A pager that died has this long to be replaced by another, in seconds. */
+#define REPLACED_WITHIN_S 5
+
 /* A pager that was killed together with its supervisor cannot say so. */
-static void look_for_the_pager(struct xlx_lazy_status *status)
+static void look_for_the_pager(struct xlx_lazy_status *status, time_t written)
 {
     if (status->state != XLX_LAZY_FILLING && status->state != XLX_LAZY_STALLED)
         return;
     if (!status->pid || !kill((pid_t)status->pid, 0) || errno != ESRCH)
+        return;
+    time_t now = time(NULL);
+    if (now >= written && now - written < REPLACED_WITHIN_S)
         return;
     status->state = XLX_LAZY_FAILED;
     snprintf(status->reason, sizeof(status->reason),
@@ -226,17 +234,28 @@ static void look_for_the_pager(struct xlx_lazy_status *status)
              "restore it again", status->pid);
 }
 
-static int read_status(const char *path, struct xlx_lazy_status *status)
+int xlx__lazy_status_parse(const char *text, struct xlx_lazy_status *status)
 {
-    char text[STATUS_MAX];
-    XLX__AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
-    long len = fd < 0 ? -errno : xlx__read_upto(fd, text, sizeof(text) - 1);
-    if (len < 0)
-        return (int)len;
-    text[len] = '\0';
     yajl_val tree = yajl_tree_parse(text, NULL, 0);
     int rc = tree ? from_tree(tree, status) : -EBADMSG;
     yajl_tree_free(tree);
+    return rc;
+}
+
+static int read_status(const char *path, struct xlx_lazy_status *status)
+{
+    char text[STATUS_MAX];
+    struct stat st;
+    XLX__AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 || fstat(fd, &st))
+        return -errno;
+    long len = xlx__read_upto(fd, text, sizeof(text) - 1);
+    if (len < 0)
+        return (int)len;
+    text[len] = '\0';
+    int rc = xlx__lazy_status_parse(text, status);
+    if (!rc)
+        look_for_the_pager(status, st.st_mtime);
     return rc;
 }
 
@@ -257,12 +276,11 @@ int xlx_lazy_status(xlx_ctx *ctx, uint32_t domid,
                          path);
     if (rc)
         return xlx__fail_errno(ctx, -rc, "%s", path);
-    look_for_the_pager(&status);
     *status_r = status;
     return 0;
 }
 
-/* A guest that failed and was destroyed: nobody is left to remove its status. */
+/* A guest that was destroyed since: nobody is left to remove its status. */
 static bool is_over(xlx_ctx *ctx, const char *dir, const char *name,
                     uint32_t domid)
 {
@@ -271,8 +289,9 @@ static bool is_over(xlx_ctx *ctx, const char *dir, const char *name,
     if (snprintf(path, sizeof(path), "%s/%s", dir, name) >= (int)sizeof(path) ||
         read_status(path, &status))
         return false;
-    look_for_the_pager(&status);
-    if (status.state != XLX_LAZY_FAILED || xlx__dom_alive(ctx, domid) != 0)
+    if ((status.state != XLX_LAZY_FAILED &&
+         status.state != XLX_LAZY_COMPLETE) ||
+        xlx__dom_alive(ctx, domid) != 0)
         return false;
     unlink(path);
     return true;

@@ -2,15 +2,46 @@
 #include "fakes/paging_fake.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "libxl_ext_image.h"
 
 static struct paging_fake *of(struct xlx__paging *p)
 {
     return (struct paging_fake *)p;
+}
+
+/* Whoever is killed with the lock held has changed nothing half. */
+void paging_fake_lock(struct paging_fake *f)
+{
+    if (pthread_mutex_lock(&f->lock) == EOWNERDEAD)
+        pthread_mutex_consistent(&f->lock);
+}
+
+void paging_fake_unlock(struct paging_fake *f)
+{
+    pthread_mutex_unlock(&f->lock);
+}
+
+/* With the lock held; a condition variable would not survive a waiter's end. */
+static void wait_a_bit(struct paging_fake *f)
+{
+    paging_fake_unlock(f);
+    usleep(100);
+    paging_fake_lock(f);
+}
+
+/* With the lock held. */
+static void maybe_die(struct paging_fake *f, bool after)
+{
+    if (!after)
+        f->all_calls++;
+    if (f->die_at && f->all_calls == f->die_at && f->die_after == after)
+        _exit(FAKE_DEATH);
 }
 
 /* With the lock held. */
@@ -38,39 +69,64 @@ static void become(struct paging_fake *f, uint64_t gfn, enum fake_type type)
 static int fake_enable(struct xlx__paging *p, uint64_t ring_gfn)
 {
     struct paging_fake *f = of(p);
-    pthread_mutex_lock(&f->lock);
+    paging_fake_lock(f);
+    maybe_die(f, false);
     assert(!f->enabled);
     int rc = injected(f, false);
     if (!rc) {
         f->enabled = true;
         f->ring_gfn = ring_gfn;
     }
-    pthread_mutex_unlock(&f->lock);
+    maybe_die(f, true);
+    paging_fake_unlock(f);
+    return rc;
+}
+
+/* As fake_enable() where there is none; requests without an answer come again. */
+static int fake_take_over(struct xlx__paging *p, uint64_t ring_gfn)
+{
+    struct paging_fake *f = of(p);
+    paging_fake_lock(f);
+    maybe_die(f, false);
+    assert(f->paused > 0);
+    int rc = injected(f, false);
+    if (!rc) {
+        assert(!f->enabled || f->ring_gfn == ring_gfn);
+        f->enabled = true;
+        f->ring_gfn = ring_gfn;
+        f->req_cons = f->rsp_prod;
+    }
+    maybe_die(f, true);
+    paging_fake_unlock(f);
     return rc;
 }
 
 static int fake_claim(struct xlx__paging *p, uint64_t pages)
 {
     struct paging_fake *f = of(p);
-    pthread_mutex_lock(&f->lock);
+    paging_fake_lock(f);
+    maybe_die(f, false);
     int rc = pages ? injected(f, false) : 0;
     if (!rc)
         f->claimed = pages;
-    pthread_mutex_unlock(&f->lock);
+    maybe_die(f, true);
+    paging_fake_unlock(f);
     return rc;
 }
 
 static int fake_mark_run(struct xlx__paging *p, uint64_t gfn, uint64_t nr)
 {
     struct paging_fake *f = of(p);
-    pthread_mutex_lock(&f->lock);
+    paging_fake_lock(f);
+    maybe_die(f, false);
     assert(f->enabled && nr > 0 && gfn + nr <= f->nr_gfns);
     int rc = injected(f, false);
     for (uint64_t i = gfn; !rc && i < gfn + nr; i++) {
         assert(f->type[i] == FAKE_HOLE);
         become(f, i, FAKE_PAGED);
     }
-    pthread_mutex_unlock(&f->lock);
+    maybe_die(f, true);
+    paging_fake_unlock(f);
     return rc;
 }
 
@@ -91,9 +147,12 @@ static int fake_load_run(struct xlx__paging *p, uint64_t gfn, uint32_t nr,
                          const void *buffer)
 {
     struct paging_fake *f = of(p);
-    pthread_mutex_lock(&f->lock);
+    paging_fake_lock(f);
+    maybe_die(f, false);
     assert(f->enabled && nr > 0 && nr <= XLX__PAGING_RUN_MAX);
     assert(gfn + nr <= f->nr_gfns);
+    while (f->hang_loads)
+        wait_a_bit(f);
     int rc = f->dying ? -ESRCH : injected(f, true);
     for (uint32_t i = 0; !rc && i < nr; i++) {
         f->loads[gfn + i]++;
@@ -104,37 +163,33 @@ static int fake_load_run(struct xlx__paging *p, uint64_t gfn, uint32_t nr,
                XLX_PAGE_SIZE);
         become(f, gfn + i, FAKE_RAM);
     }
-    pthread_cond_broadcast(&f->changed);
-    pthread_mutex_unlock(&f->lock);
+    maybe_die(f, true);
+    paging_fake_unlock(f);
     return rc;
 }
 
 static int fake_wait(struct xlx__paging *p, int timeout_ms)
 {
     struct paging_fake *f = of(p);
-    struct timespec until;
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_nsec += (long)timeout_ms * 1000000;
-    until.tv_sec += until.tv_nsec / 1000000000;
-    until.tv_nsec %= 1000000000;
-
-    pthread_mutex_lock(&f->lock);
-    int rc = 0;
-    while (f->req_prod == f->req_cons && !rc)
-        rc = pthread_cond_timedwait(&f->changed, &f->lock, &until);
+    paging_fake_lock(f);
+    maybe_die(f, false);
+    for (int i = 0; i < timeout_ms * 10 && f->req_prod == f->req_cons; i++)
+        wait_a_bit(f);
     bool ready = f->req_prod != f->req_cons;
-    pthread_mutex_unlock(&f->lock);
+    paging_fake_unlock(f);
     return ready;
 }
 
 static int fake_next(struct xlx__paging *p, struct xlx__paging_request *req_r)
 {
     struct paging_fake *f = of(p);
-    pthread_mutex_lock(&f->lock);
+    paging_fake_lock(f);
+    maybe_die(f, false);
     int some = f->req_prod != f->req_cons;
     if (some)
         *req_r = f->ring[f->req_cons++ % FAKE_RING_SLOTS];
-    pthread_mutex_unlock(&f->lock);
+    maybe_die(f, true);
+    paging_fake_unlock(f);
     return some;
 }
 
@@ -142,32 +197,37 @@ static void fake_respond(struct xlx__paging *p,
                          const struct xlx__paging_request *req)
 {
     struct paging_fake *f = of(p);
-    pthread_mutex_lock(&f->lock);
+    paging_fake_lock(f);
+    maybe_die(f, false);
     assert(f->rsp_prod < f->req_cons); /* one answer a request */
     f->rsp_prod++;
     if (req->paused) {
         assert(f->waiting[req->vcpu]);
         f->waiting[req->vcpu] = false;
     }
-    pthread_mutex_unlock(&f->lock);
+    maybe_die(f, true);
+    paging_fake_unlock(f);
 }
 
 static int fake_notify(struct xlx__paging *p)
 {
     struct paging_fake *f = of(p);
-    pthread_mutex_lock(&f->lock);
-    pthread_cond_broadcast(&f->changed);
-    pthread_mutex_unlock(&f->lock);
+    paging_fake_lock(f);
+    maybe_die(f, false);
+    maybe_die(f, true);
+    paging_fake_unlock(f);
     return 0;
 }
 
 static int add_pause(struct paging_fake *f, int n)
 {
-    pthread_mutex_lock(&f->lock);
+    paging_fake_lock(f);
+    maybe_die(f, false);
     f->paused += n;
     f->pauses += n > 0;
     assert(f->paused >= 0);
-    pthread_mutex_unlock(&f->lock);
+    maybe_die(f, true);
+    paging_fake_unlock(f);
     return 0;
 }
 
@@ -184,21 +244,24 @@ static int fake_unpause(struct xlx__paging *p)
 static int fake_disable(struct xlx__paging *p)
 {
     struct paging_fake *f = of(p);
-    pthread_mutex_lock(&f->lock);
+    paging_fake_lock(f);
+    maybe_die(f, false);
     assert(f->req_prod == f->rsp_prod); /* nobody is left waiting */
     assert(f->paused > 0 || f->req_prod == 0);
     f->enabled = false;
-    pthread_mutex_unlock(&f->lock);
+    maybe_die(f, true);
+    paging_fake_unlock(f);
     return 0;
 }
 
 static int fake_info(struct xlx__paging *p, struct xlx__paging_info *info_r)
 {
     struct paging_fake *f = of(p);
-    pthread_mutex_lock(&f->lock);
+    paging_fake_lock(f);
     *info_r = (struct xlx__paging_info){ .dying = f->dying,
+                                         .paused = f->paused > 0,
                                          .paged_pages = f->paged_pages };
-    pthread_mutex_unlock(&f->lock);
+    paging_fake_unlock(f);
     return 0;
 }
 
@@ -218,6 +281,7 @@ static void fake_close(struct xlx__paging *p)
 
 static const struct xlx__paging_ops fake_ops = {
     .enable = fake_enable,
+    .take_over = fake_take_over,
     .claim = fake_claim,
     .mark_run = fake_mark_run,
     .buffer_alloc = fake_buffer_alloc,
@@ -235,44 +299,52 @@ static const struct xlx__paging_ops fake_ops = {
     .close = fake_close,
 };
 
+static void *shared(size_t size)
+{
+    void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE,
+                        MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    assert(memory != MAP_FAILED);
+    return memory;
+}
+
 struct paging_fake *paging_fake_new(xlx_ctx *ctx, uint64_t nr_gfns)
 {
-    struct paging_fake *f = calloc(1, sizeof(*f));
-    assert(f);
+    struct paging_fake *f = shared(sizeof(*f));
     f->base = (struct xlx__paging){ .ops = &fake_ops, .ctx = ctx, .domid = 7 };
     f->nr_gfns = nr_gfns;
-    f->type = calloc(nr_gfns, sizeof(*f->type));
-    f->memory = calloc(nr_gfns, XLX_PAGE_SIZE);
-    f->loads = calloc(nr_gfns, sizeof(*f->loads));
-    assert(f->type && f->memory && f->loads);
-    pthread_mutex_init(&f->lock, NULL);
-    pthread_cond_init(&f->changed, NULL);
+    f->type = shared(nr_gfns * sizeof(*f->type));
+    f->memory = shared(nr_gfns * XLX_PAGE_SIZE);
+    f->loads = shared(nr_gfns * sizeof(*f->loads));
+    pthread_mutexattr_t attr;
+    pthread_mutexattr_init(&attr);
+    pthread_mutexattr_setpshared(&attr, PTHREAD_PROCESS_SHARED);
+    pthread_mutexattr_setrobust(&attr, PTHREAD_MUTEX_ROBUST);
+    pthread_mutex_init(&f->lock, &attr);
+    pthread_mutexattr_destroy(&attr);
     f->fail_times = 1;
     return f;
 }
 
 void paging_fake_free(struct paging_fake *f)
 {
-    pthread_cond_destroy(&f->changed);
     pthread_mutex_destroy(&f->lock);
-    free(f->loads);
-    free(f->memory);
-    free(f->type);
-    free(f);
+    munmap(f->loads, f->nr_gfns * sizeof(*f->loads));
+    munmap(f->memory, f->nr_gfns * XLX_PAGE_SIZE);
+    munmap(f->type, f->nr_gfns * sizeof(*f->type));
+    munmap(f, sizeof(*f));
 }
 
 /* With the lock held; waits for a slot as a vCPU does in Xen. */
 static void post(struct paging_fake *f, struct xlx__paging_request req)
 {
     while (f->req_prod - f->rsp_prod == FAKE_RING_SLOTS && !f->dying)
-        pthread_cond_wait(&f->changed, &f->lock);
+        wait_a_bit(f);
     f->ring[f->req_prod++ % FAKE_RING_SLOTS] = req;
-    pthread_cond_broadcast(&f->changed);
 }
 
 bool paging_fake_touch(struct paging_fake *f, unsigned vcpu, uint64_t gfn)
 {
-    pthread_mutex_lock(&f->lock);
+    paging_fake_lock(f);
     while (f->type[gfn] != FAKE_RAM && !f->dying) {
         assert(f->enabled && f->type[gfn] != FAKE_HOLE);
         become(f, gfn, FAKE_PAGING_IN);
@@ -280,25 +352,24 @@ bool paging_fake_touch(struct paging_fake *f, unsigned vcpu, uint64_t gfn)
         post(f, (struct xlx__paging_request){ .gfn = gfn, .vcpu = vcpu,
                                               .paused = true });
         while (f->waiting[vcpu] && !f->dying)
-            pthread_cond_wait(&f->changed, &f->lock);
+            wait_a_bit(f);
     }
     bool ok = !f->dying;
-    pthread_mutex_unlock(&f->lock);
+    paging_fake_unlock(f);
     return ok;
 }
 
 void paging_fake_drop(struct paging_fake *f, uint64_t gfn)
 {
-    pthread_mutex_lock(&f->lock);
+    paging_fake_lock(f);
     become(f, gfn, FAKE_HOLE);
     post(f, (struct xlx__paging_request){ .gfn = gfn, .drop = true });
-    pthread_mutex_unlock(&f->lock);
+    paging_fake_unlock(f);
 }
 
 void paging_fake_kill(struct paging_fake *f)
 {
-    pthread_mutex_lock(&f->lock);
+    paging_fake_lock(f);
     f->dying = true;
-    pthread_cond_broadcast(&f->changed);
-    pthread_mutex_unlock(&f->lock);
+    paging_fake_unlock(f);
 }

@@ -2,7 +2,8 @@
 /*
  * A domain and its paging in memory: gfns with a type and a page, vCPUs that
  * touch them and wait, a ring of eight requests. It asserts the order that Xen
- * demands, and can fail the n-th call of any operation.
+ * demands, and can fail the n-th call of any operation. All of it is in memory
+ * that forked processes share, and one that uses it may be killed.
  */
 #ifndef PAGING_FAKE_H
 #define PAGING_FAKE_H
@@ -13,13 +14,13 @@
 
 #define FAKE_RING_SLOTS 8
 #define FAKE_VCPUS 8
+#define FAKE_DEATH 77 /* exit status of a process that died in a call */
 
 enum fake_type { FAKE_HOLE, FAKE_PAGED, FAKE_PAGING_IN, FAKE_RAM };
 
 struct paging_fake {
     struct xlx__paging base;
     pthread_mutex_t lock;
-    pthread_cond_t changed;
 
     uint64_t nr_gfns;
     enum fake_type *type;
@@ -41,11 +42,22 @@ struct paging_fake {
      * and the fail_times - 1 calls behind it. */
     int calls, fail_at, fail_err, fail_times;
     bool fail_loads_only;
+
+    /* The process that makes call number die_at (from 1, of those counted in
+     * all_calls) ends there: before it has an effect or, if die_after, behind
+     * that. */
+    int all_calls, die_at;
+    bool die_after;
+
+    bool hang_loads; /* a load does not return */
 };
 
 /* A paused domain without memory, gfns [0, nr_gfns). */
 struct paging_fake *paging_fake_new(xlx_ctx *ctx, uint64_t nr_gfns);
 void paging_fake_free(struct paging_fake *f);
+
+void paging_fake_lock(struct paging_fake *f);
+void paging_fake_unlock(struct paging_fake *f);
 
 /* A vCPU touches a gfn: returns when it is RAM, or at once with false when the
  * domain is dying. */

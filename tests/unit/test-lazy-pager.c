@@ -9,100 +9,7 @@
 #include <pthread.h>
 #include <unistd.h>
 
-#include "fakes/image_build.h"
-#include "fakes/paging_fake.h"
-#include "lazy/pager.h"
-
-#define LOW_PAGES 1200u /* two whole 2 MiB blocks and a bit */
-#define HIGH_GFN 2000u  /* a block of its own */
-#define HIGH_PAGES 100u
-#define NR_GFNS (HIGH_GFN + HIGH_PAGES)
-#define HELD (LOW_PAGES + HIGH_PAGES - 10)
-
-static const struct xlx__gfn_range resident[] = { { 5, 15 } };
-
-struct world {
-    xlx_ctx *ctx;
-    int fd;
-    xlx_image *image;
-    struct paging_fake *fake;
-    struct xlx__pager *pager;
-    /* What report() saw. */
-    pthread_mutex_t lock;
-    int seen[XLX_LAZY_FAILED + 1];
-    char reason[256];
-};
-
-static void report(void *user, const struct xlx__pager *pager,
-                   enum xlx_lazy_state state, const char *reason)
-{
-    struct world *w = user;
-    (void)pager;
-    pthread_mutex_lock(&w->lock);
-    w->seen[state]++;
-    if (reason)
-        snprintf(w->reason, sizeof(w->reason), "%s", reason);
-    pthread_mutex_unlock(&w->lock);
-}
-
-static int seen(struct world *w, enum xlx_lazy_state state)
-{
-    pthread_mutex_lock(&w->lock);
-    int n = w->seen[state];
-    pthread_mutex_unlock(&w->lock);
-    return n;
-}
-
-static int setup(void **state)
-{
-    struct world *w = calloc(1, sizeof(*w));
-    struct image_build b = { 0 };
-    build_start(&b, 3, 2);
-    build_range(&b, 0, 700);
-    build_range(&b, 700, LOW_PAGES - 700);
-    build_range(&b, HIGH_GFN, HIGH_PAGES);
-    build_finish(&b);
-    w->fd = build_fd(&b);
-    pthread_mutex_init(&w->lock, NULL);
-    assert_int_equal(xlx_ctx_new(&w->ctx), 0);
-    assert_int_equal(
-        xlx_image_open_fd(w->ctx, w->fd, b.libxc, "test", &w->image), 0);
-    build_free(&b);
-    w->fake = paging_fake_new(w->ctx, NR_GFNS);
-    assert_int_equal(xlx__pager_new(w->ctx, &w->fake->base, w->image, resident,
-                                    1, &w->pager),
-                     0);
-    w->pager->report = report;
-    w->pager->report_user = w;
-    w->pager->patience_ms = 50;
-    *state = w;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct world *w = *state;
-    xlx__pager_free(w->pager);
-    paging_fake_free(w->fake);
-    xlx_image_close(w->image);
-    close(w->fd);
-    xlx_ctx_free(w->ctx);
-    pthread_mutex_destroy(&w->lock);
-    free(w);
-    return 0;
-}
-
-static bool was_held_back(uint64_t gfn)
-{
-    return (gfn < LOW_PAGES && !(gfn >= 5 && gfn < 15)) || gfn >= HIGH_GFN;
-}
-
-static bool is_as_in_image(struct world *w, uint64_t gfn)
-{
-    unsigned char page[XLX_PAGE_SIZE];
-    build_page(gfn, 0, page);
-    return !memcmp(page, w->fake->memory + gfn * XLX_PAGE_SIZE, sizeof(page));
-}
+#include "fakes/pager_world.h"
 
 static void assert_all_present(struct world *w)
 {
@@ -158,9 +65,9 @@ static void a_paused_guest_is_filled(void **state)
 
     assert_all_present(w);
     assert_paging_is_over(w);
-    assert_int_equal(w->pager->stats.fill_pages, HELD);
-    assert_int_equal(w->pager->stats.faults, 0);
-    assert_int_equal(seen(w, XLX_LAZY_COMPLETE), 1);
+    assert_int_equal(w->pager->stats->fill_pages, HELD);
+    assert_int_equal(w->pager->stats->faults, 0);
+    assert_int_equal(pager_world_seen(w, XLX_LAZY_COMPLETE), 1);
 }
 
 struct vcpu {
@@ -183,9 +90,9 @@ static void *touch_everything(void *arg)
 
 static bool has_requests(struct paging_fake *f)
 {
-    pthread_mutex_lock(&f->lock);
+    paging_fake_lock(f);
     bool some = f->req_prod != 0;
-    pthread_mutex_unlock(&f->lock);
+    paging_fake_unlock(f);
     return some;
 }
 
@@ -207,8 +114,8 @@ static void vcpus_that_touch_all_get_the_right_pages(void **state)
 
     assert_all_present(w);
     assert_paging_is_over(w);
-    assert_true(w->pager->stats.faults > 0);
-    assert_int_equal(w->pager->stats.fill_pages + w->pager->stats.fault_pages,
+    assert_true(w->pager->stats->faults > 0);
+    assert_int_equal(w->pager->stats->fill_pages + w->pager->stats->fault_pages,
                      HELD);
 }
 
@@ -230,7 +137,7 @@ static void a_page_given_away_stays_away(void **state)
     paging_fake_drop(w->fake, 600);
     assert_int_equal(xlx__pager_run(w->pager), 0);
     assert_int_equal(w->fake->type[600], FAKE_HOLE);
-    assert_int_equal(w->pager->stats.dropped, 1);
+    assert_int_equal(w->pager->stats->dropped, 1);
     assert_int_equal(xlx__pages_done(w->pager->pages), HELD);
     assert_paging_is_over(w);
 }
@@ -261,14 +168,14 @@ static void a_prefetch_loads_the_record_and_nothing_else(void **state)
     set_recorded(w);
     assert_int_equal(xlx__pager_start(w->pager, 1), 0);
     assert_int_equal(xlx__pager_prefetch(w->pager, UINT64_MAX, 60000000), 0);
-    assert_int_equal(w->pager->stats.prefetch_pages, 40);
+    assert_int_equal(w->pager->stats->prefetch_pages, 40);
     assert_int_equal(loaded(w, 0, NR_GFNS), 40);
     assert_int_equal(loaded(w, 700, 720), 20);
     assert_false(w->pager->filled);
 
     assert_int_equal(xlx__pager_run(w->pager), 0);
     assert_all_present(w);
-    assert_int_equal(w->pager->stats.fill_pages, HELD - 40);
+    assert_int_equal(w->pager->stats->fill_pages, HELD - 40);
 }
 
 static void a_prefetch_ends_at_its_size_and_at_its_time(void **state)
@@ -322,7 +229,7 @@ static void touches_are_recorded_before_the_fill_hides_them(void **state)
     assert_int_equal(w->fake->loads[21], 0);
     paging_fake_kill(w->fake);
     assert_int_equal(end_of(thread), -ESRCH);
-    assert_int_equal(w->pager->stats.fill_pages, 0);
+    assert_int_equal(w->pager->stats->fill_pages, 0);
     assert_int_equal(xlx__touches_runs(w->pager->touches, &runs, &nr), 0);
     assert_int_equal(nr, 2);
     assert_int_equal(runs[0].start, 1100);
@@ -348,7 +255,7 @@ static void a_recording_does_not_hold_the_recorded_set_back(void **state)
     w->pager->touches = xlx__touches_new();
     w->pager->record_quiet_us = w->pager->record_max_us = UINT64_MAX / 4;
     pthread_t thread = start_and_run(w);
-    while (atomic_load(&w->pager->stats.fill_pages) < 40)
+    while (atomic_load(&w->pager->stats->fill_pages) < 40)
         usleep(1000);
     paging_fake_kill(w->fake);
     assert_int_equal(end_of(thread), -ESRCH);
@@ -389,8 +296,8 @@ static void a_load_that_fails_is_tried_again(void **state)
     assert_int_equal(xlx__pager_start(w->pager, 1), 0);
     assert_int_equal(xlx__pager_run(w->pager), 0);
     assert_all_present(w);
-    assert_int_equal(w->pager->stats.retries, 3);
-    assert_int_equal(seen(w, XLX_LAZY_STALLED), 0);
+    assert_int_equal(w->pager->stats->retries, 3);
+    assert_int_equal(pager_world_seen(w, XLX_LAZY_STALLED), 0);
     assert_int_equal(w->fake->pauses, 1); /* that of the end */
 }
 
@@ -402,12 +309,12 @@ static void loads_that_keep_failing_pause_the_guest(void **state)
     w->fake->fail_times = 1000000;
     w->fake->fail_err = ENOMEM;
     pthread_t thread = start_and_run(w);
-    while (!seen(w, XLX_LAZY_STALLED))
+    while (!pager_world_seen(w, XLX_LAZY_STALLED))
         usleep(1000);
-    pthread_mutex_lock(&w->fake->lock);
+    paging_fake_lock(w->fake);
     assert_true(w->fake->paused > 0);
     w->fake->fail_at = 0; /* there is memory again */
-    pthread_mutex_unlock(&w->fake->lock);
+    paging_fake_unlock(w->fake);
 
     assert_int_equal(end_of(thread), 0);
     assert_all_present(w);
@@ -420,7 +327,7 @@ static void a_file_that_became_shorter_stalls_and_never_gives_zeros(void **state
     struct world *w = *state;
     assert_int_equal(ftruncate(w->fd, 900 * XLX_PAGE_SIZE), 0);
     pthread_t thread = start_and_run(w);
-    while (!seen(w, XLX_LAZY_STALLED))
+    while (!pager_world_seen(w, XLX_LAZY_STALLED))
         usleep(1000);
     assert_int_equal(w->fake->type[HIGH_GFN], FAKE_PAGED);
     paging_fake_kill(w->fake);
@@ -428,8 +335,8 @@ static void a_file_that_became_shorter_stalls_and_never_gives_zeros(void **state
     for (uint64_t gfn = 0; gfn < NR_GFNS; gfn++)
         if (w->fake->type[gfn] == FAKE_RAM)
             assert_true(is_as_in_image(w, gfn));
-    assert_int_equal(seen(w, XLX_LAZY_GONE), 1);
-    assert_int_equal(seen(w, XLX_LAZY_COMPLETE), 0);
+    assert_int_equal(pager_world_seen(w, XLX_LAZY_GONE), 1);
+    assert_int_equal(pager_world_seen(w, XLX_LAZY_COMPLETE), 0);
 }
 
 static void a_destroyed_guest_ends_the_pager(void **state)
@@ -438,7 +345,7 @@ static void a_destroyed_guest_ends_the_pager(void **state)
     assert_int_equal(xlx__pager_start(w->pager, 1), 0);
     paging_fake_kill(w->fake);
     assert_int_equal(xlx__pager_run(w->pager), -ESRCH);
-    assert_int_equal(seen(w, XLX_LAZY_GONE), 1);
+    assert_int_equal(pager_world_seen(w, XLX_LAZY_GONE), 1);
 }
 
 static void pages_that_nobody_holds_keep_paging_on(void **state)
@@ -450,11 +357,13 @@ static void pages_that_nobody_holds_keep_paging_on(void **state)
     assert_int_equal(xlx__pager_run(w->pager), -EIO);
     assert_true(w->fake->enabled);
     assert_int_equal(w->fake->paused, 1);
-    assert_int_equal(seen(w, XLX_LAZY_FAILED), 1);
+    assert_int_equal(pager_world_seen(w, XLX_LAZY_FAILED), 1);
     assert_non_null(strstr(w->reason, "1 as paged out"));
 }
 
-#define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
+#define TEST(fn)                                           \
+    cmocka_unit_test_setup_teardown(fn, pager_world_setup, \
+                                    pager_world_teardown)
 
 int main(void)
 {

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 #include "test.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "fakes/xenstore_mem.h"
 #include "lazy/status.h"
+#include "xen/xenstore.h"
 
 struct world {
     xlx_ctx *ctx;
@@ -42,7 +45,7 @@ static struct xlx_lazy_status example(void)
     struct xlx_lazy_status s = { .domid = 12, .state = XLX_LAZY_COMPLETE,
                                  .image = "/srv/\"odd\"\n.save" };
     uint64_t *number = &s.pages;
-    for (size_t i = 0; number + i <= &s.fill_us; i++)
+    for (size_t i = 0; number + i <= &s.paused; i++)
         number[i] = 1000 + i;
     return s;
 }
@@ -122,6 +125,14 @@ static void a_file_that_is_no_status_is_refused(void **state)
     }
 }
 
+static void let_it_age(struct world *w, time_t seconds)
+{
+    char path[120];
+    struct timespec times[2] = { { 0 }, { time(NULL) - seconds, 0 } };
+    snprintf(path, sizeof(path), "%s/lazy/12.json", w->run);
+    assert_int_equal(utimensat(AT_FDCWD, path, times, 0), 0);
+}
+
 static void a_pager_that_is_gone_counts_as_failed(void **state)
 {
     struct world *w = *state;
@@ -139,27 +150,59 @@ static void a_pager_that_is_gone_counts_as_failed(void **state)
     s.pid = (uint32_t)pid;
     assert_int_equal(xlx__lazy_status_write(w->run, &s), 0);
     assert_int_equal(xlx_lazy_status(w->ctx, 12, &back), 0);
+    assert_int_equal(back.state, XLX_LAZY_FILLING); /* another may come */
+    let_it_age(w, 60);
+    assert_int_equal(xlx_lazy_status(w->ctx, 12, &back), 0);
     assert_int_equal(back.state, XLX_LAZY_FAILED);
     assert_non_null(strstr(back.reason, "no longer there"));
 }
 
-static void a_guest_that_failed_is_listed_until_it_is_destroyed(void **state)
+static void a_guest_is_listed_until_it_is_destroyed(void **state)
 {
     struct world *w = *state;
     struct xlx_lazy_status s = example();
+    static const enum xlx_lazy_state ends[] = { XLX_LAZY_FAILED,
+                                                XLX_LAZY_COMPLETE };
     uint32_t *domids;
     struct xs_mem *xs = xs_mem_new(NULL);
     w->ctx->xs = xs_mem_seam(xs);
-    xs_mem_put(xs, "/local/domain/12/name", "g");
-    s.state = XLX_LAZY_FAILED;
-    assert_int_equal(xlx__lazy_status_write(w->run, &s), 0);
-    assert_int_equal(xlx_lazy_list(w->ctx, &domids), 1);
-    free(domids);
+    for (int i = 0; i < 2; i++) {
+        xs_mem_put(xs, "/local/domain/12/name", "g");
+        s.state = ends[i];
+        assert_int_equal(xlx__lazy_status_write(w->run, &s), 0);
+        assert_int_equal(xlx_lazy_list(w->ctx, &domids), 1);
+        free(domids);
 
-    xs_mem_put(xs, "/local/domain/12", NULL);
-    assert_int_equal(xlx_lazy_list(w->ctx, &domids), 0);
-    free(domids);
-    assert_int_equal(xlx_lazy_status(w->ctx, 12, &s), -ENOENT);
+        xs_mem_put(xs, "/local/domain/12", NULL);
+        assert_int_equal(xlx_lazy_list(w->ctx, &domids), 0);
+        free(domids);
+        assert_int_equal(xlx_lazy_status(w->ctx, 12, &s), -ENOENT);
+    }
+}
+
+static void the_status_is_in_xenstore_for_dom0(void **state)
+{
+    struct world *w = *state;
+    struct xlx_lazy_status s = example();
+    struct xs_mem *xs = xs_mem_new(NULL);
+    char *value;
+    w->ctx->xs = xs_mem_seam(xs);
+    assert_int_equal(xlx__lazy_status_publish(w->ctx, &s), -ENOENT);
+    assert_int_equal(xlx__xs_exists(w->ctx, 0, "/libxl/12"), 0);
+
+    xs_mem_put(xs, "/libxl/12/type", "pvh");
+    assert_int_equal(xlx__lazy_status_publish(w->ctx, &s), 0);
+    assert_int_equal(xlx__xs_read(w->ctx, 0, &value,
+                                  "/libxl/12/lazy-restore/state"), 0);
+    assert_string_equal(value, "complete");
+    free(value);
+    struct xlx__xs_perm perms[4];
+    int nr = w->ctx->xs->ops->get_perms(
+        w->ctx->xs, 0, "/libxl/12/lazy-restore/done", perms, 4);
+    for (int i = 0; i < nr; i++)
+        assert_int_equal(perms[i].domid, 0);
+    assert_true(nr > 0);
+    assert_false(perms[0].may & XLX__XS_WRITE);
 }
 
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
@@ -173,7 +216,8 @@ int main(void)
         TEST(an_unknown_domain_has_none),
         TEST(a_file_that_is_no_status_is_refused),
         TEST(a_pager_that_is_gone_counts_as_failed),
-        TEST(a_guest_that_failed_is_listed_until_it_is_destroyed),
+        TEST(a_guest_is_listed_until_it_is_destroyed),
+        TEST(the_status_is_in_xenstore_for_dom0),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -90,7 +90,7 @@ static void real_faults_get_the_right_pages(void **state)
     if (!setup(&w))
         skip();
     run_with_a_guest(&w);
-    assert_int_equal(w.pager->stats.fault_pages + w.pager->stats.fill_pages,
+    assert_int_equal(w.pager->stats->fault_pages + w.pager->stats->fill_pages,
                      PAGES);
     teardown(&w);
 }
@@ -111,7 +111,7 @@ static void what_is_touched_without_a_fill_is_recorded(void **state)
     assert_int_equal(xlx__pager_run(w.pager), 0);
     pthread_join(guest, NULL);
     assert_int_equal(w.wrong, 0);
-    assert_int_equal(w.pager->stats.fault_pages, PAGES);
+    assert_int_equal(w.pager->stats->fault_pages, PAGES);
     assert_int_equal(xlx__touches_runs(w.pager->touches, &runs, &nr), 0);
     assert_int_equal(nr, 1); /* all of it, its neighbours joined */
     assert_int_equal(runs[0].end, PAGES);

@@ -34,8 +34,8 @@ int helper_restore(struct helper *h);
 /*
  * Makes the pager's process, in a session of its own.
  * *channel_r is a socket to the pager: it says struct pager_reply, prefetches,
- * then waits for one byte (serve), which it answers with one, or the end of the
- * channel (leave: nobody needs you).
+ * says one byte (ready), then waits for one (serve), or the end of the channel
+ * (leave: nobody needs you). One that takes over says all of it again.
  * 0 or -errno.
  */
 int pager_spawn(struct helper *h, xlx_lazy *lazy, int *channel_r);

@@ -2,20 +2,23 @@
 /*
  * The processes that outlive the save helper:
  *
- *   helper --fork--> pager --fork, once it serves--> supervisor
+ *   helper --fork--> supervisor --fork--> pager
  *
- * The supervisor only waits for the end of a pipe. When that comes without a
- * farewell, the pager died: it pauses the domain and says so, instead of
- * leaving a guest that hangs at its next fault without a word. Until the pager
- * serves, the helper is there to see its end.
+ * Both wait for the end of the bond, a socket between them. The supervisor does
+ * nothing else: when it comes without a farewell, the pager died, and it makes
+ * another one, which goes on where that was. The pager makes another supervisor
+ * when that dies. So either may be killed at any time.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -56,83 +59,245 @@ static void detach_from_libxl(const struct helper *h)
     xlx_ctx_set_log(h->ctx, log_line, NULL, XLX_LOG_INFO);
 }
 
-static int supervise(const struct helper *h, int farewell)
+/* What both processes have. */
+struct guard {
+    struct helper *h;
+    xlx_lazy *lazy;
+    int channel; /* to the helper: its "go" stays in there for the next pager */
+    int bond;    /* to the other process */
+    _Atomic bool leaving; /* the pager needs no supervisor any more */
+};
+
+static int supervise(struct guard *g);
+
+static void farewell(struct guard *g)
 {
-    static const char reason[] = "the pager died before all memory was there: "
-                                 "destroy the domain and restore it again";
+    atomic_store(&g->leaving, true);
+    if (send(g->bond, ".", 1, MSG_NOSIGNAL) != 1)
+        fprintf(stderr, "domain %u: the supervisor has gone\n", g->h->domid);
+}
+
+/* True when the other process said farewell, false when it died. */
+static bool wait_for_farewell(int bond)
+{
     char bye;
     ssize_t n;
-    while ((n = read(farewell, &bye, 1)) < 0 && errno == EINTR)
+    while ((n = recv(bond, &bye, 1, 0)) < 0 && errno == EINTR)
         ;
-    if (n == 1)
-        return EXIT_SUCCESS;
-    fprintf(stderr, "domain %u: %s\n", h->domid, reason);
-    xlx_lazy_abandon(h->ctx, h->domid, reason);
-    return EXIT_FAILURE;
+    return n == 1;
+}
+
+/* --- the pager ------------------------------------------------------------- */
+
+/* Both ends of a new bond; 0 or -errno. */
+static int tie(int bond[2])
+{
+    return socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, bond) ? -errno
+                                                                      : 0;
 }
 
 /*
- * Makes the supervisor; returns the pipe for the farewell, or -errno. It keeps
- * nothing else of the pager's open, above all not its event channel.
+ * Another supervisor, which is not the pager's parent, but as good. It keeps
+ * nothing of the pager's open, above all not its event channel.
  */
-static int supervisor_spawn(const struct helper *h)
+static int supervisor_again(struct guard *g)
 {
-    int pipe_fd[2];
-    if (pipe2(pipe_fd, O_CLOEXEC))
-        return -errno;
+    int bond[2], rc = tie(bond);
+    if (rc)
+        return rc;
     pid_t pid = fork();
     if (pid == 0) {
-        dup2(pipe_fd[0], STDERR_FILENO + 1);
-        close_range(STDERR_FILENO + 2, ~0U, 0);
-        _exit(supervise(h, STDERR_FILENO + 1));
+        xlx_lazy_forget(g->lazy);
+        close(bond[1]);
+        close(g->bond);
+        g->bond = bond[0];
+        _exit(supervise(g));
     }
-    int rc = pid < 0 ? -errno : pipe_fd[1];
-    close(pipe_fd[0]);
-    if (pid < 0)
-        close(pipe_fd[1]);
+    rc = pid < 0 ? -errno : 0;
+    close(bond[0]);
+    if (rc)
+        close(bond[1]);
+    else
+        dup3(bond[1], g->bond, O_CLOEXEC);
+    if (!rc)
+        close(bond[1]);
     return rc;
 }
 
-static int serve(struct helper *h, xlx_lazy *lazy)
+static void *keep_a_supervisor(void *arg)
 {
-    int farewell = supervisor_spawn(h);
-    if (farewell < 0)
-        fprintf(stderr, "domain %u: no supervisor: %s\n", h->domid,
-                strerror(-farewell));
-    int rc = xlx_lazy_serve(lazy);
-    if (farewell >= 0 && write(farewell, ".", 1) != 1)
-        fprintf(stderr, "domain %u: the supervisor has gone\n", h->domid);
-    return rc && rc != -ESRCH ? EXIT_FAILURE : EXIT_SUCCESS;
+    struct guard *g = arg;
+    while (!wait_for_farewell(g->bond) && !atomic_load(&g->leaving)) {
+        int rc = supervisor_again(g);
+        fprintf(stderr, "domain %u: the supervisor died: %s\n", g->h->domid,
+                rc ? strerror(-rc) : "there is another one");
+        if (rc)
+            break;
+    }
+    return NULL;
+}
+
+static void bind_to_supervisor(struct guard *g)
+{
+    pthread_t thread;
+    int rc = pthread_create(&thread, NULL, keep_a_supervisor, g);
+    if (rc)
+        fprintf(stderr, "domain %u: the supervisor is not watched: %s\n",
+                g->h->domid, strerror(rc));
+}
+
+/* Of a pager that died before it could say that paging is on. */
+static int cancel_start(struct guard *g, struct pager_reply *reply)
+{
+    xlx_lazy_cancel(g->lazy);
+    reply->rc = -EPIPE;
+    snprintf(reply->text, sizeof(reply->text),
+             "the pager was killed before it had begun");
+    return reply->rc;
+}
+
+static int begin(struct guard *g, bool first, struct pager_reply *reply)
+{
+    reply->rc = first ? xlx_lazy_start(g->lazy) : xlx_lazy_take_over(g->lazy);
+    if (reply->rc) {
+        snprintf(reply->text, sizeof(reply->text), "%s",
+                 xlx_ctx_error(g->h->ctx));
+        if (xlx_lazy_started(g->lazy) && reply->rc != -ESRCH)
+            xlx_lazy_abandon(g->h->ctx, g->h->domid, reply->text);
+        return reply->rc;
+    }
+    if (!xlx_lazy_started(g->lazy))
+        return cancel_start(g, reply);
+    if (!first)
+        fprintf(stderr, "domain %u: goes on where the last pager was\n",
+                g->h->domid);
+    return 0;
 }
 
 /* While the stock helper restores the rest. What fails is logged, and no reason
  * to stop. */
-static void make_ready(const struct helper *h, xlx_lazy *lazy)
+static void make_ready(const struct guard *g)
 {
-    if (h->record)
-        xlx_lazy_record(lazy);
-    xlx_lazy_prefetch(lazy, &h->prefetch);
+    if (g->h->record)
+        xlx_lazy_record(g->lazy);
+    xlx_lazy_prefetch(g->lazy, &g->h->prefetch);
 }
 
-static int pager_main(struct helper *h, xlx_lazy *lazy, int channel)
+/*
+ * Looks only: a pager that takes over has to find it again. A helper that left
+ * without reading all that pagers said is an error first, then what it said.
+ */
+static bool may_serve(const struct guard *g)
 {
-    struct pager_reply reply = { .rc = xlx_lazy_start(lazy) };
     char go;
-    if (reply.rc)
-        snprintf(reply.text, sizeof(reply.text), "%s", xlx_ctx_error(h->ctx));
-    if (send(channel, &reply, sizeof(reply), MSG_NOSIGNAL) != sizeof(reply) ||
-        reply.rc)
-        return EXIT_SUCCESS;
-    make_ready(h, lazy);
-    if (recv(channel, &go, 1, 0) != 1 ||
-        send(channel, &go, 1, MSG_NOSIGNAL) != 1) {
-        /* The helper failed or was killed: libxl destroys the domain. */
-        xlx_lazy_cancel(lazy);
+    ssize_t n;
+    while ((n = recv(g->channel, &go, 1, MSG_PEEK)) < 0 &&
+           (errno == EINTR || errno == ECONNRESET))
+        ;
+    return n == 1;
+}
+
+/* The helper may have it from the pager before, and be gone. */
+static void say_ready(const struct guard *g)
+{
+    if (send(g->channel, "r", 1, MSG_NOSIGNAL) < 0 && errno != EPIPE &&
+        errno != ECONNRESET)
+        fprintf(stderr, "domain %u: the helper does not hear: %s\n",
+                g->h->domid, strerror(errno));
+}
+
+static int pager_main(struct guard *g, bool first)
+{
+    struct pager_reply reply = { 0 };
+    int rc;
+    begin(g, first, &reply);
+    if (send(g->channel, &reply, sizeof(reply), MSG_NOSIGNAL) < 0 && first)
+        fprintf(stderr, "domain %u: the helper has gone\n", g->h->domid);
+    if (reply.rc) {
+        farewell(g);
         return EXIT_SUCCESS;
     }
-    close(channel);
-    return serve(h, lazy);
+    bind_to_supervisor(g);
+    if (first)
+        make_ready(g);
+    say_ready(g);
+    if (may_serve(g)) {
+        rc = xlx_lazy_serve(g->lazy);
+    } else {
+        /* The helper failed or was killed: libxl destroys the domain. */
+        xlx_lazy_cancel(g->lazy);
+        rc = 0;
+    }
+    farewell(g);
+    return rc && rc != -ESRCH ? EXIT_FAILURE : EXIT_SUCCESS;
 }
+
+/* --- the supervisor -------------------------------------------------------- */
+
+/* Returns its pid, the bond in g->bond; or -errno. */
+static pid_t pager_start(struct guard *g, bool first)
+{
+    int bond[2], rc = tie(bond);
+    if (rc)
+        return rc;
+    pid_t pid = fork();
+    if (pid == 0) {
+        close(bond[0]);
+        g->bond = bond[1];
+        _exit(pager_main(g, first));
+    }
+    rc = -errno;
+    close(bond[1]);
+    if (pid < 0) {
+        close(bond[0]);
+        return rc;
+    }
+    g->bond = bond[0];
+    return pid;
+}
+
+static void give_up(const struct guard *g, const char *why)
+{
+    fprintf(stderr, "domain %u: %s\n", g->h->domid, why);
+    xlx_lazy_abandon(g->h->ctx, g->h->domid, why);
+}
+
+/* Each pager that dies has time to come further than the one before. */
+#define DEATHS_IN_A_ROW 20
+#define QUICK_DEATH_S 2
+
+static int supervise(struct guard *g)
+{
+    int quick = 0;
+    time_t begun = time(NULL);
+    while (!wait_for_farewell(g->bond)) {
+        close(g->bond);
+        quick = time(NULL) - begun <= QUICK_DEATH_S ? quick + 1 : 0;
+        begun = time(NULL);
+        fprintf(stderr, "domain %u: the pager died\n", g->h->domid);
+        if (quick == DEATHS_IN_A_ROW) {
+            give_up(g, "the pager dies again and again: destroy the domain and "
+                       "restore it again");
+            return EXIT_FAILURE;
+        }
+        pid_t pid = pager_start(g, false);
+        if (pid < 0) {
+            give_up(g, "the pager died, and there is no process for another");
+            return EXIT_FAILURE;
+        }
+        while (waitpid(-1, NULL, WNOHANG) > 0)
+            ;
+    }
+    return EXIT_SUCCESS;
+}
+
+static int supervisor_main(struct helper *h, xlx_lazy *lazy, int channel)
+{
+    struct guard g = { .h = h, .lazy = lazy, .channel = channel };
+    return pager_start(&g, true) < 0 ? EXIT_FAILURE : supervise(&g);
+}
+
+/* --- the helper ------------------------------------------------------------ */
 
 int pager_spawn(struct helper *h, xlx_lazy *lazy, int *channel_r)
 {
@@ -149,7 +314,7 @@ int pager_spawn(struct helper *h, xlx_lazy *lazy, int *channel_r)
     if (pid == 0) {
         close(pair[0]);
         detach_from_libxl(h);
-        _exit(pager_main(h, lazy, pair[1]));
+        _exit(supervisor_main(h, lazy, pair[1]));
     }
     close(pair[1]);
     *channel_r = pair[0];

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+/*
+ * Loads that fail or do not end: the domain is paused for all of them together,
+ * and it is said once.
+ */
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "lazy/pager.h"
+
+void xlx__pager_init_locks(struct xlx__pager *pager)
+{
+    pthread_condattr_t attr;
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_mutex_init(&pager->lock, NULL);
+    pthread_cond_init(&pager->settled, NULL);
+    pthread_cond_init(&pager->nudge, &attr);
+    pthread_condattr_destroy(&attr);
+}
+
+void xlx__pager_nap(struct xlx__pager *pager, unsigned ms)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += ms / 1000;
+    until.tv_nsec += (long)(ms % 1000) * 1000000;
+    until.tv_sec += until.tv_nsec / 1000000000;
+    until.tv_nsec %= 1000000000;
+    pthread_mutex_lock(&pager->lock);
+    pthread_cond_timedwait(&pager->nudge, &pager->lock, &until);
+    pthread_mutex_unlock(&pager->lock);
+}
+
+void xlx__pager_nudge(struct xlx__pager *pager)
+{
+    pthread_mutex_lock(&pager->lock);
+    pthread_cond_broadcast(&pager->nudge);
+    pthread_mutex_unlock(&pager->lock);
+}
+
+struct xlx__loading *xlx__loading_enter(struct xlx__pager *pager)
+{
+    int i = 0;
+    pthread_mutex_lock(&pager->lock);
+    while (i < XLX__LOADING_MAX - 1 && pager->loading[i].used)
+        i++;
+    pager->loading[i].used = true;
+    pthread_mutex_unlock(&pager->lock);
+    return &pager->loading[i];
+}
+
+void xlx__loading_begin(struct xlx__pager *pager, struct xlx__loading *loading,
+                        uint64_t gfn)
+{
+    pthread_mutex_lock(&pager->lock);
+    loading->begun = xlx__now_us();
+    loading->gfn = gfn;
+    pthread_mutex_unlock(&pager->lock);
+}
+
+/* With the lock held. True when this is the first that stalls. */
+static bool add_stall(struct xlx__pager *pager, struct xlx__loading *loading,
+                      uint64_t gfn, const char *what, const char *why)
+{
+    if (loading->stalled)
+        return false;
+    loading->stalled = true;
+    if (pager->stalled++)
+        return false;
+    snprintf(pager->stall_reason, sizeof(pager->stall_reason),
+             "gfn 0x%lx: %s: %s", (unsigned long)gfn, what, why);
+    xlx__pager_pause(pager);
+    return true;
+}
+
+void xlx__loading_stall(struct xlx__pager *pager, struct xlx__loading *loading,
+                        uint64_t gfn, const char *what, const char *why)
+{
+    pthread_mutex_lock(&pager->lock);
+    bool first = add_stall(pager, loading, gfn, what, why);
+    loading->begun = 0;
+    pthread_mutex_unlock(&pager->lock);
+    if (first)
+        xlx__pager_progress(pager);
+}
+
+void xlx__loading_leave(struct xlx__pager *pager, struct xlx__loading *loading)
+{
+    bool last = false;
+    pthread_mutex_lock(&pager->lock);
+    if (loading->stalled) {
+        last = --pager->stalled == 0;
+        if (last)
+            xlx__pager_unpause(pager);
+    }
+    *loading = (struct xlx__loading){ 0 };
+    pthread_mutex_unlock(&pager->lock);
+    if (last)
+        xlx__pager_progress(pager);
+}
+
+void xlx__pager_look_for_hangs(struct xlx__pager *pager)
+{
+    uint64_t now = xlx__now_us(), limit = (uint64_t)pager->hang_ms * 1000;
+    bool first = false;
+    char why[48];
+    snprintf(why, sizeof(why), "no answer for %u s", pager->hang_ms / 1000);
+    pthread_mutex_lock(&pager->lock);
+    for (int i = 0; i < XLX__LOADING_MAX; i++) {
+        struct xlx__loading *l = &pager->loading[i];
+        if (l->begun && now > l->begun && now - l->begun >= limit)
+            first |= add_stall(pager, l, l->gfn, "read of the image", why);
+    }
+    pthread_mutex_unlock(&pager->lock);
+    if (first)
+        xlx__pager_progress(pager);
+}
+
+void xlx__pager_progress(struct xlx__pager *pager)
+{
+    char reason[sizeof(pager->stall_reason)];
+    pthread_mutex_lock(&pager->lock);
+    bool stalled = pager->stalled > 0;
+    memcpy(reason, pager->stall_reason, sizeof(reason));
+    pthread_mutex_unlock(&pager->lock);
+    xlx__pager_report(pager, stalled ? XLX_LAZY_STALLED : XLX_LAZY_FILLING,
+                      stalled ? reason : NULL);
+}

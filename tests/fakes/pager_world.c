@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+#include "test.h"
+
+#include <unistd.h>
+
+#include "fakes/pager_world.h"
+
+static const struct xlx__gfn_range resident[] = { { 5, 15 } };
+
+static void report(void *user, const struct xlx__pager *pager,
+                   enum xlx_lazy_state state, const char *reason)
+{
+    struct world *w = user;
+    (void)pager;
+    pthread_mutex_lock(&w->lock);
+    w->seen[state]++;
+    if (reason)
+        snprintf(w->reason, sizeof(w->reason), "%s", reason);
+    pthread_mutex_unlock(&w->lock);
+}
+
+int pager_world_seen(struct world *w, enum xlx_lazy_state state)
+{
+    pthread_mutex_lock(&w->lock);
+    int n = w->seen[state];
+    pthread_mutex_unlock(&w->lock);
+    return n;
+}
+
+int pager_world_setup(void **state)
+{
+    struct world *w = calloc(1, sizeof(*w));
+    struct image_build b = { 0 };
+    build_start(&b, 3, 2);
+    build_range(&b, 0, 700);
+    build_range(&b, 700, LOW_PAGES - 700);
+    build_range(&b, HIGH_GFN, HIGH_PAGES);
+    build_finish(&b);
+    w->fd = build_fd(&b);
+    pthread_mutex_init(&w->lock, NULL);
+    assert_int_equal(xlx_ctx_new(&w->ctx), 0);
+    assert_int_equal(
+        xlx_image_open_fd(w->ctx, w->fd, b.libxc, "test", &w->image), 0);
+    build_free(&b);
+    w->fake = paging_fake_new(w->ctx, NR_GFNS);
+    assert_int_equal(xlx__pager_new(w->ctx, &w->fake->base, w->image, resident,
+                                    1, &w->pager),
+                     0);
+    w->pager->report = report;
+    w->pager->report_user = w;
+    w->pager->patience_ms = 50;
+    *state = w;
+    return 0;
+}
+
+int pager_world_teardown(void **state)
+{
+    struct world *w = *state;
+    xlx__pager_free(w->pager);
+    paging_fake_free(w->fake);
+    xlx_image_close(w->image);
+    close(w->fd);
+    xlx_ctx_free(w->ctx);
+    pthread_mutex_destroy(&w->lock);
+    free(w);
+    return 0;
+}
+
+bool was_held_back(uint64_t gfn)
+{
+    return (gfn < LOW_PAGES && !(gfn >= 5 && gfn < 15)) || gfn >= HIGH_GFN;
+}
+
+bool is_as_in_image(struct world *w, uint64_t gfn)
+{
+    unsigned char page[XLX_PAGE_SIZE];
+    build_page(gfn, 0, page);
+    return !memcmp(page, w->fake->memory + gfn * XLX_PAGE_SIZE, sizeof(page));
+}

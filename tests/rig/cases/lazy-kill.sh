@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: LGPL-2.1-only
+#
+# The pager is killed, again and again, at whatever point it is: another one
+# goes on, the guest lives, and its memory is right. The same for its supervisor.
+
+set -eu
+. /rig/lib/rig.sh
+. /rig/lib/lazy.sh
+
+kills=8
+
+state() { lazy_field "$domid" state; }
+has_new_pager() { [ "$(lazy_field "$domid" pid)" != "$pager" ]; }
+
+# The other of the two processes.
+supervisor() {
+    lazy_processes | sed 's|/proc/\(.*\)/comm|\1|' | grep -vx "$pager"
+}
+
+failed() {
+    cat "/var/log/xen/xl-ext-lazy-$domid.log"
+    rig_fail "$what: $1: $(xl-ext lazy-list)"
+}
+
+kill_pager() {
+    kill -KILL "$pager"
+    rig_wait_for 20 has_new_pager || failed "no new pager"
+    pager=$(lazy_field "$domid" pid)
+}
+
+all_is_right() {
+    timeout 60 xl-ext lazy-finish -q g || failed "not complete"
+    rig_guest_run -t 120 g 'pattern check /mem/p 42' ||
+        rig_fail "$what: wrong data"
+    lazy_complete "$domid" || rig_fail "$what: see above"
+    lazy_numbers "$domid"
+    rig_guest_stop g
+}
+
+# The first one is killed before it served anything; each other one wherever it
+# has come to. The guest reads all of its data meanwhile.
+killed_again_and_again() {
+    local n=1 checker
+    lazy_restore_stopped "$lazy_file"
+    rig_guest_run -t 200 g 'pattern check /mem/p 42' &
+    checker=$!
+    kill_pager
+    rig_wait_for 20 xl-ext lazy-set g --bwlimit=4M || failed "no control"
+    while [ $n -lt $kills ] && [ "$(state)" = filling ]; do
+        sleep "0.0$n"
+        [ "$(state)" = filling ] || break
+        kill_pager
+        n=$((n + 1))
+    done
+    wait $checker || rig_fail "$what: wrong data while pagers were killed"
+    echo "$what: $n pagers killed"
+    [ $n = $kills ] || failed "too fast: killed $n times"
+    [ "$(lazy_field "$domid" bwlimit)" = 4194304 ] || failed "its limit is gone"
+    [ "$(lazy_field "$domid" restarts)" -ge $n ] ||
+        rig_fail "$what: $(lazy_field "$domid" restarts) of $n were replaced"
+    all_is_right
+}
+
+# Before anything is served, so that all happens in a known order.
+supervisor_killed() {
+    local old
+    lazy_restore_stopped "$lazy_file"
+    old=$(supervisor)
+    kill -KILL "$old"
+    kill -CONT "$pager"
+    rig_wait_for 20 eval '[ -n "$(supervisor)" ] || [ "$(state)" = complete ]' ||
+        failed "no new supervisor"
+    [ "$(state)" = complete ] || kill_pager # the new one works, too
+    all_is_right
+}
+
+for guest in "pvh 2" "hvm 1"; do
+    # shellcheck disable=SC2086 # two words
+    lazy_save $guest
+    for check in killed_again_and_again supervisor_killed; do
+        what="$guest, $check"
+        rig_time "== $what" $check
+    done
+done

@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+/*
+ * The control socket: what is asked arrives, what is not understood is refused,
+ * and no client holds up another.
+ */
+#include "test.h"
+
+#include <poll.h>
+#include <pthread.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "lazy/control.h"
+#include "lazy/message.h"
+
+struct world {
+    xlx_ctx *ctx;
+    char dir[64];
+    struct xlx__control *control;
+    pthread_mutex_t lock;
+    struct xlx_lazy_change last;
+    int changes, ticks;
+};
+
+static void change(void *user, const struct xlx_lazy_change *what)
+{
+    struct world *w = user;
+    pthread_mutex_lock(&w->lock);
+    w->last = *what;
+    w->changes++;
+    pthread_mutex_unlock(&w->lock);
+}
+
+static char *status(void *user)
+{
+    struct world *w = user;
+    pthread_mutex_lock(&w->lock);
+    struct xlx_lazy_status s = { .domid = 5, .done = (uint64_t)w->changes,
+                                 .bwlimit = w->last.bwlimit };
+    pthread_mutex_unlock(&w->lock);
+    return xlx_lazy_status_json(&s);
+}
+
+static void tick(void *user)
+{
+    struct world *w = user;
+    pthread_mutex_lock(&w->lock);
+    w->ticks++;
+    pthread_mutex_unlock(&w->lock);
+}
+
+static int setup(void **state)
+{
+    struct world *w = calloc(1, sizeof(*w));
+    const struct xlx__control_user user = { change, status, tick, w, 300 };
+    strcpy(w->dir, "/tmp/xlx-control-XXXXXX");
+    assert_non_null(mkdtemp(w->dir));
+    pthread_mutex_init(&w->lock, NULL);
+    assert_int_equal(xlx_ctx_new(&w->ctx), 0);
+    assert_int_equal(xlx_ctx_set_path(w->ctx, XLX_PATH_RUN, w->dir), 0);
+    assert_int_equal(xlx__control_start(w->ctx, 5, &user, &w->control), 0);
+    *state = w;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct world *w = *state;
+    char command[100];
+    xlx__control_stop(w->control);
+    snprintf(command, sizeof(command), "rm -r '%s'", w->dir);
+    assert_int_equal(system(command), 0);
+    pthread_mutex_destroy(&w->lock);
+    xlx_ctx_free(w->ctx);
+    free(w);
+    return 0;
+}
+
+static int connect_raw(struct world *w)
+{
+    struct sockaddr_un addr;
+    assert_int_equal(xlx__control_address(w->ctx, 5, &addr), 0);
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    assert_int_equal(connect(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
+    return fd;
+}
+
+/* All until the end of the connection. */
+static void answer_to(struct world *w, const char *text, char *answer,
+                      size_t size)
+{
+    int fd = connect_raw(w);
+    assert_int_equal(send(fd, text, strlen(text), MSG_NOSIGNAL), strlen(text));
+    size_t got = 0;
+    ssize_t n;
+    while ((n = recv(fd, answer + got, size - 1 - got, 0)) > 0)
+        got += (size_t)n;
+    answer[got] = '\0';
+    close(fd);
+}
+
+static void a_change_arrives_and_is_answered(void **state)
+{
+    struct world *w = *state;
+    struct xlx_lazy_status s;
+    const struct xlx_lazy_change what = { .fill = XLX_LAZY_FILL_FINISH,
+                                          .set_bwlimit = true,
+                                          .bwlimit = XLX_LAZY_BWLIMIT_MAX,
+                                          .retry = true };
+    assert_int_equal(xlx_lazy_set(w->ctx, 5, &what, &s), 0);
+    assert_memory_equal(&w->last, &what, sizeof(what));
+    assert_int_equal(s.domid, 5);
+    assert_int_equal(s.bwlimit, XLX_LAZY_BWLIMIT_MAX);
+
+    const struct xlx_lazy_change nothing = { 0 };
+    assert_int_equal(xlx_lazy_set(w->ctx, 5, &nothing, NULL), 0);
+    assert_memory_equal(&w->last, &nothing, sizeof(nothing));
+}
+
+static void only_root_may_connect(void **state)
+{
+    struct world *w = *state;
+    struct sockaddr_un addr;
+    struct stat st;
+    xlx__control_address(w->ctx, 5, &addr);
+    assert_int_equal(stat(addr.sun_path, &st), 0);
+    assert_int_equal(st.st_mode & 07777, 0600);
+    assert_int_equal(st.st_uid, geteuid());
+}
+
+static void nobody_listens_is_told_without_a_report(void **state)
+{
+    struct world *w = *state;
+    const struct xlx_lazy_change nothing = { 0 };
+    assert_int_equal(xlx_lazy_set(w->ctx, 6, &nothing, NULL), -ENOTCONN);
+    assert_string_equal(xlx_ctx_error(w->ctx), "");
+    const struct xlx_lazy_change too_much = {
+        .set_bwlimit = true, .bwlimit = XLX_LAZY_BWLIMIT_MAX + 1 };
+    assert_int_equal(xlx_lazy_set(w->ctx, 5, &too_much, NULL), -EINVAL);
+    assert_int_equal(w->changes, 0);
+}
+
+static void what_is_no_request_is_refused(void **state)
+{
+    struct world *w = *state;
+    static const char *const bad[] = {
+        "\n", "x\n", "[]\n", "1\n", "{\n", "{\"bwlimit\":-1}\n",
+        "{\"bwlimit\":1.5}\n", "{\"bwlimit\":1099511627777}\n",
+        "{\"bwlimit\":\"1\"}\n", "{\"fill\":\"\"}\n", "{\"fill\":1}\n",
+        "{\"retry\":1}\n", "{\"watch\":null}\n", "{\"odd\":true}\n",
+        "{}\n{}\n",
+    };
+    char answer[512];
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        answer_to(w, bad[i], answer, sizeof(answer));
+        assert_non_null(strstr(answer, "{\"error\":"));
+    }
+    assert_int_equal(w->changes, 0);
+}
+
+static void a_request_without_end_is_refused(void **state)
+{
+    struct world *w = *state;
+    char text[XLX__REQUEST_MAX + 1], answer[256];
+    memset(text, ' ', sizeof(text));
+    text[XLX__REQUEST_MAX - 1] = '\0';
+    answer_to(w, text, answer, sizeof(answer));
+    assert_non_null(strstr(answer, "too long"));
+}
+
+/* All places taken by clients that say nothing: they are let go in a moment. */
+static void silent_clients_do_not_keep_others_out(void **state)
+{
+    struct world *w = *state;
+    const struct xlx_lazy_change nothing = { 0 };
+    int fd[XLX__CLIENTS_MAX];
+    for (int i = 0; i < XLX__CLIENTS_MAX; i++)
+        fd[i] = connect_raw(w);
+    while (xlx_lazy_set(w->ctx, 5, &nothing, NULL))
+        usleep(10000);
+    for (int i = 0; i < XLX__CLIENTS_MAX; i++) {
+        char c;
+        assert_int_equal(recv(fd[i], &c, 1, 0), 0);
+        close(fd[i]);
+    }
+}
+
+/* It asks and asks and reads nothing; the tick goes on. */
+static void a_client_that_does_not_read_is_let_go(void **state)
+{
+    struct world *w = *state;
+    const struct xlx_lazy_change nothing = { 0 };
+    int fd = connect_raw(w);
+    int small = 1;
+    setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
+    while (send(fd, "{}\n", 3, MSG_NOSIGNAL) == 3)
+        usleep(10);
+    close(fd);
+    assert_int_equal(xlx_lazy_set(w->ctx, 5, &nothing, NULL), 0);
+}
+
+static void a_watch_sees_changes_and_the_end(void **state)
+{
+    struct world *w = *state;
+    const struct xlx_lazy_change what = { .set_bwlimit = true, .bwlimit = 77 };
+    struct xlx_lazy_status s = { 0 };
+    xlx_lazy_watch *watch;
+    assert_int_equal(xlx_lazy_watch_new(w->ctx, 5, &watch), 0);
+    assert_int_equal(xlx_lazy_set(w->ctx, 5, &what, NULL), 0);
+    struct pollfd pfd = { .fd = xlx_lazy_watch_fd(watch), .events = POLLIN };
+    while (s.bwlimit != 77) {
+        assert_int_equal(poll(&pfd, 1, 10000), 1);
+        assert_true(xlx_lazy_watch_dispatch(watch, &s) >= 0);
+    }
+    xlx__control_stop(w->control);
+    w->control = NULL;
+    int rc;
+    while ((rc = xlx_lazy_watch_dispatch(watch, &s)) >= 0)
+        assert_int_equal(poll(&pfd, 1, 10000), 1);
+    assert_int_equal(rc, -EPIPE);
+    xlx_lazy_watch_free(watch);
+    xlx_lazy_watch_free(NULL);
+}
+
+/* A pager that was killed left its socket. */
+static void a_socket_that_is_left_is_replaced(void **state)
+{
+    struct world *w = *state;
+    struct xlx__control *second;
+    const struct xlx__control_user user = { change, status, tick, w, 300 };
+    const struct xlx_lazy_change what = { .retry = true };
+    assert_int_equal(xlx__control_start(w->ctx, 5, &user, &second), 0);
+    assert_int_equal(xlx_lazy_set(w->ctx, 5, &what, NULL), 0);
+    assert_true(w->last.retry);
+    xlx__control_stop(second);
+    assert_int_equal(xlx_lazy_set(w->ctx, 5, &what, NULL), -ENOTCONN);
+}
+
+static void a_place_that_is_none_is_reported(void **state)
+{
+    struct world *w = *state;
+    struct xlx__control *control = NULL;
+    const struct xlx__control_user user = { change, status, tick, w, 300 };
+    char path[200];
+    memset(path, 'x', sizeof(path) - 1);
+    path[0] = '/';
+    path[sizeof(path) - 1] = '\0';
+    xlx_ctx_set_path(w->ctx, XLX_PATH_RUN, path);
+    assert_int_equal(xlx__control_start(w->ctx, 5, &user, &control),
+                     -ENAMETOOLONG);
+    xlx_ctx_set_path(w->ctx, XLX_PATH_RUN, "/proc/nothing");
+    assert_true(xlx__control_start(w->ctx, 5, &user, &control) < 0);
+    assert_null(control);
+    xlx__control_stop(NULL);
+    xlx_ctx_set_path(w->ctx, XLX_PATH_RUN, w->dir);
+}
+
+#define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(a_change_arrives_and_is_answered),
+        TEST(only_root_may_connect),
+        TEST(nobody_listens_is_told_without_a_report),
+        TEST(what_is_no_request_is_refused),
+        TEST(a_request_without_end_is_refused),
+        TEST(silent_clients_do_not_keep_others_out),
+        TEST(a_client_that_does_not_read_is_let_go),
+        TEST(a_watch_sees_changes_and_the_end),
+        TEST(a_socket_that_is_left_is_replaced),
+        TEST(a_place_that_is_none_is_reported),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+/*
+ * What the operator wants of the backfill, and what happens when loads hang.
+ */
+#include "test.h"
+
+#include <unistd.h>
+
+#include "fakes/pager_world.h"
+
+static void the_pace_is_the_rate(void **state)
+{
+    uint64_t next = 0;
+    (void)state;
+    assert_int_equal(xlx__pace(&next, 1000, 500, 1000), 0);
+    assert_int_equal(next, 501000);
+    assert_int_equal(xlx__pace(&next, 1000, 500, 1000), 500000);
+    assert_int_equal(xlx__pace(&next, 501000, 500, 1000), 500000);
+    /* Nothing is saved up. */
+    assert_int_equal(xlx__pace(&next, 9000000, 1, 1000), 0);
+    assert_int_equal(xlx__pace(&next, 9000000, 1, 1000), 1000);
+    /* The largest there are. */
+    next = 0;
+    xlx__pace(&next, 0, UINT64_C(1) << 43, UINT64_C(1) << 40);
+    assert_int_equal(next, 8000000);
+}
+
+static void *run(void *arg)
+{
+    struct world *w = arg;
+    return (void *)(intptr_t)xlx__pager_run(w->pager);
+}
+
+static pthread_t start_and_run(struct world *w)
+{
+    pthread_t thread;
+    assert_int_equal(xlx__pager_start(w->pager, 1), 0);
+    assert_int_equal(pthread_create(&thread, NULL, run, w), 0);
+    return thread;
+}
+
+static void assert_completes(struct world *w, pthread_t thread)
+{
+    void *rc;
+    pthread_join(thread, &rc);
+    assert_int_equal((intptr_t)rc, 0);
+    assert_int_equal(w->fake->paused, 0);
+    for (uint64_t gfn = 0; gfn < NR_GFNS; gfn++)
+        if (was_held_back(gfn))
+            assert_true(is_as_in_image(w, gfn));
+}
+
+static void set_fill(struct world *w, enum xlx_lazy_fill fill)
+{
+    const struct xlx_lazy_change change = { .fill = fill };
+    xlx__pager_change(w->pager, &change);
+}
+
+static void a_paused_fill_still_serves_faults(void **state)
+{
+    struct world *w = *state;
+    set_fill(w, XLX_LAZY_FILL_PAUSE);
+    pthread_t thread = start_and_run(w);
+    for (uint64_t gfn = 20; gfn < 40; gfn++)
+        assert_true(paging_fake_touch(w->fake, 0, gfn));
+    assert_int_equal(w->pager->stats->fill_pages, 0);
+    set_fill(w, XLX_LAZY_FILL_RESUME);
+    assert_completes(w, thread);
+    assert_int_equal(w->pager->stats->fill_pages + 20, HELD);
+}
+
+static void finish_goes_over_pause_and_limit(void **state)
+{
+    struct world *w = *state;
+    const struct xlx_lazy_change change = { .fill = XLX_LAZY_FILL_PAUSE,
+                                            .set_bwlimit = true,
+                                            .bwlimit = 1 };
+    xlx__pager_change(w->pager, &change);
+    pthread_t thread = start_and_run(w);
+    assert_true(paging_fake_touch(w->fake, 0, 20));
+    set_fill(w, XLX_LAZY_FILL_FINISH);
+    assert_completes(w, thread);
+}
+
+/* One byte a second: without a change it would take weeks. */
+static void a_limit_holds_until_it_is_lifted(void **state)
+{
+    struct world *w = *state;
+    struct xlx_lazy_change change = { .set_bwlimit = true, .bwlimit = 1 };
+    xlx__pager_change(w->pager, &change);
+    pthread_t thread = start_and_run(w);
+    for (uint64_t gfn = LOW_PAGES - 20; gfn < LOW_PAGES; gfn++)
+        assert_true(paging_fake_touch(w->fake, 0, gfn));
+    assert_true(w->pager->stats->fill_pages < HELD / 2 + 1);
+    change.bwlimit = 0;
+    xlx__pager_change(w->pager, &change);
+    assert_completes(w, thread);
+}
+
+static void a_paused_fill_ends_with_the_domain(void **state)
+{
+    struct world *w = *state;
+    void *rc;
+    set_fill(w, XLX_LAZY_FILL_PAUSE);
+    pthread_t thread = start_and_run(w);
+    paging_fake_kill(w->fake);
+    pthread_join(thread, &rc);
+    assert_int_equal((intptr_t)rc, -ESRCH);
+}
+
+static void a_load_that_hangs_pauses_the_guest_until_it_returns(void **state)
+{
+    struct world *w = *state;
+    w->pager->hang_ms = 20;
+    w->fake->hang_loads = true;
+    pthread_t thread = start_and_run(w);
+    while (!pager_world_seen(w, XLX_LAZY_STALLED)) {
+        xlx__pager_look_for_hangs(w->pager);
+        usleep(1000);
+    }
+    paging_fake_lock(w->fake);
+    assert_int_equal(w->fake->paused, 1);
+    w->fake->hang_loads = false;
+    paging_fake_unlock(w->fake);
+    assert_completes(w, thread);
+    assert_non_null(strstr(w->reason, "no answer for"));
+}
+
+/* All threads fail at once, and that lasts: one pause, one report. */
+static void a_failure_is_said_once(void **state)
+{
+    struct world *w = *state;
+    w->fake->fail_loads_only = true;
+    w->fake->fail_at = 1;
+    w->fake->fail_times = 1000000;
+    w->fake->fail_err = EIO;
+    w->pager->patience_ms = 1;
+    pthread_t thread = start_and_run(w);
+    for (;;) {
+        pthread_mutex_lock(&w->pager->lock);
+        int stalled = w->pager->stalled;
+        pthread_mutex_unlock(&w->pager->lock);
+        if (stalled == XLX__FILL_THREADS)
+            break;
+        usleep(1000);
+    }
+    assert_int_equal(pager_world_seen(w, XLX_LAZY_STALLED), 1);
+    paging_fake_lock(w->fake);
+    assert_int_equal(w->fake->pauses, 1);
+    w->fake->fail_at = 0;
+    paging_fake_unlock(w->fake);
+    const struct xlx_lazy_change retry = { .retry = true };
+    xlx__pager_change(w->pager, &retry);
+    assert_completes(w, thread);
+}
+
+/* --- a page that is not what was saved ---------------------------------------- */
+
+static off_t place_of(struct world *w, uint64_t gfn)
+{
+    unsigned char page[XLX_PAGE_SIZE], *text, *found;
+    off_t size = lseek(w->fd, 0, SEEK_END);
+    build_page(gfn, 0, page);
+    text = malloc((size_t)size);
+    assert_int_equal(pread(w->fd, text, (size_t)size, 0), size);
+    found = memmem(text, (size_t)size, page, sizeof(page));
+    assert_non_null(found);
+    off_t at = found - text;
+    free(text);
+    return at;
+}
+
+static void flip(struct world *w, off_t at)
+{
+    unsigned char byte;
+    assert_int_equal(pread(w->fd, &byte, 1, at), 1);
+    byte ^= 1;
+    assert_int_equal(pwrite(w->fd, &byte, 1, at), 1);
+}
+
+static void a_wrong_page_is_as_one_that_cannot_be_read(void **state)
+{
+    struct world *w = *state;
+    char path[] = "/tmp/xlx-lzx-XXXXXX";
+    xlx_image_index *index;
+    close(mkstemp(path));
+    unlink(path);
+    assert_int_equal(xlx_image_index_write(w->ctx, w->image, path, NULL, NULL),
+                     0);
+    assert_int_equal(xlx_image_index_open(w->ctx, w->image, path, &index), 0);
+    w->pager->index = index;
+    off_t at = place_of(w, 700) + 100;
+    flip(w, at);
+
+    pthread_t thread = start_and_run(w);
+    while (!pager_world_seen(w, XLX_LAZY_STALLED))
+        usleep(1000);
+    assert_non_null(strstr(w->reason, "checksum is wrong"));
+    paging_fake_lock(w->fake);
+    assert_int_equal(w->fake->paused, 1);
+    assert_int_equal(w->fake->type[700], FAKE_PAGED);
+    paging_fake_unlock(w->fake);
+    flip(w, at);
+    const struct xlx_lazy_change retry = { .retry = true };
+    xlx__pager_change(w->pager, &retry);
+    assert_completes(w, thread);
+    xlx_image_index_close(index);
+    unlink(path);
+}
+
+#define TEST(fn)                                           \
+    cmocka_unit_test_setup_teardown(fn, pager_world_setup, \
+                                    pager_world_teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_pace_is_the_rate),
+        TEST(a_paused_fill_still_serves_faults),
+        TEST(finish_goes_over_pause_and_limit),
+        TEST(a_limit_holds_until_it_is_lifted),
+        TEST(a_paused_fill_ends_with_the_domain),
+        TEST(a_load_that_hangs_pauses_the_guest_until_it_returns),
+        TEST(a_failure_is_said_once),
+        TEST(a_wrong_page_is_as_one_that_cannot_be_read),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+/*
+ * The pager's process and its supervisor, each killed in turn: there are always
+ * two again, and in the end none. What they do for a domain is a fake here.
+ */
+#include "test.h"
+
+#include <poll.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "libxl_ext_lazy.h"
+
+/* What all processes see. */
+struct seen {
+    _Atomic pid_t pager, supervisor, serving;
+    _Atomic int starts, take_overs, forgets, cancels, abandoned;
+    _Atomic bool started, finish, die_in_start, die_always;
+};
+
+static struct seen *seen;
+
+static int fake_start(xlx_lazy *lazy)
+{
+    (void)lazy;
+    seen->starts++;
+    seen->supervisor = getppid();
+    seen->pager = getpid();
+    if (seen->die_in_start)
+        raise(SIGKILL);
+    seen->started = true;
+    return 0;
+}
+
+static int fake_take_over(xlx_lazy *lazy)
+{
+    (void)lazy;
+    seen->take_overs++;
+    seen->pager = getpid();
+    if (seen->die_always)
+        raise(SIGKILL);
+    return 0;
+}
+
+static bool fake_started(const xlx_lazy *lazy)
+{
+    (void)lazy;
+    return seen->started;
+}
+
+static void fake_forget(xlx_lazy *lazy)
+{
+    (void)lazy;
+    seen->supervisor = getpid();
+    seen->forgets++;
+}
+
+static void fake_cancel(xlx_lazy *lazy)
+{
+    (void)lazy;
+    seen->cancels++;
+}
+
+static int fake_serve(xlx_lazy *lazy)
+{
+    (void)lazy;
+    seen->serving = getpid();
+    while (!seen->finish)
+        usleep(1000);
+    return 0;
+}
+
+static int fake_abandon(xlx_ctx *ctx, uint32_t domid, const char *reason)
+{
+    (void)ctx;
+    (void)domid;
+    (void)reason;
+    seen->abandoned++;
+    return 0;
+}
+
+static int fake_record(xlx_lazy *lazy)
+{
+    (void)lazy;
+    return 0;
+}
+
+static int fake_prefetch(xlx_lazy *lazy, const struct xlx_lazy_prefetch *p)
+{
+    (void)lazy;
+    (void)p;
+    return 0;
+}
+
+#define xlx_lazy_record fake_record
+#define xlx_lazy_prefetch(lazy, p) fake_prefetch(lazy, p)
+#define xlx_lazy_start fake_start
+#define xlx_lazy_take_over fake_take_over
+#define xlx_lazy_started fake_started
+#define xlx_lazy_forget fake_forget
+#define xlx_lazy_cancel fake_cancel
+#define xlx_lazy_serve fake_serve
+#define xlx_lazy_abandon fake_abandon
+#include "save-helper/pager.c"
+
+struct world {
+    struct helper h;
+    char dir[64];
+    int channel;
+};
+
+static int setup(void **state)
+{
+    struct world *w = calloc(1, sizeof(*w));
+    seen = mmap(NULL, sizeof(*seen), PROT_READ | PROT_WRITE,
+                MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    assert_true(seen != MAP_FAILED);
+    strcpy(w->dir, "/tmp/xlx-helper-XXXXXX");
+    assert_non_null(mkdtemp(w->dir));
+    assert_int_equal(xlx_ctx_new(&w->h.ctx), 0);
+    assert_int_equal(xlx_ctx_set_path(w->h.ctx, XLX_PATH_LOG, w->dir), 0);
+    w->h.domid = 5;
+    w->h.io_fd = dup(STDIN_FILENO);
+    /* Whoever loses its parent becomes a child of this process. */
+    assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
+    *state = w;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct world *w = *state;
+    char command[100];
+    close(w->h.io_fd);
+    snprintf(command, sizeof(command), "rm -r '%s'", w->dir);
+    assert_int_equal(system(command), 0);
+    munmap(seen, sizeof(*seen));
+    xlx_ctx_free(w->h.ctx);
+    free(w);
+    return 0;
+}
+
+/* Returns what the pager says when it has started. */
+static int spawn(struct world *w)
+{
+    struct pager_reply reply;
+    assert_int_equal(pager_spawn(&w->h, NULL, &w->channel), 0);
+    assert_int_equal(recv(w->channel, &reply, sizeof(reply), 0),
+                     sizeof(reply));
+    return reply.rc;
+}
+
+static void go(struct world *w)
+{
+    char ready;
+    assert_int_equal(spawn(w), 0);
+    assert_int_equal(send(w->channel, "g", 1, MSG_NOSIGNAL), 1);
+    assert_int_equal(recv(w->channel, &ready, 1, 0), 1);
+    close(w->channel);
+    while (!seen->serving)
+        usleep(1000);
+}
+
+static void kill_pager(void)
+{
+    pid_t old = seen->serving;
+    kill(old, SIGKILL);
+    while (seen->serving == old)
+        usleep(1000);
+}
+
+static void kill_supervisor(void)
+{
+    pid_t old = seen->supervisor;
+    kill(old, SIGKILL);
+    while (seen->supervisor == old)
+        usleep(1000);
+}
+
+/* Returns once no process is left. */
+static void all_leave(void)
+{
+    seen->finish = true;
+    while (waitpid(-1, NULL, 0) > 0 || errno == EINTR)
+        ;
+    assert_int_equal(errno, ECHILD);
+}
+
+static void each_is_replaced_by_the_other(void **state)
+{
+    go(*state);
+    for (int i = 1; i <= 3; i++) {
+        kill_pager();
+        assert_int_equal(seen->take_overs, 2 * i - 1);
+        kill_supervisor();
+        kill_pager();
+        assert_int_equal(seen->take_overs, 2 * i);
+    }
+    all_leave();
+    assert_int_equal(seen->starts, 1);
+    assert_int_equal(seen->forgets, 3);
+    assert_int_equal(seen->cancels, 0);
+    assert_int_equal(seen->abandoned, 0);
+}
+
+/* The word to go on was for the one before. */
+static void a_pager_killed_after_go_is_replaced_by_one_that_goes_on(void **state)
+{
+    struct world *w = *state;
+    assert_int_equal(spawn(w), 0);
+    kill(seen->pager, SIGSTOP);
+    assert_int_equal(send(w->channel, "g", 1, MSG_NOSIGNAL), 1);
+    close(w->channel);
+    kill(seen->pager, SIGKILL);
+    while (!seen->serving)
+        usleep(1000);
+    all_leave();
+    assert_int_equal(seen->cancels, 0);
+}
+
+/* What is unread at its end comes back as an error before what it said. */
+static void a_helper_that_leaves_without_reading_is_heard(void **state)
+{
+    struct world *w = *state;
+    assert_int_equal(spawn(w), 0);
+    struct pollfd pfd = { .fd = w->channel, .events = POLLIN };
+    assert_int_equal(poll(&pfd, 1, 10000), 1);
+    kill(seen->pager, SIGSTOP);
+    assert_int_equal(send(w->channel, "g", 1, MSG_NOSIGNAL), 1);
+    close(w->channel);
+    kill(seen->pager, SIGCONT);
+    while (!seen->serving && !seen->cancels)
+        usleep(1000);
+    all_leave();
+    assert_int_equal(seen->cancels, 0);
+}
+
+static void without_a_helper_paging_is_ended(void **state)
+{
+    struct world *w = *state;
+    assert_int_equal(spawn(w), 0);
+    close(w->channel);
+    all_leave();
+    assert_int_equal(seen->cancels, 1);
+    assert_int_equal(seen->serving, 0);
+}
+
+/* Also when the pager is killed first: the next one sees the helper gone. */
+static void without_both_paging_is_ended(void **state)
+{
+    struct world *w = *state;
+    assert_int_equal(spawn(w), 0);
+    kill(seen->pager, SIGSTOP);
+    close(w->channel);
+    kill(seen->pager, SIGKILL);
+    all_leave();
+    assert_int_equal(seen->take_overs, 1);
+    assert_int_equal(seen->cancels, 1);
+    assert_int_equal(seen->serving, 0);
+}
+
+static void a_pager_that_always_dies_is_given_up(void **state)
+{
+    go(*state);
+    seen->die_always = true;
+    kill(seen->serving, SIGKILL);
+    while (waitpid(-1, NULL, 0) > 0 || errno == EINTR)
+        ;
+    assert_int_equal(seen->abandoned, 1);
+    assert_int_equal(seen->take_overs, DEATHS_IN_A_ROW - 1);
+}
+
+/* Then the guest is restored eagerly, without paging. */
+static void a_pager_killed_in_its_start_is_undone(void **state)
+{
+    seen->die_in_start = true;
+    assert_int_equal(spawn(*state), -EPIPE);
+    all_leave();
+    assert_int_equal(seen->take_overs, 1);
+    assert_int_equal(seen->cancels, 1);
+}
+
+#define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(each_is_replaced_by_the_other),
+        TEST(a_pager_killed_after_go_is_replaced_by_one_that_goes_on),
+        TEST(a_helper_that_leaves_without_reading_is_heard),
+        TEST(without_a_helper_paging_is_ended),
+        TEST(without_both_paging_is_ended),
+        TEST(a_pager_that_always_dies_is_given_up),
+        TEST(a_pager_killed_in_its_start_is_undone),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+/*
+ * lazy-set: how the rest of a guest's memory is brought.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cmd.h"
+#include "cmd_lazy.h"
+
+enum { OPT_BWLIMIT, OPT_PAUSE, OPT_RESUME, OPT_RETRY };
+
+const struct cmd_option cmd_lazy_set_options[] = {
+    { "bwlimit", 0, CMD_NEEDS_ARG, "RATE",
+      "bytes a second, K, M or G; none lifts it" },
+    { "pause", 0, CMD_NO_ARG, NULL, "bring only what the guest touches" },
+    { "resume", 0, CMD_NO_ARG, NULL, "bring the rest too, after pause or finish" },
+    { "retry", 0, CMD_NO_ARG, NULL, "try failed reads again now" },
+    { 0 }
+};
+
+const char cmd_lazy_set_details[] =
+    "The limit and the pause are for the backfill: a page that the guest waits\n"
+    "for is always read at once. Both stay until they are changed.\n"
+    "\n"
+    "Examples:\n"
+    "  xl-ext lazy-set guest --bwlimit=50M\n"
+    "  xl-ext lazy-set guest --retry       # the storage is back\n";
+
+bool cmd_lazy_read_rate(const char *text, uint64_t *rate_r)
+{
+    static const char units[] = "KMG";
+    char *end;
+    if (*text < '0' || *text > '9')
+        return false;
+    errno = 0;
+    uint64_t rate = strtoull(text, &end, 10);
+    const char *unit = *end ? strchr(units, *end) : NULL;
+    if (errno || (*end && (!unit || end[1])))
+        return false;
+    unsigned shift = unit ? 10 * (unsigned)(unit - units + 1) : 0;
+    if (!rate || rate > XLX_LAZY_BWLIMIT_MAX >> shift)
+        return false;
+    *rate_r = rate << shift;
+    return true;
+}
+
+static bool read_change(const struct cmd_opts *opts,
+                        struct xlx_lazy_change *change)
+{
+    *change = (struct xlx_lazy_change){
+        .retry = opts->set[OPT_RETRY],
+        .set_bwlimit = opts->set[OPT_BWLIMIT],
+        .fill = opts->set[OPT_PAUSE]    ? XLX_LAZY_FILL_PAUSE
+                : opts->set[OPT_RESUME] ? XLX_LAZY_FILL_RESUME
+                                        : XLX_LAZY_FILL_AS_IS,
+    };
+    return !change->set_bwlimit || !strcmp(opts->arg[OPT_BWLIMIT], "none") ||
+           cmd_lazy_read_rate(opts->arg[OPT_BWLIMIT], &change->bwlimit);
+}
+
+int cmd_lazy_set(struct cmd_env *env, int argc, char **argv)
+{
+    struct cmd_opts opts;
+    struct xlx_lazy_change change;
+    int status;
+    uint32_t domid;
+    const struct cmd *self = cmd_find("lazy-set");
+    if (!cmd_parse(env, self, argc, argv, &opts, &status))
+        return status;
+    if (opts.argc != 1)
+        return cmd_usage(env, self, "takes one domain");
+    if (opts.set[OPT_PAUSE] && opts.set[OPT_RESUME])
+        return cmd_usage(env, self, "--pause or --resume, not both");
+    if (!read_change(&opts, &change))
+        return cmd_usage(env, self, "--bwlimit=%s: not a rate",
+                         opts.arg[OPT_BWLIMIT]);
+    if (!change.fill && !change.set_bwlimit && !change.retry)
+        return cmd_usage(env, self, "nothing to set");
+    if (xlx_domain_find(env->ctx, opts.argv[0], &domid))
+        return CMD_FAILED;
+    int rc = xlx_lazy_set(env->ctx, domid, &change, NULL);
+    if (rc == -ENOTCONN)
+        fprintf(env->err, "%s: domain %u: no pager listens: its memory is "
+                          "complete, or it was not restored lazily; see "
+                          "xl-ext lazy-list\n", self->name, domid);
+    return rc ? CMD_FAILED : CMD_OK;
+}
