@@ -12,7 +12,7 @@
 #include "usb/park.h"
 #include "usb/pulled.h"
 
-#define SHORT_MS 30
+#define SHORT_MS 150
 
 static int free_pulled(struct passes *f)
 {

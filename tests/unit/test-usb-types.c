@@ -11,7 +11,7 @@
 
 #define ANY XLX_USB_ANY
 #define LONG_MS 10000 /* never reached */
-#define SHORT_MS 30  /* reached on purpose */
+#define SHORT_MS 150  /* reached on purpose */
 #define PV "/local/domain/0/backend/vusb/5"
 #define DM "/libxl/6/device/vusb"
 #define HVM_QUSB "/local/domain/0/device-model/6/backends/qusb"

@@ -15,7 +15,7 @@
 
 #define ANY XLX_USB_ANY
 #define LONG_MS 10000  /* never reached */
-#define SHORT_MS 30   /* reached on purpose */
+#define SHORT_MS 150   /* reached on purpose */
 #define BE "/local/domain/0/backend/qusb/5"
 
 static const struct xlx_usb_place anywhere = { ANY, ANY };
