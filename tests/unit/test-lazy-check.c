@@ -95,7 +95,9 @@ static void the_others_are_only_told(void **state)
          *name; name++) {
         assert_int_equal(feature(&report, *name)->answer, XLX_LAZY_NO);
         assert_false(feature(&report, *name)->needed);
-        assert_non_null(strstr(feature(&report, *name)->text, "install"));
+        assert_non_null(strstr(feature(&report, *name)->text,
+                               strcmp(*name, "hypercalls") ? "install"
+                                                           : "fails"));
     }
 }
 
