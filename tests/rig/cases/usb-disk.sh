@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-only
 #
-# A disk that somebody has open exclusively is not given away: mounts and holders
-# do not tell of it. The distribution's xl takes it.
+# A disk that somebody has open exclusively, or that a guest has, is not given
+# away: mounts and holders tell of neither. The distribution's xl takes it.
 
 . ./usb.bash
 
@@ -34,5 +34,14 @@ refused "and is not tried" "opened exclusively" \
     xl usb-attach $guest "$disk" --dry-run
 kill $holder
 wait $holder 2>/dev/null
+# As xen-blkback's script writes it: this dom0's kernel comes without.
+vbd=/local/domain/0/backend/vbd/$domid
+xenstore-write "$vbd/51712/physical-device" "$(stat -c %t:%T "$node")"
+refused "a disk of a guest" \
+    "is a disk of a guest (${node##*/} on domain $domid)" \
+    xl usb-attach $guest "$disk"
+check "the list says so too" says "[is a disk of a guest" \
+    xl usb-list-assignable-devices --all
+xenstore-rm /local/domain/0/backend/vbd
 check "then it can go" xl usb-attach $guest "$disk"
 check "with its controller" xl usb-hc-destroy $guest 0

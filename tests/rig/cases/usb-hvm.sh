@@ -91,6 +91,12 @@ check "no node is left" \
     eval '! xenstore-ls -f | grep -E "vusb|libxl-ext"'
 
 # --- auto
+check "the distribution's xl makes a controller that QEMU does not have" \
+    eval '! "$rig_xl" usbdev-attach $guest "hostbus=$(number "$tablet" busnum)" \
+        "hostaddr=$(number "$tablet" devnum)" 2>/dev/null'
+for devid in $(xenstore-list "$backend" 2>/dev/null); do
+    xenstore-rm "$backend/$devid"
+done
 check "attach without any controller" xl usb-attach $guest "$tablet" --wait 60
 xl usb-list $guest
 check "it is an emulated one" \
