@@ -158,7 +158,7 @@ int xlx_image_survey(xlx_ctx *ctx, const xlx_image *image,
                      xlx_image_progress_fn *progress, void *user,
                      struct xlx_image_survey *survey_r);
 
-/* --- the sidecar ------------------------------------------------------------ */
+/* --- the sidecar ---------------------------------------------------------- */
 
 /*
  * FILE.lzx, beside the image FILE: what is known of it beyond its headers. Which

@@ -348,11 +348,11 @@ struct xlx_usb_intent {
 /*
  * Writes down that `guest` (the name or domid of a running guest, or the name
  * or UUID of one that something was written down for) is to have `device`,
- * which is plugged in now, wherever it is plugged in later. `place` NULL: any. What
- * was said about that device before is replaced. Attaches nothing. `flags` are
- * XLX_USB_REQUIRED, XLX_USB_ONCE and XLX_USB_FORCE. What speaks against an attach right now
- * (mounted, the last keyboard, ...) is only warned about, for it may pass; what
- * the policy forbids is refused without XLX_USB_FORCE.
+ * which is plugged in now, wherever it is plugged in later. `place` NULL: any.
+ * What was said about that device before is replaced. Attaches nothing. `flags`
+ * are XLX_USB_REQUIRED, XLX_USB_ONCE and XLX_USB_FORCE. What speaks against an
+ * attach right now (mounted, the last keyboard, ...) is only warned about, for it
+ * may pass; what the policy forbids is refused without XLX_USB_FORCE.
  *
  * -ESRCH    no such guest
  * -EACCES   forbidden by the policy; what xlx_usb_policy_check() says of one

@@ -56,8 +56,7 @@ bool cmd_image_open(struct cmd_env *env, const char *name, int most, int argc,
     return !xlx_image_open(env->ctx, opts->argv[0], image_r);
 }
 
-/* --- image-index ------------------------------------------------------------
- */
+/* --- image-index ---------------------------------------------------------- */
 
 static int report_index(struct cmd_env *env, const struct cmd_opts *opts,
                         const xlx_image *image)
@@ -103,8 +102,7 @@ int cmd_image_index(struct cmd_env *env, int argc, char **argv)
     return status;
 }
 
-/* --- image-verify -----------------------------------------------------------
- */
+/* --- image-verify --------------------------------------------------------- */
 
 struct verify {
     struct job job; /* first: it is the progress's too */

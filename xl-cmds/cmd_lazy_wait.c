@@ -30,7 +30,7 @@ const char cmd_lazy_finish_details[] =
     "Brings all memory of the guest as fast as it can, whatever lazy-set said,\n"
     "and waits as lazy-wait does. An interrupted wait leaves it going on.\n";
 
-/* --- progress --------------------------------------------------------------- */
+/* --- progress ------------------------------------------------------------- */
 
 #define BAR 30
 
@@ -87,7 +87,7 @@ static void show(FILE *err, struct progress *p, const struct xlx_lazy_status *s)
     fflush(err);
 }
 
-/* --- waiting ---------------------------------------------------------------- */
+/* --- waiting -------------------------------------------------------------- */
 
 /* A pager that does not listen yet, or one that died, will a moment later. */
 static int ask_to_finish(struct cmd_env *env, uint32_t domid, bool *asked)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 /*
- * Seam: sysfs, and the files of block devices. Below it a root folder (XLX_PATH_SYSFS) or a tree in memory
- * that reacts as the kernel does (tests/fakes/sysfs_mem.c).
+ * Seam: sysfs, and the files of block devices. Below it a root folder
+ * (XLX_PATH_SYSFS) or a tree in memory that reacts as the kernel does
+ * (tests/fakes/sysfs_mem.c).
  */
 #ifndef XLX_HOST_SYSFS_H
 #define XLX_HOST_SYSFS_H

@@ -212,8 +212,7 @@ enum fmt_hvm_param_index {
     FMT_PARAM_VM86_TSS_SIZED = 37,
 };
 
-/* --- HVM_CONTEXT: descriptors, each with its body, up to an END ------------
- */
+/* --- HVM_CONTEXT: descriptors, each with its body, up to an END ----------- */
 
 struct fmt_save_descriptor {
     uint16_t typecode;

@@ -49,8 +49,7 @@ struct rewrite {
     uint64_t done;
 };
 
-/* --- output ------------------------------------------------------------------
- */
+/* --- output --------------------------------------------------------------- */
 
 static int put(struct rewrite *w, const void *bytes, size_t len)
 {

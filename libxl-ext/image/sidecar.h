@@ -11,8 +11,7 @@
 #include "core/crc32c.h"
 #include "image/impl.h"
 
-/* --- in the file: little-endian, each part at a multiple of 8 bytes ---------
- */
+/* --- in the file: little-endian, each part at a multiple of 8 bytes ------- */
 
 #define LZX_MAGIC 0x0a1a787a6c786c78ull /* "xlxlzx", ^Z, newline */
 #define LZX_VERSION 1u
@@ -67,8 +66,7 @@ static inline uint64_t lzx_padded(uint64_t length)
     return (length + 7) & ~7ull;
 }
 
-/* --- once read --------------------------------------------------------------
- */
+/* --- once read ------------------------------------------------------------ */
 
 struct xlx_image_index {
     const struct xlx_image *image;

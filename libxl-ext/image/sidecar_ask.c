@@ -21,8 +21,7 @@ xlx_image_working_set(const xlx_image_index *index, size_t *nr_r)
     return index->nr_working_set ? index->working_set : NULL;
 }
 
-/* --- zero pages -------------------------------------------------------------
- */
+/* --- zero pages ----------------------------------------------------------- */
 
 /* The first bit in [from, end) that is `value`; `end` without one. */
 static uint64_t find_bit(const uint64_t *words, uint64_t from, uint64_t end,
@@ -62,8 +61,7 @@ bool xlx_image_index_next_zero(const xlx_image_index *index, uint64_t gfn,
     return true;
 }
 
-/* --- crc of pages -----------------------------------------------------------
- */
+/* --- crc of pages --------------------------------------------------------- */
 
 /* Pages [page, page + nr) by number, at most CRCS. */
 static int check_some(const xlx_image_index *index, uint64_t page, size_t nr,

@@ -44,8 +44,7 @@ static int no_memory(const struct reading *r)
     return xlx__fail(r->ctx, ENOMEM, "%s: no memory", r->index->name);
 }
 
-/* --- sections ---------------------------------------------------------------
- */
+/* --- sections ------------------------------------------------------------- */
 
 /* The image's runs, which the numbers of its pages rest on. */
 static int check_runs(struct reading *r, uint64_t at)
@@ -224,8 +223,7 @@ static int read_section(struct reading *r, uint64_t *at)
     return rc;
 }
 
-/* --- header -----------------------------------------------------------------
- */
+/* --- header --------------------------------------------------------------- */
 
 static int check_header(struct reading *r, const struct lzx_header *header)
 {
@@ -280,8 +278,7 @@ static int read_all(struct reading *r)
     return rc ? rc : forget_if_changed(r);
 }
 
-/* --- the whole --------------------------------------------------------------
- */
+/* --- the whole ------------------------------------------------------------ */
 
 /* O_NONBLOCK: a named pipe in its place is refused, not waited for. */
 static int open_file(xlx_ctx *ctx, const char *path, uint64_t *size_r)

@@ -27,8 +27,7 @@ static int failed(const struct writing *w, int rc)
               : 0;
 }
 
-/* --- the file, by sections --------------------------------------------------
- */
+/* --- the file, by sections ------------------------------------------------ */
 
 static int put(struct writing *w, const void *bytes, size_t len)
 {
@@ -134,8 +133,7 @@ static int end(struct writing *w, int rc)
     return rc;
 }
 
-/* --- what another sidecar has -----------------------------------------------
- */
+/* --- what another sidecar has --------------------------------------------- */
 
 /*
  * The sidecar that is there, or NULL; one that cannot be used is as good as
@@ -246,8 +244,7 @@ int xlx_image_working_set_add(xlx_ctx *ctx, const xlx_image *image,
     return rc;
 }
 
-/* --- reading all pages ------------------------------------------------------
- */
+/* --- reading all pages ---------------------------------------------------- */
 
 struct pages {
     struct writing *w;

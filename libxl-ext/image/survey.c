@@ -8,8 +8,7 @@
 #include "core/clean.h"
 #include "image/walk.h"
 
-/* --- survey -----------------------------------------------------------------
- */
+/* --- survey --------------------------------------------------------------- */
 
 struct survey {
     uint64_t *hash; /* of the pages that are not zeros */
@@ -63,8 +62,7 @@ int xlx_image_survey(xlx_ctx *ctx, const xlx_image *image,
     return 0;
 }
 
-/* --- verify -----------------------------------------------------------------
- */
+/* --- verify --------------------------------------------------------------- */
 
 struct verify {
     const xlx_image_index *index;

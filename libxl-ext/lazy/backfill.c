@@ -36,7 +36,7 @@ static void give_way_to_faults(struct xlx__pager *pager)
         nanosleep(&ts, NULL);
 }
 
-/* --- what comes next --------------------------------------------------------- */
+/* --- what comes next ------------------------------------------------------ */
 
 void xlx__pager_fill_fault(struct xlx__pager *pager, uint64_t gfn)
 {
@@ -117,7 +117,7 @@ static enum xlx__policy_step next_run(struct xlx__pager *pager,
     return step;
 }
 
-/* --- loading ----------------------------------------------------------------- */
+/* --- loading -------------------------------------------------------------- */
 
 /*
  * Reads a run before it is claimed, so that a fault on one of its pages waits

@@ -42,7 +42,7 @@ int xlx__control_address(xlx_ctx *ctx, uint32_t domid,
     return n < (int)sizeof(addr_r->sun_path) ? 0 : -ENAMETOOLONG;
 }
 
-/* --- one client ------------------------------------------------------------- */
+/* --- one client ----------------------------------------------------------- */
 
 static void drop(struct client *c)
 {
@@ -113,7 +113,7 @@ static void read_from(struct xlx__control *control, struct client *c)
         handle(control, c);
 }
 
-/* --- all of them ------------------------------------------------------------ */
+/* --- all of them ---------------------------------------------------------- */
 
 static bool is_allowed(int fd)
 {
@@ -192,7 +192,7 @@ static void *control_thread(void *arg)
     return NULL;
 }
 
-/* --- its life --------------------------------------------------------------- */
+/* --- its life ------------------------------------------------------------- */
 
 /* The mode a socket is given before it is bound is the file's. */
 static int listen_at(const struct sockaddr_un *addr)

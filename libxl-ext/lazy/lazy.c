@@ -135,7 +135,7 @@ const xlx_image *xlx_lazy_image(const xlx_lazy *lazy)
     return lazy->image;
 }
 
-/* --- status ------------------------------------------------------------------ */
+/* --- status --------------------------------------------------------------- */
 
 static void copy_counters(struct xlx_lazy_status *to,
                           const struct xlx__pager *pager)
@@ -210,7 +210,7 @@ static void report(void *user, const struct xlx__pager *pager,
     pthread_mutex_unlock(&lazy->status_lock);
 }
 
-/* --- the steps --------------------------------------------------------------- */
+/* --- the steps ------------------------------------------------------------ */
 
 int xlx_lazy_start(xlx_lazy *lazy)
 {
@@ -309,7 +309,7 @@ int xlx_lazy_prefetch(xlx_lazy *lazy, const struct xlx_lazy_prefetch *prefetch)
     return rc;
 }
 
-/* --- the control thread ------------------------------------------------------ */
+/* --- the control thread --------------------------------------------------- */
 
 static void snapshot(xlx_lazy *lazy, struct xlx_lazy_status *status_r)
 {

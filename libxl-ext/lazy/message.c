@@ -16,7 +16,7 @@ static const char *const fill_names[] = {
 };
 #define NR_FILLS (sizeof(fill_names) / sizeof(fill_names[0]))
 
-/* --- writing ---------------------------------------------------------------- */
+/* --- writing -------------------------------------------------------------- */
 
 static void gen_text(yajl_gen g, const char *text)
 {
@@ -76,7 +76,7 @@ char *xlx__error_text(const char *why)
     return as_line(g);
 }
 
-/* --- reading ---------------------------------------------------------------- */
+/* --- reading -------------------------------------------------------------- */
 
 static const char *read_bwlimit(yajl_val v, struct xlx_lazy_change *change)
 {

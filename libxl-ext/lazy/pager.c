@@ -120,7 +120,7 @@ void xlx__pager_cancel(struct xlx__pager *pager)
     pager->paging->ops->disable(pager->paging);
 }
 
-/* --- the fault thread --------------------------------------------------------- */
+/* --- the fault thread ----------------------------------------------------- */
 
 static void wait_for_loader(struct xlx__pager *pager, uint64_t gfn)
 {
@@ -218,7 +218,7 @@ static int serve_until_filled(struct xlx__pager *pager, void *buffer)
     }
 }
 
-/* --- the end ------------------------------------------------------------------- */
+/* --- the end -------------------------------------------------------------- */
 
 static int check_nothing_is_out(struct xlx__pager *pager)
 {

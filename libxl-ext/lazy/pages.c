@@ -101,7 +101,7 @@ enum xlx__page_state xlx__pages_claim(struct xlx__pages *pages, uint64_t gfn)
     return move_page(pages, gfn, XLX__PAGE_ABSENT, XLX__PAGE_LOADING);
 }
 
-/* --- runs, a word at a time -------------------------------------------------- */
+/* --- runs, a word at a time ----------------------------------------------- */
 
 /* Two bits of `state` for each of n pages from page `first` of a word on. */
 static uint64_t pattern(unsigned first, unsigned n, enum xlx__page_state state)

@@ -45,7 +45,7 @@ static struct plan *of(struct xlx__policy *policy)
     return (struct plan *)policy;
 }
 
-/* --- faults ------------------------------------------------------------------ */
+/* --- faults --------------------------------------------------------------- */
 
 static struct stream *stream_of(struct plan *plan, uint64_t gfn)
 {
@@ -106,7 +106,7 @@ static void plan_fault(struct xlx__policy *policy, uint64_t gfn)
     s->used = ++plan->faults;
 }
 
-/* --- runs -------------------------------------------------------------------- */
+/* --- runs ----------------------------------------------------------------- */
 
 /* The first ABSENT run of [from, to), not across a 2 MiB border. */
 static bool absent(const struct xlx__pages *pages, uint64_t from, uint64_t to,

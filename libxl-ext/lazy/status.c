@@ -50,7 +50,7 @@ static const struct {
 };
 #define NR_NUMBERS (sizeof(numbers) / sizeof(numbers[0]))
 
-/* --- writing --------------------------------------------------------------- */
+/* --- writing -------------------------------------------------------------- */
 
 static void gen_string(yajl_gen gen, const char *text)
 {
@@ -160,7 +160,7 @@ void xlx__lazy_status_remove(const char *run_dir, uint32_t domid)
         unlink(path);
 }
 
-/* --- reading --------------------------------------------------------------- */
+/* --- reading -------------------------------------------------------------- */
 
 static int get_number(yajl_val tree, const char *name, uint64_t *value_r)
 {

@@ -30,7 +30,7 @@ size_t xlx__touches_count(const struct xlx__touches *touches)
     return touches->nr;
 }
 
-/* --- runs -------------------------------------------------------------------- */
+/* --- runs ----------------------------------------------------------------- */
 
 struct ranked {
     struct xlx__gfn_range range;

@@ -7,7 +7,7 @@
 #include "core/parse.h"
 #include "image/impl.h"
 
-/* --- before the domain runs -------------------------------------------------- */
+/* --- before the domain runs ----------------------------------------------- */
 
 xlx_image_index *xlx__working_set_open(xlx_ctx *ctx, const xlx_image *image)
 {
@@ -82,7 +82,7 @@ int xlx_lazy_parse_prefetch(const char *text,
     return rc;
 }
 
-/* --- when it is complete ----------------------------------------------------- */
+/* --- when it is complete -------------------------------------------------- */
 
 static int keep(const struct xlx__pager *pager,
                 const struct xlx__gfn_range *runs, size_t nr)

@@ -16,9 +16,9 @@
 int xlx__usb_is_pulled(xlx_ctx *ctx, uint32_t domid, const char *busid);
 
 /*
- * Empties the ports of the domain's qusb controllers whose device was
- * pulled out. Returns how many; -EBUSY when at `until` a command for the domain or a device is still at work:
- * look again.
+ * Empties the ports of the domain's qusb controllers whose device was pulled
+ * out. Returns how many; -EBUSY when at `until` a command for the domain or a
+ * device is still at work: look again.
  */
 int xlx__usb_free_pulled(xlx_ctx *ctx, uint32_t domid, int64_t until);
 

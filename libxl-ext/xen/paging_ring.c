@@ -13,7 +13,7 @@
 
 #include <xen/hvm/params.h>
 
-/* --- enable and disable ---------------------------------------------------- */
+/* --- enable and disable --------------------------------------------------- */
 
 static int populate_ring_gfn(struct paging_xen *x)
 {
@@ -182,7 +182,7 @@ int xlx__xen_disable(struct xlx__paging *p)
     return rc;
 }
 
-/* --- ring -------------------------------------------------------------------- */
+/* --- ring ----------------------------------------------------------------- */
 
 int xlx__xen_wait(struct xlx__paging *p, int timeout_ms)
 {

@@ -11,7 +11,7 @@
 
 #include "xen/paging_call.h"
 
-/* --- memory ------------------------------------------------------------------ */
+/* --- memory --------------------------------------------------------------- */
 
 static int xen_claim(struct xlx__paging *p, uint64_t pages)
 {
@@ -89,7 +89,7 @@ static int xen_count_2m(struct xlx__paging *p, uint64_t gfn, uint64_t nr,
     return 0;
 }
 
-/* --- the domain -------------------------------------------------------------- */
+/* --- the domain ----------------------------------------------------------- */
 
 static int xen_pause(struct xlx__paging *p)
 {

@@ -22,7 +22,7 @@ static struct paging_uffd *of(struct xlx__paging *p)
     return (struct paging_uffd *)p;
 }
 
-/* --- the guest's side -------------------------------------------------------- */
+/* --- the guest's side ----------------------------------------------------- */
 
 static int watch(int fd, char *memory, size_t len)
 {
@@ -54,7 +54,7 @@ int paging_uffd_memory(uint64_t nr_gfns, char **memory_r)
     return fd;
 }
 
-/* --- the pager's side -------------------------------------------------------- */
+/* --- the pager's side ----------------------------------------------------- */
 
 /* The guest registered all of its memory before it gave the descriptor away. */
 static int uffd_enable(struct xlx__paging *p, uint64_t ring_gfn)

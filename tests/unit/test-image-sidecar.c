@@ -54,8 +54,7 @@ static int teardown(void **state)
     return left;
 }
 
-/* --- the image: 3 + 70 + 8 pages, of which 1, 2, 3 and 0x107 are zeros ------
- */
+/* --- the image: 3 + 70 + 8 pages, of which 1, 2, 3 and 0x107 are zeros ---- */
 
 static void save_image(struct fixture *f)
 {
@@ -128,8 +127,7 @@ static void expect_working_set(struct fixture *f,
 
 #define NR(array) (sizeof(array) / sizeof((array)[0]))
 
-/* --- right ones -------------------------------------------------------------
- */
+/* --- right ones ----------------------------------------------------------- */
 
 static void without_one_nothing_is_said(void **state)
 {
@@ -312,8 +310,7 @@ static void a_guest_without_pages_has_one_too(void **state)
     assert_false(xlx_image_index_next_zero(f->index, 0, &zero));
 }
 
-/* --- of another image -------------------------------------------------------
- */
+/* --- of another image ----------------------------------------------------- */
 
 static void an_image_that_was_written_to_has_no_known_zeros(void **state)
 {
@@ -355,8 +352,7 @@ static void another_save_has_another_sidecar(void **state)
     expect_zero(f, 0, 1, 2);
 }
 
-/* --- wrong ones -------------------------------------------------------------
- */
+/* --- wrong ones ----------------------------------------------------------- */
 
 static size_t read_sidecar(struct fixture *f, unsigned char **bytes_r)
 {
@@ -432,8 +428,7 @@ static void what_is_no_file_is_refused(void **state)
     assert_int_equal(f->lines, 1);
 }
 
-/* --- failures leave what was there ------------------------------------------
- */
+/* --- failures leave what was there ---------------------------------------- */
 
 static bool stop_at(void *user, uint64_t done, uint64_t total)
 {
@@ -520,8 +515,7 @@ static void a_missing_folder_is_told(void **state)
     assert_int_equal(f->lines, 1);
 }
 
-/* --- crc32c -----------------------------------------------------------------
- */
+/* --- crc32c --------------------------------------------------------------- */
 
 static void crc32c_is_what_others_have(void **state)
 {

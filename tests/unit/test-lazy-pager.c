@@ -53,7 +53,7 @@ static int end_of(pthread_t thread)
     return (int)(intptr_t)rc;
 }
 
-/* --- the good cases ---------------------------------------------------------- */
+/* --- the good cases ------------------------------------------------------- */
 
 static void a_paused_guest_is_filled(void **state)
 {
@@ -142,7 +142,7 @@ static void a_page_given_away_stays_away(void **state)
     assert_paging_is_over(w);
 }
 
-/* --- the recorded working set ------------------------------------------------- */
+/* --- the recorded working set --------------------------------------------- */
 
 static void set_recorded(struct world *w)
 {
@@ -262,7 +262,7 @@ static void a_recording_does_not_hold_the_recorded_set_back(void **state)
     assert_int_equal(loaded(w, 0, NR_GFNS), 40);
 }
 
-/* --- failures ------------------------------------------------------------------ */
+/* --- failures ------------------------------------------------------------- */
 
 /* enable, claim, and one mark for each of the three runs that are held back */
 #define START_CALLS 5

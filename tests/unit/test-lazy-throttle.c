@@ -154,7 +154,7 @@ static void a_failure_is_said_once(void **state)
     assert_completes(w, thread);
 }
 
-/* --- a page that is not what was saved ---------------------------------------- */
+/* --- a page that is not what was saved ------------------------------------ */
 
 static off_t place_of(struct world *w, uint64_t gfn)
 {

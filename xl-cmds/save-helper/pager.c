@@ -87,7 +87,7 @@ static bool wait_for_farewell(int bond)
     return n == 1;
 }
 
-/* --- the pager ------------------------------------------------------------- */
+/* --- the pager ------------------------------------------------------------ */
 
 /* Both ends of a new bond; 0 or -errno. */
 static int tie(int bond[2])
@@ -232,7 +232,7 @@ static int pager_main(struct guard *g, bool first)
     return rc && rc != -ESRCH ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
-/* --- the supervisor -------------------------------------------------------- */
+/* --- the supervisor ------------------------------------------------------- */
 
 /* Returns its pid, the bond in g->bond; or -errno. */
 static pid_t pager_start(struct guard *g, bool first)
@@ -297,7 +297,7 @@ static int supervisor_main(struct helper *h, xlx_lazy *lazy, int channel)
     return pager_start(&g, true) < 0 ? EXIT_FAILURE : supervise(&g);
 }
 
-/* --- the helper ------------------------------------------------------------ */
+/* --- the helper ----------------------------------------------------------- */
 
 int pager_spawn(struct helper *h, xlx_lazy *lazy, int *channel_r)
 {

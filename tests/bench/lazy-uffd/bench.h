@@ -14,7 +14,7 @@
 #include "image/image.h"
 #include "lazy/policy.h"
 
-/* --- traces.c ---------------------------------------------------------------- */
+/* --- traces.c ------------------------------------------------------------- */
 
 enum pattern { SEQUENTIAL, RANDOM, ZIPF, CHASE, PATTERNS };
 
@@ -30,7 +30,7 @@ struct trace {
 struct trace trace_make(enum pattern pattern, uint64_t pages, unsigned seed);
 void trace_free(struct trace *trace);
 
-/* --- guest.c ----------------------------------------------------------------- */
+/* --- guest.c -------------------------------------------------------------- */
 
 /* A first touch that takes longer had to wait for the page. */
 #define STALL_NS 2000u
@@ -56,13 +56,13 @@ int guest_receive(int socket, char **memory_r);
 
 uint64_t now_ns(void);
 
-/* --- image.c ----------------------------------------------------------------- */
+/* --- image.c -------------------------------------------------------------- */
 
 /* A save file of a guest of so many pages; sparse ones are holes. */
 void image_make(const char *path, uint64_t pages, bool sparse);
 void image_drop_from_cache(const char *path);
 
-/* --- policies.c -------------------------------------------------------------- */
+/* --- policies.c ----------------------------------------------------------- */
 
 struct contest {
     const char *name;

@@ -76,7 +76,7 @@ static void *shared_memory(size_t len)
     return p;
 }
 
-/* --- the pager's process ----------------------------------------------------- */
+/* --- the pager's process -------------------------------------------------- */
 
 static void prepare(struct xlx__pager *pager, const struct job *job)
 {
@@ -228,7 +228,7 @@ static struct outcome run(const struct job *job)
     return copy;
 }
 
-/* --- rounds and tables ------------------------------------------------------- */
+/* --- rounds and tables ---------------------------------------------------- */
 
 static int by_value(const void *a, const void *b)
 {
@@ -335,7 +335,7 @@ static void compare_all(const struct options *o)
         must(fprintf(json, "\n]\n") > 0 && !fclose(json), o->json);
 }
 
-/* --- the memory that a big guest takes of the pager --------------------------- */
+/* --- the memory that a big guest takes of the pager ----------------------- */
 
 #define BIG_US 3000000u
 
@@ -384,7 +384,7 @@ static void measure_big(const struct options *o)
         exit(1);
 }
 
-/* --- options ----------------------------------------------------------------- */
+/* --- options -------------------------------------------------------------- */
 
 static unsigned number(const char *text, unsigned max)
 {

@@ -52,7 +52,7 @@ static void check_is(long got, long want, const char *what)
     check(got == want, "%s: %ld, wanted %ld", what, got, want);
 }
 
-/* --- pages ------------------------------------------------------------------ */
+/* --- pages ---------------------------------------------------------------- */
 
 static void make_pages(void)
 {
@@ -84,7 +84,7 @@ static void wait_until_out(unsigned mask)
         usleep(100000);
 }
 
-/* --- many vcpus, one page --------------------------------------------------- */
+/* --- many vcpus, one page ------------------------------------------------- */
 
 static pthread_barrier_t barrier;
 static atomic_int touched;
