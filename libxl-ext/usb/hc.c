@@ -9,6 +9,8 @@
 #include "core/parse.h"
 
 #define LIBXL "/libxl/%u/device/vusb"
+/* The first devid that a guest does not still hold on to; goes with the domain. */
+#define AVOID "/libxl/%u/libxl-ext/next-devid"
 #define FRONTEND "/local/domain/%u/device/vusb/%u"
 #define BACKEND_DOMID 0u
 
@@ -212,12 +214,27 @@ int xlx__hc_set_port(xlx_ctx *ctx, const struct xlx__hc *hc, uint32_t port,
 
 /* --- making --------------------------------------------------------------- */
 
+int xlx__hc_avoid(xlx_ctx *ctx, const struct xlx__hc *hc)
+{
+    uint32_t next = 0;
+    int rc = xlx__xs_read_u32(ctx, XLX__XS_NO_TX, 0, UINT16_MAX - 1, &next,
+                              AVOID, hc->domid);
+    if (rc && rc != -ENOENT && rc != -EINVAL)
+        return rc;
+    return hc->devid < next ? 0
+                            : xlx__xs_write_u32(ctx, XLX__XS_NO_TX,
+                                                hc->devid + 1, AVOID,
+                                                hc->domid);
+}
+
 static int next_devid(xlx_ctx *ctx, uint32_t t, uint32_t domid,
                       uint32_t *devid_r)
 {
     XLX__AUTO_NAMES struct xlx__names names = { 0 };
-    int rc = xlx__xs_ls(ctx, t, &names, LIBXL, domid);
     uint32_t next = 0;
+    int rc = xlx__xs_read_u32(ctx, t, 0, UINT16_MAX - 1, &next, AVOID, domid);
+    if (!rc || rc == -ENOENT || rc == -EINVAL)
+        rc = xlx__xs_ls(ctx, t, &names, LIBXL, domid);
     for (size_t i = 0; !rc && i < names.nr; i++) {
         uint32_t devid;
         if (!xlx__parse_u32(names.v[i], next, UINT16_MAX - 1, &devid))

@@ -72,6 +72,13 @@ int xlx__hc_set_port(xlx_ctx *ctx, const struct xlx__hc *hc, uint32_t port,
  */
 int xlx__hc_make(xlx_ctx *ctx, struct xlx__hc *hc);
 
+/*
+ * Lets no later controller of the domain have this one's devid: to a guest that
+ * has not noticed its removal, the next one of that name would be the old one,
+ * which it never opens again.
+ */
+int xlx__hc_avoid(xlx_ctx *ctx, const struct xlx__hc *hc);
+
 /* Waits until both ends are Connected. -ETIMEDOUT or -ECONNABORTED, reported
  * with who did not answer. */
 int xlx__hc_connect(xlx_ctx *ctx, const struct xlx__hc *hc, int64_t until);

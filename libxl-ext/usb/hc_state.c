@@ -199,12 +199,13 @@ static int close_serving(xlx_ctx *ctx, struct closing *c, int64_t until)
     if (!rc)
         rc = xlx__xs_wait_for(ctx, paths, 2, c->ring ? RING_MS : LOOK_MS,
                               until, look_closed, c);
-    if (rc == -ETIMEDOUT)
-        xlx__warn(ctx,
-                  "domain %u: USB controller %u: the guest does not close it: "
-                  "removed all the same",
-                  c->hc->domid, c->hc->devid);
-    return rc == -ETIMEDOUT || rc > 0 ? 0 : rc;
+    if (rc != -ETIMEDOUT)
+        return rc > 0 ? 0 : rc;
+    xlx__warn(ctx,
+              "domain %u: USB controller %u: the guest does not close it: "
+              "removed all the same",
+              c->hc->domid, c->hc->devid);
+    return xlx__hc_avoid(ctx, c->hc);
 }
 
 int xlx__hc_close(xlx_ctx *ctx, const struct xlx__hc *hc, int64_t until)

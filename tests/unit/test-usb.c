@@ -292,6 +292,16 @@ static void the_guest_loses_a_controller_it_does_not_close(void **state)
     assert_int_equal(xlx_usb_hc_destroy(w->ctx, WORLD_DOMID, 0, SHORT_MS), 0);
     assert_node(w, BE, NULL);
     assert_node(w, "/local/domain/5/device/vusb", NULL);
+    /* it would take the next one of that name for the old one */
+    w->no_frontend = false;
+    uint32_t devid;
+    assert_int_equal(
+        xlx_usb_hc_create(w->ctx, WORLD_DOMID, &usual, LONG_MS, &devid), 0);
+    assert_int_equal(devid, 1);
+    assert_int_equal(xlx_usb_hc_destroy(w->ctx, WORLD_DOMID, 1, LONG_MS), 0);
+    assert_int_equal(
+        xlx_usb_hc_create(w->ctx, WORLD_DOMID, &usual, LONG_MS, &devid), 0);
+    assert_int_equal(devid, 1);
 }
 
 static void a_backend_that_dies_meanwhile_gets_a_second_chance(void **state)
