@@ -134,12 +134,19 @@ int xlx_lazy_feed(xlx_lazy *lazy, int out);
 /*
  * After xlx_lazy_start(), before xlx_lazy_serve(): which pages the domain waits
  * for is recorded and, when all memory is present, added to the working set in
- * the sidecar beside the image (libxl_ext_image.h). The backfill holds back
- * until the domain has not waited for a page for 1 s, or has run for 10 s: it
- * would bring what is to be recorded. A record that cannot be written is logged
- * and changes nothing. 0 or -ENOMEM.
+ * the sidecar beside the image (libxl_ext_image.h). The backfill holds back for
+ * `ms`, at most XLX_LAZY_RECORD_MS_MAX, for it would bring what is to be
+ * recorded; 0: until the domain has not waited for a page for 1 s, or has run
+ * for 10 s. A record that cannot be written is logged and changes nothing.
+ * 0 or -ENOMEM.
  */
-int xlx_lazy_record(xlx_lazy *lazy);
+int xlx_lazy_record(xlx_lazy *lazy, uint64_t ms);
+
+#define XLX_LAZY_RECORD_MS_MAX 600000u
+
+/* Reads a time ("500ms", "30s") of 1 ms to XLX_LAZY_RECORD_MS_MAX. 0 or -EINVAL;
+ * keeps no error text. */
+int xlx_lazy_parse_record(const char *text, uint64_t *ms_r);
 
 /* The longest that a prefetch may take, in milliseconds. */
 #define XLX_LAZY_PREFETCH_MS_MAX 600000u

@@ -20,8 +20,9 @@ const struct cmd_option cmd_restore_options[] = {
     { "prefetch", 0, CMD_NEEDS_ARG, "SIZE|TIME",
       "load so much of what FILE.lzx recorded before the guest runs:\n"
       "                         64M, 2s, 0 for nothing (default 64M)" },
-    { "record", 0, CMD_NO_ARG, NULL,
-      "record in FILE.lzx what the guest waits for" },
+    { "record", 0, CMD_MAY_HAVE_ARG, "TIME",
+      "record in FILE.lzx what the guest waits for:\n"
+      "                         for 30s, say; until it is quiet if not told" },
     { 0 }
 };
 
@@ -43,7 +44,7 @@ const char cmd_restore_details[] =
     "  xl save guest /var/lib/xen/save/guest\n"
     "  xl restore --lazy /var/lib/xen/save/guest\n"
     "  xl restore --lazy=require -p /var/lib/xen/save/guest\n"
-    "  xl restore --lazy --record /var/lib/xen/save/guest\n"
+    "  xl restore --lazy --record=30s /var/lib/xen/save/guest\n"
     "  xl restore --lazy --prefetch=2s /var/lib/xen/save/guest\n"
     "  xl-ext lazy-wait guest\n";
 
@@ -69,7 +70,8 @@ bool cmd_restore_claims(int argc, char **argv)
 
 struct call {
     struct cmd_env *env;
-    bool lazy, require, record;
+    bool lazy, require;
+    const char *record;   /* "auto" or a time; NULL: not at all */
     const char *prefetch; /* NULL: the default */
     const char *file;
     char **file_at; /* in rest */
@@ -152,7 +154,7 @@ static int restore_lazily(struct call *call)
         setenv("LIBXL_SAVE_HELPER", helper, 1) ||
         setenv("XL_EXT_LAZY", call->require ? "require" : "try", 1) ||
         (call->prefetch && setenv("XL_EXT_LAZY_PREFETCH", call->prefetch, 1)) ||
-        (call->record && setenv("XL_EXT_LAZY_RECORD", "1", 1))) {
+        (call->record && setenv("XL_EXT_LAZY_RECORD", call->record, 1))) {
         fprintf(call->env->err, "restore: no memory\n");
         return CMD_FAILED;
     }
@@ -205,6 +207,7 @@ static int check_and_restore(struct call *call)
 static const char *take(struct call *call, const char *arg)
 {
     struct xlx_lazy_prefetch prefetch;
+    uint64_t ms;
     const char *value = strchr(arg, '=');
     if (is_option(arg, "--lazy")) {
         call->lazy = true;
@@ -213,8 +216,10 @@ static const char *take(struct call *call, const char *arg)
                                        : "--lazy takes =require or nothing";
     }
     if (is_option(arg, "--record")) {
-        call->record = true;
-        return value ? "--record takes no value" : NULL;
+        call->record = value ? value + 1 : "auto";
+        return value && xlx_lazy_parse_record(call->record, &ms)
+                   ? "--record takes a time (=30s) or nothing"
+                   : NULL;
     }
     call->prefetch = value ? value + 1 : "";
     return xlx_lazy_parse_prefetch(call->prefetch, &prefetch)

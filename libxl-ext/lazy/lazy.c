@@ -287,8 +287,12 @@ int xlx_lazy_feed(xlx_lazy *lazy, int out)
                            lazy->nr_resident, out, &pages);
 }
 
-int xlx_lazy_record(xlx_lazy *lazy)
+int xlx_lazy_record(xlx_lazy *lazy, uint64_t ms)
 {
+    if (ms) {
+        lazy->pager->record_max_us = ms * 1000;
+        lazy->pager->record_quiet_us = ms * 1000;
+    }
     lazy->pager->touches = xlx__touches_new();
     if (lazy->pager->touches)
         return 0;

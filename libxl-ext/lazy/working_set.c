@@ -55,6 +55,21 @@ static int in_unit(const char *text, const char *unit, uint64_t times,
     return 0;
 }
 
+static int in_time(const char *text, uint64_t max, uint64_t *ms_r)
+{
+    int rc = in_unit(text, "ms", 1, max, ms_r);
+    return rc ? in_unit(text, "s", 1000, max, ms_r) : 0;
+}
+
+int xlx_lazy_parse_record(const char *text, uint64_t *ms_r)
+{
+    uint64_t ms;
+    if (in_time(text, XLX_LAZY_RECORD_MS_MAX, &ms) || !ms)
+        return -EINVAL;
+    *ms_r = ms;
+    return 0;
+}
+
 int xlx_lazy_parse_prefetch(const char *text,
                             struct xlx_lazy_prefetch *prefetch_r)
 {
@@ -74,9 +89,7 @@ int xlx_lazy_parse_prefetch(const char *text,
         rc = in_unit(text, sizes[i].unit, sizes[i].times, (uint64_t)1 << 50,
                      &p.bytes);
     if (rc)
-        rc = in_unit(text, "ms", 1, XLX_LAZY_PREFETCH_MS_MAX, &p.ms);
-    if (rc)
-        rc = in_unit(text, "s", 1000, XLX_LAZY_PREFETCH_MS_MAX, &p.ms);
+        rc = in_time(text, XLX_LAZY_PREFETCH_MS_MAX, &p.ms);
     if (!rc)
         *prefetch_r = p;
     return rc;

@@ -315,6 +315,20 @@ static void sizes_and_times_are_told_apart(void **state)
     assert_int_equal(xlx_lazy_parse_prefetch(XLX_LAZY_PREFETCH_DEFAULT, &p), 0);
 }
 
+static void a_recording_takes_a_time(void **state)
+{
+    (void)state;
+    static const char *const bad[] = { "", "0", "0s", "30", "1M", "601s" };
+    uint64_t ms = 7;
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+        assert_int_equal(xlx_lazy_parse_record(bad[i], &ms), -EINVAL);
+    assert_int_equal(ms, 7);
+    assert_int_equal(xlx_lazy_parse_record("30s", &ms), 0);
+    assert_int_equal(ms, 30000);
+    assert_int_equal(xlx_lazy_parse_record("600000ms", &ms), 0);
+    assert_int_equal(ms, 600000);
+}
+
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
 int main(void)
@@ -330,6 +344,7 @@ int main(void)
         TEST(a_page_with_a_wrong_checksum_stalls),
         TEST(a_prefetch_that_fails_is_left_to_the_backfill),
         cmocka_unit_test(sizes_and_times_are_told_apart),
+        cmocka_unit_test(a_recording_takes_a_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

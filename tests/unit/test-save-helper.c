@@ -83,9 +83,10 @@ static int fake_abandon(xlx_ctx *ctx, uint32_t domid, const char *reason)
     return 0;
 }
 
-static int fake_record(xlx_lazy *lazy)
+static int fake_record(xlx_lazy *lazy, uint64_t ms)
 {
     (void)lazy;
+    (void)ms;
     return 0;
 }
 

@@ -19,6 +19,7 @@ struct helper {
     uint32_t domid;
     bool require; /* fail rather than restore eagerly */
     bool record;
+    uint64_t record_ms; /* 0: until the guest is quiet */
     struct xlx_lazy_prefetch prefetch;
 };
 

@@ -79,13 +79,24 @@ static bool read_prefetch(struct helper *h)
     return false;
 }
 
+static bool read_record(struct helper *h)
+{
+    const char *text = getenv("XL_EXT_LAZY_RECORD");
+    h->record = is_set("XL_EXT_LAZY_RECORD");
+    if (!h->record || !strcmp(text, "auto") ||
+        !xlx_lazy_parse_record(text, &h->record_ms))
+        return true;
+    fprintf(stderr, "xl-ext-save-helper: XL_EXT_LAZY_RECORD is '%s': give a "
+                    "time (30s) or auto\n", text);
+    return false;
+}
+
 int main(int argc, char **argv)
 {
     const char *mode = getenv("XL_EXT_LAZY");
     struct helper h = { .argv = argv,
-                        .require = mode && !strcmp(mode, "require"),
-                        .record = is_set("XL_EXT_LAZY_RECORD") };
-    if (!read_prefetch(&h))
+                        .require = mode && !strcmp(mode, "require") };
+    if (!read_prefetch(&h) || !read_record(&h))
         return EXIT_FAILURE;
     if (xlx_ctx_new(&h.ctx)) {
         fprintf(stderr, "xl-ext-save-helper: no memory\n");

@@ -179,7 +179,7 @@ static int begin(struct guard *g, bool first, struct pager_reply *reply)
 static void make_ready(const struct guard *g)
 {
     if (g->h->record)
-        xlx_lazy_record(g->lazy);
+        xlx_lazy_record(g->lazy, g->h->record_ms);
     xlx_lazy_prefetch(g->lazy, &g->h->prefetch);
 }
 

@@ -34,7 +34,7 @@ restored_with --prefetch=1G
 [ "$ahead" = 0 ] || rig_fail "$ahead pages came ahead, without a record"
 [ ! -e "$sidecar" ] || rig_fail "$sidecar was written without --record"
 
-restored_with --record
+restored_with --record=25s
 before=$faults recorded=$waited
 [ -s "$sidecar" ] || {
     tail -n 5 /var/log/xen/xl-ext-lazy-*.log
@@ -42,7 +42,7 @@ before=$faults recorded=$waited
 }
 
 # Recorded again: the backfill holds back as it did, and hides no faults.
-restored_with --record --prefetch=1G
+restored_with --record=25s --prefetch=1G
 echo "faults: $before before, $faults with $ahead pages loaded ahead"
 [[ $ahead -gt 0 && $ahead -ge $recorded ]] ||
     rig_fail "$recorded pages were waited for, $ahead came ahead"
