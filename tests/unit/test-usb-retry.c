@@ -41,7 +41,7 @@ static bool dies_at(int n)
     passes_setup((void **)&f);
     passes_assign(f, "guest", "1-2");
     passes_assign(f, "guest", "1-1");
-    f->r.timeout_ms = 10; /* nobody answers any more */
+    f->r.timeout_ms = 500; /* nobody answers any more */
     f->w->nth = (struct nth){ .act_at = n, .act = end_guest, .user = f->w };
     int nr = passes_now(f);
     bool more = f->w->nth.calls >= n;
