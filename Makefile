@@ -194,8 +194,8 @@ check: check-unit
 
 check-rig: all
 	build-aux/deps rig --install
-	tests/rig/run --tries 2 $(sort $(wildcard tests/rig/cases/*.sh))
-	tests/rig/run --tries 2 --xen stock --out $(B)/rig-output-stock \
+	tests/rig/run --timeout 450 --tries 2 $(sort $(wildcard tests/rig/cases/*.sh))
+	tests/rig/run --timeout 450 --tries 2 --xen stock --out $(B)/rig-output-stock \
 	    $(sort $(wildcard tests/rig/cases-stock/*.sh))
 
 demo: all
