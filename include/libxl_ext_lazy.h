@@ -281,6 +281,8 @@ typedef struct xlx_lazy_watch xlx_lazy_watch;
 
 /* Errors as xlx_lazy_set(). */
 int xlx_lazy_watch_new(xlx_ctx *ctx, uint32_t domid, xlx_lazy_watch **watch_r);
+
+/* The descriptor to poll for POLLIN; the watch's, not to be closed. */
 int xlx_lazy_watch_fd(const xlx_lazy_watch *watch);
 
 /*

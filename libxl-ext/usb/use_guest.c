@@ -44,7 +44,9 @@ static bool read_number(const char *text, char *dev, size_t size)
 {
     unsigned major, minor;
     int end = 0;
-    if (sscanf(text, "%5x:%5x%n", &major, &minor, &end) != 2 || text[end])
+    /* %x alone would also take blanks, signs and 0x. */
+    if (text[strspn(text, "0123456789abcdefABCDEF:")] ||
+        sscanf(text, "%5x:%5x%n", &major, &minor, &end) != 2 || text[end])
         return false;
     snprintf(dev, size, "%u:%u", major, minor);
     return true;

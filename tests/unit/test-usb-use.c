@@ -397,7 +397,8 @@ static void odd_disks_do_no_harm(void **state)
     static const char *const params[] = { "", "aio:", "rbd:pool/image", "/",
                                           "qcow2:/dev/sdc" };
     static const char *const numbers[] = { "", ":", "8", "8:", "8:10x",
-                                           "fffffffff:1", "8:10:0" };
+                                           "fffffffff:1", "8:10:0", " 8:10",
+                                           "0x8:10", "8:+10" };
     struct world *w = *state;
     stick(w);
     xs_mem_put(w->xs, "/local/domain/0/backend/vbd/x/1/physical-device",
