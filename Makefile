@@ -6,8 +6,8 @@ B := build
 CONFIGURE_FLAGS ?= $(if $(wildcard .git),--enable-werror)
 SOVERSION := 0
 
-.PHONY: all bench check check-unit check-rig demo rig-shell hypervisor install \
-        uninstall clean help deps
+.PHONY: all bench check check-unit check-rig check-rig-long demo rig-shell \
+        hypervisor install uninstall clean help deps
 .DELETE_ON_ERROR:
 
 # One line a file; V=1 shows the commands.
@@ -26,6 +26,7 @@ help:
 #: make check         unit tests, then the tests on real Xen
 #: make check-unit    unit tests, also under ASan and UBSan
 #: make check-rig     tests on real Xen, under QEMU
+#: make check-rig-long  those that go on for many minutes
 #: make demo          the two main commands on real Xen, explained and timed
 #: make rig-shell     an interactive dom0
 #: make bench         opening save images, filling guests, listing USB devices
@@ -42,7 +43,7 @@ endif
 
 # The goals a newcomer types first install what is missing; plain `make` only
 # says what to install.
-ifneq ($(filter check check-unit check-rig demo,$(MAKECMDGOALS)),)
+ifneq ($(filter check check-unit check-rig check-rig-long demo,$(MAKECMDGOALS)),)
 DEPS := $(B)/deps
 endif
 
@@ -197,6 +198,12 @@ check-rig: all
 	tests/rig/run --timeout 450 --tries 2 $(sort $(wildcard tests/rig/cases/*.sh))
 	tests/rig/run --timeout 450 --tries 2 --xen stock --out $(B)/rig-output-stock \
 	    $(sort $(wildcard tests/rig/cases-stock/*.sh))
+
+# What takes minutes, and is not for every change.
+check-rig-long: all
+	build-aux/deps rig --install
+	tests/rig/run --timeout 1500 --out $(B)/rig-output-long \
+	    $(sort $(wildcard tests/rig/cases-long/*.sh))
 
 demo: all
 	build-aux/deps rig --install
