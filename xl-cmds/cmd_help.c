@@ -26,8 +26,8 @@ static void print_overview(FILE *out)
 {
     fprintf(out,
             "Usage: xl-ext COMMAND [OPTIONS] ...\n\n"
-            "PVUSB and lazy restore for Xen hosts. The installed 'xl' takes\n"
-            "these commands too and hands every other one to the\n"
+            "PVUSB, lazy restore and event channels for Xen hosts. The installed\n"
+            "'xl' takes these commands too and hands every other one to the\n"
             "distribution's xl.\n\nCommands:\n");
     for (const struct cmd *c = cmd_table; c->name; c++)
         fprintf(out, "  %-22s %s\n", c->name, c->summary);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cmd.h"
+#include "cmd_evtchn.h"
 
 static const struct cmd_option help_options[] = {
     { "commands", 0, CMD_NO_ARG, NULL, "only the names of all commands" },
@@ -78,6 +79,10 @@ const struct cmd cmd_table[] = {
     { "usb-policy", "check [DEVICE] | list",
       "Say which USB devices the policy lets guests have",
       cmd_usb_policy_details, cmd_usb_policy_options, NULL, cmd_usb_policy },
+    { "evtchn-list", "DOM [--json]",
+      "List a domain's event channels, their vCPUs and devices",
+      cmd_evtchn_list_details, cmd_evtchn_list_options, NULL,
+      cmd_evtchn_list },
     /* upstream's names */
     { "usbdev-attach", "DOM hostbus=N hostaddr=N [controller=N] [port=N]",
       "As usb-attach", cmd_usb_attach_details, cmd_usb_attach_options, NULL,

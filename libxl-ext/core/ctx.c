@@ -51,6 +51,7 @@ void xlx_ctx_free(xlx_ctx *ctx)
     close_seam(ctx->libxl);
     close_seam(ctx->uevents);
     close_seam(ctx->grants);
+    close_seam(ctx->evtchn);
     for (int i = 0; i < XLX_PATH_NR; i++)
         free(ctx->path[i]);
     free(ctx);

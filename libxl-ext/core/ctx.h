@@ -20,6 +20,7 @@ struct xlx__libxl;  /* xen/libxl_usb.h */
 struct xlx__uevents; /* host/uevent.h */
 struct xlx__paging; /* xen/paging.h */
 struct xlx__grants; /* xen/grants.h */
+struct xlx__evtchn; /* xen/evtchn.h */
 
 #define XLX__ERROR_MAX 512
 
@@ -45,6 +46,7 @@ struct xlx_ctx {
     struct xlx__libxl *libxl;
     struct xlx__uevents *uevents;
     struct xlx__grants *grants;
+    struct xlx__evtchn *evtchn;
 };
 
 /*

@@ -16,6 +16,7 @@ dom0_modules=(
 guest_modules=(
     xen-hcd xhci-pci ehci-pci uhci-hcd usbhid hid-generic evdev
     usb-storage sd_mod usbserial ftdi_sio xen-evtchn xen-privcmd xenfs
+    xen-blkfront
 )
 builders=$rig/artefacts
 

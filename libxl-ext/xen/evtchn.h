@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+/*
+ * Seam: event channels as the hypervisor has them. Below it Xen (evtchn_xen.c)
+ * or a hypervisor in memory (tests/fakes/evtchn_mem.c).
+ *
+ * Rests on EVTCHNOP_status, which every Xen has, and on the domctl that
+ * hypervisor/ adds (evtchn_abi.h).
+ */
+#ifndef XLX_XEN_EVTCHN_H
+#define XLX_XEN_EVTCHN_H
+
+#include "core/ctx.h"
+#include "libxl_ext_evtchn.h"
+
+struct xlx__evtchn;
+
+struct xlx__evtchn_domain {
+    bool hvm;       /* HVM or PVH */
+    uint32_t vcpus; /* made, whether online or not */
+};
+
+/* What the hypervisor can do beyond upstream's, for one domain. */
+struct xlx__evtchn_features {
+    bool vectors;  /* it has the domctl; else all below is false */
+    bool capable;  /* channels of this domain can have vectors */
+    bool allowed;  /* nobody forbade it */
+    bool counting; /* events are counted */
+};
+
+/*
+ * One thread at a time. All return 0 (or what is said) or -errno: -ESRCH no
+ * such domain, -EACCES not allowed, -ENOSYS this hypervisor has no such
+ * operation. None logs.
+ */
+struct xlx__evtchn_ops {
+    int (*domain)(struct xlx__evtchn *e, uint32_t domid,
+                  struct xlx__evtchn_domain *domain_r);
+    int (*features)(struct xlx__evtchn *e, uint32_t domid,
+                    struct xlx__evtchn_features *features_r);
+    /* Of EVTCHNOP_status: all but what is known with `vectors` only. -EINVAL
+     * behind the last port that there is. */
+    int (*status)(struct xlx__evtchn *e, uint32_t domid, uint32_t port,
+                  struct xlx_evtchn_port *port_r);
+    /* Ports that are not closed, from *next on, `max` at most; *next is where
+     * to go on, UINT32_MAX at the end. Returns how many, also 0 before the
+     * end. -ENOSYS. */
+    int (*list)(struct xlx__evtchn *e, uint32_t domid, uint32_t *next,
+                struct xlx_evtchn_port *list, uint32_t max);
+};
+
+struct xlx__evtchn {
+    struct xlx__seam seam; /* first: the context closes it through this */
+    const struct xlx__evtchn_ops *ops;
+};
+
+/* Opens the context's when it is not yet. 0 or -errno, reported. */
+int xlx__evtchn_open(xlx_ctx *ctx);
+
+#endif

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+/*
+ * evtchn-list, as text and as JSON.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "cmd_evtchn.h"
+#include "json.h"
+#include "libxl_ext_evtchn.h"
+
+enum { OPT_JSON };
+
+const struct cmd_option cmd_evtchn_list_options[] = {
+    { "json", 'j', CMD_NO_ARG, NULL,
+      "print JSON (docs/evtchn-toolstack.md has the schema)" },
+    { 0 }
+};
+
+const char cmd_evtchn_list_details[] =
+    "A line for each event channel: its port, its type, the other end (domain\n"
+    "and port), the vCPU that it interrupts, and the device that it belongs\n"
+    "to. On a hypervisor with vectors for single channels also its vector (-\n"
+    "is the vCPU's upcall; t: the toolstack bound it), whether it is pending\n"
+    "(p) or masked (m), and how many events it had while they were counted.\n"
+    "Below that, what there is to be said, such as that all channels of a kind\n"
+    "interrupt one vCPU.\n"
+    "\n"
+    "Examples:\n"
+    "  xl evtchn-list guest\n"
+    "  xl evtchn-list --json 0\n";
+
+struct listing {
+    struct xlx_evtchn_info info;
+    struct xlx_evtchn_port *ports;
+    struct xlx_evtchn_finding *findings;
+    int nr_findings;
+};
+
+/* --- text ----------------------------------------------------------------- */
+
+static void print_remote(FILE *out, const struct xlx_evtchn_port *port)
+{
+    char text[32] = "-";
+    if (port->type == XLX_EVTCHN_INTERDOMAIN)
+        snprintf(text, sizeof(text), "%u:%u", port->remote_domid,
+                 port->remote_port);
+    else if (port->type == XLX_EVTCHN_UNBOUND)
+        snprintf(text, sizeof(text), "%u:-", port->remote_domid);
+    else if (port->type == XLX_EVTCHN_PIRQ || port->type == XLX_EVTCHN_VIRQ)
+        snprintf(text, sizeof(text), "%s %u", xlx_evtchn_type_name(port->type),
+                 port->irq);
+    fprintf(out, " %-12s", text);
+}
+
+static void print_vector(FILE *out, const struct xlx_evtchn_info *info,
+                         const struct xlx_evtchn_port *port)
+{
+    char vector[8] = "-", count[24] = "-";
+    if (port->vector)
+        snprintf(vector, sizeof(vector), "0x%02x%s", port->vector,
+                 port->toolstack ? "t" : "");
+    if (info->counting)
+        snprintf(count, sizeof(count), "%llu",
+                 (unsigned long long)port->count);
+    fprintf(out, " %-6s %c%c%c  %10s", vector, port->pending ? 'p' : '-',
+            port->masked ? 'm' : '-', port->used_by_xen ? 'x' : '-', count);
+}
+
+static void print_text(FILE *out, const struct listing *l)
+{
+    fprintf(out, "%6s %-11s %-12s %4s%s %s\n", "Port", "Type", "Remote", "vCPU",
+            l->info.vectors ? " Vector Flags     Events" : "", "Device");
+    for (uint32_t i = 0; i < l->info.nr_ports; i++) {
+        const struct xlx_evtchn_port *port = &l->ports[i];
+        fprintf(out, "%6u %-11s", port->port, xlx_evtchn_type_name(port->type));
+        print_remote(out, port);
+        fprintf(out, " %4u", port->vcpu);
+        if (l->info.vectors)
+            print_vector(out, &l->info, port);
+        fprintf(out, " %s\n", *port->device        ? port->device
+                              : port->used_by_xen ? "(Xen)"
+                                                  : "-");
+    }
+    for (int i = 0; i < l->nr_findings; i++)
+        fprintf(out, "note: %s\n", l->findings[i].text);
+}
+
+/* --- JSON ----------------------------------------------------------------- */
+
+static void put_port(yajl_gen g, const struct xlx_evtchn_info *info,
+                     const struct xlx_evtchn_port *port)
+{
+    yajl_gen_map_open(g);
+    json_number(g, "port", port->port);
+    json_text(g, "type", xlx_evtchn_type_name(port->type));
+    json_number(g, "vcpu", port->vcpu);
+    if (port->remote_domid != XLX_EVTCHN_NO_DOMID)
+        json_number(g, "remote_domid", port->remote_domid);
+    if (port->type == XLX_EVTCHN_INTERDOMAIN)
+        json_number(g, "remote_port", port->remote_port);
+    if (port->type == XLX_EVTCHN_PIRQ || port->type == XLX_EVTCHN_VIRQ)
+        json_number(g, "irq", port->irq);
+    if (*port->device)
+        json_text(g, "device", port->device);
+    if (info->vectors) {
+        json_number(g, "vector", port->vector);
+        json_bool(g, "toolstack", port->toolstack);
+        json_bool(g, "pending", port->pending);
+        json_bool(g, "masked", port->masked);
+        json_bool(g, "used_by_xen", port->used_by_xen);
+        json_number(g, "priority", port->priority);
+    }
+    if (info->counting)
+        json_count(g, "count", port->count & INT64_MAX);
+    yajl_gen_map_close(g);
+}
+
+static void put_findings(yajl_gen g, const struct listing *l)
+{
+    json_string(g, "findings");
+    yajl_gen_array_open(g);
+    for (int i = 0; i < l->nr_findings; i++) {
+        yajl_gen_map_open(g);
+        json_text(g, "code", xlx_evtchn_finding_name(l->findings[i].code));
+        json_text(g, "text", l->findings[i].text);
+        yajl_gen_map_close(g);
+    }
+    yajl_gen_array_close(g);
+}
+
+static int print_json(FILE *out, const struct listing *l)
+{
+    yajl_gen g = json_open(out);
+    if (!g)
+        return CMD_FAILED;
+    yajl_gen_map_open(g);
+    json_number(g, "domid", l->info.domid);
+    json_bool(g, "hvm", l->info.hvm);
+    json_number(g, "vcpus", l->info.vcpus);
+    json_bool(g, "vectors", l->info.vectors);
+    json_bool(g, "allowed", l->info.allowed);
+    json_bool(g, "counting", l->info.counting);
+    json_string(g, "ports");
+    yajl_gen_array_open(g);
+    for (uint32_t i = 0; i < l->info.nr_ports; i++)
+        put_port(g, &l->info, &l->ports[i]);
+    yajl_gen_array_close(g);
+    put_findings(g, l);
+    yajl_gen_map_close(g);
+    yajl_gen_free(g);
+    return CMD_OK;
+}
+
+int cmd_evtchn_list(struct cmd_env *env, int argc, char **argv)
+{
+    const struct cmd *self = cmd_find(argv[0]);
+    struct listing l = { 0 };
+    struct cmd_opts opts;
+    uint32_t domid;
+    int status;
+    if (!cmd_parse(env, self, argc, argv, &opts, &status))
+        return status;
+    if (opts.argc != 1)
+        return cmd_usage(env, self, "one domain: %s", self->args);
+    if (xlx_domain_find(env->ctx, opts.argv[0], &domid) ||
+        xlx_evtchn_list(env->ctx, domid, &l.info, &l.ports) < 0)
+        return CMD_FAILED;
+    l.nr_findings = xlx_evtchn_diagnose(&l.info, l.ports, &l.findings);
+    if (l.nr_findings < 0) {
+        fprintf(env->err, "error: %s: no memory\n", self->name);
+        status = CMD_FAILED;
+    } else if (opts.set[OPT_JSON])
+        status = print_json(env->out, &l);
+    else {
+        print_text(env->out, &l);
+        status = CMD_OK;
+    }
+    free(l.findings);
+    free(l.ports);
+    return status;
+}
