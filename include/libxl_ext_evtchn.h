@@ -114,6 +114,114 @@ int xlx_evtchn_diagnose(const struct xlx_evtchn_info *info,
 /* "one-vcpu", "one-queue", "no-patch", "pv", "forbidden". Never NULL. */
 const char *xlx_evtchn_finding_name(enum xlx_evtchn_finding_code code);
 
+/* --- vectors -------------------------------------------------------------- */
+
+#define XLX_EVTCHN_VECTOR_MIN 0x20u
+#define XLX_EVTCHN_VECTOR_MAX 0xffu
+
+/* The vectors that a vCPU lets the toolstack bind channels to. */
+struct xlx_evtchn_offer {
+    uint32_t vcpu;
+    uint64_t vectors[4]; /* bit v % 64 of vectors[v / 64] is vector v */
+};
+
+/* One channel that gets another binding. Vector 0 is the upcall. */
+struct xlx_evtchn_change {
+    uint32_t port;
+    uint32_t from_vcpu, to_vcpu; /* to the upcall: where it was */
+    uint8_t from_vector, to_vector;
+    char device[XLX_EVTCHN_DEVICE_MAX];
+};
+
+/* How channels are spread. */
+struct xlx_evtchn_plan {
+    uint32_t hot;        /* how many have, or get, a vector of their own */
+    uint32_t vcpus;      /* over how many vCPUs the load is counted */
+    bool counted;        /* the load is of counted events; else every device's
+                          * channel counts the same */
+    /* Jain's index of the load on these vCPUs, in thousandths: 1000 when each
+     * has the same, 1000 / vcpus when one has all; 0 without load. */
+    uint32_t index_before, index_after;
+};
+
+/*
+ * Which channels are to get vectors, so that the busiest are spread over the
+ * vCPUs that offer some: pure, and the same for the same input.
+ *
+ * `hot` channels at most, or, for 0, those that have nine tenths of the events;
+ * the rest is to be on the upcall. No vector is given twice on a vCPU, none
+ * that is not offered. What the guest bound itself, or Xen uses, stays. A
+ * binding that is right already stays; a channel is moved only where that
+ * evens out the load.
+ *
+ * *list_r, sorted by port, is to be freed with free(); NULL when nothing
+ * changes. Returns how many; -ENOMEM.
+ */
+int xlx_evtchn_plan(const struct xlx_evtchn_info *info,
+                    const struct xlx_evtchn_port *ports,
+                    const struct xlx_evtchn_offer *offers, int nr_offers,
+                    uint32_t hot, struct xlx_evtchn_plan *plan_r,
+                    struct xlx_evtchn_change **list_r);
+
+/*
+ * What a PV domain, a hypervisor without vectors and a domain that may not have
+ * them answer to all calls below: -ENOTSUP, -ENOSYS and -EPERM, with the
+ * reason. -ESRCH no such domain; -EBUSY another command is at work on the
+ * domain's channels.
+ */
+
+/*
+ * The vectors that the guest offers, a row for each vCPU that offers some,
+ * sorted. *list_r is to be freed with free(); NULL when there is none. Returns
+ * how many.
+ */
+int xlx_evtchn_offers(xlx_ctx *ctx, uint32_t domid,
+                      struct xlx_evtchn_offer **list_r);
+
+/*
+ * Lets the channel interrupt `vcpu` with `vector`, or, for 0, with the first
+ * one that is offered and free; *vector_r says which. What it had from us
+ * before is replaced. On failure nothing has changed.
+ *
+ * -EINVAL  no vector can have that number; the channel cannot be bound, or not
+ *          to that vCPU
+ * -ENOENT  no such channel (any more), or no such vCPU
+ * -EACCES  the guest does not offer that vector, or none, on that vCPU
+ * -EEXIST  another channel has it there
+ * -EALREADY  the guest bound the channel itself
+ */
+int xlx_evtchn_bind(xlx_ctx *ctx, uint32_t domid, uint32_t port, uint32_t vcpu,
+                    uint8_t vector, uint8_t *vector_r);
+
+/*
+ * Puts the channel back to the upcall, on the vCPU where the guest had it. 1:
+ * it had no vector. -ENOENT no such channel; -EALREADY the guest bound it
+ * itself.
+ */
+int xlx_evtchn_unbind(xlx_ctx *ctx, uint32_t domid, uint32_t port);
+
+/* All zero: what suits most. */
+struct xlx_evtchn_spread_config {
+    uint32_t hot;  /* as xlx_evtchn_plan() takes it */
+    /* For how long events are counted before; where somebody counts already,
+     * those counts are taken. 0: no counting. */
+    uint32_t sample_ms;
+    bool dry_run; /* only say what would be done */
+};
+
+/*
+ * Counts, plans (xlx_evtchn_plan) and does it. A channel that was closed
+ * meanwhile is left out with a warning; any other failure puts all back that
+ * was changed. *list_r is what was done, or would be, for free(); NULL when
+ * nothing. Returns how many.
+ *
+ * -EACCES  the guest offers no vectors, or one no more
+ */
+int xlx_evtchn_spread(xlx_ctx *ctx, uint32_t domid,
+                      const struct xlx_evtchn_spread_config *config,
+                      struct xlx_evtchn_plan *plan_r,
+                      struct xlx_evtchn_change **list_r);
+
 #ifdef __cplusplus
 }
 #endif

@@ -23,8 +23,8 @@ const char cmd_evtchn_list_details[] =
     "to. On a hypervisor with vectors for single channels also its vector (-\n"
     "is the vCPU's upcall; t: the toolstack bound it), whether it is pending\n"
     "(p) or masked (m), and how many events it had while they were counted.\n"
-    "Below that, what there is to be said, such as that all channels of a kind\n"
-    "interrupt one vCPU.\n"
+    "Below that, the vectors that the guest offers, and what there is to be\n"
+    "said, such as that all channels of a kind interrupt one vCPU.\n"
     "\n"
     "Examples:\n"
     "  xl evtchn-list guest\n"
@@ -33,6 +33,8 @@ const char cmd_evtchn_list_details[] =
 struct listing {
     struct xlx_evtchn_info info;
     struct xlx_evtchn_port *ports;
+    struct xlx_evtchn_offer *offers;
+    int nr_offers;
     struct xlx_evtchn_finding *findings;
     int nr_findings;
 };
@@ -67,6 +69,29 @@ static void print_vector(FILE *out, const struct xlx_evtchn_info *info,
             port->masked ? 'm' : '-', port->used_by_xen ? 'x' : '-', count);
 }
 
+static bool has(const struct xlx_evtchn_offer *offer, unsigned vector)
+{
+    return vector < 256 && offer->vectors[vector / 64] >> vector % 64 & 1;
+}
+
+/* "vCPU 0 offers 0x41-0x48 0x51" */
+static void print_offer(FILE *out, const struct xlx_evtchn_offer *offer)
+{
+    fprintf(out, "vCPU %u offers", offer->vcpu);
+    for (unsigned first = 0; first < 256; first++) {
+        unsigned last = first;
+        if (!has(offer, first))
+            continue;
+        while (has(offer, last + 1))
+            last++;
+        fprintf(out, " 0x%02x", first);
+        if (last > first)
+            fprintf(out, "-0x%02x", last);
+        first = last;
+    }
+    fputc('\n', out);
+}
+
 static void print_text(FILE *out, const struct listing *l)
 {
     fprintf(out, "%6s %-11s %-12s %4s%s %s\n", "Port", "Type", "Remote", "vCPU",
@@ -82,6 +107,8 @@ static void print_text(FILE *out, const struct listing *l)
                               : port->used_by_xen ? "(Xen)"
                                                   : "-");
     }
+    for (int i = 0; i < l->nr_offers; i++)
+        print_offer(out, &l->offers[i]);
     for (int i = 0; i < l->nr_findings; i++)
         fprintf(out, "note: %s\n", l->findings[i].text);
 }
@@ -116,6 +143,24 @@ static void put_port(yajl_gen g, const struct xlx_evtchn_info *info,
     yajl_gen_map_close(g);
 }
 
+static void put_offers(yajl_gen g, const struct listing *l)
+{
+    json_string(g, "offers");
+    yajl_gen_array_open(g);
+    for (int i = 0; i < l->nr_offers; i++) {
+        yajl_gen_map_open(g);
+        json_number(g, "vcpu", l->offers[i].vcpu);
+        json_string(g, "vectors");
+        yajl_gen_array_open(g);
+        for (unsigned v = 0; v < 256; v++)
+            if (has(&l->offers[i], v))
+                yajl_gen_integer(g, v);
+        yajl_gen_array_close(g);
+        yajl_gen_map_close(g);
+    }
+    yajl_gen_array_close(g);
+}
+
 static void put_findings(yajl_gen g, const struct listing *l)
 {
     json_string(g, "findings");
@@ -146,10 +191,26 @@ static int print_json(FILE *out, const struct listing *l)
     for (uint32_t i = 0; i < l->info.nr_ports; i++)
         put_port(g, &l->info, &l->ports[i]);
     yajl_gen_array_close(g);
+    if (l->info.allowed)
+        put_offers(g, l);
     put_findings(g, l);
     yajl_gen_map_close(g);
     yajl_gen_free(g);
     return CMD_OK;
+}
+
+static bool look(struct cmd_env *env, const char *dom, struct listing *l)
+{
+    uint32_t domid;
+    if (xlx_domain_find(env->ctx, dom, &domid) ||
+        xlx_evtchn_list(env->ctx, domid, &l->info, &l->ports) < 0)
+        return false;
+    if (l->info.allowed)
+        l->nr_offers = xlx_evtchn_offers(env->ctx, domid, &l->offers);
+    l->nr_findings = xlx_evtchn_diagnose(&l->info, l->ports, &l->findings);
+    if (l->nr_findings < 0)
+        fprintf(env->err, "error: no memory\n");
+    return l->nr_offers >= 0 && l->nr_findings >= 0;
 }
 
 int cmd_evtchn_list(struct cmd_env *env, int argc, char **argv)
@@ -157,25 +218,20 @@ int cmd_evtchn_list(struct cmd_env *env, int argc, char **argv)
     const struct cmd *self = cmd_find(argv[0]);
     struct listing l = { 0 };
     struct cmd_opts opts;
-    uint32_t domid;
     int status;
     if (!cmd_parse(env, self, argc, argv, &opts, &status))
         return status;
     if (opts.argc != 1)
         return cmd_usage(env, self, "one domain: %s", self->args);
-    if (xlx_domain_find(env->ctx, opts.argv[0], &domid) ||
-        xlx_evtchn_list(env->ctx, domid, &l.info, &l.ports) < 0)
-        return CMD_FAILED;
-    l.nr_findings = xlx_evtchn_diagnose(&l.info, l.ports, &l.findings);
-    if (l.nr_findings < 0) {
-        fprintf(env->err, "error: %s: no memory\n", self->name);
+    if (!look(env, opts.argv[0], &l))
         status = CMD_FAILED;
-    } else if (opts.set[OPT_JSON])
+    else if (opts.set[OPT_JSON])
         status = print_json(env->out, &l);
     else {
         print_text(env->out, &l);
         status = CMD_OK;
     }
+    free(l.offers);
     free(l.findings);
     free(l.ports);
     return status;

@@ -46,6 +46,25 @@ struct xlx__evtchn_ops {
      * end. -ENOSYS. */
     int (*list)(struct xlx__evtchn *e, uint32_t domid, uint32_t *next,
                 struct xlx_evtchn_port *list, uint32_t max);
+
+    /*
+     * All below: -ENOSYS without the domctl, -EOPNOTSUPP for a PV domain.
+     */
+    /* -EPERM not offered by that vCPU, or switched off; -EBUSY the guest bound
+     * it itself; -EINVAL no such port (any more), or none that can be bound;
+     * -ENOENT no such vCPU; -ENOMEM. */
+    int (*set)(struct xlx__evtchn *e, uint32_t domid, uint32_t port,
+               uint32_t vcpu, uint8_t vector);
+    /* Back to the upcall, on the vCPU that the guest chose. -EBUSY as above;
+     * -EINVAL no such port, or no vector to take away. */
+    int (*clear)(struct xlx__evtchn *e, uint32_t domid, uint32_t port);
+    /* Replaces what the vCPU offers; ports on what is withdrawn go back. */
+    int (*offer)(struct xlx__evtchn *e, uint32_t domid, uint32_t vcpu,
+                 const uint64_t vectors[4]);
+    int (*offers)(struct xlx__evtchn *e, uint32_t domid, uint32_t vcpu,
+                  uint64_t vectors_r[4]);
+    /* On: from 0. A PV domain's too. */
+    int (*count)(struct xlx__evtchn *e, uint32_t domid, bool on);
 };
 
 struct xlx__evtchn {

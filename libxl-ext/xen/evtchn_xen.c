@@ -183,6 +183,52 @@ static int xen_list(struct xlx__evtchn *e, uint32_t domid, uint32_t *next,
     return op.nr < room ? (int)op.nr : (int)room;
 }
 
+static int xen_set(struct xlx__evtchn *e, uint32_t domid, uint32_t port,
+                   uint32_t vcpu, uint8_t vector)
+{
+    struct xlx__xen_evtchn_vector_op op = {
+        .op = XLX__EVTCHN_SET,
+        .port = port,
+        .vcpu = vcpu,
+        .vector = vector,
+    };
+    return domctl(e, domid, &op);
+}
+
+static int xen_clear(struct xlx__evtchn *e, uint32_t domid, uint32_t port)
+{
+    struct xlx__xen_evtchn_vector_op op = { .op = XLX__EVTCHN_CLEAR,
+                                            .port = port };
+    return domctl(e, domid, &op);
+}
+
+static int xen_offer(struct xlx__evtchn *e, uint32_t domid, uint32_t vcpu,
+                     const uint64_t vectors[4])
+{
+    struct xlx__xen_evtchn_vector_op op = { .op = XLX__EVTCHN_OFFER,
+                                            .vcpu = vcpu };
+    memcpy(op.vectors, vectors, sizeof(op.vectors));
+    return domctl(e, domid, &op);
+}
+
+static int xen_offers(struct xlx__evtchn *e, uint32_t domid, uint32_t vcpu,
+                      uint64_t vectors_r[4])
+{
+    struct xlx__xen_evtchn_vector_op op = { .op = XLX__EVTCHN_OFFERS,
+                                            .vcpu = vcpu };
+    int rc = domctl(e, domid, &op);
+    if (!rc)
+        memcpy(vectors_r, op.vectors, sizeof(op.vectors));
+    return rc;
+}
+
+static int xen_count(struct xlx__evtchn *e, uint32_t domid, bool on)
+{
+    struct xlx__xen_evtchn_vector_op op = { .op = XLX__EVTCHN_COUNT,
+                                            .flags = on ? XLX__EVTCHN_ON : 0 };
+    return domctl(e, domid, &op);
+}
+
 static void xen_close(struct xlx__seam *seam)
 {
     struct evtchn_xen *x = (struct evtchn_xen *)seam;
@@ -198,6 +244,11 @@ static const struct xlx__evtchn_ops xen_ops = {
     .features = xen_features,
     .status = xen_status,
     .list = xen_list,
+    .set = xen_set,
+    .clear = xen_clear,
+    .offer = xen_offer,
+    .offers = xen_offers,
+    .count = xen_count,
 };
 
 int xlx__evtchn_open(xlx_ctx *ctx)

@@ -11,6 +11,7 @@
 
 #define EVTCHN_MEM_PORTS 256
 #define EVTCHN_MEM_DOMAINS 4
+#define EVTCHN_MEM_VCPUS 16
 
 struct evtchn_mem_domain {
     uint32_t domid;
@@ -19,6 +20,10 @@ struct evtchn_mem_domain {
     uint32_t nr_ports; /* closed ones too: behind them there is none */
     struct xlx_evtchn_port port[EVTCHN_MEM_PORTS];
     bool forbidden, counting;
+    uint64_t offers[EVTCHN_MEM_VCPUS][4];
+    uint64_t busy[EVTCHN_MEM_PORTS]; /* events while somebody counts */
+    uint32_t was_vcpu[EVTCHN_MEM_PORTS]; /* where the guest had what has a
+                                            vector now */
 };
 
 struct evtchn_mem {
@@ -37,6 +42,13 @@ struct evtchn_mem *evtchn_mem_new(struct nth *nth);
 /* Valid as long as the fake. */
 struct evtchn_mem_domain *evtchn_mem_add(struct evtchn_mem *mem, uint32_t domid,
                                          bool hvm, uint32_t vcpus);
+
+/* The guest, or who acts for it, offers `nr` vectors from `first` on. */
+void evtchn_mem_offer(struct evtchn_mem_domain *d, uint32_t vcpu,
+                      unsigned first, unsigned nr);
+
+/* "port: vcpu vector" of all that have one, and offers; for free(). */
+char *evtchn_mem_dump(const struct evtchn_mem_domain *d);
 
 /* Opens a port of that type on vCPU 0, without or with the other end. */
 struct xlx_evtchn_port *evtchn_mem_open(struct evtchn_mem_domain *d,

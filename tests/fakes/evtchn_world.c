@@ -59,6 +59,10 @@ struct evtchn_world *evtchn_world_new(void)
     struct evtchn_world *w = calloc(1, sizeof(*w));
     if (!w || xlx_ctx_new(&w->ctx))
         abort();
+    snprintf(w->dir, sizeof(w->dir), "/tmp/xlx-evtchn-XXXXXX");
+    if (!mkdtemp(w->dir))
+        abort();
+    xlx_ctx_set_path(w->ctx, XLX_PATH_RUN, w->dir);
     w->xs = xs_mem_new(&w->nth);
     w->ctx->xs = xs_mem_seam(w->xs);
     w->mem = evtchn_mem_new(&w->nth);
@@ -82,6 +86,10 @@ void evtchn_world_free(struct evtchn_world *w)
 {
     if (!w)
         return;
+    char command[128];
+    snprintf(command, sizeof(command), "rm -rf %s", w->dir);
+    if (system(command))
+        abort();
     xlx_ctx_free(w->ctx);
     free(w->out);
     free(w->err);

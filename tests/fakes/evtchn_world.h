@@ -15,6 +15,7 @@ struct evtchn_world {
     struct xs_mem *xs;
     struct evtchn_mem *mem;
     struct evtchn_mem_domain *guest, *pv;
+    char dir[64];    /* run directory */
     char *out, *err; /* of the last command */
 };
 

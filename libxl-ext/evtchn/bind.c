@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+/*
+ * One channel: to a vector of its own, and back. Everything that can be known
+ * is looked at before, so that the refusal names the cause.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/clean.h"
+#include "evtchn/job.h"
+#include "evtchn/spread.h"
+
+/* What is asked for, and what is there. */
+struct wish {
+    xlx_ctx *ctx;
+    struct xlx__evtchn_job job;
+    struct xlx_evtchn_port *ports;
+    const struct xlx_evtchn_port *port;
+    int nr_ports;
+};
+
+static int find_port(struct wish *w, uint32_t domid, uint32_t port)
+{
+    w->nr_ports = xlx__evtchn_ports(w->ctx, domid, &w->job.features,
+                                    &w->ports);
+    for (int i = 0; i < w->nr_ports; i++)
+        if (w->ports[i].port == port)
+            w->port = &w->ports[i];
+    if (w->nr_ports < 0)
+        return w->nr_ports;
+    if (!w->port)
+        return xlx__fail(w->ctx, ENOENT, "domain %u: port %u: is not open",
+                         domid, port);
+    if (w->port->used_by_xen)
+        return xlx__fail(w->ctx, EINVAL,
+                         "domain %u: port %u: Xen itself receives there", domid,
+                         port);
+    if (w->port->vector && !w->port->toolstack)
+        return xlx__fail(w->ctx, EALREADY,
+                         "domain %u: port %u: the guest bound it to vector "
+                         "0x%02x itself, and only it can change that",
+                         domid, port, w->port->vector);
+    return 0;
+}
+
+static int begin(struct wish *w, xlx_ctx *ctx, uint32_t domid, uint32_t port)
+{
+    *w = (struct wish){ .ctx = ctx };
+    int rc = xlx__evtchn_job_begin(ctx, domid, &w->job);
+    return rc ? rc : find_port(w, domid, port);
+}
+
+static void end(struct wish *w)
+{
+    free(w->nr_ports > 0 ? w->ports : NULL);
+    xlx__evtchn_job_end(&w->job);
+}
+
+/* --- binding -------------------------------------------------------------- */
+
+static int check_place(struct wish *w, uint32_t vcpu, uint8_t vector)
+{
+    uint32_t domid = w->job.info.domid, port = w->port->port;
+    if (vcpu >= w->job.info.vcpus)
+        return xlx__fail(w->ctx, ENOENT,
+                         "domain %u: port %u: no vCPU %u: it has %u", domid,
+                         port, vcpu, w->job.info.vcpus);
+    if (vector && vector < XLX_EVTCHN_VECTOR_MIN)
+        return xlx__fail(w->ctx, EINVAL,
+                         "domain %u: port %u: vector 0x%02x: from 0x%02x to "
+                         "0x%02x",
+                         domid, port, vector, XLX_EVTCHN_VECTOR_MIN,
+                         XLX_EVTCHN_VECTOR_MAX);
+    if (w->port->type == XLX_EVTCHN_PIRQ)
+        return xlx__fail(w->ctx, EINVAL,
+                         "domain %u: port %u: is a device's own interrupt",
+                         domid, port);
+    if (w->port->type == XLX_EVTCHN_IPI && vcpu != w->port->vcpu)
+        return xlx__fail(w->ctx, EINVAL,
+                         "domain %u: port %u: is an IPI of vCPU %u, and stays "
+                         "there",
+                         domid, port, w->port->vcpu);
+    return 0;
+}
+
+/* Another channel that has the vector on that vCPU, or NULL. */
+static const struct xlx_evtchn_port *holder(const struct wish *w, uint32_t vcpu,
+                                            unsigned vector)
+{
+    for (int i = 0; i < w->nr_ports; i++)
+        if (&w->ports[i] != w->port && w->ports[i].vcpu == vcpu &&
+            w->ports[i].vector == vector)
+            return &w->ports[i];
+    return NULL;
+}
+
+/* Leaves those of `vectors` that no other channel has. */
+static void leave_free(const struct wish *w, uint32_t vcpu, uint64_t vectors[4])
+{
+    for (unsigned v = 0; v < 256; v++)
+        if (v < XLX_EVTCHN_VECTOR_MIN || holder(w, vcpu, v))
+            vectors[v / 64] &= ~(UINT64_C(1) << v % 64);
+}
+
+static int choose(struct wish *w, uint32_t vcpu, uint8_t *vector)
+{
+    uint32_t domid = w->job.info.domid, port = w->port->port;
+    uint64_t vectors[4] = { 0 };
+    XLX__AUTO_FREE struct xlx_evtchn_offer *offers = NULL;
+    int nr = xlx__evtchn_job_offers(w->ctx, &w->job, &offers);
+    if (nr < 0)
+        return nr;
+    for (int i = 0; i < nr; i++)
+        if (offers[i].vcpu == vcpu)
+            memcpy(vectors, offers[i].vectors, sizeof(vectors));
+    if (!xlx__vectors_first(vectors))
+        return xlx__fail(w->ctx, EACCES,
+                         "domain %u: port %u: the guest offers no vector on "
+                         "vCPU %u",
+                         domid, port, vcpu);
+    if (*vector && !xlx__vectors_has(vectors, *vector))
+        return xlx__fail(w->ctx, EACCES,
+                         "domain %u: port %u: the guest does not offer vector "
+                         "0x%02x on vCPU %u",
+                         domid, port, *vector, vcpu);
+    const struct xlx_evtchn_port *other =
+        *vector ? holder(w, vcpu, *vector) : NULL;
+    leave_free(w, vcpu, vectors);
+    if (!*vector && w->port->vcpu == vcpu && w->port->vector &&
+        xlx__vectors_has(vectors, w->port->vector))
+        *vector = w->port->vector;
+    if (!*vector)
+        *vector = (uint8_t)xlx__vectors_first(vectors);
+    if (other)
+        return xlx__fail(w->ctx, EEXIST,
+                         "domain %u: port %u: port %u has vector 0x%02x on "
+                         "vCPU %u",
+                         domid, port, other->port, *vector, vcpu);
+    if (!*vector)
+        return xlx__fail(w->ctx, EEXIST,
+                         "domain %u: port %u: other ports have all vectors "
+                         "that the guest offers on vCPU %u",
+                         domid, port, vcpu);
+    return 0;
+}
+
+int xlx_evtchn_bind(xlx_ctx *ctx, uint32_t domid, uint32_t port, uint32_t vcpu,
+                    uint8_t vector, uint8_t *vector_r)
+{
+    struct wish w;
+    int rc = begin(&w, ctx, domid, port);
+    if (!rc)
+        rc = check_place(&w, vcpu, vector);
+    if (!rc)
+        rc = choose(&w, vcpu, &vector);
+    if (!rc && (w.port->vcpu != vcpu || w.port->vector != vector)) {
+        struct xlx_evtchn_change change = {
+            .port = port,
+            .to_vcpu = vcpu,
+            .to_vector = vector,
+        };
+        rc = xlx__evtchn_do(ctx, domid, &change);
+        if (rc == -ENOENT)
+            rc = xlx__fail(ctx, ENOENT,
+                           "domain %u: port %u: was closed meanwhile, or is "
+                           "of a kind that has no vector",
+                           domid, port);
+    }
+    if (!rc)
+        *vector_r = vector;
+    end(&w);
+    return rc;
+}
+
+int xlx_evtchn_unbind(xlx_ctx *ctx, uint32_t domid, uint32_t port)
+{
+    struct wish w;
+    int rc = begin(&w, ctx, domid, port);
+    if (!rc && !w.port->vector)
+        rc = 1;
+    else if (!rc) {
+        struct xlx_evtchn_change change = { .port = port };
+        rc = xlx__evtchn_do(ctx, domid, &change);
+        if (rc == -ENOENT)
+            rc = xlx__fail(ctx, ENOENT,
+                           "domain %u: port %u: was closed meanwhile", domid,
+                           port);
+    }
+    end(&w);
+    return rc;
+}

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+#include "evtchn/job.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/clean.h"
+#include "core/clock.h"
+#include "evtchn/spread.h"
+#include "host/lock.h"
+
+#define LOCK_MS 5000
+
+static int refuse(xlx_ctx *ctx, const struct xlx_evtchn_info *info)
+{
+    if (!info->hvm)
+        return xlx__fail(ctx, ENOTSUP,
+                         "domain %u: a PV domain has no local APIC that could "
+                         "raise a vector: its event channels stay on the "
+                         "upcall",
+                         info->domid);
+    if (!info->vectors)
+        return xlx__fail(ctx, ENOSYS,
+                         "Xen: this hypervisor has no interrupt vectors for "
+                         "single event channels: install the one that 'make "
+                         "hypervisor' builds");
+    if (!info->allowed)
+        return xlx__fail(ctx, EPERM,
+                         "domain %u: vectors for single event channels are "
+                         "switched off for it",
+                         info->domid);
+    return 0;
+}
+
+static int look(xlx_ctx *ctx, uint32_t domid, struct xlx__evtchn_job *job)
+{
+    job->lock = -1;
+    int rc = xlx__evtchn_look(ctx, domid, &job->info, &job->features);
+    return rc ? rc : refuse(ctx, &job->info);
+}
+
+int xlx__evtchn_job_begin(xlx_ctx *ctx, uint32_t domid,
+                          struct xlx__evtchn_job *job)
+{
+    char name[64];
+    int rc = look(ctx, domid, job);
+    if (rc)
+        return rc;
+    snprintf(name, sizeof(name), "evtchn/lock/domain-%u", domid);
+    job->lock = xlx__lock(ctx, name, xlx__now_ms() + LOCK_MS);
+    return job->lock < 0 ? job->lock : 0;
+}
+
+void xlx__evtchn_job_end(struct xlx__evtchn_job *job)
+{
+    if (job->lock >= 0)
+        close(job->lock);
+    job->lock = -1;
+}
+
+int xlx__evtchn_job_offers(xlx_ctx *ctx, const struct xlx__evtchn_job *job,
+                           struct xlx_evtchn_offer **list_r)
+{
+    struct xlx__evtchn *e = ctx->evtchn;
+    uint32_t vcpus = job->info.vcpus;
+    XLX__AUTO_FREE struct xlx_evtchn_offer *list =
+        calloc(vcpus + 1, sizeof(*list));
+    int nr = 0;
+    if (!list)
+        return xlx__fail(ctx, ENOMEM, "domain %u: no memory", job->info.domid);
+    for (uint32_t vcpu = 0; vcpu < vcpus; vcpu++) {
+        struct xlx_evtchn_offer *offer = &list[nr];
+        int rc = e->ops->offers(e, job->info.domid, vcpu, offer->vectors);
+        if (rc)
+            return xlx__evtchn_failed(ctx, job->info.domid, rc);
+        offer->vcpu = vcpu;
+        nr += xlx__vectors_first(offer->vectors) != 0;
+    }
+    *list_r = nr ? xlx__steal(list) : NULL;
+    return nr;
+}
+
+int xlx_evtchn_offers(xlx_ctx *ctx, uint32_t domid,
+                      struct xlx_evtchn_offer **list_r)
+{
+    struct xlx__evtchn_job job;
+    int rc = look(ctx, domid, &job);
+    return rc ? rc : xlx__evtchn_job_offers(ctx, &job, list_r);
+}
+
+static int call(xlx_ctx *ctx, uint32_t domid, uint32_t port, uint32_t vcpu,
+                uint8_t vector)
+{
+    struct xlx__evtchn *e = ctx->evtchn;
+    return vector ? e->ops->set(e, domid, port, vcpu, vector)
+                  : e->ops->clear(e, domid, port);
+}
+
+static int explain(xlx_ctx *ctx, uint32_t domid,
+                   const struct xlx_evtchn_change *c, int rc)
+{
+    switch (rc) {
+    case -EPERM:
+        return xlx__fail(ctx, EACCES,
+                         "domain %u: port %u: vCPU %u does not offer vector "
+                         "0x%02x (any more)",
+                         domid, c->port, c->to_vcpu, c->to_vector);
+    case -EBUSY:
+        return xlx__fail(ctx, EALREADY,
+                         "domain %u: port %u: the guest bound it to a vector "
+                         "itself, and only it can change that",
+                         domid, c->port);
+    case -ENOENT:
+        return xlx__fail(ctx, ENOENT, "domain %u: port %u: no vCPU %u", domid,
+                         c->port, c->to_vcpu);
+    case -ESRCH:
+        return xlx__evtchn_failed(ctx, domid, rc);
+    default:
+        return xlx__fail_errno(ctx, -rc, "domain %u: port %u: cannot be bound",
+                               domid, c->port);
+    }
+}
+
+/* Xen says -EINVAL for a port that is not open, and for what cannot be bound,
+ * which was looked at before. */
+int xlx__evtchn_do(xlx_ctx *ctx, uint32_t domid,
+                   const struct xlx_evtchn_change *change)
+{
+    int rc = call(ctx, domid, change->port, change->to_vcpu, change->to_vector);
+    return rc == -EINVAL ? -ENOENT
+           : rc          ? explain(ctx, domid, change, rc)
+                         : 0;
+}
+
+void xlx__evtchn_undo(xlx_ctx *ctx, uint32_t domid,
+                      const struct xlx_evtchn_change *change)
+{
+    int rc = call(ctx, domid, change->port, change->from_vcpu,
+                  change->from_vector);
+    if (rc && rc != -EINVAL)
+        xlx__warn(ctx, "domain %u: port %u: not put back: %s", domid,
+                  change->port, strerror(-rc));
+}

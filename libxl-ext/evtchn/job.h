@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+/*
+ * What all that changes bindings begins with, and one change with its undo.
+ */
+#ifndef XLX_EVTCHN_JOB_H
+#define XLX_EVTCHN_JOB_H
+
+#include "core/ctx.h"
+#include "evtchn/list.h"
+#include "libxl_ext_evtchn.h"
+
+/* A domain whose bindings are being looked at or changed. */
+struct xlx__evtchn_job {
+    struct xlx_evtchn_info info;
+    struct xlx__evtchn_features features;
+    int lock; /* -1: none */
+};
+
+/*
+ * Looks at the domain, refuses what can have no vectors, and takes the domain's
+ * lock; no other command changes its bindings meanwhile. 0 or -errno,
+ * reported; xlx__evtchn_job_end() in any case.
+ */
+int xlx__evtchn_job_begin(xlx_ctx *ctx, uint32_t domid,
+                          struct xlx__evtchn_job *job);
+
+void xlx__evtchn_job_end(struct xlx__evtchn_job *job);
+
+/* As xlx_evtchn_offers(), within a job. */
+int xlx__evtchn_job_offers(xlx_ctx *ctx, const struct xlx__evtchn_job *job,
+                           struct xlx_evtchn_offer **list_r);
+
+/* Does the change; -errno, reported with the reason, -ENOENT for a port that
+ * was closed meanwhile, which is not reported. */
+int xlx__evtchn_do(xlx_ctx *ctx, uint32_t domid,
+                   const struct xlx_evtchn_change *change);
+
+/* Takes a change back that was done; reports when it cannot. */
+void xlx__evtchn_undo(xlx_ctx *ctx, uint32_t domid,
+                      const struct xlx_evtchn_change *change);
+
+#endif

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+/*
+ * evtchn-bind, evtchn-unbind.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "cmd_evtchn.h"
+#include "libxl_ext_evtchn.h"
+
+const char cmd_evtchn_bind_details[] =
+    "PORT is the guest's, as evtchn-list shows it; VECTOR, from 0x20 to 0xff,\n"
+    "has to be one that the guest offers on that vCPU; without it the first\n"
+    "one is taken that is free. The channel interrupts VCPU with it from now\n"
+    "on, until evtchn-unbind, or until the guest closes it, or is saved.\n"
+    "\n"
+    "Only for HVM and PVH guests, on a hypervisor that has vectors for single\n"
+    "channels (make hypervisor).\n"
+    "\n"
+    "Examples:\n"
+    "  xl evtchn-bind guest 22 1\n"
+    "  xl evtchn-bind guest 22 1 0x51\n";
+
+const char cmd_evtchn_unbind_details[] =
+    "The channel is on the upcall again, of the vCPU where the guest had it.\n"
+    "What the guest itself bound, only it can unbind.\n"
+    "\n"
+    "Examples:\n"
+    "  xl evtchn-unbind guest 22\n";
+
+#define PORT_MAX 131071u
+#define VCPU_MAX 8191u
+
+/* 0x51 or 81. Whether it can be one is the library's to say. */
+static bool read_vector(const char *text, uint8_t *vector_r)
+{
+    static const char hex[] = "0123456789abcdefABCDEF";
+    const char *digits = text + 2;
+    uint32_t value;
+    if (strncmp(text, "0x", 2)) {
+        if (!cmd_read_number(text, 1, 255, &value))
+            return false;
+    } else {
+        if (!*digits || strlen(digits) > 2 ||
+            strspn(digits, hex) != strlen(digits))
+            return false;
+        value = (uint32_t)strtoul(digits, NULL, 16);
+    }
+    *vector_r = (uint8_t)value;
+    return value != 0;
+}
+
+int cmd_evtchn_bind(struct cmd_env *env, int argc, char **argv)
+{
+    const struct cmd *self = cmd_find(argv[0]);
+    struct cmd_opts opts;
+    uint32_t domid, port, vcpu;
+    uint8_t vector = 0;
+    int status;
+    if (!cmd_parse(env, self, argc, argv, &opts, &status))
+        return status;
+    if (opts.argc < 3 || opts.argc > 4)
+        return cmd_usage(env, self, "a domain, a port and a vCPU: %s",
+                         self->args);
+    if (!cmd_read_number(opts.argv[1], 1, PORT_MAX, &port))
+        return cmd_usage(env, self, "%s: a port, 1 to %u", opts.argv[1],
+                         PORT_MAX);
+    if (!cmd_read_number(opts.argv[2], 0, VCPU_MAX, &vcpu))
+        return cmd_usage(env, self, "%s: a vCPU, from 0", opts.argv[2]);
+    if (opts.argc == 4 && !read_vector(opts.argv[3], &vector))
+        return cmd_usage(env, self, "%s: a vector, 0x20 to 0xff",
+                         opts.argv[3]);
+    if (xlx_domain_find(env->ctx, opts.argv[0], &domid) ||
+        xlx_evtchn_bind(env->ctx, domid, port, vcpu, vector, &vector))
+        return CMD_FAILED;
+    fprintf(env->out, "domain %u: port %u: vCPU %u, vector 0x%02x\n", domid,
+            port, vcpu, vector);
+    return CMD_OK;
+}
+
+int cmd_evtchn_unbind(struct cmd_env *env, int argc, char **argv)
+{
+    const struct cmd *self = cmd_find(argv[0]);
+    struct cmd_opts opts;
+    uint32_t domid, port;
+    int status;
+    if (!cmd_parse(env, self, argc, argv, &opts, &status))
+        return status;
+    if (opts.argc != 2)
+        return cmd_usage(env, self, "a domain and a port: %s", self->args);
+    if (!cmd_read_number(opts.argv[1], 1, PORT_MAX, &port))
+        return cmd_usage(env, self, "%s: a port, 1 to %u", opts.argv[1],
+                         PORT_MAX);
+    if (xlx_domain_find(env->ctx, opts.argv[0], &domid))
+        return CMD_FAILED;
+    int rc = xlx_evtchn_unbind(env->ctx, domid, port);
+    if (rc < 0)
+        return CMD_FAILED;
+    fprintf(env->out, "domain %u: port %u: %s the upcall\n", domid, port,
+            rc ? "was already on" : "back on");
+    return CMD_OK;
+}

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+/*
+ * evtchn-spread.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "cmd_evtchn.h"
+#include "json.h"
+#include "libxl_ext_evtchn.h"
+
+#define DEFAULT_SAMPLE 1000u
+#define MAX_SAMPLE 3600000u
+#define MAX_HOT 131071u
+
+enum { OPT_HOT, OPT_SAMPLE, OPT_DRY_RUN, OPT_JSON };
+
+const struct cmd_option cmd_evtchn_spread_options[] = {
+    { "hot", 'H', CMD_NEEDS_ARG, "N",
+      "at most N channels get vectors (default: nine tenths of the events)" },
+    { "sample", 's', CMD_NEEDS_ARG, "MS",
+      "count events for so long before (default 1000; 0: do not)" },
+    { "dry-run", 'n', CMD_NO_ARG, NULL, "say what would be done, and do nothing" },
+    { "json", 'j', CMD_NO_ARG, NULL,
+      "print JSON (docs/evtchn-toolstack.md has the schema)" },
+    { 0 }
+};
+
+const char cmd_evtchn_spread_details[] =
+    "Counts the guest's events for a second, and gives the channels that have\n"
+    "the most of them vectors of their own, on different vCPUs, so that the\n"
+    "load is even. The rest stays on the upcall, or goes back to it. Only\n"
+    "vectors that the guest offers are taken; what the guest bound itself\n"
+    "stays; what is right already stays.\n"
+    "\n"
+    "Prints what is changed, and Jain's index of the load on the vCPUs: 1 when\n"
+    "each has the same, 1/n when one of n has it all.\n"
+    "\n"
+    "Examples:\n"
+    "  xl evtchn-spread guest --dry-run\n"
+    "  xl evtchn-spread guest --hot=8\n";
+
+static void print_place(FILE *out, uint32_t vcpu, uint8_t vector)
+{
+    if (vector)
+        fprintf(out, "vCPU %u vector 0x%02x", vcpu, vector);
+    else
+        fputs("upcall", out);
+}
+
+static void print_text(FILE *out, uint32_t domid,
+                       const struct xlx_evtchn_plan *plan,
+                       const struct xlx_evtchn_change *list, int nr, bool dry)
+{
+    for (int i = 0; i < nr; i++) {
+        fprintf(out, "port %u%s%s%s: ", list[i].port,
+                *list[i].device ? " (" : "", list[i].device,
+                *list[i].device ? ")" : "");
+        print_place(out, list[i].from_vcpu, list[i].from_vector);
+        fputs(" -> ", out);
+        print_place(out, list[i].to_vcpu, list[i].to_vector);
+        fputc('\n', out);
+    }
+    fprintf(out,
+            "domain %u: %d %s, %u with vectors; index over %u vCPUs %u.%03u -> "
+            "%u.%03u%s\n",
+            domid, nr, dry ? "would change" : "changed", plan->hot, plan->vcpus,
+            plan->index_before / 1000, plan->index_before % 1000,
+            plan->index_after / 1000, plan->index_after % 1000,
+            plan->counted ? "" : " (events were not counted)");
+}
+
+static void put_change(yajl_gen g, const struct xlx_evtchn_change *c)
+{
+    yajl_gen_map_open(g);
+    json_number(g, "port", c->port);
+    if (*c->device)
+        json_text(g, "device", c->device);
+    json_number(g, "from_vcpu", c->from_vcpu);
+    json_number(g, "from_vector", c->from_vector);
+    json_number(g, "to_vcpu", c->to_vcpu);
+    json_number(g, "to_vector", c->to_vector);
+    yajl_gen_map_close(g);
+}
+
+static int print_json(FILE *out, uint32_t domid,
+                      const struct xlx_evtchn_plan *plan,
+                      const struct xlx_evtchn_change *list, int nr, bool dry)
+{
+    yajl_gen g = json_open(out);
+    if (!g)
+        return CMD_FAILED;
+    yajl_gen_map_open(g);
+    json_number(g, "domid", domid);
+    json_bool(g, "dry_run", dry);
+    json_bool(g, "counted", plan->counted);
+    json_number(g, "hot", plan->hot);
+    json_number(g, "vcpus", plan->vcpus);
+    json_number(g, "index_before", plan->index_before);
+    json_number(g, "index_after", plan->index_after);
+    json_string(g, "changes");
+    yajl_gen_array_open(g);
+    for (int i = 0; i < nr; i++)
+        put_change(g, &list[i]);
+    yajl_gen_array_close(g);
+    yajl_gen_map_close(g);
+    yajl_gen_free(g);
+    return CMD_OK;
+}
+
+static bool read_config(const struct cmd_opts *opts,
+                        struct xlx_evtchn_spread_config *config,
+                        const char **wrong)
+{
+    const char *hot = opts->arg[OPT_HOT], *sample = opts->arg[OPT_SAMPLE];
+    *config = (struct xlx_evtchn_spread_config){
+        .sample_ms = DEFAULT_SAMPLE,
+        .dry_run = opts->set[OPT_DRY_RUN],
+    };
+    if (hot && !cmd_read_number(hot, 1, MAX_HOT, &config->hot))
+        *wrong = "--hot: 1 to 131071 channels";
+    else if (sample &&
+             !cmd_read_number(sample, 0, MAX_SAMPLE, &config->sample_ms))
+        *wrong = "--sample: 0 to 3600000 ms";
+    else
+        return true;
+    return false;
+}
+
+int cmd_evtchn_spread(struct cmd_env *env, int argc, char **argv)
+{
+    const struct cmd *self = cmd_find(argv[0]);
+    struct xlx_evtchn_spread_config config;
+    struct xlx_evtchn_change *list;
+    struct xlx_evtchn_plan plan;
+    struct cmd_opts opts;
+    const char *wrong;
+    uint32_t domid;
+    int status;
+    if (!cmd_parse(env, self, argc, argv, &opts, &status))
+        return status;
+    if (opts.argc != 1)
+        return cmd_usage(env, self, "one domain: %s", self->args);
+    if (!read_config(&opts, &config, &wrong))
+        return cmd_usage(env, self, "%s", wrong);
+    if (xlx_domain_find(env->ctx, opts.argv[0], &domid))
+        return CMD_FAILED;
+    int nr = xlx_evtchn_spread(env->ctx, domid, &config, &plan, &list);
+    if (nr < 0)
+        return CMD_FAILED;
+    status = CMD_OK;
+    if (opts.set[OPT_JSON])
+        status = print_json(env->out, domid, &plan, list, nr, config.dry_run);
+    else
+        print_text(env->out, domid, &plan, list, nr, config.dry_run);
+    free(list);
+    return status;
+}
