@@ -6,8 +6,8 @@ B := build
 CONFIGURE_FLAGS ?= $(if $(wildcard .git),--enable-werror)
 SOVERSION := 0
 
-.PHONY: all bench check check-unit check-rig check-rig-long demo rig-shell \
-        hypervisor install uninstall clean help deps
+.PHONY: all bench check check-unit check-rig check-rig-long check-evtchn-long \
+        demo rig-shell hypervisor install uninstall clean help deps
 .DELETE_ON_ERROR:
 
 # One line a file; V=1 shows the commands.
@@ -27,6 +27,7 @@ help:
 #: make check-unit    unit tests, also under ASan and UBSan
 #: make check-rig     tests on real Xen, under QEMU
 #: make check-rig-long  those that go on for many minutes
+#: make check-evtchn-long  a million events at random, none may get lost
 #: make demo          the two main commands on real Xen, explained and timed
 #: make rig-shell     an interactive dom0
 #: make bench         opening save images, filling guests, listing USB devices
@@ -36,7 +37,7 @@ help:
 # --- configuration ---------------------------------------------------------
 
 # Goals that need no configured tree.
-ifeq ($(filter-out clean help hypervisor rig-shell,$(or $(MAKECMDGOALS),all)),)
+ifeq ($(filter-out clean help hypervisor check-evtchn-long rig-shell,$(or $(MAKECMDGOALS),all)),)
 else
 -include $(B)/config.mk
 endif
@@ -195,6 +196,8 @@ check: check-unit
 
 check-rig: all
 	build-aux/deps rig --install
+	hypervisor/build --check
+	tests/rig/evtchn-run
 	tests/rig/run --timeout 450 --tries 2 $(sort $(wildcard tests/rig/cases/*.sh))
 	tests/rig/run --timeout 450 --tries 2 --xen stock --out $(B)/rig-output-stock \
 	    $(sort $(wildcard tests/rig/cases-stock/*.sh))
@@ -204,6 +207,10 @@ check-rig-long: all
 	build-aux/deps rig --install
 	tests/rig/run --timeout 1500 --out $(B)/rig-output-long \
 	    $(sort $(wildcard tests/rig/cases-long/*.sh))
+
+check-evtchn-long:
+	build-aux/deps rig --install
+	tests/rig/evtchn-run --sends 1000000 --timeout 3600
 
 demo: all
 	build-aux/deps rig --install

@@ -12,8 +12,10 @@ stage_product() {
 }
 
 build_tools() {
+    local guests=$top/tests/guests
     tools=$top/build/rig/tools
     mkdir -p "$tools"
-    make -s -f "$rig/tools/Makefile" SRC="$rig/tools" OUT="$tools" >&2 ||
-        die "the rig's tools could not be built"
+    make -s -f "$rig/tools/Makefile" SRC="$rig/tools" OUT="$tools" >&2 &&
+        make -s -f "$guests/evtchn/Makefile" SRC="$guests/evtchn" \
+            OUT="$tools" >&2 || die "the rig's tools could not be built"
 }
