@@ -172,8 +172,10 @@ int xlx_evtchn_plan(const struct xlx_evtchn_info *info,
 
 /*
  * The vectors that the guest offers, a row for each vCPU that offers some,
- * sorted. *list_r is to be freed with free(); NULL when there is none. Returns
- * how many.
+ * sorted: what it wrote into xenstore, or, when nothing is there, what it told
+ * Xen. *list_r is to be freed with free(); NULL when there is none. Returns how
+ * many. -EBADMSG what is in xenstore makes no sense (also of the calls below
+ * that need offers).
  */
 int xlx_evtchn_offers(xlx_ctx *ctx, uint32_t domid,
                       struct xlx_evtchn_offer **list_r);
@@ -210,7 +212,8 @@ struct xlx_evtchn_spread_config {
 };
 
 /*
- * Counts, plans (xlx_evtchn_plan) and does it. A channel that was closed
+ * Counts, plans (xlx_evtchn_plan) and does it; channels for which the guest
+ * wishes a vector in xenstore get that. A channel that was closed
  * meanwhile is left out with a warning; any other failure puts all back that
  * was changed. *list_r is what was done, or would be, for free(); NULL when
  * nothing. Returns how many.
@@ -221,6 +224,56 @@ int xlx_evtchn_spread(xlx_ctx *ctx, uint32_t domid,
                       const struct xlx_evtchn_spread_config *config,
                       struct xlx_evtchn_plan *plan_r,
                       struct xlx_evtchn_change **list_r);
+
+/* --- as channels come and go ---------------------------------------------- */
+
+/* What a watch is to do. */
+struct xlx_evtchn_watch_config {
+    const char *guest; /* name or domid of one that runs; copied */
+    uint32_t hot;      /* as xlx_evtchn_plan() takes it */
+    uint32_t every_ms; /* looks at the load so often; 0: 10 s */
+};
+
+/* Valid during the call it is handed to. */
+struct xlx_evtchn_report {
+    const char *guest;
+    uint32_t domid;
+    uint32_t nr_changes;
+    const struct xlx_evtchn_change *changes; /* what was done */
+    const struct xlx_evtchn_plan *plan;      /* NULL on failure */
+    const char *reason; /* why nothing could be done; one line, "" for none */
+};
+
+/* Told when something was changed, or cannot be any more or for another
+ * reason; called by the thread that dispatches. */
+typedef void xlx_evtchn_report_fn(void *user,
+                                  const struct xlx_evtchn_report *report);
+
+/*
+ * xlx_evtchn_spread() again and again: when the guest's devices or what it
+ * offers change, and every so often, by the events since the last time. The
+ * guest is known by its UUID: the watch goes on with it after a save and
+ * restore or a reboot, as another domain, and waits while it does not run. A
+ * failure is reported and tried again.
+ */
+typedef struct xlx_evtchn_watch xlx_evtchn_watch;
+
+/* The context belongs to the watch until that is freed. -EBUSY there is one for
+ * this guest already; -EINVAL a domain without UUID; else as above. */
+int xlx_evtchn_watch_new(xlx_ctx *ctx,
+                         const struct xlx_evtchn_watch_config *config,
+                         xlx_evtchn_report_fn *report, void *user,
+                         xlx_evtchn_watch **watch_r);
+
+/* NULL is allowed. What is bound stays so. */
+void xlx_evtchn_watch_free(xlx_evtchn_watch *watch);
+
+/* Readable when there is something to dispatch; the watch's own. */
+int xlx_evtchn_watch_fd(const xlx_evtchn_watch *watch);
+
+/* Does what there is to do; does not wait. -errno when the watch cannot go on;
+ * what fails with the guest is only reported. */
+int xlx_evtchn_watch_dispatch(xlx_evtchn_watch *watch);
 
 #ifdef __cplusplus
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cmd_evtchn.h"
+#include "follow.h"
 #include "json.h"
 #include "libxl_ext_evtchn.h"
 
@@ -13,7 +14,9 @@
 #define MAX_SAMPLE 3600000u
 #define MAX_HOT 131071u
 
-enum { OPT_HOT, OPT_SAMPLE, OPT_DRY_RUN, OPT_JSON };
+#define MAX_EVERY 3600u
+
+enum { OPT_HOT, OPT_SAMPLE, OPT_DRY_RUN, OPT_JSON, OPT_WATCH, OPT_EVERY };
 
 const struct cmd_option cmd_evtchn_spread_options[] = {
     { "hot", 'H', CMD_NEEDS_ARG, "N",
@@ -23,6 +26,10 @@ const struct cmd_option cmd_evtchn_spread_options[] = {
     { "dry-run", 'n', CMD_NO_ARG, NULL, "say what would be done, and do nothing" },
     { "json", 'j', CMD_NO_ARG, NULL,
       "print JSON (docs/evtchn-toolstack.md has the schema)" },
+    { "watch", 'W', CMD_NO_ARG, NULL,
+      "go on, as channels and load change, until SIGTERM or SIGINT" },
+    { "every", 'e', CMD_NEEDS_ARG, "SECONDS",
+      "with --watch: look at the load so often (default 10)" },
     { 0 }
 };
 
@@ -36,8 +43,13 @@ const char cmd_evtchn_spread_details[] =
     "Prints what is changed, and Jain's index of the load on the vCPUs: 1 when\n"
     "each has the same, 1/n when one of n has it all.\n"
     "\n"
+    "With --watch it does so every 10 s by the events since the last time, and\n"
+    "does what the guest wishes in xenstore at once. It goes on with the guest\n"
+    "after a restore or a reboot.\n"
+    "\n"
     "Examples:\n"
     "  xl evtchn-spread guest --dry-run\n"
+    "  xl evtchn-spread guest --hot=8 --watch\n"
     "  xl evtchn-spread guest --hot=8\n";
 
 static void print_place(FILE *out, uint32_t vcpu, uint8_t vector)
@@ -48,11 +60,10 @@ static void print_place(FILE *out, uint32_t vcpu, uint8_t vector)
         fputs("upcall", out);
 }
 
-static void print_text(FILE *out, uint32_t domid,
-                       const struct xlx_evtchn_plan *plan,
-                       const struct xlx_evtchn_change *list, int nr, bool dry)
+static void print_changes(FILE *out, const struct xlx_evtchn_change *list,
+                          uint32_t nr)
 {
-    for (int i = 0; i < nr; i++) {
+    for (uint32_t i = 0; i < nr; i++) {
         fprintf(out, "port %u%s%s%s: ", list[i].port,
                 *list[i].device ? " (" : "", list[i].device,
                 *list[i].device ? ")" : "");
@@ -61,14 +72,22 @@ static void print_text(FILE *out, uint32_t domid,
         print_place(out, list[i].to_vcpu, list[i].to_vector);
         fputc('\n', out);
     }
+}
+
+static void print_plan(FILE *out, uint32_t domid,
+                       const struct xlx_evtchn_plan *plan, uint32_t nr,
+                       bool dry)
+{
     fprintf(out,
-            "domain %u: %d %s, %u with vectors; index over %u vCPUs %u.%03u -> "
+            "domain %u: %u %s, %u with vectors; index over %u vCPUs %u.%03u -> "
             "%u.%03u%s\n",
             domid, nr, dry ? "would change" : "changed", plan->hot, plan->vcpus,
             plan->index_before / 1000, plan->index_before % 1000,
             plan->index_after / 1000, plan->index_after % 1000,
             plan->counted ? "" : " (events were not counted)");
 }
+
+/* --- JSON ----------------------------------------------------------------- */
 
 static void put_change(yajl_gen g, const struct xlx_evtchn_change *c)
 {
@@ -83,29 +102,107 @@ static void put_change(yajl_gen g, const struct xlx_evtchn_change *c)
     yajl_gen_map_close(g);
 }
 
+/* `plan` may be NULL: then `reason` says why. */
 static int print_json(FILE *out, uint32_t domid,
                       const struct xlx_evtchn_plan *plan,
-                      const struct xlx_evtchn_change *list, int nr, bool dry)
+                      const struct xlx_evtchn_change *list, uint32_t nr,
+                      bool dry, const char *reason, bool one_line)
 {
     yajl_gen g = json_open(out);
     if (!g)
         return CMD_FAILED;
+    yajl_gen_config(g, yajl_gen_beautify, !one_line);
     yajl_gen_map_open(g);
     json_number(g, "domid", domid);
     json_bool(g, "dry_run", dry);
-    json_bool(g, "counted", plan->counted);
-    json_number(g, "hot", plan->hot);
-    json_number(g, "vcpus", plan->vcpus);
-    json_number(g, "index_before", plan->index_before);
-    json_number(g, "index_after", plan->index_after);
+    if (plan) {
+        json_bool(g, "counted", plan->counted);
+        json_number(g, "hot", plan->hot);
+        json_number(g, "vcpus", plan->vcpus);
+        json_number(g, "index_before", plan->index_before);
+        json_number(g, "index_after", plan->index_after);
+    }
+    if (*reason)
+        json_text(g, "reason", reason);
     json_string(g, "changes");
     yajl_gen_array_open(g);
-    for (int i = 0; i < nr; i++)
+    for (uint32_t i = 0; i < nr; i++)
         put_change(g, &list[i]);
     yajl_gen_array_close(g);
     yajl_gen_map_close(g);
     yajl_gen_free(g);
+    if (one_line)
+        fputc('\n', out);
     return CMD_OK;
+}
+
+/* --- on and on ------------------------------------------------------------ */
+
+struct printer {
+    FILE *out;
+    bool json;
+};
+
+static void tell(void *user, const struct xlx_evtchn_report *r)
+{
+    const struct printer *p = user;
+    if (p->json)
+        print_json(p->out, r->domid, r->plan, r->changes, r->nr_changes, false,
+                   r->reason, true);
+    else {
+        print_changes(p->out, r->changes, r->nr_changes);
+        if (*r->reason)
+            fprintf(p->out, "%s\n", r->reason);
+        else
+            print_plan(p->out, r->domid, r->plan, r->nr_changes, false);
+    }
+    fflush(p->out); /* somebody may be following it */
+}
+
+static int dispatch(void *watch)
+{
+    return xlx_evtchn_watch_dispatch(watch);
+}
+
+static int watch_guest(struct cmd_env *env,
+                       const struct xlx_evtchn_watch_config *config, bool json)
+{
+    struct printer printer = { env->out, json };
+    struct follow follow;
+    xlx_evtchn_watch *watch = NULL;
+    int status = CMD_FAILED;
+    if (follow_begin(&follow) &&
+        !xlx_evtchn_watch_new(env->ctx, config, tell, &printer, &watch))
+        status =
+            follow_run(&follow, xlx_evtchn_watch_fd(watch), dispatch, watch);
+    xlx_evtchn_watch_free(watch);
+    follow_end(&follow);
+    return status;
+}
+
+/* --- once ----------------------------------------------------------------- */
+
+static int spread_once(struct cmd_env *env, const char *dom,
+                       const struct xlx_evtchn_spread_config *config, bool json)
+{
+    struct xlx_evtchn_change *list;
+    struct xlx_evtchn_plan plan;
+    uint32_t domid;
+    int status = CMD_OK;
+    if (xlx_domain_find(env->ctx, dom, &domid))
+        return CMD_FAILED;
+    int nr = xlx_evtchn_spread(env->ctx, domid, config, &plan, &list);
+    if (nr < 0)
+        return CMD_FAILED;
+    if (json)
+        status = print_json(env->out, domid, &plan, list, (uint32_t)nr,
+                            config->dry_run, "", false);
+    else {
+        print_changes(env->out, list, (uint32_t)nr);
+        print_plan(env->out, domid, &plan, (uint32_t)nr, config->dry_run);
+    }
+    free(list);
+    return status;
 }
 
 static bool read_config(const struct cmd_opts *opts,
@@ -131,28 +228,28 @@ int cmd_evtchn_spread(struct cmd_env *env, int argc, char **argv)
 {
     const struct cmd *self = cmd_find(argv[0]);
     struct xlx_evtchn_spread_config config;
-    struct xlx_evtchn_change *list;
-    struct xlx_evtchn_plan plan;
+    struct xlx_evtchn_watch_config watch = { 0 };
     struct cmd_opts opts;
     const char *wrong;
-    uint32_t domid;
+    uint32_t every = 0;
     int status;
     if (!cmd_parse(env, self, argc, argv, &opts, &status))
         return status;
+    const char *arg = opts.arg[OPT_EVERY];
     if (opts.argc != 1)
         return cmd_usage(env, self, "one domain: %s", self->args);
     if (!read_config(&opts, &config, &wrong))
         return cmd_usage(env, self, "%s", wrong);
-    if (xlx_domain_find(env->ctx, opts.argv[0], &domid))
-        return CMD_FAILED;
-    int nr = xlx_evtchn_spread(env->ctx, domid, &config, &plan, &list);
-    if (nr < 0)
-        return CMD_FAILED;
-    status = CMD_OK;
-    if (opts.set[OPT_JSON])
-        status = print_json(env->out, domid, &plan, list, nr, config.dry_run);
-    else
-        print_text(env->out, domid, &plan, list, nr, config.dry_run);
-    free(list);
-    return status;
+    if (arg && (!opts.set[OPT_WATCH] ||
+                !cmd_read_number(arg, 1, MAX_EVERY, &every)))
+        return cmd_usage(env, self, "--every: 1 to %u seconds, with --watch",
+                         MAX_EVERY);
+    if (!opts.set[OPT_WATCH])
+        return spread_once(env, opts.argv[0], &config, opts.set[OPT_JSON]);
+    if (opts.set[OPT_DRY_RUN] || opts.set[OPT_SAMPLE])
+        return cmd_usage(env, self, "--watch: not with --dry-run or --sample");
+    watch.guest = opts.argv[0];
+    watch.hot = config.hot;
+    watch.every_ms = every * 1000;
+    return watch_guest(env, &watch, opts.set[OPT_JSON]);
 }

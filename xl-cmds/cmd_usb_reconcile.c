@@ -2,13 +2,10 @@
 /*
  * usb-reconcile: once, or in the foreground until a signal comes.
  */
-#include <poll.h>
-#include <signal.h>
 #include <string.h>
-#include <sys/signalfd.h>
-#include <unistd.h>
 
 #include "cmd.h"
+#include "follow.h"
 #include "json.h"
 #include "libxl_ext_usb.h"
 
@@ -116,52 +113,23 @@ static void tell(void *user, const struct xlx_usb_report *report)
 
 /* --- once, and on --------------------------------------------------------- */
 
-/* Before anything is opened: xenstore's thread is not to get them. */
-static int block_signals(sigset_t *old)
+static int dispatch(void *watch)
 {
-    sigset_t set;
-    sigemptyset(&set);
-    sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGINT);
-    sigprocmask(SIG_BLOCK, &set, old);
-    return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-}
-
-/* One that stays pending would kill us once it is not blocked any more. */
-static bool take_signal(int signals)
-{
-    struct signalfd_siginfo info;
-    return read(signals, &info, sizeof(info)) == sizeof(info);
-}
-
-static int follow(xlx_usb_watch *watch, int signals)
-{
-    struct pollfd fds[] = { { .fd = signals, .events = POLLIN },
-                            { .fd = xlx_usb_watch_fd(watch),
-                              .events = POLLIN } };
-    for (;;) {
-        poll(fds, 2, -1);
-        if (fds[0].revents && take_signal(signals))
-            return CMD_OK;
-        if (xlx_usb_watch_dispatch(watch))
-            return CMD_FAILED;
-    }
+    return xlx_usb_watch_dispatch(watch);
 }
 
 static int watch_all(struct cmd_env *env,
                      const struct xlx_usb_reconcile_config *config,
                      struct printer *printer)
 {
-    sigset_t old;
+    struct follow follow;
     xlx_usb_watch *watch = NULL;
-    int status = CMD_FAILED, signals = block_signals(&old);
-    if (signals >= 0 &&
+    int status = CMD_FAILED;
+    if (follow_begin(&follow) &&
         !xlx_usb_watch_new(env->ctx, config, tell, printer, &watch))
-        status = follow(watch, signals);
+        status = follow_run(&follow, xlx_usb_watch_fd(watch), dispatch, watch);
     xlx_usb_watch_free(watch);
-    if (signals >= 0)
-        close(signals);
-    sigprocmask(SIG_SETMASK, &old, NULL);
+    follow_end(&follow);
     return status;
 }
 

@@ -89,7 +89,7 @@ const struct cmd cmd_table[] = {
     { "evtchn-unbind", "DOM PORT",
       "Put an event channel back to its vCPU's upcall",
       cmd_evtchn_unbind_details, NULL, NULL, cmd_evtchn_unbind },
-    { "evtchn-spread", "DOM [--hot=N] [--sample=MS] [--dry-run] [--json]",
+    { "evtchn-spread", "DOM [--hot=N] [--dry-run | --watch]",
       "Give the busiest event channels vectors on different vCPUs",
       cmd_evtchn_spread_details, cmd_evtchn_spread_options, NULL,
       cmd_evtchn_spread },

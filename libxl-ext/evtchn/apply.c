@@ -8,6 +8,7 @@
 #include "core/clean.h"
 #include "core/clock.h"
 #include "evtchn/job.h"
+#include "evtchn/spread.h"
 
 /* Counting that was off is switched off again, whatever happens. */
 static int sample(xlx_ctx *ctx, struct xlx__evtchn_job *job, uint32_t ms)
@@ -50,29 +51,149 @@ static int look(xlx_ctx *ctx, struct xlx__evtchn_job *job, uint32_t ms,
     return nr;
 }
 
-static int make_plan(xlx_ctx *ctx, struct xlx__evtchn_job *job,
-                     const struct xlx_evtchn_spread_config *config,
-                     struct xlx_evtchn_plan *plan_r,
-                     struct xlx_evtchn_change **list_r)
+/* --- what the guest wishes ------------------------------------------------ */
+
+static struct xlx_evtchn_port *find(struct xlx_evtchn_port *ports, uint32_t nr,
+                                    uint32_t port)
 {
-    XLX__AUTO_FREE struct xlx_evtchn_port *ports = NULL;
-    XLX__AUTO_FREE struct xlx_evtchn_offer *offers = NULL;
-    int nr_offers = xlx__evtchn_job_offers(ctx, job, &offers);
-    if (nr_offers < 0)
-        return nr_offers;
-    if (!nr_offers)
-        return xlx__fail(ctx, EACCES,
-                         "domain %u: the guest offers no vectors: its driver "
-                         "has to (docs/evtchn.md)",
-                         job->info.domid);
-    int rc = look(ctx, job, config->sample_ms, &ports);
+    for (uint32_t i = 0; i < nr; i++)
+        if (ports[i].port == port)
+            return &ports[i];
+    return NULL;
+}
+
+/*
+ * Adds the changes that the guest asks for, channel by channel, to `list`. To
+ * the plan these channels are then as the guest's own. Returns how many have a
+ * vector that way.
+ */
+static uint32_t grant(xlx_ctx *ctx, const struct xlx__evtchn_job *job,
+                      struct xlx_evtchn_port *ports,
+                      struct xlx_evtchn_change *list, int *nr)
+{
+    uint32_t granted = 0;
+    for (int i = 0; i < job->offers.nr_wishes; i++) {
+        const struct xlx__wish *wish = &job->offers.wish[i];
+        struct xlx_evtchn_port *port =
+            find(ports, job->info.nr_ports, wish->port);
+        if (!port || !xlx__evtchn_can_bind(port)) {
+            xlx__debug(ctx, "domain %u: port %u: cannot have the vector that "
+                            "the guest wants for it", job->info.domid,
+                       wish->port);
+            continue;
+        }
+        if (port->vcpu != wish->vcpu || port->vector != wish->vector) {
+            struct xlx_evtchn_change *c = &list[(*nr)++];
+            *c = (struct xlx_evtchn_change){
+                .port = port->port,
+                .from_vcpu = port->vcpu,
+                .from_vector = port->vector,
+                .to_vcpu = wish->vcpu,
+                .to_vector = wish->vector,
+            };
+            memcpy(c->device, port->device, sizeof(c->device));
+        }
+        port->vcpu = wish->vcpu;
+        port->vector = wish->vector;
+        port->toolstack = false;
+        granted++;
+    }
+    return granted;
+}
+
+static int by_port(const void *a, const void *b)
+{
+    const struct xlx_evtchn_change *x = a, *y = b;
+    return x->port < y->port ? -1 : x->port > y->port;
+}
+
+struct input {
+    enum xlx__spread_how how;
+    struct xlx_evtchn_port *ports;
+    struct xlx_evtchn_offer *offers;
+    int nr_offers;
+    uint32_t hot;
+};
+
+/* Of the load as it is, before the guest's wishes are put into it. */
+static int index_before(const struct xlx__evtchn_job *job,
+                        const struct input *in, uint32_t *index_r)
+{
+    struct xlx_evtchn_change *list;
+    struct xlx_evtchn_plan plan;
+    int rc = xlx_evtchn_plan(&job->info, in->ports, in->offers, in->nr_offers,
+                             in->hot, &plan, &list);
     if (rc < 0)
         return rc;
-    rc = xlx_evtchn_plan(&job->info, ports, offers, nr_offers, config->hot,
-                         plan_r, list_r);
-    return rc == -ENOMEM ? xlx__fail(ctx, ENOMEM, "domain %u: no memory",
-                                     job->info.domid)
-                         : rc;
+    free(list);
+    *index_r = plan.index_before;
+    return 0;
+}
+
+static bool is_for_all(enum xlx__spread_how how,
+                       const struct xlx_evtchn_plan *plan)
+{
+    return how == XLX__SPREAD_ALL ||
+           (how == XLX__SPREAD_COUNTED && plan->counted);
+}
+
+/* The guest's wishes first, then the plan for the other channels. */
+static int plan_all(xlx_ctx *ctx, const struct xlx__evtchn_job *job,
+                    const struct input *in, struct xlx_evtchn_plan *plan_r,
+                    struct xlx_evtchn_change **list_r)
+{
+    XLX__AUTO_FREE struct xlx_evtchn_change *planned = NULL;
+    XLX__AUTO_FREE struct xlx_evtchn_change *list =
+        calloc(job->info.nr_ports + 1, sizeof(*list));
+    struct xlx_evtchn_plan plan;
+    uint32_t index, granted;
+    int nr = 0, more = -ENOMEM;
+    if (list && !index_before(job, in, &index)) {
+        granted = grant(ctx, job, in->ports, list, &nr);
+        bool full = in->hot && granted >= in->hot;
+        more = xlx_evtchn_plan(&job->info, in->ports, in->offers,
+                               full ? 0 : in->nr_offers,
+                               full ? in->hot : in->hot ? in->hot - granted : 0,
+                               &plan, &planned);
+        if (more >= 0 && !is_for_all(in->how, &plan)) {
+            more = 0;
+            plan.hot = 0;
+            plan.index_after = index;
+        }
+    }
+    if (more < 0)
+        return xlx__fail(ctx, ENOMEM, "domain %u: no memory", job->info.domid);
+    if (more)
+        memcpy(list + nr, planned, (size_t)more * sizeof(*list));
+    nr += more;
+    qsort(list, (size_t)nr, sizeof(*list), by_port);
+    plan.hot += granted;
+    plan.index_before = index;
+    *plan_r = plan;
+    *list_r = nr ? xlx__steal(list) : NULL;
+    return nr;
+}
+
+static int make_plan(xlx_ctx *ctx, struct xlx__evtchn_job *job,
+                     const struct xlx_evtchn_spread_config *config,
+                     enum xlx__spread_how how, struct xlx_evtchn_plan *plan_r,
+                     struct xlx_evtchn_change **list_r)
+{
+    struct input in = { .how = how, .hot = config->hot };
+    int rc = in.nr_offers =
+        xlx__evtchn_job_offers(ctx, job, !config->dry_run, &in.offers);
+    if (!rc)
+        rc = xlx__fail(ctx, EACCES,
+                       "domain %u: the guest offers no vectors: its driver "
+                       "has to (docs/evtchn-toolstack.md)",
+                       job->info.domid);
+    if (rc >= 0)
+        rc = look(ctx, job, config->sample_ms, &in.ports);
+    if (rc >= 0)
+        rc = plan_all(ctx, job, &in, plan_r, list_r);
+    free(in.offers);
+    free(in.ports);
+    return rc;
 }
 
 /*
@@ -109,17 +230,17 @@ static int apply(xlx_ctx *ctx, uint32_t domid, struct xlx_evtchn_change *list,
     return rc ? rc : done;
 }
 
-int xlx_evtchn_spread(xlx_ctx *ctx, uint32_t domid,
-                      const struct xlx_evtchn_spread_config *config,
-                      struct xlx_evtchn_plan *plan_r,
-                      struct xlx_evtchn_change **list_r)
+int xlx__evtchn_spread(xlx_ctx *ctx, uint32_t domid,
+                       const struct xlx_evtchn_spread_config *config,
+                       enum xlx__spread_how how, struct xlx_evtchn_plan *plan_r,
+                       struct xlx_evtchn_change **list_r)
 {
     struct xlx__evtchn_job job;
     struct xlx_evtchn_plan plan;
     struct xlx_evtchn_change *list = NULL;
     int nr = xlx__evtchn_job_begin(ctx, domid, &job);
     if (!nr)
-        nr = make_plan(ctx, &job, config, &plan, &list);
+        nr = make_plan(ctx, &job, config, how, &plan, &list);
     if (nr > 0 && !config->dry_run)
         nr = apply(ctx, domid, list, nr);
     xlx__evtchn_job_end(&job);
@@ -132,4 +253,13 @@ int xlx_evtchn_spread(xlx_ctx *ctx, uint32_t domid,
     *plan_r = plan;
     *list_r = list;
     return nr;
+}
+
+int xlx_evtchn_spread(xlx_ctx *ctx, uint32_t domid,
+                      const struct xlx_evtchn_spread_config *config,
+                      struct xlx_evtchn_plan *plan_r,
+                      struct xlx_evtchn_change **list_r)
+{
+    return xlx__evtchn_spread(ctx, domid, config, XLX__SPREAD_ALL, plan_r,
+                              list_r);
 }

@@ -107,7 +107,7 @@ static int choose(struct wish *w, uint32_t vcpu, uint8_t *vector)
     uint32_t domid = w->job.info.domid, port = w->port->port;
     uint64_t vectors[4] = { 0 };
     XLX__AUTO_FREE struct xlx_evtchn_offer *offers = NULL;
-    int nr = xlx__evtchn_job_offers(w->ctx, &w->job, &offers);
+    int nr = xlx__evtchn_job_offers(w->ctx, &w->job, true, &offers);
     if (nr < 0)
         return nr;
     for (int i = 0; i < nr; i++)

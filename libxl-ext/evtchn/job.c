@@ -36,7 +36,7 @@ static int refuse(xlx_ctx *ctx, const struct xlx_evtchn_info *info)
 
 static int look(xlx_ctx *ctx, uint32_t domid, struct xlx__evtchn_job *job)
 {
-    job->lock = -1;
+    *job = (struct xlx__evtchn_job){ .lock = -1 };
     int rc = xlx__evtchn_look(ctx, domid, &job->info, &job->features);
     return rc ? rc : refuse(ctx, &job->info);
 }
@@ -58,10 +58,12 @@ void xlx__evtchn_job_end(struct xlx__evtchn_job *job)
     if (job->lock >= 0)
         close(job->lock);
     job->lock = -1;
+    xlx__offers_free(&job->offers);
 }
 
-int xlx__evtchn_job_offers(xlx_ctx *ctx, const struct xlx__evtchn_job *job,
-                           struct xlx_evtchn_offer **list_r)
+/* What Xen has, whoever told it. */
+static int ask_xen(xlx_ctx *ctx, const struct xlx__evtchn_job *job,
+                   struct xlx_evtchn_offer **list_r)
 {
     struct xlx__evtchn *e = ctx->evtchn;
     uint32_t vcpus = job->info.vcpus;
@@ -82,12 +84,42 @@ int xlx__evtchn_job_offers(xlx_ctx *ctx, const struct xlx__evtchn_job *job,
     return nr;
 }
 
+static int copy_offers(xlx_ctx *ctx, const struct xlx__evtchn_job *job,
+                       struct xlx_evtchn_offer **list_r)
+{
+    size_t size = (size_t)job->offers.nr * sizeof(**list_r);
+    struct xlx_evtchn_offer *list = size ? malloc(size) : NULL;
+    if (size && !list)
+        return xlx__fail(ctx, ENOMEM, "domain %u: no memory", job->info.domid);
+    if (size)
+        memcpy(list, job->offers.offer, size);
+    *list_r = list;
+    return job->offers.nr;
+}
+
+int xlx__evtchn_job_offers(xlx_ctx *ctx, struct xlx__evtchn_job *job,
+                           bool relay, struct xlx_evtchn_offer **list_r)
+{
+    uint32_t domid = job->info.domid, vcpus = job->info.vcpus;
+    int rc = xlx__offers_read(ctx, domid, vcpus, &job->offers);
+    if (rc == -EBADMSG && relay)
+        xlx__offers_refused(ctx, domid);
+    if (!rc && relay)
+        rc = xlx__offers_relay(ctx, domid, vcpus, &job->offers);
+    return rc                  ? rc
+           : job->offers.there ? copy_offers(ctx, job, list_r)
+                               : ask_xen(ctx, job, list_r);
+}
+
 int xlx_evtchn_offers(xlx_ctx *ctx, uint32_t domid,
                       struct xlx_evtchn_offer **list_r)
 {
     struct xlx__evtchn_job job;
     int rc = look(ctx, domid, &job);
-    return rc ? rc : xlx__evtchn_job_offers(ctx, &job, list_r);
+    if (!rc)
+        rc = xlx__evtchn_job_offers(ctx, &job, false, list_r);
+    xlx__evtchn_job_end(&job);
+    return rc;
 }
 
 static int call(xlx_ctx *ctx, uint32_t domid, uint32_t port, uint32_t vcpu,

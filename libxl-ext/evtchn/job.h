@@ -7,13 +7,15 @@
 
 #include "core/ctx.h"
 #include "evtchn/list.h"
+#include "evtchn/offers.h"
 #include "libxl_ext_evtchn.h"
 
 /* A domain whose bindings are being looked at or changed. */
 struct xlx__evtchn_job {
     struct xlx_evtchn_info info;
     struct xlx__evtchn_features features;
-    int lock; /* -1: none */
+    struct xlx__offers offers; /* in xenstore; xlx__evtchn_job_offers() */
+    int lock;                  /* -1: none */
 };
 
 /*
@@ -26,9 +28,25 @@ int xlx__evtchn_job_begin(xlx_ctx *ctx, uint32_t domid,
 
 void xlx__evtchn_job_end(struct xlx__evtchn_job *job);
 
-/* As xlx_evtchn_offers(), within a job. */
-int xlx__evtchn_job_offers(xlx_ctx *ctx, const struct xlx__evtchn_job *job,
-                           struct xlx_evtchn_offer **list_r);
+/*
+ * As xlx_evtchn_offers(), within a job; call it once. What the guest offers in
+ * xenstore is in job->offers then, and, with `relay`, Xen has it too.
+ */
+int xlx__evtchn_job_offers(xlx_ctx *ctx, struct xlx__evtchn_job *job,
+                           bool relay, struct xlx_evtchn_offer **list_r);
+
+/* Which channels xlx__evtchn_spread() changes. */
+enum xlx__spread_how {
+    XLX__SPREAD_ALL,
+    XLX__SPREAD_COUNTED, /* when no event was counted, as with WISHES */
+    XLX__SPREAD_WISHES,  /* only those for which the guest wishes a vector */
+};
+
+/* As xlx_evtchn_spread(). */
+int xlx__evtchn_spread(xlx_ctx *ctx, uint32_t domid,
+                       const struct xlx_evtchn_spread_config *config,
+                       enum xlx__spread_how how, struct xlx_evtchn_plan *plan_r,
+                       struct xlx_evtchn_change **list_r);
 
 /* Does the change; -errno, reported with the reason, -ENOENT for a port that
  * was closed meanwhile, which is not reported. */

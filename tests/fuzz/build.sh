@@ -6,11 +6,12 @@
 #   cd build/fuzz
 #   ./fuzz-image -max_total_time=3600 -max_len=32768 image
 #   ./fuzz-sidecar -max_total_time=3600 -max_len=4096 sidecar
+#   ./fuzz-offers -max_total_time=3600 -max_len=4096 offers
 set -eu
 
 cd "$(dirname "$0")/../.."
 out=build/fuzz
-mkdir -p "$out/image" "$out/sidecar"
+mkdir -p "$out/image" "$out/sidecar" "$out/offers"
 flags="-std=gnu11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -Ibuild -Iinclude
        -Ilibxl-ext -Itests -g -O1"
 sources="libxl-ext/core/ctx.c libxl-ext/core/io.c libxl-ext/core/crc32c.c
@@ -28,3 +29,14 @@ for name in image sidecar; do
         "tests/fuzz/fuzz-$name.c" $sources
     echo "$out/fuzz-$name $out/$name"
 done
+
+printf 'version=1\nserial=7\nvcpu/0=0x41-0x48 0x51\nport/10=0 0x41\n' \
+    >"$out/offers/good"
+sources="libxl-ext/core/*.c libxl-ext/evtchn/offers.c libxl-ext/evtchn/spread.c
+         libxl-ext/xen/xenstore.c libxl-ext/xen/xenstore_daemon.c
+         tests/fakes/xenstore_mem.c"
+# shellcheck disable=SC2086
+${CLANG:-clang} $flags -fsanitize=fuzzer,address,undefined \
+    -fno-sanitize-recover=all -o "$out/fuzz-offers" tests/fuzz/fuzz-offers.c \
+    $sources -lxenstore
+echo "$out/fuzz-offers $out/offers"

@@ -4,6 +4,8 @@
 # library alone, and run.
 set -eu
 
+wrong=one-argument # what is a wrong use of the next one
+
 # check NAME ARGUMENT... : builds it; without Xen it says so.
 check() {
     name=$1
@@ -12,7 +14,8 @@ check() {
         -o "$BUILD/$name" "docs/$name.c" -L"$BUILD" -lxl-ext \
         -Wl,-rpath,"$(realpath "$BUILD")"
     status=0
-    "$BUILD/$name" one-argument 2>/dev/null || status=$?
+    # shellcheck disable=SC2086 # none or more
+    "$BUILD/$name" $wrong 2>/dev/null || status=$?
     [ $status -eq 2 ] || { echo "$name: no usage: exit status $status"; exit 1; }
     status=0
     said=$("$BUILD/$name" "$@" 2>&1) || status=$?
@@ -24,3 +27,6 @@ check() {
 
 check example-usb
 check example-lazy /nonexistent/helper /nonexistent/file no-such-guest
+wrong=
+check example-evtchn no-such-guest
+check example-evtchn no-such-guest 4

@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+/*
+ * evtchn-spread --watch: one guest, by its UUID, through restores and reboots.
+ * Waits in one descriptor for what the guest's frontends and offers say in
+ * xenstore, for domains that come and go, and for time, as loads change.
+ */
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include "core/clean.h"
+#include "core/clock.h"
+#include "evtchn/job.h"
+#include "evtchn/offers.h"
+#include "host/lock.h"
+#include "host/process.h"
+#include "xen/domain.h"
+#include "xen/xenstore.h"
+
+#define DEFAULT_EVERY_MS 10000u
+/* News come in crowds: a device connects with many nodes. */
+#define SETTLE_MS 100
+
+static const char *const domains[] = { "@introduceDomain", "@releaseDomain" };
+#define NR_DOMAINS (sizeof(domains) / sizeof(domains[0]))
+#define NR_GUEST 2u /* paths of the guest */
+
+struct xlx_evtchn_watch {
+    xlx_ctx *ctx;
+    struct xlx_evtchn_watch_config config;
+    xlx_evtchn_report_fn *report;
+    void *user;
+    char name[XLX__DOM_NAME_MAX], uuid[XLX__DOM_UUID_MAX];
+    uint32_t domid; /* it is this one now; 0: it does not run */
+    bool counting;  /* we have switched it on, in that domain */
+    char path[NR_GUEST][XLX__XS_PATH_MAX];
+    unsigned watched, guest_watched; /* how many */
+    int lock, epoll, timer;
+    char pidfile[PATH_MAX];
+    int64_t at;      /* the next pass */
+    int64_t plan_at; /* and the next that looks at the load */
+    char told[XLX__ERROR_MAX]; /* the last failure that was */
+};
+
+/* --- start and end -------------------------------------------------------- */
+
+static int add_fd(xlx_evtchn_watch *w, int fd)
+{
+    struct epoll_event event = { .events = EPOLLIN, .data.fd = fd };
+    if (fd >= 0 && epoll_ctl(w->epoll, EPOLL_CTL_ADD, fd, &event))
+        return xlx__fail_errno(w->ctx, errno, "watch: epoll");
+    return 0;
+}
+
+static int arm(xlx_evtchn_watch *w, int64_t at)
+{
+    struct itimerspec when = {
+        .it_value = { .tv_sec = at / 1000,
+                      .tv_nsec = at % 1000 * 1000000 + 1 },
+    };
+    w->at = at;
+    if (timerfd_settime(w->timer, TFD_TIMER_ABSTIME, &when, NULL))
+        return xlx__fail_errno(w->ctx, errno, "watch: cannot set the timer");
+    return 0;
+}
+
+static int watch_path(xlx_evtchn_watch *w, const char *path)
+{
+    int rc = w->ctx->xs->ops->watch(w->ctx->xs, path);
+    return rc ? xlx__fail_errno(w->ctx, -rc, "xenstore: cannot watch %s", path)
+              : 0;
+}
+
+static int be_the_only_one(xlx_evtchn_watch *w)
+{
+    char name[64];
+    snprintf(name, sizeof(name), "evtchn/watch-%s.pid", w->uuid);
+    int rc = xlx__run_path(w->ctx, name, w->pidfile);
+    if (rc)
+        return rc;
+    w->lock = xlx__pidfile_take(w->pidfile);
+    if (w->lock == -EBUSY)
+        return xlx__fail(w->ctx, EBUSY,
+                         "%s: another evtchn-spread --watch runs for this "
+                         "guest already",
+                         w->pidfile);
+    return w->lock < 0 ? xlx__fail_errno(w->ctx, -w->lock, "%s: cannot take it",
+                                         w->pidfile)
+                       : 0;
+}
+
+/* The guest that was named, and that it can have vectors at all. */
+static int find_guest(xlx_evtchn_watch *w)
+{
+    XLX__AUTO_FREE struct xlx__dom *list = NULL;
+    XLX__AUTO_FREE struct xlx_evtchn_offer *offers = NULL;
+    uint32_t domid;
+    int rc = xlx_domain_find(w->ctx, w->config.guest, &domid);
+    int nr = rc ? rc : xlx__dom_list(w->ctx, &list);
+    for (int i = 0; i < nr; i++)
+        if (list[i].domid == domid) {
+            strcpy(w->name, list[i].name);
+            strcpy(w->uuid, list[i].uuid);
+        }
+    if (nr < 0)
+        return nr;
+    rc = xlx_evtchn_offers(w->ctx, domid, &offers);
+    if (rc < 0 && rc != -EBADMSG) /* which it may mend */
+        return rc;
+    if (strlen(w->uuid) != XLX__DOM_UUID_MAX - 1 || strchr(w->uuid, '/'))
+        return xlx__fail(w->ctx, EINVAL,
+                         "domain %u: has no UUID in xenstore to know it again "
+                         "by",
+                         domid);
+    return 0;
+}
+
+static int start(xlx_evtchn_watch *w)
+{
+    int rc = find_guest(w);
+    if (rc || (rc = be_the_only_one(w)))
+        return rc;
+    w->epoll = epoll_create1(EPOLL_CLOEXEC);
+    w->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+    if (w->epoll < 0 || w->timer < 0)
+        return xlx__fail_errno(w->ctx, errno, "watch: no epoll, or no timer");
+    for (; w->watched < NR_DOMAINS; w->watched++)
+        if ((rc = watch_path(w, domains[w->watched])))
+            return rc;
+    if ((rc = add_fd(w, w->timer)) ||
+        (rc = add_fd(w, w->ctx->xs->ops->fd(w->ctx->xs))))
+        return rc;
+    return arm(w, xlx__now_ms());
+}
+
+int xlx_evtchn_watch_new(xlx_ctx *ctx,
+                         const struct xlx_evtchn_watch_config *config,
+                         xlx_evtchn_report_fn *report, void *user,
+                         xlx_evtchn_watch **watch_r)
+{
+    xlx_evtchn_watch *w = calloc(1, sizeof(*w));
+    if (!w)
+        return xlx__fail(ctx, ENOMEM, "watch: no memory");
+    w->ctx = ctx;
+    w->config = *config;
+    w->report = report;
+    w->user = user;
+    w->lock = w->epoll = w->timer = -1;
+    if (!w->config.every_ms)
+        w->config.every_ms = DEFAULT_EVERY_MS;
+    int rc = start(w);
+    w->config.guest = NULL; /* the caller's */
+    if (rc)
+        xlx_evtchn_watch_free(w);
+    else
+        *watch_r = w;
+    return rc;
+}
+
+static void close_fd(int fd)
+{
+    if (fd >= 0)
+        close(fd);
+}
+
+/* The guest is another domain from now on, or none. */
+static void let_go(xlx_evtchn_watch *w, bool gone)
+{
+    struct xlx__xs *xs = w->ctx->xs;
+    struct xlx__evtchn *e = w->ctx->evtchn;
+    while (w->guest_watched)
+        xs->ops->unwatch(xs, w->path[--w->guest_watched]);
+    int rc = w->counting && !gone ? e->ops->count(e, w->domid, false) : 0;
+    if (rc && rc != -ESRCH)
+        xlx__warn(w->ctx, "domain %u: its events are still counted: %s",
+                  w->domid, strerror(-rc));
+    w->counting = false;
+    w->domid = 0;
+}
+
+void xlx_evtchn_watch_free(xlx_evtchn_watch *w)
+{
+    if (!w)
+        return;
+    let_go(w, false);
+    while (w->watched)
+        w->ctx->xs->ops->unwatch(w->ctx->xs, domains[--w->watched]);
+    close_fd(w->timer);
+    close_fd(w->epoll);
+    if (w->lock >= 0)
+        unlink(w->pidfile);
+    close_fd(w->lock);
+    free(w);
+}
+
+int xlx_evtchn_watch_fd(const xlx_evtchn_watch *w)
+{
+    return w->epoll;
+}
+
+/* --- a pass --------------------------------------------------------------- */
+
+/* Failures are told by the report, once; the rest is as ever. */
+struct filter {
+    xlx_log_fn *fn;
+    void *user;
+};
+
+static void pass_on(void *user, enum xlx_log_level level, const char *text)
+{
+    const struct filter *filter = user;
+    if (filter->fn && level != XLX_LOG_ERROR)
+        filter->fn(filter->user, level, text);
+}
+
+static int follow(xlx_evtchn_watch *w, uint32_t domid)
+{
+    int rc = 0;
+    let_go(w, true);
+    snprintf(w->path[0], XLX__XS_PATH_MAX, "/local/domain/%u/device", domid);
+    snprintf(w->path[1], XLX__XS_PATH_MAX, "/local/domain/%u/" XLX__OFFERS_NODE,
+             domid);
+    for (; !rc && w->guest_watched < NR_GUEST; w->guest_watched += !rc)
+        rc = watch_path(w, w->path[w->guest_watched]);
+    if (!rc)
+        w->domid = domid;
+    w->plan_at = xlx__now_ms() + w->config.every_ms;
+    return rc;
+}
+
+/* Which domain it is now: while it migrates there may be two. */
+static int look_for_guest(xlx_evtchn_watch *w)
+{
+    XLX__AUTO_FREE struct xlx__dom *list = NULL;
+    uint32_t found = 0;
+    int nr = xlx__dom_list(w->ctx, &list);
+    for (int i = 0; i < nr; i++)
+        if (!strcmp(list[i].uuid, w->uuid) &&
+            (!found || !strcmp(list[i].name, w->name)))
+            found = list[i].domid;
+    if (nr < 0)
+        return nr;
+    if (found && found != w->domid)
+        return follow(w, found);
+    if (!found && w->domid)
+        let_go(w, true);
+    return 0;
+}
+
+/* From 0 again, so that the next pass sees what came since this one. */
+static int count_anew(xlx_evtchn_watch *w)
+{
+    struct xlx__evtchn *e = w->ctx->evtchn;
+    struct xlx__evtchn_features features;
+    struct xlx_evtchn_info info;
+    int rc = xlx__evtchn_look(w->ctx, w->domid, &info, &features);
+    if (rc || !features.vectors || (features.counting && !w->counting))
+        return rc; /* it is somebody else's count */
+    rc = e->ops->count(e, w->domid, true);
+    if (rc)
+        return xlx__evtchn_failed(w->ctx, w->domid, rc);
+    w->counting = true;
+    return 0;
+}
+
+static void tell(xlx_evtchn_watch *w, int rc,
+                 const struct xlx_evtchn_plan *plan,
+                 const struct xlx_evtchn_change *list)
+{
+    struct xlx_evtchn_report report = {
+        .guest = w->name,
+        .domid = w->domid,
+        .plan = rc < 0 ? NULL : plan,
+        .changes = rc < 0 ? NULL : list,
+        .nr_changes = rc < 0 ? 0 : (uint32_t)rc,
+        .reason = rc < 0 ? w->told : "",
+    };
+    bool news = rc > 0;
+    if (rc < 0) {
+        news = strcmp(w->told, xlx_ctx_error(w->ctx)) != 0;
+        snprintf(w->told, sizeof(w->told), "%s", xlx_ctx_error(w->ctx));
+    } else
+        w->told[0] = '\0';
+    if (news)
+        w->report(w->user, &report);
+}
+
+/* What the guest wishes is done at once; the load is looked at when events were
+ * counted for long enough. */
+static void pass(xlx_evtchn_watch *w, bool look_at_load)
+{
+    const struct xlx_evtchn_spread_config config = { .hot = w->config.hot };
+    XLX__AUTO_FREE struct xlx_evtchn_change *list = NULL;
+    struct xlx_evtchn_plan plan;
+    int rc = look_for_guest(w);
+    if (!rc && !w->domid)
+        return;
+    if (!rc)
+        rc = xlx__evtchn_spread(w->ctx, w->domid, &config,
+                                look_at_load ? XLX__SPREAD_COUNTED
+                                             : XLX__SPREAD_WISHES,
+                                &plan, &list);
+    tell(w, rc, &plan, list);
+    if (rc >= 0 && (look_at_load || !w->counting))
+        rc = count_anew(w);
+    if (rc < 0)
+        tell(w, rc, NULL, NULL);
+}
+
+/* 1: something has changed. */
+static int take_news(xlx_evtchn_watch *w)
+{
+    uint64_t nr;
+    int rc = w->ctx->xs->ops->wait(w->ctx->xs, 0);
+    if (read(w->timer, &nr, sizeof(nr)) < 0 && errno != EAGAIN)
+        return xlx__fail_errno(w->ctx, errno, "watch: timer");
+    return rc < 0 ? xlx__fail_errno(w->ctx, -rc, "xenstore: cannot read") : rc;
+}
+
+int xlx_evtchn_watch_dispatch(xlx_evtchn_watch *w)
+{
+    int news = take_news(w);
+    int64_t now = xlx__now_ms();
+    if (news < 0)
+        return news;
+    if (news && w->at > now + SETTLE_MS)
+        return arm(w, now + SETTLE_MS);
+    if (w->at > now)
+        return 0;
+    struct filter filter = { w->ctx->log_fn, w->ctx->log_user };
+    w->ctx->log_fn = pass_on;
+    w->ctx->log_user = &filter;
+    pass(w, now >= w->plan_at);
+    w->ctx->log_fn = filter.fn;
+    w->ctx->log_user = filter.user;
+    if (now >= w->plan_at)
+        w->plan_at = now + w->config.every_ms;
+    return arm(w, w->plan_at);
+}

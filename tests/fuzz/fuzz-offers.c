@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+/*
+ * Any nodes that a guest may write into its area of offered vectors, a line
+ * "node=value" each: they are refused with a text, or what was understood is
+ * within what there can be. libFuzzer's entry; tests/unit/test-evtchn-offers.c
+ * runs it without libFuzzer.
+ */
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "evtchn/offers.h"
+#include "evtchn/spread.h"
+#include "fakes/xenstore_mem.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+#define VCPUS 4u
+#define NODES_MAX 64
+
+#define MUST(condition)                                                     \
+    do {                                                                    \
+        if (!(condition)) {                                                 \
+            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition); \
+            abort();                                                        \
+        }                                                                   \
+    } while (0)
+
+static void plant(struct xs_mem *xs, char *text)
+{
+    char *line;
+    for (int i = 0; i < NODES_MAX && (line = strsep(&text, "\n")); i++) {
+        char path[256];
+        char *value = strchr(line, '=');
+        if (!value || value == line || line[0] == '/' || value[-1] == '/')
+            continue;
+        *value++ = '\0';
+        if (strstr(line, "//") || strlen(line) > 128)
+            continue;
+        snprintf(path, sizeof(path), "/local/domain/5/" XLX__OFFERS_NODE "/%s",
+                 line);
+        xs_mem_put(xs, path, value);
+    }
+}
+
+static void check_offers(const struct xlx__offers *o)
+{
+    MUST(o->there || (!o->nr && !o->nr_wishes));
+    MUST(o->nr <= (int)VCPUS && o->nr_wishes <= (int)XLX__OFFERS_WISHES_MAX);
+    for (int i = 0; i < o->nr; i++) {
+        MUST(o->offer[i].vcpu < VCPUS);
+        MUST(i == 0 || o->offer[i - 1].vcpu < o->offer[i].vcpu);
+        MUST(xlx__vectors_first(o->offer[i].vectors) >= XLX_EVTCHN_VECTOR_MIN);
+    }
+    for (int i = 0; i < o->nr_wishes; i++) {
+        const struct xlx__wish *wish = &o->wish[i];
+        bool offered = false;
+        MUST(wish->port && (i == 0 || o->wish[i - 1].port < wish->port));
+        for (int k = 0; k < o->nr; k++)
+            offered |= o->offer[k].vcpu == wish->vcpu &&
+                       xlx__vectors_has(o->offer[k].vectors, wish->vector);
+        MUST(offered);
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct xlx__offers offers;
+    struct xs_mem *xs = xs_mem_new(NULL);
+    xlx_ctx *ctx;
+    char *text = calloc(1, size + 1);
+    MUST(text && !xlx_ctx_new(&ctx));
+    if (size)
+        memcpy(text, data, size);
+    ctx->xs = xs_mem_seam(xs);
+    plant(xs, text);
+    int rc = xlx__offers_read(ctx, 5, VCPUS, &offers);
+    if (rc)
+        MUST(rc == -EBADMSG && *xlx_ctx_error(ctx) &&
+             !strchr(xlx_ctx_error(ctx), '\n'));
+    else
+        check_offers(&offers);
+    xlx__offers_free(&offers);
+    xlx_ctx_free(ctx);
+    free(text);
+    return 0;
+}
