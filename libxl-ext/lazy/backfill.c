@@ -64,7 +64,7 @@ static void tell_of_faults(struct xlx__fill *fill)
 
 static bool is_recording(struct xlx__pager *pager)
 {
-    if (!pager->touches ||
+    if (!pager->touches || atomic_load(&pager->kept->finish) ||
         xlx__pages_done(pager->pages) == xlx__pages_total(pager->pages))
         return false;
     uint64_t now = xlx__now_us(), begun = pager->fill.begun;

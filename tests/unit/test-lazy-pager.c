@@ -248,6 +248,18 @@ static void a_recording_ends_when_the_guest_is_quiet(void **state)
     assert_all_present(w);
 }
 
+static void a_recording_ends_when_the_fill_is_to_be_finished(void **state)
+{
+    struct world *w = *state;
+    const struct xlx_lazy_change what = { .fill = XLX_LAZY_FILL_FINISH };
+    w->pager->touches = xlx__touches_new();
+    w->pager->record_quiet_us = w->pager->record_max_us = UINT64_MAX / 4;
+    pthread_t thread = start_and_run(w);
+    xlx__pager_change(w->pager, &what);
+    assert_int_equal(end_of(thread), 0);
+    assert_all_present(w);
+}
+
 static void a_recording_does_not_hold_the_recorded_set_back(void **state)
 {
     struct world *w = *state;
@@ -378,6 +390,7 @@ int main(void)
         TEST(a_prefetch_for_a_destroyed_guest_ends),
         TEST(touches_are_recorded_before_the_fill_hides_them),
         TEST(a_recording_ends_when_the_guest_is_quiet),
+        TEST(a_recording_ends_when_the_fill_is_to_be_finished),
         TEST(a_recording_does_not_hold_the_recorded_set_back),
         TEST(a_start_that_fails_is_undone),
         TEST(a_load_that_fails_is_tried_again),
