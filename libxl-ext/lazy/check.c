@@ -83,7 +83,7 @@ static const struct feature {
       "a resumed Linux guest panics, as its vcpu_info page is out: " INSTALL },
     { "hypercalls", 0, answer_bit, XLX__PAGING_HYPERCALLS,
       "a hypercall waits for an argument that is out",
-      "a hypercall fails when its argument is out" },
+      "a hypercall fails when its argument is out: " INSTALL },
     { "sleep", 0, answer_bit, XLX__PAGING_ALL_SLEEP,
       "every vCPU that waits for a page sleeps",
       "vCPUs that wait for the same page spin: " INSTALL },

@@ -12,9 +12,11 @@ paged_said() { rig_guest_run g "grep -q '$1' /run/paged"; }
 # paged_take HOLD GFN...|all : they are out; the first HOLD requests are answered
 # together.
 paged_take() {
+    : >"$paged_answered"
     "$rig_tools/page-out" "$(rig_domid g)" "$@" >"$paged_answered" 2>&1 &
     paged_server=$!
-    rig_wait_for 60 grep -q '^out' "$paged_answered" ||
+    rig_wait_for 60 eval "grep -q '^out' $paged_answered ||
+        ! kill -0 $paged_server" && grep -q '^out' "$paged_answered" ||
         rig_fail "pages are not out: $(<"$paged_answered")"
 }
 
@@ -23,8 +25,11 @@ paged_take() {
 paged_out() {
     local hold=$1 gfns
     shift
-    rig_guest_run g "rm -f /run/go; setsid paged $* >/run/paged 2>&1 &"
-    rig_wait_for 20 paged_said '^ready' || rig_fail "paged $*: not ready"
+    rig_guest_run g "
+        rm -f /run/go /run/paged
+        setsid paged $* >/run/paged 2>&1 &"
+    rig_wait_for 20 paged_said '^ready' ||
+        rig_fail "paged $*: not ready: $(rig_guest_run g cat /run/paged)"
     gfns=$(rig_guest_run g "sed -n 's/^gfn //p' /run/paged")
     # shellcheck disable=SC2086 # many
     paged_take "$hold" $gfns
