@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 /*
- * count-2m DOMID: how many of a domain's gfns below 16 GiB are backed by 2 MiB
- * pages. Asks Xen (XENMEM_paging_op_count_2m of hypervisor/), not the product.
+ * count-2m DOMID [GFN]: how many of a domain's gfns below 16 GiB, from GFN on,
+ * are backed by 2 MiB pages. Asks Xen (XENMEM_paging_op_count_2m of
+ * hypervisor/), not the product.
  */
 #include <errno.h>
 #include <stdint.h>
@@ -26,9 +27,9 @@ struct paging_op {
 int main(int argc, char **argv)
 {
     char *end;
-    unsigned long domid = argc == 2 ? strtoul(argv[1], &end, 10) : 0;
-    if (argc != 2 || !*argv[1] || *end || domid > 0x7fef) {
-        fprintf(stderr, "usage: count-2m DOMID\n");
+    unsigned long domid = argc > 1 ? strtoul(argv[1], &end, 10) : 0;
+    if (argc < 2 || argc > 3 || !*argv[1] || *end || domid > 0x7fef) {
+        fprintf(stderr, "usage: count-2m DOMID [GFN]\n");
         return 2;
     }
     xencall_handle *xcall = xencall_open(NULL, 0);
@@ -37,7 +38,8 @@ int main(int argc, char **argv)
     if (!op)
         return perror("xencall"), 1;
     unsigned long count = 0;
-    for (uint64_t gfn = 0; gfn < GFNS; gfn += PART) {
+    uint64_t first = argc == 3 ? strtoull(argv[2], NULL, 0) : 0;
+    for (uint64_t gfn = first; gfn < GFNS; gfn += PART) {
         *op = (struct paging_op){ .op = COUNT_2M, .domain = (uint16_t)domid,
                                   .nr = PART, .gfn = gfn };
         int rc = xencall2(xcall, __HYPERVISOR_memory_op, XENMEM_paging_op,
