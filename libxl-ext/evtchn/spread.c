@@ -16,6 +16,11 @@
 
 #define ENOUGH 950u /* of Jain's index, in thousandths */
 
+/* How many places are weighed against each other in all, so that no guest makes
+ * it take long: a tenth of a second. Moves beyond that are left for the next
+ * time. */
+#define EFFORT (UINT64_C(1) << 26)
+
 /* One channel that may get a vector. */
 struct item {
     const struct xlx_evtchn_port *port;
@@ -161,22 +166,41 @@ static bool suffices(uint64_t sum, uint64_t all)
     return sum * 10 >= all * 9;
 }
 
-/* The first ones are not always the heaviest: those that suffice without. */
+/* The last one before `end` that is hot, and bound before or not; -1: none. */
+static int last_hot(const struct spread *s, int end, bool bound)
+{
+    while (--end >= 0)
+        if (s->item[end].hot && s->item[end].was_bound == bound)
+            break;
+    return end;
+}
+
+/*
+ * The first ones are not always the heaviest: those that it suffices without
+ * are dropped, the lightest first. Among the bound ones, and among the others,
+ * the order is that of their weight.
+ */
 static uint32_t drop_needless(struct spread *s, uint32_t nr, uint64_t sum,
                               uint64_t all)
 {
-    for (;;) {
-        struct item *light = NULL;
-        for (uint32_t i = 0; i < s->nr_items; i++)
-            if (s->item[i].hot &&
-                (!light || s->item[i].weight <= light->weight))
-                light = &s->item[i];
-        if (!light || !suffices(sum - light->weight, all))
-            return nr;
+    int bound = last_hot(s, (int)s->nr_items, true);
+    int other = last_hot(s, (int)s->nr_items, false);
+    while (bound >= 0 || other >= 0) {
+        bool take_bound = other < 0 ||
+                          (bound >= 0 && s->item[bound].weight <
+                                             s->item[other].weight);
+        struct item *light = &s->item[take_bound ? bound : other];
+        if (!suffices(sum - light->weight, all))
+            break;
         light->hot = false;
         sum -= light->weight;
         nr--;
+        if (take_bound)
+            bound = last_hot(s, bound, true);
+        else
+            other = last_hot(s, other, false);
     }
+    return nr;
 }
 
 /* Marks the hot ones: `max` at most, or nine tenths of all weight, and no more
@@ -391,9 +415,9 @@ int xlx_evtchn_plan(const struct xlx_evtchn_info *info,
         plan.hot = choose(&s, hot);
         place(&s);
         /* A channel that moves lessens the sum of squares: it ends. */
-        for (uint32_t i = 0;
-             i < 2 * s.nr_items && evenness(&s) < ENOUGH && improve(&s); i++)
-            ;
+        uint64_t each = (uint64_t)s.nr_items * s.nr_cpus + 1, effort = EFFORT;
+        while (effort >= each && evenness(&s) < ENOUGH && improve(&s))
+            effort -= each;
         plan.vcpus = counted_cpus(&s);
         plan.index_before = before(&s, info, ports, counted);
         plan.index_after = evenness(&s);
