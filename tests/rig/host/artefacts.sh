@@ -16,13 +16,15 @@ dom0_modules=(
 guest_modules=(
     xen-hcd xhci-pci ehci-pci uhci-hcd usbhid hid-generic evdev
     usb-storage sd_mod usbserial ftdi_sio xen-evtchn xen-privcmd xenfs
-    xen-blkfront
+    xen-blkfront -evtchn-vector
 )
+own_modules=("$top"/tests/guests/linux/*.c)
 builders=$rig/artefacts
 
 kernel_artefact() {
     artefact kernel "$(key_of "$(versions linux-image-amd64)" \
-        "$builders/kernel" "$rig/host/debian.sh")" "$builders/kernel"
+        "$builders/kernel" "$rig/host/debian.sh" "${own_modules[@]}")" \
+        "$builders/kernel" "${own_modules[@]}"
 }
 
 dom0_root_artefact() {
