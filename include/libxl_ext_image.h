@@ -76,6 +76,9 @@ struct xlx_image_info {
  */
 int xlx_image_open(xlx_ctx *ctx, const char *path, xlx_image **image_r);
 
+/* Whether xlx_image_open() takes it for the URI of an NBD export, not a path. */
+bool xlx_image_is_uri(const char *path);
+
 /*
  * The name of the program that packed the file at `path` and can unpack it
  * ("gzip", "zstd", "xz", "lz4", "bzip2"), or NULL for one that is not packed or
@@ -86,7 +89,8 @@ const char *xlx_image_packer(const char *path);
 /*
  * Opens the libxc stream that starts at byte `offset` of `fd`, as a save helper
  * is handed it, and checks it up to its END record. `fd` is duplicated; its
- * position is not used and not moved. `name` is used in messages and copied.
+ * position is not used and not moved. `name` is used in messages and copied. One
+ * of xlx_image_stand_in() opens the image it stands in for, by that one's name.
  * Errors as xlx_image_open().
  */
 int xlx_image_open_fd(xlx_ctx *ctx, int fd, uint64_t offset, const char *name,
@@ -97,6 +101,9 @@ void xlx_image_close(xlx_image *image);
 
 /* Valid until the image is closed. */
 const struct xlx_image_info *xlx_image_info(const xlx_image *image);
+
+/* The path, URI or name that it was opened with; as long valid. */
+const char *xlx_image_name(const xlx_image *image);
 
 /*
  * All pages of the image: runs sorted by gfn, not overlapping, the last copy of
@@ -114,6 +121,32 @@ const struct xlx_image_run *xlx_image_runs(const xlx_image *image,
  * -EIO etc. as pread(2).
  */
 int xlx_image_read(const xlx_image *image, uint64_t gfn, size_t nr, void *buf);
+
+/*
+ * Writes bytes [from, to) of the file to `out` as they are; what is behind the
+ * stream's end is left out, so that UINT64_MAX stands for all. Blocks. Errors as
+ * pread(2) and write(2); SIGPIPE is the caller's to ignore.
+ */
+int xlx_image_copy(xlx_ctx *ctx, const xlx_image *image, uint64_t from,
+                   uint64_t to, int out);
+
+/*
+ * Makes a file in memory that stands in for an image on an NBD server, for
+ * programs that take a descriptor: xl and libxl find all that they read
+ * themselves at its place. Where libxc's stream was is a note that says where
+ * the image is, for which xlx_image_open_fd() opens it again and fails with
+ * -ESTALE if it is another by then; so a save helper that uses this library
+ * restores from it, and any other finds no stream. *fd_r is the caller's, closed
+ * on exec. As much memory is used as the image has beside the guest's, until it
+ * is closed.
+ *
+ * -ENOTSUP opened with xlx_image_open_fd(); -EFBIG more than 64 MiB;
+ * -ENAMETOOLONG; or as memfd_create(2), pread(2), write(2)
+ */
+int xlx_image_stand_in(xlx_ctx *ctx, const xlx_image *image, int *fd_r);
+
+/* Whether `fd` is such a file and libxc's stream was at `offset`. */
+bool xlx_image_is_stand_in(int fd, uint64_t offset);
 
 /*
  * What the configuration in the file says of the guest. Text is cut to fit, may

@@ -4,6 +4,7 @@
  * becomes the distribution's `xl restore` with our save helper.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,6 +34,8 @@ const char cmd_restore_details[] =
     "those of the distribution's xl restore (see xl(1)), and a call without\n"
     "--lazy is handed to it unchanged.\n"
     "\n"
+    "FILE may be an export of an NBD server, nbd://HOST/EXPORT.\n"
+    "\n"
     "Where the host or the file does not allow it, the reason is printed and\n"
     "the guest is restored eagerly; with --lazy=require nothing is restored.\n"
     "\n"
@@ -46,6 +49,7 @@ const char cmd_restore_details[] =
     "  xl restore --lazy=require -p /var/lib/xen/save/guest\n"
     "  xl restore --lazy --record=30s /var/lib/xen/save/guest\n"
     "  xl restore --lazy --prefetch=2s /var/lib/xen/save/guest\n"
+    "  xl restore --lazy nbd://storage/guest\n"
     "  xl-ext lazy-wait guest\n";
 
 static bool is_option(const char *arg, const char *name)
@@ -74,12 +78,42 @@ struct call {
     const char *record;   /* "auto" or a time; NULL: not at all */
     const char *prefetch; /* NULL: the default */
     const char *file;
+    bool remote;    /* the file is on an NBD server */
     char **file_at; /* in rest */
     char **rest; /* "restore" and its arguments for xl, without ours */
 };
 
-/* A child unpacks the file into a pipe, which takes the file's place. */
-static int restore_unpacked(struct call *call, const char *program)
+/* Writes a save file to standard output; in a child, which exits with it. */
+typedef int produce_fn(struct call *call, const void *arg);
+
+static int unpack(struct call *call, const void *program)
+{
+    execlp(program, program, "-dc", call->file, (char *)NULL);
+    fprintf(call->env->err, "restore: %s: cannot run: %s\n",
+            (const char *)program, strerror(errno));
+    return CMD_FAILED;
+}
+
+static int copy(struct call *call, const void *image)
+{
+    xlx_ctx *ctx = call->env->ctx;
+    if (!xlx_image_copy(ctx, image, 0, UINT64_MAX, STDOUT_FILENO))
+        return CMD_OK;
+    fprintf(call->env->err, "restore: %s\n", xlx_ctx_error(ctx));
+    return CMD_FAILED;
+}
+
+/* Xl reads the descriptor `fd` in the place of the file. */
+static int restore_descriptor(struct call *call, int fd)
+{
+    char name[32];
+    snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+    *call->file_at = name;
+    return cmd_hand_on_command(call->env, call->rest);
+}
+
+static int restore_produced(struct call *call, produce_fn *produce,
+                            const void *arg)
 {
     int pipe_fd[2];
     if (pipe(pipe_fd)) {
@@ -91,23 +125,17 @@ static int restore_unpacked(struct call *call, const char *program)
         dup2(pipe_fd[1], STDOUT_FILENO);
         close(pipe_fd[0]);
         close(pipe_fd[1]);
-        execlp(program, program, "-dc", call->file, (char *)NULL);
-        fprintf(call->env->err, "restore: %s: cannot run: %s\n", program,
-                strerror(errno));
-        _exit(CMD_FAILED);
+        _exit(produce(call, arg));
     }
     close(pipe_fd[1]);
     if (pid < 0) {
         fprintf(call->env->err, "restore: fork: %s\n", strerror(errno));
         return CMD_FAILED;
     }
-    char name[32];
-    snprintf(name, sizeof(name), "/proc/self/fd/%d", pipe_fd[0]);
-    *call->file_at = name;
-    return cmd_hand_on_command(call->env, call->rest);
+    return restore_descriptor(call, pipe_fd[0]);
 }
 
-static int not_lazy(struct call *call, const char *why)
+static int not_lazy(struct call *call, const xlx_image *image, const char *why)
 {
     if (call->require) {
         fprintf(call->env->err,
@@ -115,9 +143,11 @@ static int not_lazy(struct call *call, const char *why)
         return CMD_FAILED;
     }
     fprintf(call->env->err, "restore: %s: restoring eagerly\n", why);
+    if (call->remote)
+        return restore_produced(call, copy, image);
     const char *packer = xlx_image_packer(call->file);
     if (packer)
-        return restore_unpacked(call, packer);
+        return restore_produced(call, unpack, packer);
     return cmd_hand_on_command(call->env, call->rest);
 }
 
@@ -141,7 +171,24 @@ static bool find_helper(char *path)
     return false;
 }
 
-static int restore_lazily(struct call *call)
+static int refuse(struct call *call)
+{
+    fprintf(call->env->err, "restore: %s\n", xlx_ctx_error(call->env->ctx));
+    return CMD_FAILED;
+}
+
+/* Xl and the helper want a descriptor. */
+static int restore_stand_in(struct call *call, const xlx_image *image)
+{
+    int fd;
+    if (xlx_image_stand_in(call->env->ctx, image, &fd))
+        return refuse(call);
+    if (fcntl(fd, F_SETFD, 0))
+        return CMD_FAILED;
+    return restore_descriptor(call, fd);
+}
+
+static int restore_lazily(struct call *call, const xlx_image *image)
 {
     char helper[PATH_MAX];
     if (!find_helper(helper)) {
@@ -158,49 +205,38 @@ static int restore_lazily(struct call *call)
         fprintf(call->env->err, "restore: no memory\n");
         return CMD_FAILED;
     }
+    if (call->remote)
+        return restore_stand_in(call, image);
     return cmd_hand_on_command(call->env, call->rest);
 }
 
-static int refuse(struct call *call)
+/* Lazily if image and host allow it. */
+static int restore_image(struct call *call, const xlx_image *image)
 {
-    fprintf(call->env->err, "restore: %s\n", xlx_ctx_error(call->env->ctx));
-    return CMD_FAILED;
-}
-
-/* Xl itself reads the file too, by a descriptor. */
-static int refuse_nbd(struct call *call)
-{
-    fprintf(call->env->err,
-            "restore: %s: an image on an NBD server is restored through a "
-            "block device of this host: nbd-client -N NAME HOST /dev/nbd0, "
-            "then restore --lazy /dev/nbd0\n",
-            call->file);
-    return CMD_FAILED;
+    xlx_ctx *ctx = call->env->ctx;
+    if (xlx_image_info(image)->guest != XLX_IMAGE_HVM)
+        return not_lazy(call, image, "a PV guest has no nested paging");
+    int rc = xlx_lazy_check(ctx);
+    if (rc == -ENOTSUP)
+        return not_lazy(call, image, xlx_ctx_error(ctx));
+    return rc ? refuse(call) : restore_lazily(call, image);
 }
 
 static int check_and_restore(struct call *call)
 {
     xlx_ctx *ctx = call->env->ctx;
     xlx_image *image;
-    if (!strncmp(call->file, "nbd", 3) && strstr(call->file, "://"))
-        return refuse_nbd(call);
 
     /* A reason to restore eagerly is no error: printed here, as what it is. */
     xlx_ctx_set_log(ctx, NULL, NULL, XLX_LOG_ERROR);
     int rc = xlx_image_open(ctx, call->file, &image);
-    if (rc == -ESPIPE || rc == -EMEDIUMTYPE)
-        return not_lazy(call, xlx_ctx_error(ctx));
+    if (!call->remote && (rc == -ESPIPE || rc == -EMEDIUMTYPE))
+        return not_lazy(call, NULL, xlx_ctx_error(ctx));
     if (rc)
         return refuse(call);
-    enum xlx_image_guest guest = xlx_image_info(image)->guest;
+    int status = restore_image(call, image);
     xlx_image_close(image);
-    if (guest != XLX_IMAGE_HVM)
-        return not_lazy(call, "a PV guest has no nested paging");
-
-    rc = xlx_lazy_check(ctx);
-    if (rc == -ENOTSUP)
-        return not_lazy(call, xlx_ctx_error(ctx));
-    return rc ? refuse(call) : restore_lazily(call);
+    return status;
 }
 
 /* What is wrong with one of our options, or NULL. */
@@ -243,9 +279,12 @@ static const char *split(int argc, char **argv, struct call *call)
     if (at > call->rest + 1 && at[-1][0] != '-') {
         call->file_at = at - 1;
         call->file = at[-1];
+        call->remote = xlx_image_is_uri(call->file);
     }
     if (!wrong && !call->lazy)
         wrong = "--prefetch and --record go with --lazy";
+    if (!wrong && call->record && call->remote)
+        wrong = "--record writes a file beside FILE, not on an NBD server";
     return wrong;
 }
 

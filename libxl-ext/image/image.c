@@ -6,6 +6,7 @@
 #include "core/clean.h"
 #include "image/impl.h"
 #include "image/runs.h"
+#include "image/stand_in.h"
 
 /* Takes `storage` over, also when it fails. */
 static int new_image(xlx_ctx *ctx, struct xlx__storage *storage,
@@ -39,7 +40,7 @@ static int opened(struct xlx_image *image, int rc, xlx_image **image_r)
 static int open_storage(xlx_ctx *ctx, const char *path,
                         struct xlx__storage **storage_r)
 {
-    if (xlx__is_nbd_uri(path))
+    if (xlx_image_is_uri(path))
         return xlx__storage_nbd(ctx, path, XLX__NBD_TIMEOUT_MS, storage_r);
     /*
      * A named pipe is not even opened: its writer would take the close for the
@@ -75,6 +76,8 @@ int xlx_image_open_fd(xlx_ctx *ctx, int fd, uint64_t offset, const char *name,
     struct xlx__storage *storage;
     struct xlx__source src;
     struct xlx_image *image;
+    if (xlx_image_is_stand_in(fd, offset))
+        return xlx__stand_in_open(ctx, fd, offset, image_r);
     int own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
     if (own < 0)
         return xlx__fail_errno(ctx, errno, "%s: cannot use descriptor %d", name,
@@ -103,6 +106,11 @@ void xlx_image_close(xlx_image *image)
 const struct xlx_image_info *xlx_image_info(const xlx_image *image)
 {
     return &image->info;
+}
+
+const char *xlx_image_name(const xlx_image *image)
+{
+    return image->name;
 }
 
 const struct xlx_image_run *xlx_image_runs(const xlx_image *image, size_t *nr_r)

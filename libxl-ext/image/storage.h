@@ -49,9 +49,6 @@ int xlx__storage_file(xlx_ctx *ctx, int fd, const char *name,
 /* Refuses what cannot be read at any place: -ESPIPE. */
 int xlx__storage_no_positions(xlx_ctx *ctx, const char *name);
 
-/* Whether `name` is the URI of an NBD export. */
-bool xlx__is_nbd_uri(const char *name);
-
 /* How long an NBD server may take to answer. */
 #define XLX__NBD_TIMEOUT_MS 10000
 

@@ -7,6 +7,8 @@
  */
 #include "image/storage.h"
 
+#include "libxl_ext_image.h"
+
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,12 +17,12 @@
 
 #include "config.h"
 
-bool xlx__is_nbd_uri(const char *name)
+bool xlx_image_is_uri(const char *path)
 {
     static const char *const schemes[] = { "nbd://", "nbds://", "nbd+unix://",
                                            "nbds+unix://" };
     for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++)
-        if (!strncasecmp(name, schemes[i], strlen(schemes[i])))
+        if (!strncasecmp(path, schemes[i], strlen(schemes[i])))
             return true;
     return false;
 }

@@ -94,13 +94,15 @@ int xlx_lazy_open(xlx_ctx *ctx, uint32_t domid, int io_fd, uint64_t offset,
     lazy->ctx = ctx;
     lazy->domid = domid;
     lazy->status.domid = domid;
-    snprintf(lazy->status.image, sizeof(lazy->status.image), "%s", name);
     pthread_mutex_init(&lazy->status_lock, NULL);
 
     uint64_t begun = xlx__now_us();
     rc = xlx_image_open_fd(ctx, io_fd, offset, name, &lazy->image);
-    if (!rc)
+    if (!rc) {
+        snprintf(lazy->status.image, sizeof(lazy->status.image), "%s",
+                 xlx_image_name(lazy->image));
         rc = check_guest(lazy);
+    }
     if (!rc)
         rc = xlx__image_resident(ctx, lazy->image, &lazy->resident,
                                  &lazy->nr_resident);

@@ -348,12 +348,12 @@ static void built_without_libnbd_it_says_so(void **state)
 static void only_uris_of_nbd_are_taken_for_such(void **state)
 {
     (void)state;
-    assert_true(xlx__is_nbd_uri("nbd://host/x"));
-    assert_true(xlx__is_nbd_uri("NBD+unix:///?socket=/x"));
-    assert_false(xlx__is_nbd_uri("/srv/nbd://host/x"));
-    assert_false(xlx__is_nbd_uri("nbd:/x"));
-    assert_false(xlx__is_nbd_uri("nbd"));
-    assert_false(xlx__is_nbd_uri("http://host/x"));
+    assert_true(xlx_image_is_uri("nbd://host/x"));
+    assert_true(xlx_image_is_uri("NBD+unix:///?socket=/x"));
+    assert_false(xlx_image_is_uri("/srv/nbd://host/x"));
+    assert_false(xlx_image_is_uri("nbd:/x"));
+    assert_false(xlx_image_is_uri("nbd"));
+    assert_false(xlx_image_is_uri("http://host/x"));
 }
 
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)

@@ -9,7 +9,7 @@
  *   5 the pager may serve; it answers when it has prefetched; exit 0
  *
  * A failure up to 2 leaves the stream untouched: this process becomes the stock
- * helper. From 3 on it fails, and libxl destroys the domain; the pager sees the
+ * helper, or feeds it where the image is on a server. From 3 on it fails, and libxl destroys the domain; the pager sees the
  * channel end and leaves.
  */
 #include <errno.h>
@@ -25,18 +25,6 @@
 
 #include "helper.h"
 
-static int fall_back(struct helper *h, const char *why)
-{
-    if (h->require) {
-        fprintf(stderr, "xl-ext-save-helper: lazy restore is not possible: "
-                        "%s\n", why);
-        return EXIT_FAILURE;
-    }
-    fprintf(stderr, "xl-ext-save-helper: lazy restore is not possible: %s. "
-                    "Restoring eagerly.\n", why);
-    return stock_become(h);
-}
-
 static int fail(const char *what, int rc)
 {
     fprintf(stderr, "xl-ext-save-helper: %s: %s\n", what, strerror(-rc));
@@ -51,15 +39,32 @@ static void name_of(int fd, char *name, size_t len)
     name[n > 0 ? n : 0] = '\0';
 }
 
-/* Feeds the thinned stream to the stock helper. Its exit status, or -errno. */
-static int restore_resident(struct helper *h, xlx_lazy *lazy)
+/* Writes what the stock helper is to restore. */
+typedef int feed_fn(struct helper *h, void *from, int out);
+
+static int feed_resident(struct helper *h, void *from, int out)
+{
+    (void)h;
+    return xlx_lazy_feed(from, out);
+}
+
+static int feed_all(struct helper *h, void *from, int out)
+{
+    const xlx_image *image = from;
+    const struct xlx_image_info *info = xlx_image_info(image);
+    return xlx_image_copy(h->ctx, image, info->libxc_start, info->libxc_end,
+                          out);
+}
+
+/* Feeds the stock helper. Its exit status, or -errno. */
+static int restore_fed(struct helper *h, feed_fn *feed, void *from)
 {
     int pipe_fd[2], status;
     if (pipe2(pipe_fd, O_CLOEXEC))
         return -errno;
     int pid = stock_start(h, pipe_fd[0]);
     close(pipe_fd[0]);
-    int fed = pid < 0 ? pid : xlx_lazy_feed(lazy, pipe_fd[1]);
+    int fed = pid < 0 ? pid : feed(h, from, pipe_fd[1]);
     close(pipe_fd[1]);
     if (pid < 0)
         return pid;
@@ -74,15 +79,25 @@ static int restore_resident(struct helper *h, xlx_lazy *lazy)
     return WEXITSTATUS(status);
 }
 
-static int restore_with_pager(struct helper *h, xlx_lazy *lazy, int channel)
+/* The same, and leaves the stream where the stock helper would. */
+static int restore_stream(struct helper *h, feed_fn *feed, void *from,
+                          const xlx_image *image)
 {
-    int status = restore_resident(h, lazy);
+    int status = restore_fed(h, feed, from);
     if (status)
-        return status < 0 ? fail("restore of the resident pages", status)
+        return status < 0 ? fail("restore by the stock helper", status)
                           : status;
-    uint64_t end = xlx_image_info(xlx_lazy_image(lazy))->libxc_end;
+    uint64_t end = xlx_image_info(image)->libxc_end;
     if (lseek(h->io_fd, (off_t)end, SEEK_SET) < 0)
         return fail("position behind the memory", -errno);
+    return EXIT_SUCCESS;
+}
+
+static int restore_with_pager(struct helper *h, xlx_lazy *lazy, int channel)
+{
+    int status = restore_stream(h, feed_resident, lazy, xlx_lazy_image(lazy));
+    if (status)
+        return status;
     char ready;
     if (send(channel, "g", 1, MSG_NOSIGNAL) != 1 ||
         recv(channel, &ready, 1, 0) != 1)
@@ -111,6 +126,33 @@ static int start_pager(struct helper *h, xlx_lazy *lazy, int *channel_r,
     return reply.rc;
 }
 
+/* The stock helper cannot read what is not in the file. */
+static int restore_elsewhere(struct helper *h, uint64_t start)
+{
+    xlx_image *image;
+    if (xlx_image_open_fd(h->ctx, h->io_fd, start, "", &image)) {
+        fprintf(stderr, "xl-ext-save-helper: %s\n", xlx_ctx_error(h->ctx));
+        return EXIT_FAILURE;
+    }
+    int status = restore_stream(h, feed_all, image, image);
+    xlx_image_close(image);
+    return status;
+}
+
+static int fall_back(struct helper *h, off_t start, const char *why)
+{
+    if (h->require) {
+        fprintf(stderr, "xl-ext-save-helper: lazy restore is not possible: "
+                        "%s\n", why);
+        return EXIT_FAILURE;
+    }
+    fprintf(stderr, "xl-ext-save-helper: lazy restore is not possible: %s. "
+                    "Restoring eagerly.\n", why);
+    if (start >= 0 && xlx_image_is_stand_in(h->io_fd, (uint64_t)start))
+        return restore_elsewhere(h, (uint64_t)start);
+    return stock_become(h);
+}
+
 int helper_restore(struct helper *h)
 {
     char name[PATH_MAX], why[PATH_MAX + 128];
@@ -123,16 +165,16 @@ int helper_restore(struct helper *h)
     if (start < 0) {
         snprintf(why, sizeof(why), "%s: not a file but a pipe, which cannot be "
                                    "read at any place", name);
-        return fall_back(h, why);
+        return fall_back(h, start, why);
     }
     if (xlx_lazy_open(h->ctx, h->domid, h->io_fd, (uint64_t)start, name,
                       &lazy)) {
         snprintf(why, sizeof(why), "%s", xlx_ctx_error(h->ctx));
-        return fall_back(h, why);
+        return fall_back(h, start, why);
     }
     if (start_pager(h, lazy, &channel, why, sizeof(why))) {
         xlx_lazy_close(lazy);
-        return fall_back(h, why);
+        return fall_back(h, start, why);
     }
     int status = restore_with_pager(h, lazy, channel);
     close(channel);

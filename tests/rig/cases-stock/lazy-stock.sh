@@ -6,6 +6,7 @@
 set -eu
 . /rig/lib/rig.sh
 . /rig/lib/lazy.sh
+. /rig/lib/nbd.sh
 
 reason='restore: Xen: this hypervisor is built without memory paging *'
 
@@ -37,3 +38,13 @@ LIBXL_SAVE_HELPER=/usr/local/libexec/libxl-ext/xl-ext-save-helper \
     "$rig_xl" restore "$lazy_file" >"$RIG_TMP/said" 2>&1
 grep 'Restoring eagerly' "$RIG_TMP/said" || rig_fail "$(<"$RIG_TMP/said")"
 rig_guest_run -t 120 g 'pattern check /mem/p 42' || rig_fail "wrong data"
+
+# From a server: xl reads it through a pipe.
+rig_guest_stop g
+nbd_serve "$lazy_file"
+said=$(xl restore --lazy=require "$nbd_uri" 2>&1) && rig_fail "server: restored"
+# shellcheck disable=SC2053 # a pattern
+[[ $said == $reason && $said != *$'\n'* ]] || rig_fail "server: $said"
+xl restore --lazy "$nbd_uri" >"$RIG_TMP/said" 2>&1 ||
+    rig_fail "$(<"$RIG_TMP/said")"
+rig_guest_run -t 120 g 'pattern check /mem/p 42' || rig_fail "server: data"

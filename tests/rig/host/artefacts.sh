@@ -6,6 +6,7 @@
 dom0_packages=(
     xen-utils-4.17 xen-utils-common xenstore-utils qemu-system-xen seabios
     ipxe-qemu kmod busybox-static usbutils strace libyajl2 libuuid1
+    nbdkit libnbd0
 )
 dom0_modules=(
     xen-evtchn xen-gntdev xen-gntalloc xen-privcmd xenfs

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+#include "image/stand_in.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "core/clean.h"
+#include "core/io.h"
+
+#define MAGIC 0x5858534e49444e41ull
+#define URI_MAX 2048u
+#define CHUNK (1u << 20)
+
+/* xl's and libxl's own parts stay in memory as long as the stand-in is open;
+ * the largest is the device model's state, some 100 KiB. */
+#define KEPT_MAX (64u << 20)
+
+/*
+ * Nobody can have changed what is sealed, and a file of a file system, which may
+ * come from anywhere, cannot be: no save file makes us connect to a server.
+ */
+#define SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
+
+/* What is written where libxc's stream was; then the URI. */
+struct note {
+    uint64_t magic;
+    uint64_t sum;      /* of the stream that was there, xlx__image_sum() */
+    uint64_t end;      /* of the image */
+    uint32_t uri_len;
+    uint32_t reserved;
+};
+
+/* --- making one ----------------------------------------------------------- */
+
+static int failed(xlx_ctx *ctx, const xlx_image *image, int rc)
+{
+    return xlx__fail_errno(ctx, -rc, "%s: a stand-in in memory", image->name);
+}
+
+static int go_to(xlx_ctx *ctx, const xlx_image *image, int fd, uint64_t at)
+{
+    return lseek(fd, (off_t)at, SEEK_SET) < 0 ? failed(ctx, image, -errno) : 0;
+}
+
+static int put_note(xlx_ctx *ctx, const xlx_image *image, int fd)
+{
+    const struct xlx_image_info *info = &image->info;
+    struct note note = { .magic = MAGIC,
+                         .sum = xlx__image_sum(image),
+                         .end = image->end,
+                         .uri_len = (uint32_t)strlen(image->name) };
+    if (note.uri_len > URI_MAX ||
+        sizeof(note) + note.uri_len > info->libxc_end - info->libxc_start)
+        return xlx__fail(ctx, ENAMETOOLONG,
+                         "%s: a name of more than %u bytes cannot be passed on",
+                         image->name, URI_MAX);
+    int rc = xlx__write_all(fd, &note, sizeof(note));
+    if (!rc)
+        rc = xlx__write_all(fd, image->name, note.uri_len);
+    return rc ? failed(ctx, image, rc) : 0;
+}
+
+/* Each part at the place where it was. */
+static int fill(xlx_ctx *ctx, const xlx_image *image, int fd)
+{
+    const struct xlx_image_info *info = &image->info;
+    if (info->libxc_start > KEPT_MAX || image->end - info->libxc_end > KEPT_MAX)
+        return xlx__fail(ctx, EFBIG,
+                         "%s: more than %u MiB beside the guest's memory",
+                         image->name, KEPT_MAX >> 20);
+    int rc = xlx_image_copy(ctx, image, 0, info->libxc_start, fd);
+    if (!rc)
+        rc = put_note(ctx, image, fd);
+    if (!rc)
+        rc = go_to(ctx, image, fd, info->libxc_end);
+    if (!rc)
+        rc = xlx_image_copy(ctx, image, info->libxc_end, image->end, fd);
+    if (!rc)
+        rc = go_to(ctx, image, fd, 0);
+    if (!rc && fcntl(fd, F_ADD_SEALS, SEALS))
+        rc = failed(ctx, image, -errno);
+    return rc;
+}
+
+int xlx_image_stand_in(xlx_ctx *ctx, const xlx_image *image, int *fd_r)
+{
+    if (!image->end)
+        return xlx__fail(ctx, ENOTSUP,
+                         "%s: opened without xl's part of the file",
+                         image->name);
+    int fd = memfd_create("save-file", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    if (fd < 0)
+        return failed(ctx, image, -errno);
+    int rc = fill(ctx, image, fd);
+    if (rc)
+        close(fd);
+    else
+        *fd_r = fd;
+    return rc;
+}
+
+/* --- opening one ---------------------------------------------------------- */
+
+static int read_note(int fd, uint64_t offset, struct note *note)
+{
+    int seals = fcntl(fd, F_GET_SEALS);
+    if (seals < 0 || (seals & SEALS) != SEALS)
+        return -EINVAL;
+    int rc = xlx__pread_all(fd, note, sizeof(*note), offset);
+    return !rc && note->magic != MAGIC ? -EINVAL : rc;
+}
+
+bool xlx_image_is_stand_in(int fd, uint64_t offset)
+{
+    struct note note;
+    return !read_note(fd, offset, &note);
+}
+
+static int same(xlx_ctx *ctx, const xlx_image *image, const struct note *note,
+                uint64_t offset)
+{
+    if (image->info.libxc_start == offset && image->end == note->end &&
+        xlx__image_sum(image) == note->sum)
+        return 0;
+    return xlx__fail(ctx, ESTALE, "%s: another image than a moment ago",
+                     image->name);
+}
+
+int xlx__stand_in_open(xlx_ctx *ctx, int fd, uint64_t offset,
+                       struct xlx_image **image_r)
+{
+    struct note note;
+    char uri[URI_MAX + 1];
+    int rc = read_note(fd, offset, &note);
+    if (!rc && note.uri_len > URI_MAX)
+        rc = -EINVAL;
+    if (!rc)
+        rc = xlx__pread_all(fd, uri, note.uri_len, offset + sizeof(note));
+    if (rc)
+        return xlx__fail_errno(ctx, -rc, "a stand-in for an image");
+    uri[note.uri_len] = '\0';
+    xlx_image *image;
+    rc = xlx_image_open(ctx, uri, &image);
+    if (rc)
+        return rc;
+    rc = same(ctx, image, &note, offset);
+    if (rc)
+        xlx_image_close(image);
+    else
+        *image_r = image;
+    return rc;
+}
+
+/* --- its contents --------------------------------------------------------- */
+
+int xlx_image_copy(xlx_ctx *ctx, const xlx_image *image, uint64_t from,
+                   uint64_t to, int out)
+{
+    uint64_t end = image->end ? image->end : image->info.libxc_end;
+    XLX__AUTO_FREE void *buf = malloc(CHUNK);
+    if (!buf)
+        return xlx__fail(ctx, ENOMEM, "%s: no memory", image->name);
+    if (to > end)
+        to = end;
+    for (size_t n; from < to; from += n) {
+        n = to - from < CHUNK ? (size_t)(to - from) : CHUNK;
+        int rc = xlx__image_pread(image, buf, n, from);
+        if (rc)
+            return xlx__fail_errno(ctx, -rc, "%s: cannot read byte %" PRIu64,
+                                   image->name, from);
+        rc = xlx__write_all(out, buf, n);
+        if (rc)
+            return xlx__fail_errno(ctx, -rc, "%s: cannot pass it on",
+                                   image->name);
+    }
+    return 0;
+}
