@@ -43,6 +43,7 @@ int xlx__storage_nbd(xlx_ctx *ctx, const char *uri, int timeout_ms,
 #include <dlfcn.h>
 #include <libnbd.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <unistd.h>
 
 #include "core/clock.h"
@@ -74,6 +75,24 @@ struct connection {
     bool busy;
 };
 
+/*
+ * The heads of records are small and far apart: without these, an index would
+ * take a journey to the server for each. On a connection of their own.
+ */
+#define AHEAD 32u
+#define AHEAD_LEN_MAX (16u << 10)
+
+struct ahead {
+    struct connection connection;
+    unsigned next; /* to be used */
+    struct request {
+        int64_t cookie; /* 0: none */
+        uint64_t offset;
+        size_t len;
+        char *buf; /* of AHEAD_LEN_MAX */
+    } request[AHEAD];
+};
+
 struct nbd {
     struct xlx__storage storage;
     struct nbd_calls lib;
@@ -81,6 +100,9 @@ struct nbd {
     int timeout_ms;       /* of a connect, and of a request */
     pthread_mutex_t lock; /* of `busy` */
     pthread_cond_t freed;
+    pthread_mutex_t ahead_lock;
+    _Atomic bool has_ahead; /* there may be something in it */
+    struct ahead ahead;
     struct connection connection[CONNECTIONS];
 };
 
@@ -142,17 +164,23 @@ static int ensure_connection(const struct nbd *nbd, struct connection *c)
     return rc;
 }
 
-static int request(const struct nbd *nbd, struct connection *c, void *buf,
-                   size_t len, uint64_t offset)
+static int64_t ask(const struct nbd *nbd, const struct connection *c,
+                   void *buf, size_t len, uint64_t offset)
+{
+    return nbd->lib.aio_pread(c->nbd, buf, len, offset, NBD_NULL_COMPLETION, 0);
+}
+
+/* Waits for the answer to what was asked. */
+static int answer(const struct nbd *nbd, const struct connection *c,
+                  int64_t cookie)
 {
     int64_t until = xlx__now_ms() + nbd->timeout_ms;
-    int64_t cookie =
-        nbd->lib.aio_pread(c->nbd, buf, len, offset, NBD_NULL_COMPLETION, 0);
     int done = cookie < 0 ? -1 : 0, rc = 0;
     while (!rc && !done) {
-        rc = wait_for_server(nbd, c->nbd, until);
-        if (!rc)
-            done = nbd->lib.aio_command_completed(c->nbd, (uint64_t)cookie);
+        /* It may have come while another answer was waited for. */
+        done = nbd->lib.aio_command_completed(c->nbd, (uint64_t)cookie);
+        if (!done)
+            rc = wait_for_server(nbd, c->nbd, until);
     }
     return rc ? rc : done < 0 ? nbd_error(nbd) : 0;
 }
@@ -184,17 +212,84 @@ static void give_back(struct nbd *nbd, struct connection *c)
     pthread_mutex_unlock(&nbd->lock);
 }
 
+/* --- reading ahead; the caller has ahead_lock --- */
+
+/* No answer comes to what was asked of a connection that is closed. */
+static void forget_ahead(struct nbd *nbd)
+{
+    drop_connection(nbd, &nbd->ahead.connection);
+    for (size_t i = 0; i < AHEAD; i++)
+        nbd->ahead.request[i].cookie = 0;
+    atomic_store(&nbd->has_ahead, false);
+}
+
+static int ask_ahead(struct nbd *nbd, uint64_t offset, size_t len)
+{
+    struct connection *c = &nbd->ahead.connection;
+    struct request *r = &nbd->ahead.request[nbd->ahead.next % AHEAD];
+    if (c->nbd && c->owner != getpid())
+        forget_ahead(nbd);
+    if (r->cookie) /* nobody came for it; its buffer may still be written to */
+        return 0;
+    if (!r->buf)
+        r->buf = malloc(AHEAD_LEN_MAX);
+    int rc = r->buf ? ensure_connection(nbd, c) : -ENOMEM;
+    if (rc)
+        return rc;
+    r->cookie = ask(nbd, c, r->buf, len, offset);
+    r->offset = offset;
+    r->len = len;
+    nbd->ahead.next++;
+    return r->cookie < 0 ? -EIO : 0;
+}
+
+/* Whether it was asked for; the bytes are in `buf` then. */
+static bool take_ahead(struct nbd *nbd, void *buf, size_t len, uint64_t offset)
+{
+    const struct connection *c = &nbd->ahead.connection;
+    bool mine = c->nbd && c->owner == getpid();
+    for (size_t i = 0; mine && i < AHEAD; i++) {
+        struct request *r = &nbd->ahead.request[i];
+        if (!r->cookie || r->offset != offset || len > r->len)
+            continue;
+        if (answer(nbd, c, r->cookie))
+            break;
+        r->cookie = 0;
+        memcpy(buf, r->buf, len);
+        return true;
+    }
+    if (mine)
+        return false;
+    forget_ahead(nbd);
+    return false;
+}
+
+/* --- the storage again --- */
+
+static bool was_ahead(struct nbd *nbd, void *buf, size_t len, uint64_t offset)
+{
+    if (!atomic_load(&nbd->has_ahead))
+        return false;
+    pthread_mutex_lock(&nbd->ahead_lock);
+    bool taken = take_ahead(nbd, buf, len, offset);
+    pthread_mutex_unlock(&nbd->ahead_lock);
+    return taken;
+}
+
 static int storage_pread(struct xlx__storage *storage, void *buf, size_t len,
                          uint64_t offset)
 {
     struct nbd *nbd = nbd_of(storage);
     if (offset > storage->size || len > storage->size - offset)
         return -ENODATA;
+    if (was_ahead(nbd, buf, len, offset))
+        return 0;
     struct connection *c = take(nbd);
     int rc = ensure_connection(nbd, c);
     for (size_t done = 0, n; !rc && done < len; done += n) {
         n = len - done < READ_MAX ? len - done : READ_MAX;
-        rc = request(nbd, c, (char *)buf + done, n, offset + done);
+        rc = answer(nbd, c,
+                    ask(nbd, c, (char *)buf + done, n, offset + done));
     }
     /* What a request that failed left behind is not known. */
     if (rc)
@@ -203,12 +298,20 @@ static int storage_pread(struct xlx__storage *storage, void *buf, size_t len,
     return rc;
 }
 
+/* What fails here is read, and told, when it is wanted. */
 static void storage_expect(struct xlx__storage *storage, uint64_t offset,
                            size_t len)
 {
-    (void)storage;
-    (void)offset;
-    (void)len;
+    struct nbd *nbd = nbd_of(storage);
+    if (offset >= storage->size || len > AHEAD_LEN_MAX)
+        return;
+    if (len > storage->size - offset)
+        len = (size_t)(storage->size - offset);
+    pthread_mutex_lock(&nbd->ahead_lock);
+    atomic_store(&nbd->has_ahead, true);
+    if (ask_ahead(nbd, offset, len))
+        forget_ahead(nbd);
+    pthread_mutex_unlock(&nbd->ahead_lock);
 }
 
 static int storage_examine(struct xlx__storage *storage,
@@ -232,6 +335,10 @@ static void storage_close(struct xlx__storage *storage)
     struct nbd *nbd = nbd_of(storage);
     for (size_t i = 0; i < CONNECTIONS; i++)
         drop_connection(nbd, &nbd->connection[i]);
+    drop_connection(nbd, &nbd->ahead.connection);
+    for (size_t i = 0; i < AHEAD; i++)
+        free(nbd->ahead.request[i].buf);
+    pthread_mutex_destroy(&nbd->ahead_lock);
     pthread_cond_destroy(&nbd->freed);
     pthread_mutex_destroy(&nbd->lock);
     if (nbd->lib.library)
@@ -299,6 +406,7 @@ int xlx__storage_nbd(xlx_ctx *ctx, const char *uri, int timeout_ms,
     nbd->timeout_ms = timeout_ms;
     pthread_mutex_init(&nbd->lock, NULL);
     pthread_cond_init(&nbd->freed, NULL);
+    pthread_mutex_init(&nbd->ahead_lock, NULL);
     int rc = load(ctx, uri, &nbd->lib);
     if (!rc)
         rc = connect_first(ctx, nbd);

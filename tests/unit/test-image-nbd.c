@@ -64,15 +64,20 @@ static int teardown(void **state)
     return left;
 }
 
+static void write_built(const struct fixture *f)
+{
+    FILE *file = fopen(f->path, "w");
+    assert_int_equal(fwrite(f->b.bytes, f->b.len, 1, file), 1);
+    assert_int_equal(fclose(file), 0);
+}
+
 static void save(struct fixture *f)
 {
     build_start(&f->b, 3, FMT_GUEST_HVM);
     build_range(&f->b, 0, 1000);
     build_range(&f->b, 0x2000, 200);
     build_finish(&f->b);
-    FILE *file = fopen(f->path, "w");
-    assert_int_equal(fwrite(f->b.bytes, f->b.len, 1, file), 1);
-    assert_int_equal(fclose(file), 0);
+    write_built(f);
 }
 
 #ifdef HAVE_LIBNBD
@@ -323,6 +328,60 @@ static void a_read_that_hangs_times_out(void **state)
     storage->ops->close(storage);
 }
 
+/* Full records, whose heads are asked for ahead. */
+static void a_large_one_is_read_ahead(void **state)
+{
+    struct fixture *f = *state;
+    build_start(&f->b, 3, FMT_GUEST_HVM);
+    for (uint64_t gfn = 0; gfn < 6 * FMT_PAGE_BATCH; gfn += FMT_PAGE_BATCH)
+        build_range(&f->b, gfn, FMT_PAGE_BATCH);
+    build_finish(&f->b);
+    write_built(f);
+    start_server(f, NULL, NULL);
+    must_open(f);
+    assert_int_equal(xlx_image_info(f->image)->pages, 6 * FMT_PAGE_BATCH);
+    for (uint64_t gfn = 1; gfn < 6 * FMT_PAGE_BATCH; gfn += 1000)
+        expect_page(f, gfn);
+    pid_t child = fork();
+    if (child == 0) {
+        char page[XLX_PAGE_SIZE];
+        _exit(xlx_image_read(f->image, 5, 1, page) ? 1 : 0);
+    }
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+}
+
+/* What the server answered before it was killed; false when it had not yet. */
+static bool answered_ahead(struct fixture *f, useconds_t wait)
+{
+    struct xlx__storage *storage;
+    char bytes[100];
+    start_server(f, NULL, NULL);
+    assert_int_equal(xlx__storage_nbd(f->ctx, f->uri, 10000, &storage), 0);
+    storage->ops->expect(storage, 5000, sizeof(bytes));
+    usleep(wait);
+    stop_server(f);
+    assert_true(storage->ops->pread(storage, bytes, 1, 4999) < 0);
+    int rc = storage->ops->pread(storage, bytes, sizeof(bytes), 5000);
+    if (!rc)
+        assert_memory_equal(bytes, f->b.bytes + 5000, sizeof(bytes));
+    /* Once only: later it may be something else. */
+    assert_true(storage->ops->pread(storage, bytes, sizeof(bytes), 5000) < 0);
+    storage->ops->close(storage);
+    return !rc;
+}
+
+static void what_is_expected_is_asked_for(void **state)
+{
+    struct fixture *f = *state;
+    save(f);
+    for (useconds_t ms = 10; ms < 10000; ms *= 2)
+        if (answered_ahead(f, ms * 1000))
+            return;
+    fail_msg("it was not");
+}
+
 static void one_that_says_nothing_times_out(void **state)
 {
     struct fixture *f = *state;
@@ -372,6 +431,8 @@ int main(void)
         TEST(without_a_server_one_line_says_so),
         TEST(what_is_no_server_is_refused),
         TEST(a_read_that_hangs_times_out),
+        TEST(a_large_one_is_read_ahead),
+        TEST(what_is_expected_is_asked_for),
         TEST(one_that_says_nothing_times_out),
 #else
         TEST(built_without_libnbd_it_says_so),
