@@ -85,6 +85,7 @@ static const struct {
 } scenarios[] = {
     { "rules", run_rules },
     { "storm", run_storm },
+    { "bench", run_bench },
     { "serve", run_serve },
 };
 
