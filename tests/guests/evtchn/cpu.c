@@ -9,6 +9,7 @@
 #define MSR_ICR 0x830
 #define SPIV_ON 0x100
 #define ICR_INIT 0x4500
+#define ICR_FIXED 0x4000
 #define STUB_SIZE 16
 
 struct gate {
@@ -89,8 +90,15 @@ void interrupted(unsigned int vector, uint64_t error, uint64_t rip)
         die("exception %u, error %lx, at %lx", vector, error, rip);
     if (vector == VECTOR_SPURIOUS)
         return;
-    interrupt_handler(this_cpu(), vector);
+    if (vector != VECTOR_KICK)
+        interrupt_handler(this_cpu(), vector);
     lapic_eoi();
+}
+
+/* A vCPU's APIC has twice its number. */
+static void send_ipi(struct cpu *cpu, uint32_t what)
+{
+    wrmsr(MSR_ICR, (uint64_t)(cpu->id * 2) << 32 | what);
 }
 
 static void claim_stack(unsigned int id)
@@ -117,21 +125,32 @@ unsigned int count_cpus(void)
     return i;
 }
 
+/* Sleeps, so as not to take time from those that work. */
+static void await_job(struct cpu *cpu)
+{
+    irq_off();
+    while (!cpu->job)
+        __asm__ volatile("sti; hlt; cli" ::: "memory");
+    irq_on();
+}
+
+void give_job(struct cpu *cpu, void (*job)(struct cpu *cpu))
+{
+    __atomic_store_n(&cpu->job, job, __ATOMIC_RELEASE);
+    send_ipi(cpu, ICR_FIXED | VECTOR_KICK);
+}
+
 void start_ap(void)
 {
     struct cpu *cpu = this_cpu();
-    void (*job)(struct cpu *);
 
     this_cpu_init();
     cpu->up = true;
     irq_on();
     for (;;) {
-        job = cpu->job;
-        if (job) {
-            job(cpu);
-            cpu->job = NULL;
-        }
-        yield();
+        await_job(cpu);
+        cpu->job(cpu);
+        cpu->job = NULL;
     }
 }
 
@@ -175,8 +194,7 @@ void start_cpus(unsigned int number)
 
 void send_init(struct cpu *cpu)
 {
-    /* A vCPU's APIC has twice its number. */
-    wrmsr(MSR_ICR, (uint64_t)(cpu->id * 2) << 32 | ICR_INIT);
+    send_ipi(cpu, ICR_INIT);
     while (hypercall3(__HYPERVISOR_vcpu_op, VCPUOP_is_up, cpu->id, 0) > 0)
         yield();
 }
@@ -186,7 +204,7 @@ void on_all_cpus(void (*fn)(struct cpu *cpu))
     unsigned int i;
 
     for (i = 1; i < nr_cpus; i++)
-        __atomic_store_n(&cpus[i].job, fn, __ATOMIC_RELEASE);
+        give_job(&cpus[i], fn);
     fn(&cpus[0]);
     for (i = 1; i < nr_cpus; i++)
         while (cpus[i].job)

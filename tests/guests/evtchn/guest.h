@@ -28,6 +28,7 @@
 
 /* Vectors with a meaning of their own; 0x30 and up are for tests. */
 #define VECTOR_UPCALL 0x28
+#define VECTOR_KICK 0x29
 #define VECTOR_FIRST 0x30
 #define VECTOR_LAST 0xef
 #define VECTOR_SPURIOUS 0xff
@@ -60,6 +61,8 @@ void send_init(struct cpu *cpu);
 void lapic_on(void);
 void lapic_off(void);
 void lapic_eoi(void);
+/* One that is idle runs it, and takes its job away when it is done. */
+void give_job(struct cpu *cpu, void (*job)(struct cpu *cpu));
 /* Runs fn on every vCPU, this one included, and waits for all. */
 void on_all_cpus(void (*fn)(struct cpu *cpu));
 

@@ -12,7 +12,7 @@ void check(bool right, const char *what);
 /* Waits until it is right, however slow the machine. */
 #define await(right, what)          \
     do {                            \
-        unsigned int left_ = 30000; \
+        unsigned int left_ = 10000; \
                                     \
         while (!(right) && --left_) \
             yield();                \

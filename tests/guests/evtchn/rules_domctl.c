@@ -3,6 +3,8 @@
 #include "rules.h"
 
 #define DOMCTL_VERSION 0x15 /* of Xen 4.17 */
+#define SYSCTL_VERSION 0x15
+#define SYSCTL_DEBUG_KEYS 7
 
 struct domctl {
     uint32_t cmd;
@@ -11,6 +13,18 @@ struct domctl {
     uint16_t pad[3];
     union {
         struct xlx__xen_evtchn_vector_op op;
+        uint8_t room[128];
+    } u;
+};
+
+struct sysctl {
+    uint32_t cmd;
+    uint32_t interface_version;
+    union {
+        struct {
+            uint64_t keys;
+            uint32_t nr_keys;
+        } debug_keys;
         uint8_t room[128];
     } u;
 };
@@ -27,6 +41,18 @@ static long domctl(struct xlx__xen_evtchn_vector_op *op)
     error = hypercall3(__HYPERVISOR_domctl, (uintptr_t)&arg, 0, 0);
     *op = arg.u.op;
     return error;
+}
+
+/* What it prints, evtchn-run looks for. */
+static void press_e(void)
+{
+    struct sysctl arg = { .cmd = SYSCTL_DEBUG_KEYS,
+                          .interface_version = SYSCTL_VERSION };
+
+    arg.u.debug_keys.keys = (uintptr_t) "e";
+    arg.u.debug_keys.nr_keys = 1;
+    check(!hypercall3(__HYPERVISOR_sysctl, (uintptr_t)&arg, 0, 0),
+          "debug key e");
 }
 
 static long set(evtchn_port_t port, unsigned int vcpu, unsigned int vector)
@@ -140,6 +166,7 @@ static void rule_set(void)
     check(find(port)->vector == 0x70 && find(port)->vcpu == last &&
               find(port)->flags & XLX__EVTCHN_ENTRY_TOOLSTACK,
           "it is listed");
+    press_e();
     forget();
     evtchn_send(other);
     await(arrived[last][0x70] == 1, "what the toolstack set arrives");
@@ -223,6 +250,7 @@ static void rule_count(void)
     }
     check(find(old)->count == 5 && find(port)->count == 5, "five events");
     bind_vector(port, 0, 0x75);
+    press_e();
     evtchn_send(port);
     evtchn_send(port);
     check(find(port)->count == 6, "what is pending counts once");

@@ -176,7 +176,7 @@ void run_serve(void)
     bind_ports(option("bind", 0));
     offer_vectors(option("offer", 0));
     for (i = 1; i < nr_cpus; i++)
-        cpus[i].job = idle;
+        give_job(&cpus[i], idle);
     print("serve: ready\n");
     next = now_ns();
     for (tick = 0;; tick++) {

@@ -13,7 +13,7 @@
 
 #define SLOTS 48
 #define STEPS 150 /* of each vCPU, in a round */
-#define PATIENCE 50000
+#define PATIENCE 20000
 #define NONE 0xff
 
 enum kind { INTERDOMAIN, IPI, TIMER };
@@ -351,7 +351,7 @@ static void round_of_steps(void)
     for (i = 0; i < nr_cpus; i++)
         my[i].left = STEPS;
     for (i = 1; i < nr_cpus; i++)
-        __atomic_store_n(&cpus[i].job, steps, __ATOMIC_RELEASE);
+        give_job(&cpus[i], steps);
     steps(&cpus[0]);
     while (look_after(&cpus[0]))
         yield();
