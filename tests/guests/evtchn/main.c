@@ -83,10 +83,8 @@ static const struct {
     const char *name;
     void (*run)(void);
 } scenarios[] = {
-    { "rules", run_rules },
-    { "storm", run_storm },
-    { "bench", run_bench },
-    { "serve", run_serve },
+    { "rules", run_rules }, { "storm", run_storm }, { "hostile", run_hostile },
+    { "bench", run_bench }, { "serve", run_serve },
 };
 
 static void run_scenario(void)

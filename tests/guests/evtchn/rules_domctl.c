@@ -2,20 +2,10 @@
 /* The toolstack's operations, as the control domain on itself. */
 #include "rules.h"
 
-#define DOMCTL_VERSION 0x15 /* of Xen 4.17 */
-#define SYSCTL_VERSION 0x15
-#define SYSCTL_DEBUG_KEYS 7
+#include "domctl.h"
 
-struct domctl {
-    uint32_t cmd;
-    uint32_t interface_version;
-    uint16_t domain;
-    uint16_t pad[3];
-    union {
-        struct xlx__xen_evtchn_vector_op op;
-        uint8_t room[128];
-    } u;
-};
+#define SYSCTL_VERSION 0x15 /* of Xen 4.17 */
+#define SYSCTL_DEBUG_KEYS 7
 
 struct sysctl {
     uint32_t cmd;
@@ -30,18 +20,6 @@ struct sysctl {
 };
 
 static struct xlx__xen_evtchn_entry entries[XLX__EVTCHN_LIST_MAX];
-
-static long domctl(struct xlx__xen_evtchn_vector_op *op)
-{
-    struct domctl arg = { .cmd = XLX__XEN_DOMCTL_EVTCHN_VECTOR,
-                          .interface_version = DOMCTL_VERSION };
-    long error;
-
-    arg.u.op = *op;
-    error = hypercall3(__HYPERVISOR_domctl, (uintptr_t)&arg, 0, 0);
-    *op = arg.u.op;
-    return error;
-}
 
 /* What it prints, evtchn-run looks for. */
 static void press_e(void)

@@ -11,6 +11,8 @@ bool has_vectors(void);
 void run_rules(void);
 /* Random operations on all vCPUs at once; nothing may get lost. */
 void run_storm(void);
+/* What a hostile guest may try on all its vCPUs at once. */
+void run_hostile(void);
 /* Instruction counts, under an emulator that makes the TSC count them. */
 void run_bench(void);
 /* Opens ports for others to bind and send to, and counts what arrives. */
