@@ -7,35 +7,14 @@
 
 . /rig/lib/rig.sh
 . /rig/lib/lazy.sh
+. /rig/lib/measure.sh
 set -u
 
 rounds=3
 file=/tmp/demo.save
-ours=$(echo /usr/local/libexec/libxl-ext/xl-ext-save-helper)
-stock=$lazy_stock_helper
 
 step() { printf '\n* %s\n' "$*"; }
 trap 'rig_guest_stop g 2>/dev/null; rm -f $file' EXIT
-
-# restore HELPER OPTION... : by the distribution's xl with that helper; what it
-# prints is shown when it fails. The helper's microseconds are in $helper_us.
-restore() {
-    local helper=$1
-    shift
-    rm -f /tmp/helper-us
-    TIME_EXEC=$helper TIME_EXEC_OUT=/tmp/helper-us XL_EXT_LAZY=require \
-        LIBXL_SAVE_HELPER=/rig/tools/time-exec \
-        "$rig_xl" restore "$@" $file >/tmp/demo.log 2>&1 ||
-        { cat /tmp/demo.log; rig_fail "restore by $helper"; }
-    helper_us=$(cat /tmp/helper-us)
-}
-
-median() { tr ' ' '\n' | sort -n | sed -n "$((rounds / 2 + 1))p"; }
-ms() { echo $((($1 + 500) / 1000)); }
-# ratio A B : A / B with two decimals.
-ratio() { awk -v a="$1" -v b="$2" 'BEGIN { printf "%.2f", a / b }'; }
-# rate PAGES US : pages a second.
-rate() { awk -v p="$1" -v us="$2" 'BEGIN { printf "%d", p * 1e6 / us }'; }
 
 compare() {
     rig_compare g $file >/tmp/compare.log 2>&1 ||
@@ -45,13 +24,13 @@ compare() {
 }
 
 paused_eager() {
-    restore "$stock" -p
+    measure_restore "$lazy_stock_helper" $file -p
     eager_us+=($helper_us)
     rig_guest_stop g
 }
 
 paused_lazy() {
-    restore "$ours" -p
+    measure_restore $measure_ours $file -p
     lazy_us+=($helper_us)
     xl-ext lazy-wait -q g || rig_fail 'the fill failed'
     domid=$(rig_domid g)
@@ -65,7 +44,7 @@ paused_lazy() {
 # running HELPER : restores and runs; until the guest answers, in $answer_us.
 running() {
     local start=${EPOCHREALTIME/./}
-    restore "$1"
+    measure_restore "$1" $file
     rig_guest_run g true || rig_fail 'the guest does not answer'
     answer_us=$((${EPOCHREALTIME/./} - start))
 }
@@ -93,7 +72,7 @@ measure() {
     done
 
     step "Restored eagerly, running: xl restore $file"
-    running "$stock"
+    running "$lazy_stock_helper"
     eager_answer=$answer_us
     echo "  the guest answers after $(ms $eager_answer) ms"
     check_guest
@@ -101,7 +80,7 @@ measure() {
     rig_guest_stop g
 
     step "Restored lazily, running: xl restore --lazy $file"
-    running "$ours"
+    running $measure_ours
     lazy_answer=$answer_us
     echo "  the guest answers after $(ms $lazy_answer) ms"
     check_guest
@@ -114,9 +93,9 @@ measure() {
     rig_guest_stop g
 
     local eager lazy fill
-    eager=$(median <<<"${eager_us[*]}")
-    lazy=$(median <<<"${lazy_us[*]}")
-    fill=$(median <<<"${fill_us[*]}")
+    eager=$(median "${eager_us[@]}")
+    lazy=$(median "${lazy_us[@]}")
+    fill=$(median "${fill_us[@]}")
     column+=("$(ms "$eager")" "$(ms "$lazy")" "$(ratio "$lazy" "$eager")"
         "$(rate "$pages" "$eager")" "$(rate "$held" "$fill")"
         "$(ratio "$(rate "$held" "$fill")" "$(rate "$pages" "$eager")")"

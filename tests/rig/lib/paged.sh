@@ -15,7 +15,7 @@ paged_take() {
     : >"$paged_answered"
     "$rig_tools/page-out" "$(rig_domid g)" "$@" >"$paged_answered" 2>&1 &
     paged_server=$!
-    rig_wait_for 60 eval "grep -q '^out' $paged_answered ||
+    rig_wait_for 200 eval "grep -q '^out' $paged_answered ||
         ! kill -0 $paged_server" && grep -q '^out' "$paged_answered" ||
         rig_fail "pages are not out: $(<"$paged_answered")"
 }

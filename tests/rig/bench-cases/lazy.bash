@@ -1,0 +1,319 @@
+# shellcheck shell=bash disable=SC2034,SC2154
+# SPDX-License-Identifier: LGPL-2.1-only
+#
+# Restores of one busy guest in every way, in turn, and a table of medians.
+# `. ./lazy.bash` and `bench_lazy MIB ROUNDS`; docs/measured.md has the tables.
+
+. /rig/lib/rig.sh
+. /rig/lib/lazy.sh
+. /rig/lib/measure.sh
+set -u
+
+bench_save=/tmp/bench/save
+bench_rates=/tmp/bench/rates
+# No restore begins later than that after the start: others wait for the rig.
+bench_enough=360
+bench_small=$((512 << 8))
+declare -A got
+
+# note WAY NAME VALUE : one more value of a figure.
+note() { got[$1,$2]+=" $3"; }
+
+# of WAY NAME : its median, "-" when it has none.
+of() {
+    # shellcheck disable=SC2086 # numbers
+    if [ -n "${got[$1,$2]:-}" ]; then median ${got[$1,$2]}; else echo -; fi
+}
+
+now() { echo "${EPOCHREALTIME/./}"; }
+
+# --- the guest ----------------------------------------------------------------
+
+bench_make_guest() {
+    local mib=$1
+    mkdir -p /tmp/bench
+    mount -t tmpfs -o size=$((mib + 256))m bench /tmp/bench
+    rig_guest_start g pvh memory="$mib" &&
+        rig_guest_run g "setsid work $((mib * 3 / 8)) >/run/work 2>&1 &" &&
+        rig_wait_for 120 rig_guest_run g 'grep -q ready /run/work' ||
+        rig_fail 'no guest that works'
+    gfn=$(rig_guest_run g "sed -n 's/^gfn //p' /run/work")
+    next=$(($(rig_domid g) + 1))
+    rig_time 'xl save' "$rig_xl" save g $bench_save 2>/dev/null ||
+        rig_fail 'no saved guest'
+}
+
+# --- what it does -------------------------------------------------------------
+
+rates_start() {
+    /rig/tools/guest-rate "$next" "$gfn" >$bench_rates &
+    rates=$!
+}
+
+rates_stop() {
+    kill $rates 2>/dev/null
+    wait $rates 2>/dev/null
+    awk '$3 { exit 1 }' $bench_rates || rig_fail 'the guest sees wrong data'
+}
+
+# looks FROM TO : how often a second, between two moments.
+looks() {
+    awk -v from="$1" -v to="$2" '
+        $1 >= from && $1 <= to { if (!n++) { t = $1; c = $2 } u = $1; d = $2 }
+        END { if (u > t) printf "%d", (d - c) * 1e6 / (u - t) }' $bench_rates
+}
+
+# The first moment at which it had gone on.
+went_on() {
+    awk 'NR == 1 { c = $2 } $2 > c { print $1; exit }' $bench_rates
+}
+
+# What dom0 has used the processor for, of what ran in the group.
+group=/sys/fs/cgroup/case$RIG_CASE/bench
+cpu_us() { sed -n 's/^usage_usec //p' "$group/cpu.stat"; }
+
+# --- one restore --------------------------------------------------------------
+
+# begin WAY HELPER [OPTION...] : restored, and the guest has answered.
+begin() {
+    local way=$1 begun
+    shift
+    cpu_before=$(cpu_us)
+    rates_start
+    started=$(now)
+    # shellcheck disable=SC2031 # goes back at once
+    echo $$ >"$group/cgroup.procs"
+    measure_restore "$1" $bench_save "${@:2}"
+    echo $$ >"$group/../cgroup.procs"
+    restored=$(now)
+    domid=$(rig_domid g)
+    next=$((domid + 1))
+    note "$way" helper "$helper_us"
+}
+
+answered() {
+    rig_guest_run g true || rig_fail "$1: no answer"
+    note "$1" answer $(($(now) - started))
+}
+
+# complete WAY MOMENT : all is there; then what comes after it.
+complete() {
+    local way=$1 at=$2 on
+    note "$way" cpu $(($(cpu_us) - cpu_before))
+    sleep 2.1
+    on=$(now)
+    rates_stop
+    note "$way" after "$(looks $((on - 2000000)) "$on")"
+    note "$way" on $(($(went_on) - started))
+    note "$way" large $(($(/rig/tools/count-2m "$domid") * 100 / pages))
+    [ "$way" = eager ] || from_status "$way"
+    rig_guest_stop g
+}
+
+from_status() {
+    local name
+    [ "$(lazy_field "$domid" state)" = complete ] || rig_fail "$1: not complete"
+    for name in faults fault_pages prefetch_pages mark_us index_us fill_us; do
+        note "$1" "$name" "$(lazy_field "$domid" $name)"
+    done
+}
+
+# The most memory that a process had, KiB, while another runs.
+peak_while() {
+    local name value
+    peak=0
+    while kill -0 "$2" 2>/dev/null; do
+        while read -r name value _; do
+            [ "$name" != VmHWM: ] || peak=$value
+        done 2>/dev/null <"/proc/$1/status"
+        sleep 0.05
+    done 2>/dev/null
+}
+
+# filled WAY COMMAND... : until the command, which waits for the fill, returns.
+filled() {
+    local way=$1 pid
+    shift
+    pid=$(lazy_field "$domid" pid)
+    "$@" &
+    peak_while "$pid" $!
+    wait $! || rig_fail "$way: the fill failed"
+    [ $peak = 0 ] || note "$way" peak $peak
+}
+
+# calm : until the guest has not waited for a page for a while.
+calm() {
+    local before=-1 faults=0
+    while [ "$faults" != $before ]; do
+        before=$faults
+        sleep 1.5
+        faults=$(lazy_field "$domid" faults)
+    done
+    calm_faults=$faults
+}
+
+# --- the ways -----------------------------------------------------------------
+
+bench_eager() {
+    begin eager "$lazy_stock_helper"
+    answered eager
+    note eager whole $((restored - started))
+    complete eager "$restored"
+}
+
+# Nothing is brought that was not asked for, until the guest is calm.
+without_fill() {
+    XL_EXT_LAZY_RECORD=600s begin "$1" $measure_ours
+    answered "$1"
+    calm
+    note "$1" calm "$calm_faults"
+    filled "$1" xl-ext lazy-finish -q g
+    complete "$1" "$(now)"
+}
+
+bench_demand() {
+    rm -f $bench_save.lzx
+    without_fill demand
+    cp $bench_save.lzx /tmp/bench/record || rig_fail 'nothing was recorded'
+}
+
+with_fill() {
+    local at answering
+    begin "$1" $measure_ours
+    (answered "$1" && echo "${got[$1,answer]##* }" >/tmp/bench/answer) &
+    answering=$!
+    filled "$1" xl-ext lazy-wait -q g
+    at=$(now)
+    wait $answering || rig_fail "$1: no answer"
+    note "$1" answer "$(</tmp/bench/answer)"
+    note "$1" whole $((at - started))
+    note "$1" during "$(looks "$restored" "$at")"
+    complete "$1" "$at"
+}
+
+bench_fill() {
+    rm -f $bench_save.lzx
+    with_fill fill
+}
+
+bench_recorded() {
+    cp /tmp/bench/record $bench_save.lzx
+    with_fill recorded
+}
+
+# As demand, with what that has recorded. Slow, so only in the first round.
+bench_replay() {
+    cp /tmp/bench/record $bench_save.lzx
+    without_fill replay
+}
+
+# The guest stays paused: nothing but the restore runs.
+bench_paused() {
+    rm -f $bench_save.lzx
+    measure_restore $measure_ours $bench_save -p
+    note paused helper "$helper_us"
+    domid=$(rig_domid g)
+    next=$((domid + 1))
+    xl-ext lazy-wait -q g || rig_fail 'the fill failed'
+    from_status paused
+    rig_guest_stop g
+}
+
+# --- the table ----------------------------------------------------------------
+
+line() { printf '| %s |%s\n' "$1" "$(printf ' %s |' "${@:2}")"; }
+
+# row LABEL NAME [DIVISOR] : one figure of each way that has a column.
+row() {
+    local label=$1 name=$2 way values=() value
+    for way in eager demand fill recorded; do
+        value=$(of $way "$name")
+        [ "$value" = - ] || value=$((value / ${3:-1}))
+        values+=("$value")
+    done
+    line "$label" "${values[@]}"
+}
+
+rounds_row() {
+    local way values=()
+    for way in eager demand fill recorded; do
+        # shellcheck disable=SC2086 # numbers
+        set -- ${got[$way,helper]:-}
+        values+=($#)
+    done
+    line 'rounds' "${values[@]}"
+}
+
+bench_table() {
+    line "$1 MiB" eager 'lazy, demand only' '+ fill' '+ recorded'
+    echo '|---|---|---|---|---|'
+    rounds_row
+    row 'save helper, ms' helper 1000
+    row 'until the guest goes on with its work, ms' on 1000
+    row 'until it answers on its console, ms' answer 1000
+    row 'until all memory is there, ms' whole 1000
+    row 'faults' faults
+    row 'pages brought ahead' prefetch_pages
+    row 'looks a second, in thousands, while it fills' during 1000
+    row 'when complete' after 1000
+    row 'memory in 2 MiB pages, %' large
+    row 'processor time of dom0 until complete, ms' cpu 1000
+    row "pager's memory at most, KiB" peak
+}
+
+bench_aims() {
+    local eager paused fill
+    eager=$(of eager helper) paused=$(of paused helper)
+    fill=$(of paused fill_us)
+    echo
+    echo "helper, guest paused: $(ms "$paused") ms (index $(ms "$(
+        of paused index_us)"), marking $(ms "$(of paused mark_us)")):" \
+        "$(ratio "$paused" "$eager") of eager"
+    echo "helper and fill ($(ms "$fill") ms), guest paused:" \
+        "$(ratio $((paused + fill)) "$eager") of eager"
+    echo "faults without fill until the guest is calm: $(of demand calm)," \
+        "after the record $(of replay calm)"
+    echo "when complete / eager: demand $(ratio "$(of demand after)" "$(
+        of eager after)"), fill $(ratio "$(of fill after)" "$(
+        of eager after)"), recorded $(ratio "$(of recorded after)" "$(
+        of eager after)")"
+}
+
+# ways_of_round ROUND OF : where nothing but the guest brings its memory it takes
+# minutes, so those ways are taken in every round by small guests only; `replay`,
+# slower still, once.
+ways_of_round() {
+    echo eager fill paused
+    if [ "$1" = "$2" ] || [ $pages -le $bench_small ]; then
+        echo demand recorded
+    fi
+    [ "$1" != "$2" ] || echo replay
+}
+
+bench_leave() {
+    kill ${rates:-} 2>/dev/null
+    rig_guest_stop g 2>/dev/null
+    umount /tmp/bench
+    rmdir "$group" 2>/dev/null
+}
+
+bench_lazy() {
+    local mib=$1 rounds=$2 round way begun
+    trap bench_leave EXIT
+    mkdir "$group"
+    bench_make_guest "$mib"
+    pages=$((mib * 256))
+    for ((round = 1; round <= rounds; round++)); do
+        for way in $(ways_of_round $round "$rounds"); do
+            [ $SECONDS -lt $bench_enough ] || break 2
+            begun=$(now)
+            "bench_$way"
+            echo "$mib MiB, round $round, $way: $(ms $(($(now) - begun))) ms"
+        done
+    done
+    echo
+    bench_table "$mib"
+    bench_aims
+    echo
+    for way in "${!got[@]}"; do echo "$way:${got[$way]}"; done | sort
+}
