@@ -30,7 +30,7 @@ disk=/dev/$(block)
 dd if="$disk" of="$rig_tmp/label" bs=4096 count=1 status=none
 leave() {
     local status=$?
-    { swapoff "$disk"; umount /mnt; rm -f "$policy"; } 2>/dev/null
+    { swapoff "$disk"; umount /mnt; rm -f "$policy"; ps2 bind; } 2>/dev/null
     (exit $status)
     tidy
 }
@@ -58,22 +58,31 @@ check "and come back" xl usb-detach $guest "$stick"
 
 # --- keyboards
 
+# Without the one that every PC seems to have, as in most servers.
+ps2() {
+    local keyboard
+    for keyboard in $ps2_keyboards; do
+        echo -n "$keyboard" >"/sys/bus/serio/drivers/atkbd/$1"
+    done
+}
+ps2_keyboards=$(cd /sys/bus/serio/drivers/atkbd && ls -d serio* 2>/dev/null)
+ps2 unbind
+
 plug keyboard keyboard
-keyboards=$(grep -l fffffffffffffffe \
-    /sys/class/input/input*/capabilities/key | wc -l)
-echo "this host has $keyboards keyboards"
-if [ "$keyboards" -eq 1 ]; then
-    refused "the last keyboard" "is the last keyboard of this host" \
-        xl usb-attach $guest "$keyboard"
-    check "--force" xl usb-attach $guest "$keyboard" --force
-    check "and back" xl usb-detach $guest "$keyboard"
-    plug other keyboard
-fi
-check "one of two keyboards" xl usb-attach $guest "$keyboard"
-[ "$keyboards" -ne 1 ] ||
-    refused "the other is the last now" "is the last keyboard" \
-        xl usb-attach $guest "$other"
+rig_wait_for 10 grep -ql fffffffffffffffe \
+    /sys/class/input/input*/capabilities/key || rig_fail "no keyboard"
+refused "the last keyboard" "is the last keyboard of this host" \
+    xl usb-attach $guest "$keyboard"
+check "--force" xl usb-attach $guest "$keyboard" --force
+check "and back" xl usb-detach $guest "$keyboard"
+plug other keyboard
+check "one of two keyboards" rig_wait_for 10 \
+    xl usb-attach $guest "$keyboard"
+refused "the other is the last now" "is the last keyboard" \
+    xl usb-attach $guest "$other"
 check "back" xl usb-detach $guest "$keyboard"
+ps2 bind
+ps2_keyboards=
 
 # --- policy
 
