@@ -20,13 +20,14 @@ sources="libxl-ext/core/ctx.c libxl-ext/core/io.c libxl-ext/core/crc32c.c
          tests/fakes/image_seeds.c"
 
 # shellcheck disable=SC2086 # lists
-${CC:-cc} $flags -o "$out/seed-image" tests/fuzz/seed-image.c $sources
+${CC:-cc} $flags -o "$out/seed-image" tests/fuzz/seed-image.c $sources \
+    -lyajl
 "$out/seed-image" "$out/image" "$out/sidecar"
 for name in image sidecar; do
     # shellcheck disable=SC2086
     ${CLANG:-clang} $flags -fsanitize=fuzzer,address,undefined \
         -fno-sanitize-recover=all -o "$out/fuzz-$name" \
-        "tests/fuzz/fuzz-$name.c" $sources
+        "tests/fuzz/fuzz-$name.c" $sources -lyajl
     echo "$out/fuzz-$name $out/$name"
 done
 
