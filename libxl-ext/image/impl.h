@@ -21,6 +21,7 @@
 struct xlx__named {
     struct xlx__gfn_range *range;
     size_t nr, cap;
+    bool device_model; /* the guest has one, as it has ioreq servers */
 };
 
 /*

@@ -67,6 +67,7 @@ static int add_param(struct xlx__source *src, uint64_t at,
     case FMT_PARAM_SHARING_RING_PFN:
         return add(src, at, named, value, 1);
     case FMT_PARAM_IOREQ_SERVER_PFN:
+        named->device_model = true;
         return add(src, at, named, value, IOREQ_SERVER_PAGES);
     case FMT_PARAM_IDENT_PT:
         return add_bytes(src, at, named, value, XLX_PAGE_SIZE);

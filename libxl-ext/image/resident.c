@@ -5,9 +5,11 @@
 
 /*
  * Libxc and hvmloader put the special pages, the video memory and the firmware
- * here; guests of these sizes have no other memory in it.
+ * here; with a device model, there is no other memory in it. Without one (PVH)
+ * the guest's memory goes up to the ACPI tables (libxl__build_hvm).
  */
 #define HOLE_START 0xf0000
+#define HOLE_START_PVH 0xfc000
 #define HOLE_END 0x100000
 
 static int by_start(const void *a, const void *b)
@@ -36,7 +38,9 @@ int xlx__image_resident(xlx_ctx *ctx, const xlx_image *image,
     struct xlx__gfn_range *ranges = calloc(named->nr + 1, sizeof(*ranges));
     if (!ranges)
         return xlx__fail(ctx, ENOMEM, "%s: no memory", image->name);
-    ranges[0] = (struct xlx__gfn_range){ HOLE_START, HOLE_END };
+    ranges[0] = (struct xlx__gfn_range){
+        named->device_model ? HOLE_START : HOLE_START_PVH, HOLE_END
+    };
     for (size_t i = 0; i < named->nr; i++)
         ranges[i + 1] = named->range[i];
     qsort(ranges, named->nr + 1, sizeof(*ranges), by_start);

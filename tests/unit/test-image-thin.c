@@ -142,6 +142,17 @@ static void numbers_that_are_no_gfn_are_left_out(void **state)
                   2);
 }
 
+/* Its memory goes on where others have the hole. */
+static void without_a_device_model_the_hole_is_smaller(void **state)
+{
+    struct fixture *f = *state;
+    static const uint64_t params[][2] = { { FMT_PARAM_STORE_PFN, 0xfeffc } };
+    build_start(&f->b, 3, FMT_GUEST_HVM);
+    build_tail(f, params, NR(params), NULL, 0);
+    must_open(f);
+    expect_ranges(f, (const uint64_t[][2]){ { 0xfc000, 0x100000 } }, 1);
+}
+
 static void ranges_are_searched_by_their_ends(void **state)
 {
     (void)state;
@@ -403,6 +414,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(every_gfn_that_is_named_is_resident),
         TEST(numbers_that_are_no_gfn_are_left_out),
+        TEST(without_a_device_model_the_hole_is_smaller),
         cmocka_unit_test(ranges_are_searched_by_their_ends),
         TEST(resident_pages_are_left),
         TEST(all_pages_can_be_resident),
