@@ -6,6 +6,7 @@
 #define APIC_BASE_X2APIC 0xc00
 #define MSR_EOI 0x80b
 #define MSR_SPIV 0x80f
+#define MSR_ISR_7 0x817 /* vectors 0xe0 to 0xff */
 #define MSR_ICR 0x830
 #define SPIV_ON 0x100
 #define ICR_INIT 0x4500
@@ -88,7 +89,8 @@ void interrupted(unsigned int vector, uint64_t error, uint64_t rip)
 {
     if (vector < 32)
         die("exception %u, error %lx, at %lx", vector, error, rip);
-    if (vector == VECTOR_SPURIOUS)
+    /* Spurious only if it is not in service: it can be bound like others. */
+    if (vector == VECTOR_SPURIOUS && !(rdmsr(MSR_ISR_7) >> 31 & 1))
         return;
     if (vector != VECTOR_KICK)
         interrupt_handler(this_cpu(), vector);

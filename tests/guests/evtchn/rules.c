@@ -80,6 +80,8 @@ static void rule_delivery(void)
     test_and_clear_pending(port);
     check(!bind_vector(port, 0, 0x51), "bind again");
     check_vector(port, 0, 0x51);
+    check(!bind_vector(port, 0, 0xff), "the highest vector");
+    check_vector(port, 0, 0xff);
     check(!bind_vector(port, 0, 0), "unbind");
     check_upcall(port);
     evtchn_close(port);
