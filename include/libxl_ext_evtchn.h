@@ -202,6 +202,17 @@ int xlx_evtchn_bind(xlx_ctx *ctx, uint32_t domid, uint32_t port, uint32_t vcpu,
  */
 int xlx_evtchn_unbind(xlx_ctx *ctx, uint32_t domid, uint32_t port);
 
+/*
+ * Whether the domain's channels may have vectors, which they may at first. false:
+ * all are on the upcall from now on, also those that the guest bound, and stay
+ * there; the guest no longer finds the operation by CPUID. Lasts until the domain
+ * is gone: save, migration and reboot make another. 1: it was so already.
+ *
+ * -ENOTSUP  a PV domain
+ * -ENOSYS   this hypervisor has no vectors for single channels
+ */
+int xlx_evtchn_allow(xlx_ctx *ctx, uint32_t domid, bool allow);
+
 /* All zero: what suits most. */
 struct xlx_evtchn_spread_config {
     uint32_t hot;  /* as xlx_evtchn_plan() takes it */

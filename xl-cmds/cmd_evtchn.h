@@ -13,6 +13,8 @@ extern const char cmd_evtchn_list_details[];
 
 int cmd_evtchn_bind(struct cmd_env *env, int argc, char **argv);
 int cmd_evtchn_unbind(struct cmd_env *env, int argc, char **argv);
+int cmd_evtchn_allow(struct cmd_env *env, int argc, char **argv);
+extern const char cmd_evtchn_allow_details[];
 extern const char cmd_evtchn_bind_details[];
 extern const char cmd_evtchn_unbind_details[];
 

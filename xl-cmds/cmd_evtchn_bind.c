@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 /*
- * evtchn-bind, evtchn-unbind.
+ * evtchn-bind, evtchn-unbind, evtchn-allow.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -27,6 +27,15 @@ const char cmd_evtchn_unbind_details[] =
     "\n"
     "Examples:\n"
     "  xl evtchn-unbind guest 22\n";
+
+const char cmd_evtchn_allow_details[] =
+    "off puts all channels of the guest on the upcall, also those that it bound\n"
+    "itself, and they stay there: for a guest whose vectors make trouble. on,\n"
+    "which is how a guest begins, lets it and evtchn-bind use them again. Lasts\n"
+    "until the guest is saved, migrated or rebooted.\n"
+    "\n"
+    "Examples:\n"
+    "  xl evtchn-allow guest off\n";
 
 #define PORT_MAX 131071u
 #define VCPU_MAX 8191u
@@ -98,5 +107,26 @@ int cmd_evtchn_unbind(struct cmd_env *env, int argc, char **argv)
         return CMD_FAILED;
     fprintf(env->out, "domain %u: port %u: %s the upcall\n", domid, port,
             rc ? "was already on" : "back on");
+    return CMD_OK;
+}
+
+int cmd_evtchn_allow(struct cmd_env *env, int argc, char **argv)
+{
+    const struct cmd *self = cmd_find(argv[0]);
+    struct cmd_opts opts;
+    uint32_t domid;
+    int status;
+    if (!cmd_parse(env, self, argc, argv, &opts, &status))
+        return status;
+    bool on = opts.argc == 2 && !strcmp(opts.argv[1], "on");
+    if (!on && (opts.argc != 2 || strcmp(opts.argv[1], "off")))
+        return cmd_usage(env, self, "a domain, and on or off");
+    if (xlx_domain_find(env->ctx, opts.argv[0], &domid))
+        return CMD_FAILED;
+    int rc = xlx_evtchn_allow(env->ctx, domid, on);
+    if (rc < 0)
+        return CMD_FAILED;
+    fprintf(env->out, "domain %u: vectors for single event channels: %s%s\n",
+            domid, on ? "allowed" : "switched off", rc ? " already" : "");
     return CMD_OK;
 }

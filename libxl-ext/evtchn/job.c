@@ -13,7 +13,7 @@
 
 #define LOCK_MS 5000
 
-static int refuse(xlx_ctx *ctx, const struct xlx_evtchn_info *info)
+int xlx__evtchn_capable(xlx_ctx *ctx, const struct xlx_evtchn_info *info)
 {
     if (!info->hvm)
         return xlx__fail(ctx, ENOTSUP,
@@ -26,12 +26,18 @@ static int refuse(xlx_ctx *ctx, const struct xlx_evtchn_info *info)
                          "Xen: this hypervisor has no interrupt vectors for "
                          "single event channels: install the one that 'make "
                          "hypervisor' builds");
-    if (!info->allowed)
-        return xlx__fail(ctx, EPERM,
-                         "domain %u: vectors for single event channels are "
-                         "switched off for it",
-                         info->domid);
     return 0;
+}
+
+static int refuse(xlx_ctx *ctx, const struct xlx_evtchn_info *info)
+{
+    int rc = xlx__evtchn_capable(ctx, info);
+    return rc || info->allowed
+               ? rc
+               : xlx__fail(ctx, EPERM,
+                           "domain %u: vectors for single event channels are "
+                           "switched off for it: see evtchn-allow",
+                           info->domid);
 }
 
 static int look(xlx_ctx *ctx, uint32_t domid, struct xlx__evtchn_job *job)

@@ -26,6 +26,9 @@ struct xlx__evtchn_job {
 int xlx__evtchn_job_begin(xlx_ctx *ctx, uint32_t domid,
                           struct xlx__evtchn_job *job);
 
+/* Refuses a domain, or a hypervisor, that cannot have vectors. */
+int xlx__evtchn_capable(xlx_ctx *ctx, const struct xlx_evtchn_info *info);
+
 void xlx__evtchn_job_end(struct xlx__evtchn_job *job);
 
 /*

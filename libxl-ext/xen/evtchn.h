@@ -63,6 +63,8 @@ struct xlx__evtchn_ops {
                  const uint64_t vectors[4]);
     int (*offers)(struct xlx__evtchn *e, uint32_t domid, uint32_t vcpu,
                   uint64_t vectors_r[4]);
+    /* Off: no channel has a vector then, nor gets one, whoever asks. */
+    int (*allow)(struct xlx__evtchn *e, uint32_t domid, bool on);
     /* On: from 0. A PV domain's too. */
     int (*count)(struct xlx__evtchn *e, uint32_t domid, bool on);
 };

@@ -222,11 +222,22 @@ static int xen_offers(struct xlx__evtchn *e, uint32_t domid, uint32_t vcpu,
     return rc;
 }
 
-static int xen_count(struct xlx__evtchn *e, uint32_t domid, bool on)
+static int switch_to(struct xlx__evtchn *e, uint32_t domid, uint8_t what,
+                     bool on)
 {
-    struct xlx__xen_evtchn_vector_op op = { .op = XLX__EVTCHN_COUNT,
+    struct xlx__xen_evtchn_vector_op op = { .op = what,
                                             .flags = on ? XLX__EVTCHN_ON : 0 };
     return domctl(e, domid, &op);
+}
+
+static int xen_allow(struct xlx__evtchn *e, uint32_t domid, bool on)
+{
+    return switch_to(e, domid, XLX__EVTCHN_ALLOW, on);
+}
+
+static int xen_count(struct xlx__evtchn *e, uint32_t domid, bool on)
+{
+    return switch_to(e, domid, XLX__EVTCHN_COUNT, on);
 }
 
 static void xen_close(struct xlx__seam *seam)
@@ -248,6 +259,7 @@ static const struct xlx__evtchn_ops xen_ops = {
     .clear = xen_clear,
     .offer = xen_offer,
     .offers = xen_offers,
+    .allow = xen_allow,
     .count = xen_count,
 };
 

@@ -190,6 +190,19 @@ static int mem_offers(struct xlx__evtchn *e, uint32_t domid, uint32_t vcpu,
     return 0;
 }
 
+static int mem_allow(struct xlx__evtchn *e, uint32_t domid, bool on)
+{
+    struct evtchn_mem_domain *d;
+    int rc = enter_domctl(e, domid, &d);
+    if (rc)
+        return rc;
+    d->forbidden = !on;
+    for (uint32_t i = 0; !on && i < d->nr_ports; i++)
+        if (d->port[i].vector)
+            back_to_upcall(d, i);
+    return 0;
+}
+
 /* The guest is as busy as `busy` says while somebody counts. */
 static int mem_count(struct xlx__evtchn *e, uint32_t domid, bool on)
 {
@@ -219,6 +232,7 @@ static const struct xlx__evtchn_ops mem_ops = {
     .clear = mem_clear,
     .offer = mem_offer,
     .offers = mem_offers,
+    .allow = mem_allow,
     .count = mem_count,
 };
 

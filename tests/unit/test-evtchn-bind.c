@@ -362,6 +362,44 @@ static void spread_refuses_with_the_cause(void **state)
         expect_line(w, rows[i].line, rows[i].status, rows[i].says);
 }
 
+/* --- the switch ----------------------------------------------------------- */
+
+static void the_switch_takes_all_vectors_away(void **state)
+{
+    struct evtchn_world *w = *state;
+    struct xlx_evtchn_port *p = w->guest->port;
+    p[21].vector = 0x60; /* by the guest itself */
+    expect_line(w, "evtchn-bind guest 10 1", CMD_OK, "vCPU 1, vector 0x40");
+    expect_line(w, "evtchn-allow guest on", CMD_OK, "allowed already\n");
+    assert_int_equal(p[10].vector, 0x40);
+    expect_line(w, "evtchn-allow guest off", CMD_OK,
+                "domain 5: vectors for single event channels: switched off\n");
+    assert_int_equal(p[10].vector, 0);
+    assert_int_equal(p[21].vector, 0);
+    expect_line(w, "evtchn-allow guest off", CMD_OK, "switched off already\n");
+    expect_line(w, "evtchn-bind guest 10 1", CMD_FAILED, "switched off for it");
+    expect_line(w, "evtchn-allow guest on", CMD_OK, "allowed\n");
+    expect_line(w, "evtchn-bind guest 10 1", CMD_OK, "vCPU 1, vector 0x40");
+}
+
+static void the_switch_refuses_with_the_cause(void **state)
+{
+    struct evtchn_world *w = *state;
+    static const struct row rows[] = {
+        { "evtchn-allow", CMD_USAGE, "a domain, and on or off" },
+        { "evtchn-allow guest", CMD_USAGE, "on or off" },
+        { "evtchn-allow guest maybe", CMD_USAGE, "on or off" },
+        { "evtchn-allow guest on off", CMD_USAGE, "on or off" },
+        { "evtchn-allow old off", CMD_FAILED, "domain 6: a PV domain" },
+        { "evtchn-allow 4711 off", CMD_FAILED, "domain 4711: no such domain" },
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        expect_line(w, rows[i].line, rows[i].status, rows[i].says);
+    w->mem->patched = false;
+    expect_line(w, "evtchn-allow guest off", CMD_FAILED,
+                "install the one that 'make hypervisor' builds");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -379,6 +417,8 @@ int main(void)
         TEST(a_channel_that_was_closed_is_left_out),
         TEST(spread_says_json),
         TEST(spread_refuses_with_the_cause),
+        TEST(the_switch_takes_all_vectors_away),
+        TEST(the_switch_refuses_with_the_cause),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

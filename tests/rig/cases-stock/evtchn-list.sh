@@ -54,7 +54,7 @@ said=$(xl evtchn-list 4711 2>&1) && rig_fail "a domain that is not there"
 [ "$said" = "error: domain 4711: no such domain" ] || rig_fail "$said"
 
 for command in "evtchn-bind g $port 1" "evtchn-unbind g $port" \
-    "evtchn-spread g" "evtchn-spread g --watch"; do
+    "evtchn-allow g off" "evtchn-spread g" "evtchn-spread g --watch"; do
     # shellcheck disable=SC2086 # words
     said=$(xl $command 2>&1) && rig_fail "$command: $said"
     [[ $said == "error: Xen: this hypervisor has no interrupt vectors for \

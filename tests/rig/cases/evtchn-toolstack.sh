@@ -103,6 +103,14 @@ number() { sed -n "s/.*\"$1\": \([0-9]*\).*/\1/p" "$RIG_TMP/json"; }
 arrives g "$port" 'by vector'
 xl evtchn-spread g --hot=4 --sample=3000 | grep ': 0 changed, 4 with vectors'
 xl evtchn-list g | grep -q ' 0x4[0-7]t .*-$' || xl evtchn-list g
+
+xl evtchn-allow g off | grep 'switched off'
+[ -z "$(bindings_of g)" ] || rig_fail "still bound: $(bindings_of g)"
+arrives g "$port" 'by upcall'
+refuses 'are switched off for it' xl evtchn-bind g "$port" 2 0x45
+xl evtchn-allow g on | grep 'allowed'
+xl evtchn-bind g "$port" 2 0x45
+arrives g "$port" 'by vector 69 on vcpu 2'
 rig_guest_stop g
 
 # --- in xenstore, as channels come and go
