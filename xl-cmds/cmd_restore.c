@@ -183,8 +183,11 @@ static int restore_stand_in(struct call *call, const xlx_image *image)
     int fd;
     if (xlx_image_stand_in(call->env->ctx, image, &fd))
         return refuse(call);
-    if (fcntl(fd, F_SETFD, 0))
+    if (fcntl(fd, F_SETFD, 0)) {
+        fprintf(call->env->err, "restore: %s: cannot pass it on: %s\n",
+                call->file, strerror(errno));
         return CMD_FAILED;
+    }
     return restore_descriptor(call, fd);
 }
 

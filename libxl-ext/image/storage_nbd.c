@@ -247,20 +247,22 @@ static int ask_ahead(struct nbd *nbd, uint64_t offset, size_t len)
 static bool take_ahead(struct nbd *nbd, void *buf, size_t len, uint64_t offset)
 {
     const struct connection *c = &nbd->ahead.connection;
-    bool mine = c->nbd && c->owner == getpid();
-    for (size_t i = 0; mine && i < AHEAD; i++) {
+    if (!c->nbd || c->owner != getpid()) {
+        forget_ahead(nbd);
+        return false;
+    }
+    for (size_t i = 0; i < AHEAD; i++) {
         struct request *r = &nbd->ahead.request[i];
         if (!r->cookie || r->offset != offset || len > r->len)
             continue;
-        if (answer(nbd, c, r->cookie))
-            break;
+        if (answer(nbd, c, r->cookie)) {
+            forget_ahead(nbd); /* the others would be waited for as long */
+            return false;
+        }
         r->cookie = 0;
         memcpy(buf, r->buf, len);
         return true;
     }
-    if (mine)
-        return false;
-    forget_ahead(nbd);
     return false;
 }
 
