@@ -222,8 +222,9 @@ struct xlx_image_index_info {
 
 /*
  * Opens the sidecar of an image, which must stay open as long. `path` NULL:
- * beside the image, its name with ".lzx". Memory: a bit for each page, 8 bytes
- * for each run of the image, 16 for each run of the working set.
+ * beside the image, its name with ".lzx"; there is none beside an image on an
+ * NBD server. Memory: a bit for each page, 8 bytes for each run of the image,
+ * 16 for each run of the working set.
  *
  * -ENOENT   there is none; this is not reported
  * -EBADMSG  damaged; -ENOTSUP of a newer version; -EINVAL no sidecar
@@ -269,15 +270,25 @@ xlx_image_working_set(const xlx_image_index *index, size_t *nr_r);
 
 /*
  * Reads all pages of the image and writes its sidecar to `path`, or beside it
- * (NULL), whole or not at all. A working set that the sidecar there has is kept.
- * `progress` may be NULL.
+ * (NULL), whole or not at all. A working set that the sidecar there has is
+ * kept. `progress` may be NULL.
  *
  * -ECANCELED by progress; -ESTALE the image was written to meanwhile; -ENODATA
- * it became shorter; -ENOMEM; or as open(2), write(2), pread(2)
+ * it became shorter; -EINVAL something that is no sidecar is there, which is
+ * left as it is, or the image is not a file and has nothing beside it; -ENOMEM;
+ * or as open(2), write(2), pread(2)
  */
 int xlx_image_index_write(xlx_ctx *ctx, const xlx_image *image,
                           const char *path, xlx_image_progress_fn *progress,
                           void *user);
+
+/*
+ * Whether a sidecar can be written to `path`, or beside the image (NULL), as
+ * far as can be told beforehand: a new file is made in that folder and removed.
+ * Errors as xlx_image_index_write().
+ */
+int xlx_image_index_can_write(xlx_ctx *ctx, const xlx_image *image,
+                              const char *path);
 
 /*
  * The page of `gfn` is not what it was: -EILSEQ, its crc is another; else the

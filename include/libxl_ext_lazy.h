@@ -77,12 +77,15 @@ void xlx_lazy_report(struct xlx_lazy_report *report_r);
 /*
  * Prepares the lazy restore of `domid` from the libxc stream at byte `offset`
  * of `io_fd`, which is duplicated and not moved. `name` is the image's name in
- * messages and status. Changes nothing in Xen.
+ * messages and status. `sidecar` is the path of its sidecar
+ * (libxl_ext_image.h), or NULL: beside the image, and none for an image on an
+ * NBD server. One that cannot be used is logged, and changes nothing else. Both
+ * are copied. Changes nothing in Xen.
  *
  * As xlx_lazy_check() and xlx_image_open_fd(); -ENOTSUP also for a PV guest.
  */
 int xlx_lazy_open(xlx_ctx *ctx, uint32_t domid, int io_fd, uint64_t offset,
-                  const char *name, xlx_lazy **lazy_r);
+                  const char *name, const char *sidecar, xlx_lazy **lazy_r);
 
 /* NULL is allowed. Does not end paging. */
 void xlx_lazy_close(xlx_lazy *lazy);
@@ -134,11 +137,12 @@ int xlx_lazy_feed(xlx_lazy *lazy, int out);
 /*
  * After xlx_lazy_start(), before xlx_lazy_serve(): which pages the domain waits
  * for is recorded and, when all memory is present, added to the working set in
- * the sidecar beside the image (libxl_ext_image.h). The backfill holds back for
+ * the sidecar, which is made where there is none. The backfill holds back for
  * `ms`, at most XLX_LAZY_RECORD_MS_MAX, for it would bring what is to be
  * recorded; 0: until the domain has not waited for a page for 1 s, or has run
- * for 10 s. A record that cannot be written is logged and changes nothing.
- * 0 or -ENOMEM.
+ * for 10 s. A record that cannot be written in the end is logged and changes
+ * nothing.
+ * 0; -ENOMEM; or as xlx_image_index_can_write(): nothing is recorded then.
  */
 int xlx_lazy_record(xlx_lazy *lazy, uint64_t ms);
 
@@ -168,12 +172,12 @@ int xlx_lazy_parse_prefetch(const char *text,
                             struct xlx_lazy_prefetch *prefetch_r);
 
 /*
- * Loads the working set that the sidecar beside the image has, first touched
- * first, after xlx_lazy_start() and before the domain runs. Blocks. What is left
- * of it comes first in the backfill; without a sidecar nothing is done.
+ * Loads the working set that the sidecar of the image has, first touched
+ * first, after xlx_lazy_start() and before the domain runs. Blocks. What is
+ * left of it comes first in the backfill; without a sidecar nothing is done.
  *
- * 0; -EIO a load failed, -ENOMEM, -EAGAIN: what was not loaded is tried again by
- * xlx_lazy_serve(), so this is no reason to give the restore up.
+ * 0; -EIO a load failed, -ENOMEM, -EAGAIN: what was not loaded is tried again
+ * by xlx_lazy_serve(), so this is no reason to give the restore up.
  */
 int xlx_lazy_prefetch(xlx_lazy *lazy, const struct xlx_lazy_prefetch *prefetch);
 

@@ -24,12 +24,15 @@ const struct cmd_option cmd_restore_options[] = {
     { "record", 0, CMD_MAY_HAVE_ARG, "TIME",
       "record in FILE.lzx what the guest waits for:\n"
       "                         for 30s, say; until it is quiet if not told" },
+    { "sidecar", 0, CMD_NEEDS_ARG, "PATH",
+      "instead of FILE.lzx; nbd://... has one only if it is told" },
     { 0 }
 };
 
 const char cmd_restore_details[] =
     "The guest runs at once. What it touches comes from FILE when it is\n"
-    "touched, a pager brings the rest meanwhile; FILE must stay readable until\n"
+    "touched, a pager brings the rest meanwhile; FILE must stay readable "
+    "until\n"
     "'xl-ext lazy-wait' says that all memory is there. All other options are\n"
     "those of the distribution's xl restore (see xl(1)), and a call without\n"
     "--lazy is handed to it unchanged.\n"
@@ -40,8 +43,11 @@ const char cmd_restore_details[] =
     "the guest is restored eagerly; with --lazy=require nothing is restored.\n"
     "\n"
     "A restore with --record writes beside FILE, in FILE.lzx, which pages the\n"
-    "guest waited for, and takes a little longer to be complete. Restores after\n"
+    "guest waited for, and takes a little longer to be complete. Restores "
+    "after\n"
     "it load these first: the guest runs when --prefetch of them are there.\n"
+    "What is on an NBD server has no folder: --sidecar says where it is to "
+    "be.\n"
     "\n"
     "Examples:\n"
     "  xl save guest /var/lib/xen/save/guest\n"
@@ -50,6 +56,8 @@ const char cmd_restore_details[] =
     "  xl restore --lazy --record=30s /var/lib/xen/save/guest\n"
     "  xl restore --lazy --prefetch=2s /var/lib/xen/save/guest\n"
     "  xl restore --lazy nbd://storage/guest\n"
+    "  xl restore --lazy --record --sidecar=/var/lib/xen/guest.lzx \\\n"
+    "      nbd://storage/guest\n"
     "  xl-ext lazy-wait guest\n";
 
 static bool is_option(const char *arg, const char *name)
@@ -61,7 +69,7 @@ static bool is_option(const char *arg, const char *name)
 static bool is_ours(const char *arg)
 {
     return is_option(arg, "--lazy") || is_option(arg, "--prefetch") ||
-           is_option(arg, "--record");
+           is_option(arg, "--record") || is_option(arg, "--sidecar");
 }
 
 bool cmd_restore_claims(int argc, char **argv)
@@ -77,6 +85,7 @@ struct call {
     bool lazy, require;
     const char *record;   /* "auto" or a time; NULL: not at all */
     const char *prefetch; /* NULL: the default */
+    const char *sidecar;  /* NULL: beside the file */
     const char *file;
     bool remote;    /* the file is on an NBD server */
     char **file_at; /* in rest */
@@ -204,7 +213,8 @@ static int restore_lazily(struct call *call, const xlx_image *image)
         setenv("LIBXL_SAVE_HELPER", helper, 1) ||
         setenv("XL_EXT_LAZY", call->require ? "require" : "try", 1) ||
         (call->prefetch && setenv("XL_EXT_LAZY_PREFETCH", call->prefetch, 1)) ||
-        (call->record && setenv("XL_EXT_LAZY_RECORD", call->record, 1))) {
+        (call->record && setenv("XL_EXT_LAZY_RECORD", call->record, 1)) ||
+        (call->sidecar && setenv("XL_EXT_LAZY_SIDECAR", call->sidecar, 1))) {
         fprintf(call->env->err, "restore: no memory\n");
         return CMD_FAILED;
     }
@@ -219,6 +229,8 @@ static int restore_image(struct call *call, const xlx_image *image)
     xlx_ctx *ctx = call->env->ctx;
     if (xlx_image_info(image)->guest != XLX_IMAGE_HVM)
         return not_lazy(call, image, "a PV guest has no nested paging");
+    if (call->record && xlx_image_index_can_write(ctx, image, call->sidecar))
+        return refuse(call);
     int rc = xlx_lazy_check(ctx);
     if (rc == -ENOTSUP)
         return not_lazy(call, image, xlx_ctx_error(ctx));
@@ -260,6 +272,10 @@ static const char *take(struct call *call, const char *arg)
                    ? "--record takes a time (=30s) or nothing"
                    : NULL;
     }
+    if (is_option(arg, "--sidecar")) {
+        call->sidecar = value ? value + 1 : "";
+        return *call->sidecar ? NULL : "--sidecar takes a path (=FILE.lzx)";
+    }
     call->prefetch = value ? value + 1 : "";
     return xlx_lazy_parse_prefetch(call->prefetch, &prefetch)
                ? "--prefetch takes a size (=64M), a time (=2s) or =0"
@@ -285,9 +301,10 @@ static const char *split(int argc, char **argv, struct call *call)
         call->remote = xlx_image_is_uri(call->file);
     }
     if (!wrong && !call->lazy)
-        wrong = "--prefetch and --record go with --lazy";
-    if (!wrong && call->record && call->remote)
-        wrong = "--record writes a file beside FILE, not on an NBD server";
+        wrong = "--prefetch, --record and --sidecar go with --lazy";
+    if (!wrong && call->record && call->remote && !call->sidecar)
+        wrong = "--record cannot write beside FILE on an NBD server: say where "
+                "with --sidecar=FILE";
     return wrong;
 }
 

@@ -228,8 +228,6 @@ static int read_section(struct reading *r, uint64_t *at)
 static int check_header(struct reading *r, const struct lzx_header *header)
 {
     const char *name = r->index->name;
-    if (header->magic != LZX_MAGIC)
-        return xlx__fail(r->ctx, EINVAL, "%s: not the index of an image", name);
     if (header->version != LZX_VERSION)
         return xlx__fail(r->ctx, ENOTSUP,
                          "%s: version %" PRIu32 " of the format, known is %u",
@@ -263,10 +261,27 @@ static int forget_if_changed(struct reading *r)
     return 0;
 }
 
+/* Another file, which somebody named by mistake; an empty one is anybody's. */
+static int check_magic(const struct reading *r)
+{
+    uint64_t magic = 0;
+    int rc = xlx__pread_all(r->index->fd, &magic, sizeof(magic), 0);
+    if (rc && rc != -ENODATA)
+        return xlx__fail_errno(r->ctx, -rc, "%s: cannot read", r->index->name);
+    if (magic == LZX_MAGIC || !r->size)
+        return 0;
+    return xlx__fail(r->ctx, EINVAL,
+                     "%s: not the sidecar of an image: neither used nor "
+                     "written to",
+                     r->index->name);
+}
+
 static int read_all(struct reading *r)
 {
     uint64_t at = sizeof(struct lzx_header);
-    int rc = get(r, &r->index->header, sizeof(struct lzx_header), 0);
+    int rc = check_magic(r);
+    if (!rc)
+        rc = get(r, &r->index->header, sizeof(struct lzx_header), 0);
     if (!rc)
         rc = check_header(r, &r->index->header);
     for (uint32_t i = 0; !rc && i < r->index->header.sections; i++)
@@ -291,7 +306,10 @@ static int open_file(xlx_ctx *ctx, const char *path, uint64_t *size_r)
         return xlx__fail_errno(ctx, errno, "%s: cannot open", path);
     if (fstat(fd, &st) || !S_ISREG(st.st_mode)) {
         close(fd);
-        return xlx__fail(ctx, EINVAL, "%s: not an ordinary file", path);
+        return xlx__fail(ctx, EINVAL,
+                         "%s: not an ordinary file: neither used nor "
+                         "written to",
+                         path);
     }
     *size_r = (uint64_t)st.st_size;
     return fd;

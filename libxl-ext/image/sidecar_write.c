@@ -137,13 +137,14 @@ static int end(struct writing *w, int rc)
 
 /*
  * The sidecar that is there, or NULL; one that cannot be used is as good as
- * none, and that has been reported.
+ * none, and that has been reported. What is no sidecar is not ours to replace:
+ * -EINVAL.
  */
 static int open_old(xlx_ctx *ctx, const xlx_image *image, const char *path,
                     xlx_image_index **old_r)
 {
     int rc = xlx_image_index_open(ctx, image, path, old_r);
-    if (!rc || rc == -ENOMEM)
+    if (!rc || rc == -ENOMEM || rc == -EINVAL)
         return rc;
     *old_r = NULL;
     return 0;
@@ -330,5 +331,22 @@ int xlx_image_index_write(xlx_ctx *ctx, const xlx_image *image,
         return rc;
     rc = write_all(&w, path, &walk, old);
     xlx_image_index_close(old);
+    return rc;
+}
+
+/* --- beforehand ----------------------------------------------------------- */
+
+int xlx_image_index_can_write(xlx_ctx *ctx, const xlx_image *image,
+                              const char *path)
+{
+    struct writing w = { .ctx = ctx, .image = image, .file.fd = -1 };
+    xlx_image_index *old;
+    int rc = open_old(ctx, image, path, &old);
+    if (rc)
+        return rc;
+    xlx_image_index_close(old);
+    rc = begin(&w, path);
+    if (w.file.fd >= 0)
+        xlx__new_file_drop(&w.file);
     return rc;
 }

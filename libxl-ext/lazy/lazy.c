@@ -83,7 +83,7 @@ static int check_guest(xlx_lazy *lazy)
 }
 
 int xlx_lazy_open(xlx_ctx *ctx, uint32_t domid, int io_fd, uint64_t offset,
-                  const char *name, xlx_lazy **lazy_r)
+                  const char *name, const char *sidecar, xlx_lazy **lazy_r)
 {
     int rc = xlx_lazy_check(ctx);
     if (rc)
@@ -109,12 +109,14 @@ int xlx_lazy_open(xlx_ctx *ctx, uint32_t domid, int io_fd, uint64_t offset,
     if (!rc)
         rc = xlx__pager_new(ctx, NULL, lazy->image, lazy->resident,
                             lazy->nr_resident, &lazy->pager);
+    if (!rc)
+        rc = xlx__working_set_name(lazy->pager, sidecar);
     lazy->status.index_us = xlx__now_us() - begun;
     if (rc) {
         xlx_lazy_close(lazy);
         return rc;
     }
-    lazy->index = xlx__working_set_open(ctx, lazy->image);
+    lazy->index = xlx__working_set_open(lazy->pager);
     *lazy_r = lazy;
     return 0;
 }
@@ -291,6 +293,10 @@ int xlx_lazy_feed(xlx_lazy *lazy, int out)
 
 int xlx_lazy_record(xlx_lazy *lazy, uint64_t ms)
 {
+    int rc =
+        xlx_image_index_can_write(lazy->ctx, lazy->image, lazy->pager->sidecar);
+    if (rc)
+        return rc;
     if (ms) {
         lazy->pager->record_max_us = ms * 1000;
         lazy->pager->record_quiet_us = ms * 1000;

@@ -81,6 +81,7 @@ void xlx__pager_free(struct xlx__pager *pager)
     xlx__pages_free(pager->pages);
     xlx__touches_free(pager->touches);
     free(pager->recorded);
+    free(pager->sidecar);
     if (pager->kept)
         munmap(pager->kept, sizeof(*pager->kept));
     free(pager->held);

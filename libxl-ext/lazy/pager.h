@@ -138,6 +138,7 @@ struct xlx__pager {
     size_t nr_recorded;
     struct xlx__touches *touches; /* NULL: nothing is recorded */
     const xlx_image_index *index; /* zeros, checksums; NULL: none known */
+    char *sidecar; /* its absolute path; NULL: beside the image */
     uint64_t record_quiet_us, record_max_us;
     struct xlx__pager_kept *kept;
     struct xlx__pager_stats *stats; /* in kept */

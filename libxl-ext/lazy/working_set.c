@@ -1,21 +1,43 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 #include "lazy/working_set.h"
 
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "core/parse.h"
 #include "image/impl.h"
 
 /* --- before the domain runs ----------------------------------------------- */
 
-xlx_image_index *xlx__working_set_open(xlx_ctx *ctx, const xlx_image *image)
+int xlx__working_set_name(struct xlx__pager *pager, const char *path)
 {
+    char folder[PATH_MAX] = "";
+    if (!path)
+        return 0;
+    bool absolute = *path == '/';
+    if (!absolute && !getcwd(folder, sizeof(folder)))
+        return xlx__fail_errno(pager->ctx, errno, "%s: its folder", path);
+    if (asprintf(&pager->sidecar, "%s%s%s", folder, absolute ? "" : "/",
+                 path) >= 0)
+        return 0;
+    pager->sidecar = NULL;
+    return xlx__fail(pager->ctx, ENOMEM, "%s: no memory", path);
+}
+
+xlx_image_index *xlx__working_set_open(const struct xlx__pager *pager)
+{
+    xlx_ctx *ctx = pager->ctx;
     xlx_image_index *index = NULL;
-    int rc = xlx_image_index_open(ctx, image, NULL, &index);
+    int rc = xlx_image_index_open(ctx, pager->image, pager->sidecar, &index);
     if (rc && rc != -ENOENT)
         xlx__log(ctx, XLX_LOG_INFO, "the sidecar is not used: %s",
                  xlx_ctx_error(ctx));
+    else if (rc && pager->sidecar)
+        xlx__log(ctx, XLX_LOG_INFO, "%s: there is no sidecar yet",
+                 pager->sidecar);
     return rc ? NULL : index;
 }
 
@@ -106,8 +128,8 @@ static int keep(const struct xlx__pager *pager,
     for (size_t i = 0; i < nr; i++)
         ranges[i] = (struct xlx_image_range){ runs[i].start,
                                               runs[i].end - runs[i].start };
-    int rc = xlx_image_working_set_add(pager->ctx, pager->image, NULL, ranges,
-                                       nr);
+    int rc = xlx_image_working_set_add(pager->ctx, pager->image, pager->sidecar,
+                                       ranges, nr);
     free(ranges);
     return rc;
 }
@@ -120,8 +142,10 @@ void xlx__working_set_keep(const struct xlx__pager *pager)
     int rc;
     if (!pager->touches)
         return;
-    /* Another file may have its name by now, and that file a sidecar. */
-    if (!xlx__image_has_its_name(pager->image)) {
+    /* Another file may have its name by now, and that file a sidecar. An export
+     * has no name of its own: its sidecar says which image it belongs to. */
+    if (pager->image->storage->has_folder &&
+        !xlx__image_has_its_name(pager->image)) {
         xlx__log(pager->ctx, XLX_LOG_WARN,
                  "%s: not recorded: it is no longer the file that is restored",
                  name);

@@ -8,17 +8,21 @@
 
 #include "lazy/pager.h"
 
-/* The sidecar beside the image; NULL when there is none to be used, which is
- * logged unless there is none at all. */
-xlx_image_index *xlx__working_set_open(xlx_ctx *ctx, const xlx_image *image);
+/* Where the sidecar is: at `path`, which is copied, or beside the image (NULL).
+ * Before the process has another current folder. 0 or -errno. */
+int xlx__working_set_name(struct xlx__pager *pager, const char *path);
+
+/* The sidecar; NULL when there is none to be used, which is logged unless
+ * nobody named it. */
+xlx_image_index *xlx__working_set_open(const struct xlx__pager *pager);
 
 /* Gives the pager what `index` (or NULL) knows; it outlives the pager. */
 void xlx__working_set_use(struct xlx__pager *pager,
                           const xlx_image_index *index);
 
 /*
- * Adds what the pager recorded, if it did, to the sidecar beside the image.
- * Logged, with the reason when it could not be.
+ * Adds what the pager recorded, if it did, to the sidecar. Logged, with the
+ * reason when it could not be.
  */
 void xlx__working_set_keep(const struct xlx__pager *pager);
 

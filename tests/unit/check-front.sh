@@ -54,6 +54,10 @@ expect 0 'Usage: xl-ext restore --lazy*' xl restore --lazy --help
 expect 2 'xl-ext: nonsense: no such command*' xl-ext nonsense
 expect 2 'restore: --lazy takes =require*' xl restore --lazy=maybe file
 expect 2 'restore: the save file is missing*' xl restore --lazy -p
+expect 2 'restore: *--sidecar go with --lazy*' xl restore --sidecar=x file
+expect 2 'restore: --sidecar takes a path*' xl restore --lazy --sidecar x file
+expect 2 'restore: --record cannot write beside FILE on an NBD server*' \
+    xl restore --lazy --record nbd://host/x
 expect 2 'lazy-wait: takes one domain*' xl-ext lazy-wait
 expect 2 'lazy-check: guest: takes no operand*' xl-ext lazy-check guest
 expect 1 'xen          no *hap          unknown*cannot be restored lazily: no*' \

@@ -13,13 +13,15 @@
 #include "libxl_ext_lazy.h"
 
 static int no_lazy_open(xlx_ctx *ctx, uint32_t domid, int io_fd,
-                        uint64_t offset, const char *name, xlx_lazy **lazy_r)
+                        uint64_t offset, const char *name, const char *sidecar,
+                        xlx_lazy **lazy_r)
 {
     (void)ctx;
     (void)domid;
     (void)io_fd;
     (void)offset;
     (void)name;
+    (void)sidecar;
     (void)lazy_r;
     return -ENOTSUP;
 }

@@ -275,6 +275,63 @@ static void optimize_is_called_right(void **state)
     assert_int_equal(call(f, "image-optimize F /nowhere/out"), CMD_FAILED);
 }
 
+static void expect_text(const char *path, const char *want)
+{
+    char text[64] = "";
+    FILE *file = fopen(path, "r");
+    assert_non_null(file);
+    assert_int_equal(fread(text, 1, sizeof(text) - 1, file), strlen(want));
+    assert_string_equal(text, want);
+    fclose(file);
+}
+
+/* Named by mistake: the image itself, or another file of the host's. */
+static void what_is_no_sidecar_is_not_written_to(void **state)
+{
+    static const char *const texts[] = { "x", "root:x:0:0:root:/root" };
+    static const char *const lines[] = {
+        "image-index F",
+        "restore --lazy --record F",
+    };
+    struct fixture *f = *state;
+    build(f);
+    char line[200];
+    snprintf(line, sizeof(line), "image-index --sidecar=%s F", f->path);
+    assert_int_equal(call(f, line), CMD_FAILED);
+    says(f->err, "g.save: not the sidecar of an image: neither used nor");
+    assert_int_equal(call(f, "image-verify F"), CMD_OK);
+    for (size_t i = 0; i < 4; i++) {
+        FILE *file = fopen(f->sidecar, "w");
+        fputs(texts[i / 2], file);
+        fclose(file);
+        assert_int_equal(call(f, lines[i % 2]), CMD_FAILED);
+        says(f->err, "g.save.lzx: not the sidecar of an image");
+        expect_text(f->sidecar, texts[i / 2]);
+    }
+    assert_int_equal(truncate(f->sidecar, 0), 0);
+    assert_int_equal(call(f, "image-index F"), CMD_OK);
+}
+
+/* Before there is a domain, and on a host without Xen, too. */
+static void a_record_that_cannot_be_written_is_refused(void **state)
+{
+    static const struct {
+        const char *line, *why;
+    } calls[] = {
+        { "restore --lazy --record --sidecar=/nowhere/x F",
+          "restore: /nowhere/x: cannot make: No such file or directory\n" },
+        { "restore --lazy --record --sidecar=/dev/null F",
+          "restore: /dev/null: not an ordinary file: neither used nor written "
+          "to\n" },
+    };
+    struct fixture *f = *state;
+    build(f);
+    for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
+        assert_int_equal(call(f, calls[i].line), CMD_FAILED);
+        assert_string_equal(f->err, calls[i].why);
+    }
+}
+
 /* A signal ends the job, not the process, and leaves nothing behind. */
 static void a_signal_ends_a_job(void **state)
 {
@@ -312,6 +369,8 @@ int main(void)
         TEST(damage_is_refused_by_all),
         TEST(optimize_writes_the_first_first),
         TEST(optimize_is_called_right),
+        TEST(what_is_no_sidecar_is_not_written_to),
+        TEST(a_record_that_cannot_be_written_is_refused),
         TEST(a_signal_ends_a_job),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -171,6 +171,39 @@ static void its_sidecar_lies_where_one_says(void **state)
     xlx_image_index_close(index);
 }
 
+/* An export has no time and no number: its contents tell which one it is. */
+static void a_sidecar_of_another_export_is_not_used(void **state)
+{
+    struct fixture *f = *state;
+    xlx_image_index *index;
+    save(f);
+    start_server(f, NULL, NULL);
+    must_open(f);
+    assert_int_equal(xlx_image_index_can_write(f->ctx, f->image, NULL),
+                     -EINVAL);
+    assert_int_equal(xlx_image_index_can_write(f->ctx, f->image, f->sidecar),
+                     0);
+    assert_int_not_equal(access(f->sidecar, F_OK), 0);
+    assert_int_equal(
+        xlx_image_index_write(f->ctx, f->image, f->sidecar, NULL, NULL), 0);
+    xlx_image_close(f->image);
+    stop_server(f);
+
+    size_t len = f->b.len;
+    build_reset(&f->b);
+    build_start(&f->b, 3, FMT_GUEST_HVM);
+    build_range(&f->b, 0, 1000);
+    build_range(&f->b, 0x2001, 200);
+    build_finish(&f->b);
+    assert_int_equal(f->b.len, len);
+    write_built(f);
+    start_server(f, NULL, NULL);
+    must_open(f);
+    assert_int_equal(xlx_image_index_open(f->ctx, f->image, f->sidecar, &index),
+                     -ESTALE);
+    assert_non_null(strstr(xlx_ctx_error(f->ctx), "another image"));
+}
+
 /* More threads than connections. */
 static void *read_all(void *arg)
 {
@@ -423,6 +456,7 @@ int main(void)
 #ifdef HAVE_LIBNBD
         TEST(an_export_is_read_as_a_file_is),
         TEST(its_sidecar_lies_where_one_says),
+        TEST(a_sidecar_of_another_export_is_not_used),
         TEST(threads_read_at_a_time),
         TEST(a_fork_does_not_share_connections),
         TEST(a_server_that_comes_back_is_read_again),

@@ -5,12 +5,14 @@
 #include "test.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <pthread.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "fakes/image_build.h"
 #include "fakes/paging_fake.h"
+#include "image/impl.h"
 #include "lazy/working_set.h"
 
 #define PAGES 700u
@@ -27,6 +29,7 @@ struct world {
     struct xlx__pager *pager;
     _Atomic int stalls;
     char reason[256];
+    const char *named; /* the sidecar's path; NULL: beside the image */
 };
 
 static void report(void *user, const struct xlx__pager *pager,
@@ -108,7 +111,8 @@ static void begin(struct world *w)
     w->pager->patience_ms = 10;
     w->pager->report = report;
     w->pager->report_user = w;
-    w->index = xlx__working_set_open(w->ctx, w->image);
+    assert_int_equal(xlx__working_set_name(w->pager, w->named), 0);
+    w->index = xlx__working_set_open(w->pager);
     xlx__working_set_use(w->pager, w->index);
     assert_int_equal(xlx__pager_start(w->pager, 1), 0);
 }
@@ -166,6 +170,51 @@ static void a_second_record_adds_to_the_first(void **state)
     assert_int_equal(w->pager->nr_recorded, 2);
     assert_int_equal(w->pager->recorded[0].start, 600);
     assert_int_equal(w->pager->recorded[1].start, 50);
+}
+
+static void what_was_touched_is_kept_where_one_says(void **state)
+{
+    struct world *w = *state;
+    static const uint64_t touched[] = { 600 };
+    char named[72];
+    snprintf(named, sizeof(named), "%s/named.lzx", w->dir);
+    w->named = named;
+    record(w, touched, 1);
+    assert_false(exists(w->sidecar));
+    begin(w);
+    assert_int_equal(w->pager->nr_recorded, 1);
+    assert_int_equal(w->pager->recorded[0].start, 600);
+    assert_int_equal(unlink(named), 0);
+}
+
+/* Nothing can lie beside it, and it has no name that another may have. */
+static void an_image_without_a_folder_needs_a_name_for_it(void **state)
+{
+    struct world *w = *state;
+    static const uint64_t touched[] = { 600 };
+    w->image->storage->has_folder = false;
+    record(w, touched, 1);
+    assert_false(exists(w->sidecar));
+    assert_non_null(strstr(xlx_ctx_error(w->ctx), "nothing can lie beside it"));
+    assert_int_equal(unlink(w->path), 0);
+    w->named = w->sidecar;
+    record(w, touched, 1);
+    begin(w);
+    assert_int_equal(w->pager->nr_recorded, 1);
+}
+
+static void a_name_is_of_the_folder_that_is_current_then(void **state)
+{
+    struct world *w = *state;
+    char cwd[PATH_MAX], want[PATH_MAX + 16];
+    assert_non_null(getcwd(cwd, sizeof(cwd)));
+    snprintf(want, sizeof(want), "%s/some.lzx", cwd);
+    w->named = "some.lzx";
+    begin(w);
+    assert_string_equal(w->pager->sidecar, want);
+    w->named = w->sidecar;
+    begin(w);
+    assert_string_equal(w->pager->sidecar, w->sidecar);
 }
 
 static void nothing_touched_writes_nothing(void **state)
@@ -336,6 +385,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(what_was_touched_is_loaded_first_the_next_time),
         TEST(a_second_record_adds_to_the_first),
+        TEST(what_was_touched_is_kept_where_one_says),
+        TEST(an_image_without_a_folder_needs_a_name_for_it),
+        TEST(a_name_is_of_the_folder_that_is_current_then),
         TEST(nothing_touched_writes_nothing),
         TEST(a_file_that_took_the_name_gets_no_record),
         TEST(a_record_that_cannot_be_written_is_only_told),

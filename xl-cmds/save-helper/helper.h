@@ -20,6 +20,7 @@ struct helper {
     bool require; /* fail rather than restore eagerly */
     bool record;
     uint64_t record_ms; /* 0: until the guest is quiet */
+    const char *sidecar; /* NULL: beside the image */
     struct xlx_lazy_prefetch prefetch;
 };
 

@@ -5,8 +5,9 @@
  *     --save-domain ...                             (handed on as a whole)
  *
  * Environment: XL_EXT_LAZY=require fails where a lazy restore is not possible;
- * anything else, or nothing, restores eagerly then. XL_EXT_LAZY_PREFETCH and
- * XL_EXT_LAZY_RECORD are --prefetch and --record of `xl restore`.
+ * anything else, or nothing, restores eagerly then. XL_EXT_LAZY_PREFETCH,
+ * XL_EXT_LAZY_RECORD and XL_EXT_LAZY_SIDECAR are --prefetch, --record and
+ * --sidecar of `xl restore`.
  */
 #include <limits.h>
 #include <stdio.h>
@@ -98,6 +99,8 @@ int main(int argc, char **argv)
                         .require = mode && !strcmp(mode, "require") };
     if (!read_prefetch(&h) || !read_record(&h))
         return EXIT_FAILURE;
+    if (is_set("XL_EXT_LAZY_SIDECAR"))
+        h.sidecar = getenv("XL_EXT_LAZY_SIDECAR");
     if (xlx_ctx_new(&h.ctx)) {
         fprintf(stderr, "xl-ext-save-helper: no memory\n");
         return EXIT_FAILURE;

@@ -168,7 +168,7 @@ int helper_restore(struct helper *h)
         return fall_back(h, start, why);
     }
     if (xlx_lazy_open(h->ctx, h->domid, h->io_fd, (uint64_t)start, name,
-                      &lazy)) {
+                      h->sidecar, &lazy)) {
         snprintf(why, sizeof(why), "%s", xlx_ctx_error(h->ctx));
         return fall_back(h, start, why);
     }
