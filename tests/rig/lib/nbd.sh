@@ -11,10 +11,11 @@ trap nbd_stop EXIT
 # nbd_serve FILE : $nbd_uri is FILE from now on, and nothing else.
 nbd_serve() {
     nbd_stop
-    rm -f "$nbd_socket"
-    nbdkit -f -r -U "$nbd_socket" file "file=$1" &
+    rm -f "$nbd_socket" "$nbd_socket.pid"
+    nbdkit -f -r -U "$nbd_socket" -P "$nbd_socket.pid" file "file=$1" &
     nbd_server=$!
-    rig_wait_for 10 [ -S "$nbd_socket" ] || rig_fail "no NBD server"
+    # Written when it listens, the socket before.
+    rig_wait_for 10 [ -s "$nbd_socket.pid" ] || rig_fail "no NBD server"
 }
 
 nbd_stop() {
