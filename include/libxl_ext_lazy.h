@@ -135,14 +135,15 @@ void xlx_lazy_cancel(xlx_lazy *lazy);
 int xlx_lazy_feed(xlx_lazy *lazy, int out);
 
 /*
- * After xlx_lazy_start(), before xlx_lazy_serve(): which pages the domain waits
- * for is recorded and, when all memory is present, added to the working set in
- * the sidecar, which is made where there is none. The backfill holds back for
- * `ms`, at most XLX_LAZY_RECORD_MS_MAX, for it would bring what is to be
- * recorded; 0: until the domain has not waited for a page for 1 s, or has run
- * for 10 s. A record that cannot be written in the end is logged and changes
- * nothing.
- * 0; -ENOMEM; or as xlx_image_index_can_write(): nothing is recorded then.
+ * After xlx_lazy_start() or xlx_lazy_take_over(), before xlx_lazy_serve():
+ * which pages the domain waits for is recorded, behind what the pager before
+ * did, and, when all memory is present, added to the working set in the
+ * sidecar, which is made where there is none. The backfill holds back for `ms`,
+ * at most XLX_LAZY_RECORD_MS_MAX, for it would bring what is to be recorded; 0:
+ * until the domain has not waited for a page for 1 s, or has run for 10 s. A
+ * record that cannot be written in the end is logged and changes nothing. The
+ * time counts from the first pager's xlx_lazy_serve(). 0; or as
+ * xlx_image_index_can_write(): nothing is recorded then.
  */
 int xlx_lazy_record(xlx_lazy *lazy, uint64_t ms);
 

@@ -44,10 +44,8 @@ void xlx__pager_fill_fault(struct xlx__pager *pager, uint64_t gfn)
     uint64_t nr = atomic_load(&fill->nr_faults);
     atomic_store(&fill->fault[nr % XLX__FILL_FAULTS], gfn);
     atomic_store(&fill->nr_faults, nr + 1);
-    if (pager->touches) {
-        xlx__touches_add(pager->touches, gfn);
+    if (pager->recording)
         atomic_store(&fill->last_fault, xlx__now_us());
-    }
 }
 
 /* With the lock held. One that is overwritten meanwhile is a newer fault. */
@@ -64,14 +62,15 @@ static void tell_of_faults(struct xlx__fill *fill)
 
 static bool is_recording(struct xlx__pager *pager)
 {
-    if (!pager->touches || atomic_load(&pager->kept->finish) ||
+    if (!pager->recording || atomic_load(&pager->kept->finish) ||
         xlx__pages_done(pager->pages) == xlx__pages_total(pager->pages))
         return false;
-    uint64_t now = xlx__now_us(), begun = pager->fill.begun;
+    uint64_t now = xlx__now_us();
     uint64_t last = atomic_load(&pager->fill.last_fault);
-    if (last < begun)
-        last = begun;
-    return now - begun < pager->record_max_us &&
+    if (last < pager->fill.begun)
+        last = pager->fill.begun;
+    return now - atomic_load(&pager->kept->record_begun) <
+               pager->record_max_us &&
            now < last + pager->record_quiet_us;
 }
 
@@ -244,6 +243,8 @@ int xlx__pager_fill_start(struct xlx__pager *pager)
     if (!fill->policy)
         return not_started(pager, -ENOMEM);
     fill->begun = fill->reported = xlx__now_us();
+    if (!fill->prefetching && !atomic_load(&pager->kept->record_begun))
+        atomic_store(&pager->kept->record_begun, fill->begun);
     atomic_store(&fill->running, fill->threads);
     for (int i = 0; i < fill->threads; i++) {
         int rc = pthread_create(&fill->thread[i], NULL, backfill, pager);

@@ -301,11 +301,8 @@ int xlx_lazy_record(xlx_lazy *lazy, uint64_t ms)
         lazy->pager->record_max_us = ms * 1000;
         lazy->pager->record_quiet_us = ms * 1000;
     }
-    lazy->pager->touches = xlx__touches_new();
-    if (lazy->pager->touches)
-        return 0;
-    return xlx__fail(lazy->ctx, ENOMEM, "domain %u: no memory to record in",
-                     lazy->domid);
+    lazy->pager->recording = true;
+    return 0;
 }
 
 int xlx_lazy_prefetch(xlx_lazy *lazy, const struct xlx_lazy_prefetch *prefetch)

@@ -36,7 +36,8 @@ static int hold_back(struct xlx__pager *pager,
         return rc;
     pager->pages = xlx__pages_new(xlx_image_info(pager->image)->max_gfn + 1);
     pager->kept = kept_new();
-    if (!pager->pages || !pager->kept)
+    pager->touches = xlx__touches_new();
+    if (!pager->pages || !pager->kept || !pager->touches)
         return -ENOMEM;
     pager->stats = &pager->kept->stats;
     for (size_t i = 0; i < pager->nr_held; i++)
@@ -169,6 +170,9 @@ static bool serve(struct xlx__pager *pager,
     } else if (!bring(pager, req->gfn, buffer)) {
         return false;
     }
+    /* Before the answer: a request without one is found by the next pager. */
+    if (!req->drop && pager->recording)
+        xlx__touches_add(pager->touches, req->gfn);
     pager->paging->ops->respond(pager->paging, req);
     if (!req->drop) {
         count_fault(pager, xlx__now_us() - begun);

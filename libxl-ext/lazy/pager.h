@@ -49,7 +49,8 @@ struct xlx__pager_stats {
 
 /*
  * What a pager leaves to its successor when it is killed: in memory that is
- * shared with the process that will make the successor. `pages` is too.
+ * shared with the process that will make the successor. `pages` and `touches`
+ * are, too.
  */
 struct xlx__pager_kept {
     struct xlx__pager_stats stats;
@@ -58,6 +59,7 @@ struct xlx__pager_kept {
     _Atomic bool pausing;  /* one is being made or ended: in doubt */
     _Atomic uint64_t successors; /* pagers that took over */
     _Atomic uint64_t mark_us;    /* how long the start took */
+    _Atomic uint64_t record_begun; /* xlx__now_us(); 0: it has not */
     /* What the operator wants of the backfill. */
     _Atomic uint64_t bwlimit; /* bytes a second; 0: none */
     _Atomic bool fill_paused;
@@ -136,7 +138,8 @@ struct xlx__pager {
     size_t nr_held;
     struct xlx__gfn_range *recorded; /* the working set, first touched first */
     size_t nr_recorded;
-    struct xlx__touches *touches; /* NULL: nothing is recorded */
+    struct xlx__touches *touches; /* recorded by this pager and those before */
+    bool recording;               /* this pager goes on with it */
     const xlx_image_index *index; /* zeros, checksums; NULL: none known */
     char *sidecar; /* its absolute path; NULL: beside the image */
     uint64_t record_quiet_us, record_max_us;

@@ -6,6 +6,7 @@
  * Pages: done is noted after Xen has the page. One that was loaded and not
  * noted is loaded again, which Xen ignores.
  * Requests: those without an answer are still in the ring.
+ * Touches: recorded before the request is answered.
  * Pauses: counted, see below.
  */
 #include <string.h>
@@ -64,7 +65,7 @@ static void forget_threads(struct xlx__pager *pager)
     /* Its policy may be half changed: the next one starts afresh. */
     pager->fill = (struct xlx__fill){ .threads = pager->fill.threads };
     pager->stalled = 0;
-    pager->touches = NULL; /* half of a recording is none */
+    pager->recording = false;
     atomic_store(&pager->stop, false);
     atomic_store(&pager->filled, false);
     atomic_store(&pager->faulting, 0);

@@ -2,32 +2,42 @@
 #include "lazy/touches.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
 struct xlx__touches {
-    size_t nr;
+    _Atomic size_t nr;
     uint64_t gfn[XLX__TOUCHES_MAX]; /* backed by memory as it is used */
 };
 
 struct xlx__touches *xlx__touches_new(void)
 {
-    return calloc(1, sizeof(struct xlx__touches));
+    void *touches =
+        mmap(NULL, sizeof(struct xlx__touches), PROT_READ | PROT_WRITE,
+             MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    return touches == MAP_FAILED ? NULL : touches;
 }
 
 void xlx__touches_free(struct xlx__touches *touches)
 {
-    free(touches);
+    if (touches)
+        munmap(touches, sizeof(*touches));
 }
 
+/* Counted only when it is there. */
 void xlx__touches_add(struct xlx__touches *touches, uint64_t gfn)
 {
-    if (touches->nr < XLX__TOUCHES_MAX)
-        touches->gfn[touches->nr++] = gfn;
+    size_t nr = atomic_load(&touches->nr);
+    if (nr == XLX__TOUCHES_MAX)
+        return;
+    touches->gfn[nr] = gfn;
+    atomic_store(&touches->nr, nr + 1);
 }
 
 size_t xlx__touches_count(const struct xlx__touches *touches)
 {
-    return touches->nr;
+    return atomic_load(&touches->nr);
 }
 
 /* --- runs ----------------------------------------------------------------- */
@@ -74,7 +84,7 @@ static size_t join(struct ranked *touch, size_t nr)
 int xlx__touches_runs(const struct xlx__touches *touches,
                       struct xlx__gfn_range **runs_r, size_t *nr_r)
 {
-    size_t nr = touches->nr;
+    size_t nr = xlx__touches_count(touches);
     *runs_r = NULL;
     *nr_r = 0;
     if (!nr)

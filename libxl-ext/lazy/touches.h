@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 /*
  * What a guest touched before it was there, in this order: recorded by one
- * restore, loaded first by the next. Pure.
+ * restore, loaded first by the next. In memory that forked processes share, and
+ * whole wherever the one that records is killed.
  */
 #ifndef XLX_LAZY_TOUCHES_H
 #define XLX_LAZY_TOUCHES_H
@@ -17,7 +18,7 @@ struct xlx__touches;
 struct xlx__touches *xlx__touches_new(void);
 void xlx__touches_free(struct xlx__touches *touches);
 
-/* Takes no lock and no memory; one thread only. */
+/* Takes no lock and no memory; one thread of one process at a time. */
 void xlx__touches_add(struct xlx__touches *touches, uint64_t gfn);
 
 size_t xlx__touches_count(const struct xlx__touches *touches);

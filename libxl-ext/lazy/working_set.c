@@ -140,7 +140,7 @@ void xlx__working_set_keep(const struct xlx__pager *pager)
     struct xlx__gfn_range *runs;
     size_t nr;
     int rc;
-    if (!pager->touches)
+    if (!pager->recording)
         return;
     /* Another file may have its name by now, and that file a sidecar. An export
      * has no name of its own: its sidecar says which image it belongs to. */

@@ -11,6 +11,8 @@
 #include "fakes/pager_world.h"
 
 #define RING 1
+#define HANGS_S 100 /* a pager that would go on for an hour */
+#define HOUR_US 3600000000ull
 
 /* The pager's process: the first one starts, each other one takes over. */
 static int be_pager(struct world *w, bool first)
@@ -26,19 +28,37 @@ static int be_pager(struct world *w, bool first)
     return rc || xlx__pager_run(w->pager) ? 1 : 0;
 }
 
+/* The same for one that records, as those before it did. */
+static int be_recorder(struct world *w, bool first)
+{
+    (void)first;
+    if (xlx__pager_take_over(w->pager, RING))
+        return 1;
+    w->pager->recording = true;
+    return xlx__pager_run(w->pager) ? 1 : 0;
+}
+
 /* Its exit status. It dies in its call number n; 0: it does not. */
-static int run_pager(struct world *w, bool first, int n, bool after)
+static int run_process(struct world *w, int (*be)(struct world *, bool),
+                       bool first, int n, bool after)
 {
     int status;
     w->fake->all_calls = 0;
     w->fake->die_at = n;
     w->fake->die_after = after;
     pid_t pid = fork();
-    if (pid == 0)
-        _exit(be_pager(w, first));
+    if (pid == 0) {
+        alarm(HANGS_S);
+        _exit(be(w, first));
+    }
     assert_int_equal(waitpid(pid, &status, 0), pid);
     assert_true(WIFEXITED(status));
     return WEXITSTATUS(status);
+}
+
+static int run_pager(struct world *w, bool first, int n, bool after)
+{
+    return run_process(w, be_pager, first, n, after);
 }
 
 struct vcpu {
@@ -136,6 +156,71 @@ static void the_guest_survives_a_death_in_any_call(void **state)
     assert_true(killed >= 20);
 }
 
+/* Each a run of its own. */
+static const uint64_t touched[] = { 1100, 20, 700, 300, 2050, 500 };
+#define NR_TOUCHED (sizeof(touched) / sizeof(touched[0]))
+
+static void *touch_some(void *arg)
+{
+    struct world *w = arg;
+    for (size_t i = 0; i < NR_TOUCHED; i++)
+        paging_fake_touch(w->fake, 0, touched[i]);
+    atomic_store(&w->pager->kept->finish, true);
+    return NULL;
+}
+
+static void assert_all_recorded(const struct world *w)
+{
+    struct xlx__gfn_range *runs;
+    size_t nr;
+    assert_int_equal(xlx__touches_runs(w->pager->touches, &runs, &nr), 0);
+    assert_int_equal(nr, NR_TOUCHED);
+    for (size_t i = 0; i < nr; i++) {
+        assert_int_equal(runs[i].start, touched[i]);
+        assert_int_equal(runs[i].end, touched[i] + 1);
+    }
+    free(runs);
+}
+
+/* As kill_twice(), with nothing but faults until all are served. */
+static int kill_recorders(int n, bool after)
+{
+    void *state;
+    pthread_t vcpu;
+    pager_world_setup(&state);
+    struct world *w = state;
+    w->pager->record_quiet_us = w->pager->record_max_us = UINT64_MAX / 4;
+    assert_int_equal(xlx__pager_start(w->pager, RING), 0);
+    assert_int_equal(pthread_create(&vcpu, NULL, touch_some, w), 0);
+    int deaths = 0, status = FAKE_DEATH;
+    for (; deaths < 3 && status == FAKE_DEATH; deaths++)
+        status = run_process(w, be_recorder, false, deaths < 2 ? n : 0, after);
+    assert_int_equal(status, 0);
+    pthread_join(vcpu, NULL);
+    assert_all_recorded(w);
+    pager_world_teardown(&state);
+    return deaths - 1;
+}
+
+static void what_was_recorded_survives_a_death_in_any_call(void **state)
+{
+    int killed = 0;
+    (void)state;
+    for (int n = 1; n <= 40; n++)
+        killed += kill_recorders(n, false) + kill_recorders(n, true);
+    assert_true(killed >= 40);
+}
+
+/* Or a guest whose pager dies often would wait for its fill that often. */
+static void the_time_to_record_does_not_begin_anew(void **state)
+{
+    struct world *w = *state;
+    w->pager->record_quiet_us = w->pager->record_max_us = HOUR_US;
+    assert_int_equal(xlx__pager_start(w->pager, RING), 0);
+    atomic_store(&w->pager->kept->record_begun, xlx__now_us() - HOUR_US);
+    assert_int_equal(run_process(w, be_recorder, false, 0, false), 0);
+}
+
 /* Without vCPUs, so that the last calls are always the same ones. */
 static void it_survives_a_death_at_the_end(void **state)
 {
@@ -229,6 +314,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_guest_survives_a_death_in_any_call),
+        cmocka_unit_test(what_was_recorded_survives_a_death_in_any_call),
+        TEST(the_time_to_record_does_not_begin_anew),
         cmocka_unit_test(it_survives_a_death_at_the_end),
         TEST(a_death_while_it_starts_is_known),
         TEST(a_stalled_pager_that_dies_leaves_no_pause),

@@ -220,7 +220,7 @@ static void touches_are_recorded_before_the_fill_hides_them(void **state)
     struct world *w = *state;
     struct xlx__gfn_range *runs;
     size_t nr;
-    w->pager->touches = xlx__touches_new();
+    w->pager->recording = true;
     w->pager->record_quiet_us = w->pager->record_max_us = UINT64_MAX / 4;
     pthread_t thread = start_and_run(w);
     assert_true(paging_fake_touch(w->fake, 0, 1100));
@@ -241,7 +241,7 @@ static void touches_are_recorded_before_the_fill_hides_them(void **state)
 static void a_recording_ends_when_the_guest_is_quiet(void **state)
 {
     struct world *w = *state;
-    w->pager->touches = xlx__touches_new();
+    w->pager->recording = true;
     w->pager->record_quiet_us = 5000;
     assert_int_equal(xlx__pager_start(w->pager, 1), 0);
     assert_int_equal(xlx__pager_run(w->pager), 0);
@@ -252,7 +252,7 @@ static void a_recording_ends_when_the_fill_is_to_be_finished(void **state)
 {
     struct world *w = *state;
     const struct xlx_lazy_change what = { .fill = XLX_LAZY_FILL_FINISH };
-    w->pager->touches = xlx__touches_new();
+    w->pager->recording = true;
     w->pager->record_quiet_us = w->pager->record_max_us = UINT64_MAX / 4;
     pthread_t thread = start_and_run(w);
     xlx__pager_change(w->pager, &what);
@@ -264,7 +264,7 @@ static void a_recording_does_not_hold_the_recorded_set_back(void **state)
 {
     struct world *w = *state;
     set_recorded(w);
-    w->pager->touches = xlx__touches_new();
+    w->pager->recording = true;
     w->pager->record_quiet_us = w->pager->record_max_us = UINT64_MAX / 4;
     pthread_t thread = start_and_run(w);
     while (atomic_load(&w->pager->stats->fill_pages) < 40)

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 #include "test.h"
 
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include "lazy/touches.h"
 
 static struct xlx__gfn_range *runs_of(const uint64_t *gfn, size_t nr,
@@ -44,6 +48,27 @@ static void neighbours_are_one_run_at_the_first_touch(void **state)
     free(runs);
 }
 
+static void who_comes_after_one_that_was_killed_goes_on(void **state)
+{
+    (void)state;
+    struct xlx__touches *t = xlx__touches_new();
+    struct xlx__gfn_range *runs;
+    size_t nr;
+    pid_t pid = fork();
+    if (pid == 0) {
+        xlx__touches_add(t, 50);
+        raise(SIGKILL);
+    }
+    assert_int_equal(waitpid(pid, NULL, 0), pid);
+    xlx__touches_add(t, 9);
+    assert_int_equal(xlx__touches_runs(t, &runs, &nr), 0);
+    assert_int_equal(nr, 2);
+    assert_range(runs[0], 50, 51);
+    assert_range(runs[1], 9, 10);
+    free(runs);
+    xlx__touches_free(t);
+}
+
 static void the_first_touches_are_kept_when_it_is_full(void **state)
 {
     (void)state;
@@ -65,6 +90,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nothing_touched_is_no_set),
         cmocka_unit_test(neighbours_are_one_run_at_the_first_touch),
+        cmocka_unit_test(who_comes_after_one_that_was_killed_goes_on),
         cmocka_unit_test(the_first_touches_are_kept_when_it_is_full),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -103,7 +103,7 @@ static void what_is_touched_without_a_fill_is_recorded(void **state)
     size_t nr;
     if (!setup(&w))
         skip();
-    w.pager->touches = xlx__touches_new();
+    w.pager->recording = true;
     w.pager->record_quiet_us = 60000000;
     w.pager->record_max_us = 60000000;
     pthread_t guest;

@@ -129,7 +129,7 @@ static void record(struct world *w, const uint64_t *gfn, size_t nr)
     pthread_t thread;
     void *rc;
     begin(w);
-    w->pager->touches = xlx__touches_new();
+    w->pager->recording = true;
     w->pager->record_quiet_us = 100000;
     assert_int_equal(pthread_create(&thread, NULL, run, w), 0);
     for (size_t i = 0; i < nr; i++)

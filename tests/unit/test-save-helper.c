@@ -19,6 +19,7 @@
 struct seen {
     _Atomic pid_t pager, supervisor, serving;
     _Atomic int starts, take_overs, forgets, cancels, abandoned;
+    _Atomic int records, prefetches;
     _Atomic bool started, finish, die_in_start, die_always;
 };
 
@@ -87,6 +88,7 @@ static int fake_record(xlx_lazy *lazy, uint64_t ms)
 {
     (void)lazy;
     (void)ms;
+    seen->records++;
     return 0;
 }
 
@@ -94,6 +96,7 @@ static int fake_prefetch(xlx_lazy *lazy, const struct xlx_lazy_prefetch *p)
 {
     (void)lazy;
     (void)p;
+    seen->prefetches++;
     return 0;
 }
 
@@ -208,6 +211,19 @@ static void each_is_replaced_by_the_other(void **state)
     assert_int_equal(seen->abandoned, 0);
 }
 
+/* Only the first loads pages before the domain runs. */
+static void each_pager_goes_on_recording(void **state)
+{
+    struct world *w = *state;
+    w->h.record = true;
+    go(w);
+    kill_pager();
+    kill_pager();
+    all_leave();
+    assert_int_equal(seen->records, 3);
+    assert_int_equal(seen->prefetches, 1);
+}
+
 /* The word to go on was for the one before. */
 static void a_pager_killed_after_go_is_replaced_by_one_that_goes_on(void **state)
 {
@@ -291,6 +307,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(each_is_replaced_by_the_other),
+        TEST(each_pager_goes_on_recording),
         TEST(a_pager_killed_after_go_is_replaced_by_one_that_goes_on),
         TEST(a_helper_that_leaves_without_reading_is_heard),
         TEST(without_a_helper_paging_is_ended),

@@ -174,13 +174,14 @@ static int begin(struct guard *g, bool first, struct pager_reply *reply)
     return 0;
 }
 
-/* While the stock helper restores the rest. What fails is logged, and no reason
- * to stop. */
-static void make_ready(const struct guard *g)
+/* While the stock helper restores the rest; one that takes over goes on with
+ * what was recorded. What fails is logged, and no reason to stop. */
+static void make_ready(const struct guard *g, bool first)
 {
     if (g->h->record)
         xlx_lazy_record(g->lazy, g->h->record_ms);
-    xlx_lazy_prefetch(g->lazy, &g->h->prefetch);
+    if (first)
+        xlx_lazy_prefetch(g->lazy, &g->h->prefetch);
 }
 
 /*
@@ -218,8 +219,7 @@ static int pager_main(struct guard *g, bool first)
         return EXIT_SUCCESS;
     }
     bind_to_supervisor(g);
-    if (first)
-        make_ready(g);
+    make_ready(g, first);
     say_ready(g);
     if (may_serve(g)) {
         rc = xlx_lazy_serve(g->lazy);

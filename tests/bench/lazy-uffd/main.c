@@ -84,8 +84,7 @@ static void prepare(struct xlx__pager *pager, const struct job *job)
     const struct record *record = job->record;
     size_t nr = contest->recorded && record ? record->nr : 0;
     pager->fill.threads = contest->threads;
-    if (job->records)
-        pager->touches = xlx__touches_new();
+    pager->recording = job->records;
     if (contest->make) {
         pager->fill.policy =
             contest->make(contest, record ? record->range : NULL, nr,
@@ -350,7 +349,6 @@ static int big_main(const struct options *o)
     struct paging_uffd *uffd = paging_uffd_new(ctx, null, NULL, o->pages);
     uffd->discards = true;
     must(!xlx__pager_new(ctx, &uffd->base, image, NULL, 0, &pager), "pager");
-    pager->touches = xlx__touches_new();
     for (uint64_t i = 0; i < XLX__TOUCHES_MAX; i++)
         xlx__touches_add(pager->touches, i * 61 % o->pages);
     must(!xlx__touches_runs(pager->touches, &pager->recorded,
