@@ -13,6 +13,7 @@
 
 #include "image/image.h"
 #include "lazy/policy.h"
+#include "lazy/touches.h"
 
 /* --- traces.c ------------------------------------------------------------- */
 
@@ -82,6 +83,53 @@ struct contest {
 
 extern const struct contest contests[];
 extern const size_t nr_contests;
+
+/* --- serve.c -------------------------------------------------------------- */
+
+/* What one run gives; all medians are taken field by field. */
+enum field {
+    STALLS, P50, P99, WORST, STALL_SUM, WS50, WS90, WS100, TOTAL, CPU, RSS,
+    FIELDS
+};
+
+struct outcome {
+    double field[FIELDS];
+};
+
+struct options {
+    const char *dir, *pattern, *policy, *json;
+    char image[4096];
+    uint64_t pages;
+    unsigned rounds;
+    unsigned big;
+};
+
+/* The recorded set, in memory that outlives the process that recorded it. */
+struct record {
+    size_t nr;
+    struct xlx__gfn_range range[XLX__TOUCHES_MAX];
+};
+
+struct job {
+    const struct options *options;
+    const struct contest *contest;
+    const struct trace *trace;
+    struct shared *shared;
+    struct record *record; /* NULL: none */
+    bool records;          /* writes it */
+    bool cold;
+};
+
+/* A guest and its pager, each a process of its own. */
+struct outcome run(const struct job *job);
+
+/* What the guest noted; exits with a message when a page was wrong. */
+void outcome_of_guest(struct outcome *outcome, const struct job *job);
+
+/* Of this process: the most that was resident, in MiB. */
+double peak_mib(void);
+
+void *shared_memory(size_t len);
 
 /* Exits with a message unless `ok`. */
 void must(bool ok, const char *what);

@@ -11,13 +11,10 @@
  */
 #include <errno.h>
 #include <getopt.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -27,205 +24,11 @@
 
 #define MAX_ROUNDS 64
 
-/* What one run gives; all medians are taken field by field. */
-enum field {
-    STALLS, P50, P99, WORST, STALL_SUM, WS50, WS90, WS100, TOTAL, CPU, RSS,
-    FIELDS
-};
-
 static const char *const field_names[FIELDS] = {
     "stalls", "stall_p50_us", "stall_p99_us", "stall_max_us", "stall_sum_ms",
     "ws50_ms", "ws90_ms", "ws100_ms", "total_ms", "pager_cpu_ms",
     "pager_rss_mib",
 };
-
-struct outcome {
-    double field[FIELDS];
-    uint64_t wrong;
-};
-
-struct options {
-    const char *dir, *pattern, *policy, *json;
-    char image[4096];
-    uint64_t pages;
-    unsigned rounds;
-    unsigned big;
-};
-
-/* The recorded set, in memory that outlives the process that recorded it. */
-struct record {
-    size_t nr;
-    struct xlx__gfn_range range[XLX__TOUCHES_MAX];
-};
-
-struct job {
-    const struct options *options;
-    const struct contest *contest;
-    const struct trace *trace;
-    struct shared *shared;
-    struct record *record; /* NULL: none */
-    bool records;          /* writes it */
-    bool cold;
-};
-
-static void *shared_memory(size_t len)
-{
-    void *p = mmap(NULL, len, PROT_READ | PROT_WRITE,
-                   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    must(p != MAP_FAILED, "mmap");
-    return p;
-}
-
-/* --- the pager's process -------------------------------------------------- */
-
-static void prepare(struct xlx__pager *pager, const struct job *job)
-{
-    const struct contest *contest = job->contest;
-    const struct record *record = job->record;
-    size_t nr = contest->recorded && record ? record->nr : 0;
-    pager->fill.threads = contest->threads;
-    pager->recording = job->records;
-    if (contest->make) {
-        pager->fill.policy =
-            contest->make(contest, record ? record->range : NULL, nr,
-                          job->options->pages, job->shared);
-    } else if (nr) {
-        pager->recorded = calloc(nr, sizeof(*pager->recorded));
-        must(pager->recorded, "memory");
-        memcpy(pager->recorded, record->range, nr * sizeof(*pager->recorded));
-        pager->nr_recorded = nr;
-    }
-}
-
-static void keep_record(const struct xlx__pager *pager, struct record *record)
-{
-    struct xlx__gfn_range *runs;
-    size_t nr;
-    must(!xlx__touches_runs(pager->touches, &runs, &nr), "record");
-    memcpy(record->range, runs, nr * sizeof(*runs));
-    record->nr = nr;
-    free(runs);
-}
-
-static double cpu_ms(void)
-{
-    struct rusage use;
-    getrusage(RUSAGE_SELF, &use);
-    return (double)(use.ru_utime.tv_sec + use.ru_stime.tv_sec) * 1e3 +
-           (double)(use.ru_utime.tv_usec + use.ru_stime.tv_usec) / 1e3;
-}
-
-/* The most that was resident, in MiB. */
-static double peak_mib(void)
-{
-    char line[128];
-    unsigned long kib = 0;
-    FILE *status = fopen("/proc/self/status", "re");
-    must(status, "/proc/self/status");
-    while (fgets(line, sizeof(line), status))
-        if (sscanf(line, "VmHWM: %lu", &kib) == 1)
-            break;
-    fclose(status);
-    return (double)kib / 1024;
-}
-
-static void serve(struct xlx__pager *pager, const struct job *job, int socket,
-                  struct outcome *out)
-{
-    double cpu = cpu_ms();
-    uint64_t begun = now_ns();
-    atomic_store(&job->shared->begun, begun);
-    if (job->contest->prefetch)
-        must(!xlx__pager_prefetch(pager, UINT64_MAX, 3600000000), "prefetch");
-    must(write(socket, "g", 1) == 1, "guest");
-    int rc = xlx__pager_run(pager);
-    if (rc) {
-        fprintf(stderr, "lazy-uffd: %s: %s\n", job->contest->name,
-                xlx_ctx_error(pager->ctx));
-        exit(1);
-    }
-    out->field[TOTAL] = (double)(now_ns() - begun) / 1e6;
-    out->field[CPU] = cpu_ms() - cpu;
-    out->field[RSS] = peak_mib();
-    if (job->records)
-        keep_record(pager, job->record);
-}
-
-static struct outcome of_guest(const struct shared *s, struct outcome out)
-{
-    out.field[STALLS] = (double)s->stalls;
-    out.field[P50] = (double)s->stall_p50 / 1e3;
-    out.field[P99] = (double)s->stall_p99 / 1e3;
-    out.field[WORST] = (double)s->stall_max / 1e3;
-    out.field[STALL_SUM] = (double)s->stall_sum / 1e6;
-    out.field[WS50] = (double)s->ws50 / 1e6;
-    out.field[WS90] = (double)s->ws90 / 1e6;
-    out.field[WS100] = (double)s->ws100 / 1e6;
-    out.wrong = s->wrong;
-    return out;
-}
-
-static void pager_main(const struct job *job, struct outcome *out)
-{
-    int pair[2], status;
-    must(!socketpair(AF_UNIX, SOCK_STREAM, 0, pair), "socketpair");
-    pid_t guest = fork();
-    must(guest >= 0, "fork");
-    if (!guest) {
-        close(pair[0]);
-        _exit(guest_main(pair[1], job->options->pages, job->trace,
-                         job->shared));
-    }
-    close(pair[1]);
-    char *memory;
-    int fd = guest_receive(pair[0], &memory);
-    must(fd >= 0, "userfaultfd of the guest");
-
-    xlx_ctx *ctx;
-    xlx_image *image;
-    struct xlx__pager *pager;
-    must(!xlx_ctx_new(&ctx), "context");
-    must(!xlx_image_open(ctx, job->options->image, &image), "image");
-    struct paging_uffd *uffd =
-        paging_uffd_new(ctx, fd, memory, job->options->pages);
-    must(!xlx__pager_new(ctx, &uffd->base, image, NULL, 0, &pager), "pager");
-    prepare(pager, job);
-    must(!xlx__pager_start(pager, 0), "start");
-    serve(pager, job, pair[0], out);
-    must(write(pair[0], "c", 1) == 1, "guest");
-    must(waitpid(guest, &status, 0) == guest && status == 0, "guest's end");
-    *out = of_guest(job->shared, *out);
-    xlx__pager_free(pager);
-    uffd->base.ops->close(&uffd->base);
-    xlx_image_close(image);
-    xlx_ctx_free(ctx);
-}
-
-static struct outcome run(const struct job *job)
-{
-    struct outcome *out = shared_memory(sizeof(*out)), copy;
-    int status;
-    memset(job->shared, 0, sizeof(*job->shared));
-    if (job->cold)
-        image_drop_from_cache(job->options->image);
-    pid_t pid = fork();
-    must(pid >= 0, "fork");
-    if (!pid) {
-        pager_main(job, out);
-        _exit(0);
-    }
-    must(waitpid(pid, &status, 0) == pid, "waitpid");
-    if (status)
-        exit(1);
-    copy = *out;
-    munmap(out, sizeof(*out));
-    if (copy.wrong) {
-        fprintf(stderr, "lazy-uffd: %s: %lu pages with wrong content\n",
-                job->contest->name, (unsigned long)copy.wrong);
-        exit(1);
-    }
-    return copy;
-}
 
 /* --- rounds and tables ---------------------------------------------------- */
 
