@@ -6,7 +6,7 @@ B := build
 CONFIGURE_FLAGS ?= $(if $(wildcard .git),--enable-werror)
 SOVERSION := 0
 
-.PHONY: all bench check check-unit check-rig check-rig-long check-evtchn-long \
+.PHONY: all bench bench-criu check check-unit check-rig check-rig-long check-evtchn-long \
         demo rig-shell hypervisor install uninstall clean help deps
 .DELETE_ON_ERROR:
 
@@ -31,6 +31,7 @@ help:
 #: make demo          the two main commands on real Xen, explained and timed
 #: make rig-shell     an interactive dom0
 #: make bench         opening save images, filling guests, listing USB devices
+#: make bench-criu    lazy restore against CRIU itself, under QEMU
 #: make hypervisor    the patched Xen, and how to install it
 #: make clean         remove build/
 
@@ -188,6 +189,12 @@ bench: all $(B)/bench/index $(B)/bench/usb-list $(B)/bench/lazy-uffd
 	$(B)/bench/usb-list $(B)/bench
 	$(B)/bench/lazy-uffd $(LAZY_UFFD) $(B)/bench
 	$(B)/bench/lazy-uffd --big 64 $(B)/bench
+
+# Some minutes; the machine must be left alone meanwhile.
+bench-criu: all
+	build-aux/deps rig --install
+	tests/bench/criu/run
+	tests/bench/criu/run --here --out $(B)/criu-output-here
 
 # --- real Xen --------------------------------------------------------------
 

@@ -33,13 +33,12 @@ void trace_free(struct trace *trace);
 
 /* --- guest.c -------------------------------------------------------------- */
 
-/* A first touch that takes longer had to wait for the page. */
-#define STALL_NS 2000u
-
 /* Shared by pager and guest; times in nanoseconds, CLOCK_MONOTONIC. */
 struct shared {
     _Atomic uint64_t begun; /* the pager began; the guest may run later */
     _Atomic bool touched;   /* the guest is through its trace */
+    uint64_t early;    /* pages that were there when the guest first ran */
+    uint64_t stall_ns; /* a first touch that takes as long had to wait */
     uint64_t ws50, ws90, ws100; /* from `begun`: so much of the working set */
     uint64_t stalls, stall_p50, stall_p99, stall_max, stall_sum;
     uint64_t wrong; /* pages with wrong content */
@@ -51,6 +50,12 @@ struct shared {
  */
 int guest_main(int socket, uint64_t pages, const struct trace *trace,
                struct shared *shared);
+
+/* Its parts: what is in its memory, the touches, and all pages looked at. */
+void guest_fill(char *memory, uint64_t pages);
+void guest_touch(const char *memory, uint64_t pages, const struct trace *t,
+                 struct shared *s);
+void guest_check(const char *memory, uint64_t pages, struct shared *s);
 
 /* The pager's end of that socket. */
 int guest_receive(int socket, char **memory_r);
@@ -73,6 +78,7 @@ struct contest {
                                 const struct xlx__gfn_range *recorded,
                                 size_t nr_recorded, uint64_t pages,
                                 const struct shared *shared);
+    bool is_criu;  /* no policy: CRIU itself */
     bool recorded; /* is given a recorded working set */
     bool prefetch; /* and loads it before the guest runs */
     int threads;   /* of the backfill */
@@ -88,8 +94,8 @@ extern const size_t nr_contests;
 
 /* What one run gives; all medians are taken field by field. */
 enum field {
-    STALLS, P50, P99, WORST, STALL_SUM, WS50, WS90, WS100, TOTAL, CPU, RSS,
-    FIELDS
+    BEGIN, EARLY, STALLS, P50, P99, WORST, STALL_SUM, WS50, WS90, WS100, TOTAL, CPU,
+    RSS, FIELDS
 };
 
 struct outcome {
@@ -99,9 +105,10 @@ struct outcome {
 struct options {
     const char *dir, *pattern, *policy, *json;
     char image[4096];
-    uint64_t pages;
+    uint64_t pages, stall_ns;
     unsigned rounds;
     unsigned big;
+    bool criu;
 };
 
 /* The recorded set, in memory that outlives the process that recorded it. */
@@ -129,7 +136,23 @@ void outcome_of_guest(struct outcome *outcome, const struct job *job);
 /* Of this process: the most that was resident, in MiB. */
 double peak_mib(void);
 
+struct rusage;
+double cpu_ms_of(const struct rusage *use);
+
 void *shared_memory(size_t len);
+
+/* --- criu.c --------------------------------------------------------------- */
+
+/* A process of so many pages, dumped into a folder in `dir`. */
+struct criu *criu_new(const char *dir, uint64_t pages);
+
+/* It is restored and does what the job's guest does. */
+struct outcome criu_run(const struct criu *criu, const struct job *job);
+
+void criu_free(struct criu *criu);
+
+/* What is dumped: `path` is of what it shares with its parent. */
+int criu_guest_main(const char *path);
 
 /* Exits with a message unless `ok`. */
 void must(bool ok, const char *what);

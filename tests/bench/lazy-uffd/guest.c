@@ -84,8 +84,8 @@ static void note_share(struct shared *s, size_t touched, size_t distinct)
 }
 
 /* Each access depends on the one before: one vCPU. */
-static void touch(const char *memory, uint64_t pages, const struct trace *t,
-                  struct shared *s)
+void guest_touch(const char *memory, uint64_t pages, const struct trace *t,
+                 struct shared *s)
 {
     unsigned char *seen = calloc(pages, 1);
     uint64_t *ns = calloc(t->distinct, sizeof(*ns));
@@ -103,7 +103,7 @@ static void touch(const char *memory, uint64_t pages, const struct trace *t,
         uint64_t start = now_ns();
         (void)*word;
         uint64_t took = now_ns() - start;
-        if (took >= STALL_NS)
+        if (took >= s->stall_ns)
             ns[nr++] = took;
         s->wrong += !is_right(memory, gfn);
         note_share(s, ++touched, t->distinct);
@@ -111,6 +111,18 @@ static void touch(const char *memory, uint64_t pages, const struct trace *t,
     note_stalls(s, ns, nr);
     free(ns);
     free(seen);
+}
+
+void guest_fill(char *memory, uint64_t pages)
+{
+    for (uint64_t gfn = 0; gfn < pages; gfn++)
+        build_page(gfn, 0, memory + gfn * XLX_PAGE_SIZE);
+}
+
+void guest_check(const char *memory, uint64_t pages, struct shared *s)
+{
+    for (uint64_t gfn = 0; gfn < pages; gfn++)
+        s->wrong += !is_right(memory, gfn);
 }
 
 int guest_main(int socket, uint64_t pages, const struct trace *trace,
@@ -123,11 +135,11 @@ int guest_main(int socket, uint64_t pages, const struct trace *trace,
     close(fd);
     if (read(socket, &go, 1) != 1)
         return 1;
-    touch(memory, pages, trace, shared);
+    guest_touch(memory, pages, trace, shared);
     atomic_store(&shared->touched, true);
     if (read(socket, &go, 1) != 1)
         return 1;
-    for (uint64_t gfn = 0; go == 'c' && gfn < pages; gfn++)
-        shared->wrong += !is_right(memory, gfn);
+    if (go == 'c')
+        guest_check(memory, pages, shared);
     return 0;
 }

@@ -4,7 +4,10 @@
  * Every policy serves the same guests from an image made in DIR.
  *   --mib N        memory of the guest (default 64)
  *   --rounds N     medians of so many (default 1)
- *   --pattern NAME, --policy NAME   only this one
+ *   --pattern NAME[,NAME]...   only these
+ *   --policy NAME[,NAME]...    only these
+ *   --criu         also CRIU itself (criu.c)
+ *   --stall-us N   a first touch that takes as long had to wait (default 2)
  *   --json FILE    all medians
  *   --big GIB      instead: the pager's memory with a sparse image of that size,
  *                  as many touches recorded as can be and loaded first
@@ -25,9 +28,9 @@
 #define MAX_ROUNDS 64
 
 static const char *const field_names[FIELDS] = {
-    "stalls", "stall_p50_us", "stall_p99_us", "stall_max_us", "stall_sum_ms",
-    "ws50_ms", "ws90_ms", "ws100_ms", "total_ms", "pager_cpu_ms",
-    "pager_rss_mib",
+    "begin_ms", "early_mib", "stalls", "stall_p50_us", "stall_p99_us", "stall_max_us",
+    "stall_sum_ms", "ws50_ms", "ws90_ms", "ws100_ms", "total_ms",
+    "pager_cpu_ms", "pager_rss_mib",
 };
 
 /* --- rounds and tables ---------------------------------------------------- */
@@ -56,8 +59,9 @@ static struct outcome median(const struct outcome *outcome, unsigned rounds)
 static void print_row(const char *name, const struct outcome *m)
 {
     const double *f = m->field;
-    printf("%-14s %7.0f %7.1f %7.1f %8.1f %8.1f %8.1f %8.1f %8.1f %6.1f\n",
-           name, f[STALLS], f[P50], f[P99], f[WS50], f[WS90], f[WS100],
+    printf("%-14s %8.1f %7.1f %7.0f %7.1f %7.1f %8.1f %8.1f %8.1f %8.1f %8.1f "
+           "%6.1f\n",
+           name, f[BEGIN], f[EARLY], f[STALLS], f[P50], f[P99], f[WS50], f[WS90], f[WS100],
            f[TOTAL], f[CPU], f[RSS]);
 }
 
@@ -77,12 +81,25 @@ static void print_json(FILE *json, const char *pattern, bool cold,
 
 static bool is_wanted(const char *only, const char *name)
 {
-    return !only || !strcmp(only, name);
+    size_t len = strlen(name);
+    for (const char *at = only; at; at = strchr(at, ',')) {
+        at += *at == ',';
+        if (!strncmp(at, name, len) && (!at[len] || at[len] == ','))
+            return true;
+    }
+    return !only;
+}
+
+static bool takes_part(const struct options *o, const struct contest *contest)
+{
+    return is_wanted(o->policy, contest->name) &&
+           (o->criu || !contest->is_criu);
 }
 
 /* All policies in turn, as often as there are rounds. */
 static void compare(const struct options *o, enum pattern pattern, bool cold,
-                    struct record *record, struct shared *shared, FILE *json)
+                    struct record *record, struct shared *shared,
+                    const struct criu *criu, FILE *json)
 {
     struct trace trace = trace_make(pattern, o->pages, 1);
     struct outcome (*outcome)[MAX_ROUNDS] =
@@ -96,17 +113,18 @@ static void compare(const struct options *o, enum pattern pattern, bool cold,
     for (unsigned round = 0; round < o->rounds; round++) {
         for (size_t i = 0; i < nr_contests; i++) {
             job.contest = &contests[i];
-            if (is_wanted(o->policy, contests[i].name))
-                outcome[i][round] = run(&job);
+            if (takes_part(o, job.contest))
+                outcome[i][round] = job.contest->is_criu ? criu_run(criu, &job)
+                                                         : run(&job);
         }
     }
-    printf("\n%s, %s cache: %zu pages touched of %lu\n%-14s %7s %7s %7s %8s "
+    printf("\n%s, %s cache: %zu pages touched of %lu\n%-14s %8s %7s %7s %7s %7s %8s "
            "%8s %8s %8s %8s %6s\n",
            pattern_names[pattern], cold ? "cold" : "warm", trace.distinct,
-           (unsigned long)o->pages, "", "stalls", "p50 us", "p99 us", "50% ms",
+           (unsigned long)o->pages, "", "begin ms", "there", "stalls", "p50 us", "p99 us", "50% ms",
            "90% ms", "100% ms", "all ms", "cpu ms", "MiB");
     for (size_t i = 0; i < nr_contests; i++) {
-        if (!is_wanted(o->policy, contests[i].name))
+        if (!takes_part(o, &contests[i]))
             continue;
         struct outcome m = median(outcome[i], o->rounds);
         print_row(contests[i].name, &m);
@@ -126,13 +144,15 @@ static void compare_all(const struct options *o)
         json = fopen(o->json, "we");
         must(json, o->json);
     }
+    struct criu *criu = o->criu ? criu_new(o->dir, o->pages) : NULL;
     image_make(o->image, o->pages, false);
     for (int pattern = 0; pattern < PATTERNS; pattern++) {
         if (!is_wanted(o->pattern, pattern_names[pattern]))
             continue;
-        compare(o, (enum pattern)pattern, false, record, shared, json);
-        compare(o, (enum pattern)pattern, true, record, shared, json);
+        compare(o, (enum pattern)pattern, false, record, shared, criu, json);
+        compare(o, (enum pattern)pattern, true, record, shared, criu, json);
     }
+    criu_free(criu);
     if (json)
         must(fprintf(json, "\n]\n") > 0 && !fclose(json), o->json);
 }
@@ -204,10 +224,12 @@ static bool parse(int argc, char **argv, struct options *o)
         { "mib", 1, NULL, 'm' },     { "rounds", 1, NULL, 'r' },
         { "pattern", 1, NULL, 'p' }, { "policy", 1, NULL, 'c' },
         { "json", 1, NULL, 'j' },    { "big", 1, NULL, 'b' },
+        { "stall-us", 1, NULL, 's' }, { "criu", 0, NULL, 'u' },
         { 0 },
     };
     int c;
-    *o = (struct options){ .pages = 64 << 8, .rounds = 1 };
+    *o = (struct options){ .pages = 64 << 8, .rounds = 1,
+                           .stall_ns = 2000 };
     while ((c = getopt_long(argc, argv, "", known, NULL)) != -1) {
         switch (c) {
         case 'm': o->pages = (uint64_t)number(optarg, 3 << 10) << 8; break;
@@ -216,6 +238,8 @@ static bool parse(int argc, char **argv, struct options *o)
         case 'c': o->policy = optarg; break;
         case 'j': o->json = optarg; break;
         case 'b': o->big = number(optarg, 256); break;
+        case 's': o->stall_ns = number(optarg, 1000000) * 1000ull; break;
+        case 'u': o->criu = true; break;
         default: return false;
         }
     }
@@ -223,7 +247,8 @@ static bool parse(int argc, char **argv, struct options *o)
         o->pages = (uint64_t)o->big << 18;
     if (optind != argc - 1)
         return false;
-    snprintf(o->image, sizeof(o->image), "%s/bench-lazy-image", argv[optind]);
+    o->dir = argv[optind];
+    snprintf(o->image, sizeof(o->image), "%s/bench-lazy-image", o->dir);
     return true;
 }
 
@@ -231,10 +256,12 @@ int main(int argc, char **argv)
 {
     struct options o;
     char *memory;
+    if (argc == 3 && !strcmp(argv[1], "--criu-guest"))
+        return criu_guest_main(argv[2]);
     if (!parse(argc, argv, &o)) {
         fprintf(stderr, "usage: lazy-uffd [--mib N] [--rounds N] [--pattern "
-                        "NAME] [--policy NAME] [--json FILE] [--big GIB] "
-                        "DIR\n");
+                        "NAMES] [--policy NAMES] [--stall-us N] [--criu] "
+                        "[--json FILE] [--big GIB] DIR\n");
         return 1;
     }
     int fd = paging_uffd_memory(1, &memory);

@@ -196,7 +196,7 @@ const struct contest contests[] = {
       .threads = 1 },
     { "page-by-page", "one page an idle turn (Cloud Hypervisor)", page_by_page,
       .threads = 1 },
-    { "window", "64 KiB doubled to 4 MiB, reset by a fault (CRIU)",
+    { "window", "64 KiB doubled to 4 MiB, reset by a fault (much as CRIU)",
       growing_window, .threads = 1 },
     { "fill-all", "all in ascending order (Firecracker's fault_all)", fill_all,
       .threads = 1 },
@@ -205,5 +205,6 @@ const struct contest contests[] = {
     { "groups", "recorded set by groups of 1024 pages while the guest runs, "
                 "then faults (FaaSnap)",
       page_groups, .recorded = true, .threads = 1 },
+    { "criu", "criu lazy-pages, as installed (--criu)", NULL, .is_criu = true },
 };
 const size_t nr_contests = sizeof(contests) / sizeof(contests[0]);

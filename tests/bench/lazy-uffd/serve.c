@@ -52,12 +52,17 @@ static void keep_record(const struct xlx__pager *pager, struct record *record)
     free(runs);
 }
 
+double cpu_ms_of(const struct rusage *use)
+{
+    return (double)(use->ru_utime.tv_sec + use->ru_stime.tv_sec) * 1e3 +
+           (double)(use->ru_utime.tv_usec + use->ru_stime.tv_usec) / 1e3;
+}
+
 static double cpu_ms(void)
 {
     struct rusage use;
     getrusage(RUSAGE_SELF, &use);
-    return (double)(use.ru_utime.tv_sec + use.ru_stime.tv_sec) * 1e3 +
-           (double)(use.ru_utime.tv_usec + use.ru_stime.tv_usec) / 1e3;
+    return cpu_ms_of(&use);
 }
 
 double peak_mib(void)
@@ -74,13 +79,14 @@ double peak_mib(void)
 }
 
 static void serve(struct xlx__pager *pager, const struct job *job, int socket,
-                  struct outcome *out)
+                  uint64_t start, struct outcome *out)
 {
     double cpu = cpu_ms();
     uint64_t begun = now_ns();
     atomic_store(&job->shared->begun, begun);
     if (job->contest->prefetch)
         must(!xlx__pager_prefetch(pager, UINT64_MAX, 3600000000), "prefetch");
+    job->shared->early = xlx__pages_done(pager->pages);
     must(write(socket, "g", 1) == 1, "guest");
     int rc = xlx__pager_run(pager);
     if (rc) {
@@ -88,6 +94,7 @@ static void serve(struct xlx__pager *pager, const struct job *job, int socket,
                 xlx_ctx_error(pager->ctx));
         exit(1);
     }
+    out->field[BEGIN] = (double)(begun - start) / 1e6;
     out->field[TOTAL] = (double)(now_ns() - begun) / 1e6;
     out->field[CPU] = cpu_ms() - cpu;
     out->field[RSS] = peak_mib();
@@ -104,6 +111,7 @@ void outcome_of_guest(struct outcome *outcome, const struct job *job)
                 job->contest->name, (unsigned long)s->wrong);
         exit(1);
     }
+    field[EARLY] = (double)s->early / 256;
     field[STALLS] = (double)s->stalls;
     field[P50] = (double)s->stall_p50 / 1e3;
     field[P99] = (double)s->stall_p99 / 1e3;
@@ -133,6 +141,7 @@ static void pager_main(const struct job *job, struct outcome *out)
     xlx_ctx *ctx;
     xlx_image *image;
     struct xlx__pager *pager;
+    uint64_t start = now_ns();
     must(!xlx_ctx_new(&ctx), "context");
     must(!xlx_image_open(ctx, job->options->image, &image), "image");
     struct paging_uffd *uffd =
@@ -140,7 +149,7 @@ static void pager_main(const struct job *job, struct outcome *out)
     must(!xlx__pager_new(ctx, &uffd->base, image, NULL, 0, &pager), "pager");
     prepare(pager, job);
     must(!xlx__pager_start(pager, 0), "start");
-    serve(pager, job, pair[0], out);
+    serve(pager, job, pair[0], start, out);
     must(write(pair[0], "c", 1) == 1, "guest");
     must(waitpid(guest, &status, 0) == guest && status == 0, "guest's end");
     outcome_of_guest(out, job);
@@ -155,6 +164,7 @@ struct outcome run(const struct job *job)
     struct outcome *out = shared_memory(sizeof(*out)), copy;
     int status;
     memset(job->shared, 0, sizeof(*job->shared));
+    job->shared->stall_ns = job->options->stall_ns;
     if (job->cold)
         image_drop_from_cache(job->options->image);
     pid_t pid = fork();
