@@ -227,13 +227,17 @@ static int ask_ahead(struct nbd *nbd, uint64_t offset, size_t len)
 {
     struct connection *c = &nbd->ahead.connection;
     struct request *r = &nbd->ahead.request[nbd->ahead.next % AHEAD];
+    int rc = 0;
     if (c->nbd && c->owner != getpid())
         forget_ahead(nbd);
-    if (r->cookie) /* nobody came for it; its buffer may still be written to */
-        return 0;
+    /* Nobody came for it. Until it is answered its buffer is written to. */
+    if (r->cookie)
+        rc = answer(nbd, c, r->cookie);
+    r->cookie = 0;
     if (!r->buf)
         r->buf = malloc(AHEAD_LEN_MAX);
-    int rc = r->buf ? ensure_connection(nbd, c) : -ENOMEM;
+    if (!rc)
+        rc = r->buf ? ensure_connection(nbd, c) : -ENOMEM;
     if (rc)
         return rc;
     r->cookie = ask(nbd, c, r->buf, len, offset);

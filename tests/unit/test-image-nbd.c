@@ -460,13 +460,18 @@ static void a_large_one_is_read_ahead(void **state)
     assert_int_equal(status, 0);
 }
 
-/* What the server answered before it was killed; false when it had not yet. */
-static bool answered_ahead(struct fixture *f, useconds_t wait)
+/*
+ * What the server answered before it was killed; false when it had not yet.
+ * Nobody comes for `others`: as where a record has another size than the last.
+ */
+static bool answered_ahead(struct fixture *f, unsigned others, useconds_t wait)
 {
     struct xlx__storage *storage;
     char bytes[100];
     start_server(f, NULL, NULL);
     assert_int_equal(xlx__storage_nbd(f->ctx, f->uri, 10000, &storage), 0);
+    for (unsigned i = 0; i < others; i++)
+        storage->ops->expect(storage, 6000 + i, sizeof(bytes));
     storage->ops->expect(storage, 5000, sizeof(bytes));
     usleep(wait);
     stop_server(f);
@@ -480,14 +485,23 @@ static bool answered_ahead(struct fixture *f, useconds_t wait)
     return !rc;
 }
 
-static void what_is_expected_is_asked_for(void **state)
+static void expect_asked(struct fixture *f, unsigned others)
 {
-    struct fixture *f = *state;
     save(f);
     for (useconds_t ms = 10; ms < 10000; ms *= 2)
-        if (answered_ahead(f, ms * 1000))
+        if (answered_ahead(f, others, ms * 1000))
             return;
     fail_msg("it was not");
+}
+
+static void what_is_expected_is_asked_for(void **state)
+{
+    expect_asked(*state, 0);
+}
+
+static void also_behind_what_nobody_came_for(void **state)
+{
+    expect_asked(*state, 40);
 }
 
 static void one_that_says_nothing_times_out(void **state)
@@ -543,6 +557,7 @@ int main(void)
         TEST(one_that_hangs_is_waited_for_once),
         TEST(a_large_one_is_read_ahead),
         TEST(what_is_expected_is_asked_for),
+        TEST(also_behind_what_nobody_came_for),
         TEST(one_that_says_nothing_times_out),
 #else
         TEST(built_without_libnbd_it_says_so),
