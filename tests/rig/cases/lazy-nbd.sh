@@ -39,6 +39,7 @@ recording() {
     lazy_restore --record=200s --sidecar="$sidecar" "$nbd_uri" ||
         rig_fail "record: see above"
     domid=$(rig_domid g)
+    rig_guest_wait g 120 || rig_fail "record: no answer"
     rig_guest_run -t 200 g 'dd if=/mem/p of=/dev/null bs=1M count=16' ||
         rig_fail "record: the guest cannot read"
     rig_time "record: finish" xl-ext lazy-finish --quiet g

@@ -23,6 +23,7 @@ read_part() {
 lazy_restore --record=200s --sidecar="$sidecar" "$lazy_file" ||
     rig_fail "see above"
 domid=$(rig_domid g)
+rig_guest_wait g 120 || rig_fail "no answer"
 read_part 0
 rig_wait_for 10 eval '[ "$(waited)" -gt 1000 ]' || rig_fail "$(waited) faults"
 before=$(waited)
