@@ -30,6 +30,7 @@ static int new_image(xlx_ctx *ctx, struct xlx__storage *storage,
 /* Gives the image away if it could be indexed, else closes it. */
 static int opened(struct xlx_image *image, int rc, xlx_image **image_r)
 {
+    image->storage->ops->settle(image->storage);
     if (rc)
         xlx_image_close(image);
     else

@@ -22,6 +22,8 @@ struct xlx__storage_ops {
                  uint64_t offset);
     /* These bytes will be wanted soon; it may do nothing. */
     void (*expect)(struct xlx__storage *storage, uint64_t offset, size_t len);
+    /* Nothing that was expected will be wanted any more. */
+    void (*settle)(struct xlx__storage *storage);
     /*
      * When it was last written to, 0 where that is not known, and which
      * permissions a file made of its contents should have. 0 or -errno.

@@ -33,6 +33,11 @@ static void file_expect(struct xlx__storage *storage, uint64_t offset,
                   POSIX_FADV_WILLNEED);
 }
 
+static void file_settle(struct xlx__storage *storage)
+{
+    (void)storage;
+}
+
 /* The time of a block device is that of its node. */
 static int file_examine(struct xlx__storage *storage, struct timespec *mtime_r,
                         mode_t *mode_r)
@@ -61,6 +66,7 @@ static void file_close(struct xlx__storage *storage)
 static const struct xlx__storage_ops file_ops = {
     .pread = file_pread,
     .expect = file_expect,
+    .settle = file_settle,
     .examine = file_examine,
     .is_named = file_is_named,
     .close = file_close,

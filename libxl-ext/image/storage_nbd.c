@@ -223,6 +223,21 @@ static void forget_ahead(struct nbd *nbd)
     atomic_store(&nbd->has_ahead, false);
 }
 
+/*
+ * Takes the answers that are still to come: nbdkit 1.32 may end by an assertion
+ * when a client leaves before them (raw_send_socket, sock >= 0), and then
+ * nobody has an image any more.
+ */
+static void finish_ahead(struct nbd *nbd)
+{
+    const struct connection *c = &nbd->ahead.connection;
+    bool mine = c->nbd && c->owner == getpid();
+    for (size_t i = 0; mine && i < AHEAD; i++)
+        if (nbd->ahead.request[i].cookie)
+            mine = !answer(nbd, c, nbd->ahead.request[i].cookie);
+    forget_ahead(nbd);
+}
+
 static int ask_ahead(struct nbd *nbd, uint64_t offset, size_t len)
 {
     struct connection *c = &nbd->ahead.connection;
@@ -320,6 +335,18 @@ static void storage_expect(struct xlx__storage *storage, uint64_t offset,
     pthread_mutex_unlock(&nbd->ahead_lock);
 }
 
+static void storage_settle(struct xlx__storage *storage)
+{
+    struct nbd *nbd = nbd_of(storage);
+    pthread_mutex_lock(&nbd->ahead_lock);
+    finish_ahead(nbd);
+    for (size_t i = 0; i < AHEAD; i++) {
+        free(nbd->ahead.request[i].buf);
+        nbd->ahead.request[i].buf = NULL;
+    }
+    pthread_mutex_unlock(&nbd->ahead_lock);
+}
+
 static int storage_examine(struct xlx__storage *storage,
                            struct timespec *mtime_r, mode_t *mode_r)
 {
@@ -341,9 +368,7 @@ static void storage_close(struct xlx__storage *storage)
     struct nbd *nbd = nbd_of(storage);
     for (size_t i = 0; i < CONNECTIONS; i++)
         drop_connection(nbd, &nbd->connection[i]);
-    drop_connection(nbd, &nbd->ahead.connection);
-    for (size_t i = 0; i < AHEAD; i++)
-        free(nbd->ahead.request[i].buf);
+    storage_settle(storage);
     pthread_mutex_destroy(&nbd->ahead_lock);
     pthread_cond_destroy(&nbd->freed);
     pthread_mutex_destroy(&nbd->lock);
@@ -356,6 +381,7 @@ static void storage_close(struct xlx__storage *storage)
 static const struct xlx__storage_ops nbd_ops = {
     .pread = storage_pread,
     .expect = storage_expect,
+    .settle = storage_settle,
     .examine = storage_examine,
     .is_named = storage_is_named,
     .close = storage_close,

@@ -446,7 +446,9 @@ static void a_large_one_is_read_ahead(void **state)
     build_finish(&f->b);
     write_built(f);
     start_server(f, NULL, NULL);
+    int others = sockets();
     must_open(f);
+    assert_int_equal(sockets(), others + 1); /* none that is ahead is left */
     assert_int_equal(xlx_image_info(f->image)->pages, 6 * FMT_PAGE_BATCH);
     for (uint64_t gfn = 1; gfn < 6 * FMT_PAGE_BATCH; gfn += 1000)
         expect_page(f, gfn);
@@ -458,6 +460,23 @@ static void a_large_one_is_read_ahead(void **state)
     int status;
     assert_int_equal(waitpid(child, &status, 0), child);
     assert_int_equal(status, 0);
+}
+
+/* Its threads write to the connection at a time. Now and then it would end: see
+ * start_to_hang(). */
+static void it_is_not_left_before_its_answers(void **state)
+{
+    struct fixture *f = *state;
+    save(f);
+    start_server(f, NULL, NULL);
+    for (int i = 0; i < 100; i++) {
+        struct xlx__storage *storage;
+        assert_int_equal(xlx__storage_nbd(f->ctx, f->uri, 10000, &storage), 0);
+        for (int n = 0; n < 32; n++)
+            storage->ops->expect(storage, 1000 * (uint64_t)n, 8192);
+        storage->ops->close(storage);
+    }
+    assert_int_equal(waitpid(f->server, NULL, WNOHANG), 0);
 }
 
 /*
@@ -556,6 +575,7 @@ int main(void)
         TEST(a_read_that_hangs_times_out),
         TEST(one_that_hangs_is_waited_for_once),
         TEST(a_large_one_is_read_ahead),
+        TEST(it_is_not_left_before_its_answers),
         TEST(what_is_expected_is_asked_for),
         TEST(also_behind_what_nobody_came_for),
         TEST(one_that_says_nothing_times_out),
