@@ -23,8 +23,10 @@
 #define XLX__PAGING_ALL_SLEEP (1u << 4) /* each waiting vCPU is paused */
 #define XLX__PAGING_HYPERCALLS (1u << 5) /* hypercalls wait for arguments */
 #define XLX__PAGING_REFUSES (1u << 6) /* Xen refuses to save what is out */
+#define XLX__PAGING_GRANTS (1u << 7) /* a guest waits for what it grants */
 #define XLX__PAGING_NEEDED                                                     \
-    (XLX__PAGING_MARK_RUN | XLX__PAGING_LOAD_RUN | XLX__PAGING_RESTARTS)
+    (XLX__PAGING_MARK_RUN | XLX__PAGING_LOAD_RUN | XLX__PAGING_RESTARTS |      \
+     XLX__PAGING_HYPERCALLS | XLX__PAGING_GRANTS)
 
 /* Pages in the largest run that one load takes: a 2 MiB page. */
 #define XLX__PAGING_RUN_MAX 512u

@@ -60,10 +60,10 @@ static int explain_features(xlx_ctx *ctx, int rc)
         return xlx__fail_errno(ctx, EACCES, "Xen: memory paging");
     default:
         return xlx__fail(ctx, ENOTSUP,
-                         "Xen: this hypervisor has memory paging, but a guest "
-                         "cannot be resumed on it (registering a vcpu_info page "
-                         "that is out fails, and Linux panics): install the one "
-                         "that 'make hypervisor' builds");
+                         "Xen: this hypervisor has memory paging, but not all "
+                         "that guests with memory out and their backends need "
+                         "('xl-ext lazy-check' lists it): install the one that "
+                         "'make hypervisor' builds");
     }
 }
 

@@ -6,18 +6,19 @@
 dom0_packages=(
     xen-utils-4.17 xen-utils-common xenstore-utils qemu-system-xen seabios
     ipxe-qemu kmod busybox-static usbutils strace libyajl2 libuuid1
-    nbdkit libnbd0
+    nbdkit libnbd0 iproute2
 )
 dom0_modules=(
     xen-evtchn xen-gntdev xen-gntalloc xen-privcmd xenfs
     virtio_pci virtio_console 9p 9pnet_virtio
     xhci-pci ehci-pci usbhid hid-generic evdev usb-storage sd_mod
     usbserial ftdi_sio dummy_hcd vhci-hcd ext4
+    xen-netback xen-blkback bridge loop
 )
 guest_modules=(
     xen-hcd xhci-pci ehci-pci uhci-hcd usbhid hid-generic evdev
     usb-storage sd_mod usbserial ftdi_sio xen-evtchn xen-privcmd xenfs
-    xen-blkfront -evtchn-vector
+    xen-blkfront xen-netfront -evtchn-vector
 )
 own_modules=("$top"/tests/guests/linux/*.c)
 builders=$rig/artefacts

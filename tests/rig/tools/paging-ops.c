@@ -252,7 +252,7 @@ static long features(void)
 static void check_features(void)
 {
     puts("features");
-    check_is(features(), 0x7f, "mask");
+    check_is(features(), 0xff, "mask");
 }
 
 static void check_without_ring(void)
