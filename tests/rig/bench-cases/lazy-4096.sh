@@ -1,4 +1,4 @@
 # SPDX-License-Identifier: LGPL-2.1-only
 
 . ./lazy.bash
-bench_lazy 4096 3
+bench_lazy 4096 5
