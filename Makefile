@@ -214,6 +214,8 @@ check-rig-long: all
 	build-aux/deps rig --install
 	tests/rig/run --timeout 1500 --out $(B)/rig-output-long \
 	    $(sort $(wildcard tests/rig/cases-long/*.sh))
+	tests/rig/run --xen unpatched --out $(B)/rig-output-unpatched \
+	    tests/rig/cases-stock/lazy-stock.sh
 
 check-evtchn-long:
 	build-aux/deps rig --install

@@ -66,9 +66,10 @@ outer_qemu() {
 
 # The folder that holds the hypervisor, as `xen`.
 xen_artefact() {
-    local package=xen-hypervisor-4.17-amd64
-    if [ "$flavour" = patched ]; then
-        "$top/hypervisor/build" | tail -n 1
+    local package=xen-hypervisor-4.17-amd64 without=()
+    if [ "$flavour" != stock ]; then
+        [ "$flavour" = patched ] || without=(--without paging)
+        "$top/hypervisor/build" "${without[@]}" | tail -n 1
         return "${PIPESTATUS[0]}"
     fi
     artefact stock-xen "$(key_of "$(versions $package)" \
