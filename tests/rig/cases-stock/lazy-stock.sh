@@ -16,9 +16,9 @@ stock)
     check+='without memory paging: install *' ;;
 *)
     reason='restore: Xen: this hypervisor has memory paging, but not all that *'
-    check='*paging       yes *runs         no *resume       no *hypercalls   no '
-    check+='*grants       no *cannot be restored lazily: memory is paged page by '
-    check+='page, slower than an eager restore: install *' ;;
+    check='*paging       yes *resume       no *hypercalls   no *grants       no '
+    check+='*runs         no *cannot be restored lazily: a resumed Linux guest '
+    check+='panics, as its vcpu_info page is out: install *' ;;
 esac
 
 said=$(xl-ext lazy-check) && rig_fail "lazy-check: possible"
