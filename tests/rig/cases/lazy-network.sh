@@ -48,6 +48,8 @@ send() {
 receive() {
     head -c 4M /dev/urandom >"$RIG_TMP/r"
     rig_guest_run g 'setsid nc -l -p 5000 </dev/null >/mem/r 2>/mem/log &'
+    rig_wait_for 20 rig_guest_run g 'netstat -ltn | grep -q :5000' ||
+        rig_fail "the guest does not listen"
     rig_time "received" timeout 120 bash -c \
         "cat $RIG_TMP/r >/dev/tcp/$guest/5000" || rig_fail "nothing was sent"
     rig_wait_for 20 eval "! rig_guest_run g pidof nc >/dev/null"
