@@ -3,8 +3,10 @@
 
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/usbdevice_fs.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
@@ -131,6 +133,16 @@ static int root_block_held(struct xlx__sysfs *fs, const char *name)
                                                      : -errno;
 }
 
+static int root_usb_reset(struct xlx__sysfs *fs, uint32_t bus,
+                          uint32_t address)
+{
+    char path[48];
+    (void)fs;
+    snprintf(path, sizeof(path), "/dev/bus/usb/%03u/%03u", bus, address);
+    XLX__AUTO_CLOSE int fd = open(path, O_WRONLY | O_CLOEXEC);
+    return fd < 0 || ioctl(fd, USBDEVFS_RESET, NULL) ? -errno : 0;
+}
+
 static void root_close(struct xlx__seam *seam)
 {
     struct root *root = (struct root *)seam;
@@ -146,6 +158,7 @@ static const struct xlx__sysfs_ops root_ops = {
     .write = root_write,
     .block_number = root_block_number,
     .block_held = root_block_held,
+    .usb_reset = root_usb_reset,
 };
 
 int xlx__sysfs_root(xlx_ctx *ctx, struct xlx__sysfs **fs_r)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 /*
- * Seam: sysfs, and the files of block devices. Below it a root folder
+ * Seam: sysfs, and the files of block and USB devices. Below it a root folder
  * (XLX_PATH_SYSFS) or a tree in memory that reacts as the kernel does
  * (tests/fakes/sysfs_mem.c).
  */
@@ -44,6 +44,11 @@ struct xlx__sysfs_ops {
      * exclusively: 1 or 0, also 0 when it cannot be opened for want of a medium.
      * Opens it exclusively itself for a moment. */
     int (*block_held)(struct xlx__sysfs *fs, const char *name);
+
+    /* Resets the port that a USB device is in (USBDEVFS_RESET of linux/
+     * usbdevice_fs.h); the kernel configures the device as it was. -ENODEV also
+     * when it turns out to be another one then. May take seconds. */
+    int (*usb_reset)(struct xlx__sysfs *fs, uint32_t bus, uint32_t address);
 };
 
 struct xlx__sysfs {

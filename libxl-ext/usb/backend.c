@@ -61,8 +61,8 @@ int xlx__backend_wait(xlx_ctx *ctx, uint32_t domid, int64_t until)
     if (rc == -ETIMEDOUT)
         return xlx__fail(ctx, ETIMEDOUT,
                          "domain %u: its USB backend died and is not back yet: "
-                         "the guest may take a minute to let go of what was in "
-                         "flight: try again, or with --wait 90",
+                         "the guest may take minutes to let go of what was in "
+                         "flight: try again, or with --wait 180",
                          domid);
     return rc < 0 ? rc : 0;
 }

@@ -184,6 +184,17 @@ int xlx__usbdev_read(xlx_ctx *ctx, const char *busid, struct xlx__usbdev *dev_r)
     return 0;
 }
 
+bool xlx__usbdev_reset(xlx_ctx *ctx, const char *busid)
+{
+    struct xlx__usbdev dev;
+    int rc = xlx__usbdev_read(ctx, busid, &dev);
+    if (!rc)
+        rc = ctx->sysfs->ops->usb_reset(ctx->sysfs, dev.bus, dev.address);
+    if (rc && rc != -ENODEV)
+        xlx__warn(ctx, "usb %s: cannot reset it: %s", busid, strerror(-rc));
+    return rc != -ENODEV;
+}
+
 /* --- all of them ---------------------------------------------------------- */
 
 static int by_place(const void *a, const void *b)

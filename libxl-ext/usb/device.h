@@ -53,6 +53,13 @@ int xlx__usbintf_driver(xlx_ctx *ctx, const char *intf,
                         char driver_r[XLX__USB_NODE_MAX]);
 
 /*
+ * Ends whatever a backend that was killed left half done in the device, a
+ * disk's command for example: resets its port. A reset that fails is only
+ * warned about. False: it is not there any more, or is another one.
+ */
+bool xlx__usbdev_reset(xlx_ctx *ctx, const char *busid);
+
+/*
  * Whether a backend or another process has an interface of the device: its
  * driver is usbfs or usbback. 1 or 0; -ENODEV, without a report, when it is not
  * plugged in.

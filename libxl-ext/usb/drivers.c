@@ -389,6 +389,9 @@ static int restore_all(xlx_ctx *ctx, struct back *back)
     if (rc != -ETIMEDOUT)
         return rc < 0 ? rc : 0;
     rc = 0;
+    /* One that does so and has not was killed at work. */
+    if (back->grace_ms)
+        xlx__usbdev_reset(ctx, back->busid);
     for (size_t i = 0; !rc && i < back->intfs.nr; i++)
         rc = call_back(ctx, back, back->intfs.v[i]);
     return rc;

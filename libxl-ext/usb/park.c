@@ -10,8 +10,9 @@
 #include "usb/pulled.h"
 
 /* A guest may wait for its own timeouts before it takes a request back: 10 s for
- * a control request, 30 s for a disk. */
-#define CLOSE_MS 60000
+ * a control request; 30 s for each of a disk's commands, of which more than one
+ * may be on its way. One that is removed all the same gets none any more. */
+#define CLOSE_MS 150000
 #define CONNECT_MS 15000
 
 static int park_one(xlx_ctx *ctx, const struct xlx__hc *hc,
@@ -50,6 +51,13 @@ static void give_back(xlx_ctx *ctx, const char *busid)
         xlx__usbdev_forget(ctx, busid);
 }
 
+/* The device that was there, ready for another backend. */
+static bool make_ready(xlx_ctx *ctx, uint32_t domid, const char *busid)
+{
+    return !xlx__usb_is_pulled(ctx, domid, busid) &&
+           xlx__usbdev_reset(ctx, busid);
+}
+
 static void unpark_one(xlx_ctx *ctx, const struct xlx__parked *p)
 {
     struct xlx__hc hc = p->hc;
@@ -59,7 +67,7 @@ static void unpark_one(xlx_ctx *ctx, const struct xlx__parked *p)
     for (uint32_t i = 0; i < hc.nr_ports; i++) {
         if (!p->busid[i][0])
             continue;
-        if (rc || xlx__usb_is_pulled(ctx, hc.domid, p->busid[i]))
+        if (rc || !make_ready(ctx, hc.domid, p->busid[i]))
             give_back(ctx, p->busid[i]);
         else if (xlx__job_plug(ctx, &hc, i + 1, p->busid[i],
                                xlx__now_ms() + CONNECT_MS))

@@ -299,6 +299,27 @@ static int mem_block_held(struct xlx__sysfs *fs, const char *name)
     return find_file(mem_of(fs), path, false) != NULL;
 }
 
+static struct sysfs_dev *find_address(struct sysfs_mem *mem, uint32_t bus,
+                                      uint32_t address)
+{
+    for (struct sysfs_dev *dev = mem->dev; dev < mem->dev + MAX_DEVS; dev++)
+        if (dev->busid && (uint32_t)atoi(attr(dev, "busnum")) == bus &&
+            dev->address && (uint32_t)atoi(dev->address) == address)
+            return dev;
+    return NULL;
+}
+
+static int mem_usb_reset(struct xlx__sysfs *fs, uint32_t bus, uint32_t address)
+{
+    struct sysfs_dev *dev = find_address(mem_of(fs), bus, address);
+    if (nth_fails(mem_of(fs)->nth))
+        return -EIO;
+    if (!dev)
+        return -ENOENT;
+    dev->resets++;
+    return dev->another ? -ENODEV : 0;
+}
+
 static void mem_close(struct xlx__seam *seam)
 {
     free(seam);
@@ -312,6 +333,7 @@ static const struct xlx__sysfs_ops mem_ops = {
     .write = mem_write,
     .block_number = mem_block_number,
     .block_held = mem_block_held,
+    .usb_reset = mem_usb_reset,
 };
 
 struct sysfs_mem *sysfs_mem_new(struct nth *nth)

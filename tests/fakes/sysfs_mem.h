@@ -23,6 +23,8 @@ struct sysfs_dev {
     const char *maker, *product; /* or NULL */
     struct sysfs_intf intf[SYSFS_MEM_INTFS + 1];
     const char *serial, *bus, *address; /* or NULL: none, 1, 0 */
+    unsigned resets;
+    bool another; /* is another device after a reset */
 };
 
 struct sysfs_mem;

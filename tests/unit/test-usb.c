@@ -470,6 +470,12 @@ static void a_worn_controller_in_use_is_left_alone(void **state)
 
 /* --- carrying over -------------------------------------------------------- */
 
+static void assert_resets(struct usb_world *w, const char *busid,
+                          unsigned resets)
+{
+    assert_int_equal(sysfs_mem_find(w->sysfs, busid)->resets, resets);
+}
+
 static void controllers_outlive_their_backend(void **state)
 {
     struct usb_world *w = *state;
@@ -480,16 +486,44 @@ static void controllers_outlive_their_backend(void **state)
 
     assert_int_equal(xlx__park(w->ctx, WORLD_DOMID, &list), 1);
     assert_node(w, BE, NULL);
+    assert_resets(w, "1-2", 0);
     w->running = true;
     xlx__unpark(w->ctx, list, 1);
     free(list);
     assert_node(w, BE "/0/state", "4");
+    /* it may have been in the middle of a command */
+    assert_resets(w, "1-2", 1);
     assert_node(w, BE "/0/port/2", "1-3.1");
     assert_driver(w, "1-2", 0, "usbfs");
     /* what was written down before the death still counts */
     usb_world_kill_backend(w);
     assert_int_equal(detach(w, 0, 1), 0);
     assert_driver(w, "1-2", 0, "usb-storage");
+    assert_resets(w, "1-2", 2);
+}
+
+static void a_device_is_reset_after_a_death_only(void **state)
+{
+    struct usb_world *w = *state;
+    assert_int_equal(attach(w, "1-2"), 0);
+    assert_int_equal(detach(w, 0, 1), 0);
+    assert_resets(w, "1-2", 0);
+}
+
+static void another_device_after_the_reset_stays_here(void **state)
+{
+    struct usb_world *w = *state;
+    struct xlx__parked *list;
+    assert_int_equal(attach(w, "1-2"), 0);
+    usb_world_kill_backend(w);
+    assert_int_equal(xlx__park(w->ctx, WORLD_DOMID, &list), 1);
+    sysfs_mem_find(w->sysfs, "1-2")->another = true;
+    w->running = true;
+    xlx__unpark(w->ctx, list, 1);
+    free(list);
+    assert_node(w, BE "/0/port/1", "");
+    assert_driver(w, "1-2", 0, "usb-storage");
+    assert_node(w, "/libxl-ext", NULL);
 }
 
 static void what_cannot_be_carried_over_is_given_back(void **state)
@@ -929,6 +963,8 @@ int main(void)
         TEST(many_devices_come_and_go),
         TEST(a_worn_controller_in_use_is_left_alone),
         TEST(controllers_outlive_their_backend),
+        TEST(a_device_is_reset_after_a_death_only),
+        TEST(another_device_after_the_reset_stays_here),
         TEST(what_cannot_be_carried_over_is_given_back),
         TEST(a_refusal_has_a_reason_and_no_effect),
         TEST(what_the_policy_forbids_is_refused),

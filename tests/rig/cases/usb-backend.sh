@@ -10,6 +10,11 @@ plug keyboard keyboard
 
 supervisor() { cat "/run/libxl-ext/usb/$domid.pid"; }
 qemu() { tr -d ' ' <"/proc/$(supervisor)/task/$(supervisor)/children"; }
+guest_reads() {
+    rig_guest_run $guest 'dd if=/dev/sda of=/dev/null bs=64k count=1 &&
+        { while dd if=/dev/sda of=/dev/null bs=1M iflag=direct; do :; done &
+        } >/dev/null 2>&1' >/dev/null 2>&1
+}
 is_back() { port_is 0 "$2" "$1" && has_driver "$1" usbfs; }
 
 start_guest
@@ -17,10 +22,13 @@ check "attach a disk" xl usb-attach $guest "$disk"
 check "attach a keyboard, which always has a request in flight" \
     xl usb-attach $guest "$keyboard"
 
-# The guest is just looking at the disk: it has to wait for its own timeout.
+# The guest is just reading: it has to wait for its own timeout, and the disk has
+# a command that nobody ends.
+check "the guest reads the disk" rig_wait_for 30 guest_reads
+sleep 0.5
 old=$(qemu)
-check "kill -9 of QEMU" kill -9 "$old"
-check "the disk comes back to its port" rig_wait_for 90 is_back "$disk" 1
+check "kill -9 of QEMU meanwhile" kill -9 "$old"
+check "the disk comes back to its port" rig_wait_for 180 is_back "$disk" 1
 check "so does the keyboard" rig_wait_for 30 is_back "$keyboard" 2
 check "by another process" [ "$(qemu)" != "$old" ]
 check "the guest sees the disk" rig_wait_for 10 guest_sees 46f4:0001
@@ -34,7 +42,7 @@ check "kill -9 of the process that watches QEMU" kill -9 "$(supervisor)"
 check "QEMU goes with it" rig_wait_for 10 no_usb_process
 check "a detach needs neither" xl usb-detach $guest "$disk"
 check "the driver is back" has_driver "$disk" usb-storage
-check "an attach brings both back" xl usb-attach $guest "$disk" --wait 60
+check "an attach brings both back" xl usb-attach $guest "$disk" --wait 200
 check "with the keyboard where it was" is_back "$keyboard" 2
 check "the guest sees the disk" rig_wait_for 10 guest_sees 46f4:0001
 
@@ -49,7 +57,7 @@ check "no file is left" \
 start_guest
 check "attach" xl usb-attach $guest "$disk"
 check "pull the device out" unplug disk
-check "it is in nobody's way" xl usb-attach $guest "$keyboard" --wait 120
+check "it is in nobody's way" xl usb-attach $guest "$keyboard" --wait 200
 check "kill QEMU with the guest's death near" kill -9 "$(qemu)"
 check "destroy the guest at once" rig_guest_stop $guest
 check "no process is left" rig_wait_for 30 no_usb_process

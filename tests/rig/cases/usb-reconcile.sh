@@ -79,7 +79,7 @@ old=$stick
 unplug stick
 plug stick disk port=10 serial=STICK
 check "into the same port, unseen" [ "$stick" = "$old" ]
-check "is noticed" says "usb $stick: attached" xl usb-reconcile --wait 90
+check "is noticed" says "usb $stick: attached" xl usb-reconcile --wait 200
 check "it is there" attached "$stick"
 check "and the guest sees it" rig_wait_for 20 says "rig disk" \
     rig_guest_run $guest "head -c 8 /dev/sd?"
