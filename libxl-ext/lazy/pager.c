@@ -15,8 +15,10 @@
 /* Of the fault thread against the backfill thread and the rest of dom0. */
 #define FAULT_NICE (-10)
 
-/* vCPUs that wait for a slot in the ring get it as soon as it is drained. */
+/* vCPUs that wait for a slot in the ring get it as soon as it is drained, and
+ * then have to run. A domain that somebody has paused is waited for. */
 #define FINISH_TRIES 1000
+#define PAUSED_MS 100
 
 static struct xlx__pager_kept *kept_new(void)
 {
@@ -246,23 +248,51 @@ static int check_nothing_is_out(struct xlx__pager *pager)
  * Ends paging while no vCPU runs: one that is between seeing an absent page and
  * posting its request would never get an answer.
  */
-static int end_paging(struct xlx__pager *pager, void *buffer)
+static int try_to_end_paging(struct xlx__pager *pager, void *buffer)
 {
-    const struct xlx__paging_ops *ops = pager->paging->ops;
     int rc = xlx__pager_pause(pager);
     if (rc)
         return rc;
-    for (int i = 0; i < FINISH_TRIES; i++) {
-        rc = drain(pager, buffer);
-        if (rc >= 0)
-            rc = ops->disable(pager->paging);
-        if (rc != -EBUSY)
-            break;
-        ops->wait(pager->paging, 1);
-    }
-    ops->claim(pager->paging, 0);
+    rc = drain(pager, buffer);
+    if (rc >= 0)
+        rc = pager->paging->ops->disable(pager->paging);
     xlx__pager_unpause(pager);
     return rc;
+}
+
+/* Lets vCPUs run that sleep in Xen. 1: they could; 0: somebody has paused the
+ * domain. */
+static int let_run(struct xlx__pager *pager)
+{
+    struct xlx__paging_info info;
+    int rc = pager->paging->ops->info(pager->paging, &info);
+    if (rc || info.dying)
+        return rc ? rc : -ESRCH;
+    rc = pager->paging->ops->wait(pager->paging, info.paused ? PAUSED_MS : 1);
+    return rc < 0 ? rc : !info.paused;
+}
+
+static int end_paging(struct xlx__pager *pager, void *buffer)
+{
+    int rc;
+    for (int tries = 0; tries < FINISH_TRIES;) {
+        rc = try_to_end_paging(pager, buffer);
+        if (rc != -EBUSY)
+            break;
+        int ran = let_run(pager);
+        if (ran < 0) {
+            rc = ran;
+            break;
+        }
+        tries += ran;
+    }
+    pager->paging->ops->claim(pager->paging, 0);
+    return rc != -EBUSY ? rc
+                        : xlx__fail(pager->ctx, EBUSY,
+                                    "domain %u: all pages are loaded, but a "
+                                    "vCPU of it still waits in Xen: paging "
+                                    "stays on",
+                                    pager->paging->domid);
 }
 
 static void count_2m(struct xlx__pager *pager)

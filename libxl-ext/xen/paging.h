@@ -108,7 +108,8 @@ struct xlx__paging_ops {
     /*
      * Ends paging and gives the ring's gfn an empty page again. The domain must
      * be paused and every request answered. 0; -EBUSY vCPUs still wait for a
-     * slot in the ring: drain it and call again.
+     * slot in the ring, or have got one and not run since: drain it, let the
+     * domain run, and call again.
      */
     int (*disable)(struct xlx__paging *p);
 

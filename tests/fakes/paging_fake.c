@@ -173,9 +173,14 @@ static int fake_wait(struct xlx__paging *p, int timeout_ms)
     struct paging_fake *f = of(p);
     paging_fake_lock(f);
     maybe_die(f, false);
-    for (int i = 0; i < timeout_ms * 10 && f->req_prod == f->req_cons; i++)
+    for (int i = 0; i < timeout_ms * 10 && !f->refused &&
+                    f->req_prod == f->req_cons; i++)
         wait_a_bit(f);
     bool ready = f->req_prod != f->req_cons;
+    if (f->refused && !f->paused && !f->stuck)
+        f->sleepers = 0;
+    if (f->refused && f->paused_waits > 0 && --f->paused_waits == 0)
+        f->paused--;
     paging_fake_unlock(f);
     return ready;
 }
@@ -248,10 +253,11 @@ static int fake_disable(struct xlx__paging *p)
     maybe_die(f, false);
     assert(f->req_prod == f->rsp_prod); /* nobody is left waiting */
     assert(f->paused > 0 || f->req_prod == 0);
-    f->enabled = false;
+    f->refused = f->sleepers > 0;
+    f->enabled = f->refused;
     maybe_die(f, true);
     paging_fake_unlock(f);
-    return 0;
+    return f->refused ? -EBUSY : 0;
 }
 
 static int fake_info(struct xlx__paging *p, struct xlx__paging_info *info_r)

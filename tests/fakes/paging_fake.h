@@ -49,6 +49,12 @@ struct paging_fake {
     int all_calls, die_at;
     bool die_after;
 
+    /* vCPUs that wait for room in the ring, or have not run since they got it:
+     * paging is not ended with them. After that was tried, waits take no time,
+     * and somebody's pause, one of `paused`, ends with so many of them. */
+    int sleepers, paused_waits;
+    bool refused, stuck; /* stuck: they sleep on whatever happens */
+
     bool hang_loads; /* a load does not return */
 };
 

@@ -360,6 +360,40 @@ static void a_destroyed_guest_ends_the_pager(void **state)
     assert_int_equal(pager_world_seen(w, XLX_LAZY_GONE), 1);
 }
 
+/* Their page is there, but they have not looked yet. */
+static void vcpus_asleep_in_xen_run_before_the_end(void **state)
+{
+    struct world *w = *state;
+    assert_int_equal(xlx__pager_start(w->pager, 1), 0);
+    w->fake->sleepers = 3;
+    assert_int_equal(xlx__pager_run(w->pager), 0);
+    assert_all_present(w);
+    assert_paging_is_over(w);
+    assert_int_equal(w->fake->pauses, 2);
+}
+
+static void vcpus_asleep_in_a_paused_domain_are_waited_for(void **state)
+{
+    struct world *w = *state;
+    assert_int_equal(xlx__pager_start(w->pager, 1), 0);
+    w->fake->sleepers = 1;
+    w->fake->paused = 1;
+    w->fake->paused_waits = 2000; /* more than there are tries */
+    assert_int_equal(xlx__pager_run(w->pager), 0);
+    assert_paging_is_over(w);
+}
+
+static void vcpus_that_never_run_are_given_up(void **state)
+{
+    struct world *w = *state;
+    assert_int_equal(xlx__pager_start(w->pager, 1), 0);
+    w->fake->sleepers = w->fake->stuck = 1;
+    assert_int_equal(xlx__pager_run(w->pager), -EBUSY);
+    assert_true(w->fake->enabled);
+    assert_non_null(strstr(w->reason, "waits in Xen"));
+    assert_int_equal(pager_world_seen(w, XLX_LAZY_FAILED), 1);
+}
+
 static void pages_that_nobody_holds_keep_paging_on(void **state)
 {
     struct world *w = *state;
@@ -397,6 +431,9 @@ int main(void)
         TEST(loads_that_keep_failing_pause_the_guest),
         TEST(a_file_that_became_shorter_stalls_and_never_gives_zeros),
         TEST(a_destroyed_guest_ends_the_pager),
+        TEST(vcpus_asleep_in_xen_run_before_the_end),
+        TEST(vcpus_asleep_in_a_paused_domain_are_waited_for),
+        TEST(vcpus_that_never_run_are_given_up),
         TEST(pages_that_nobody_holds_keep_paging_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

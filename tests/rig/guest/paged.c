@@ -4,6 +4,7 @@
  *   paged hypercalls   makes hypercalls whose arguments lie in such pages
  *   paged touch N      N threads, each on its vcpu, touch one of them at once
  *   paged replace      gives such pages back to Xen, and takes them again
+ *   paged behind       touches the last of nine
  * Prints the gfns of its pages ("gfn N") and "ready", and waits for /run/go,
  * before which dom0 takes the pages away. Then a line for each check, and
  * "end".
@@ -403,6 +404,14 @@ static void replace(void)
     check_is(AREA(1)[PAGE - 1], 0x51, "replaced: contents");
 }
 
+/* dom0 has asked for the others, and the ring has room for eight. */
+static void behind(void)
+{
+    run_on(0);
+    wait_until_out((1u << 9) - 1);
+    check_is(AREA(8)[PAGE - 1], 8, "behind a full ring: contents");
+}
+
 int main(int argc, char **argv)
 {
     const char *what = argc > 1 ? argv[1] : "";
@@ -417,8 +426,10 @@ int main(int argc, char **argv)
         touch_together(atoi(argv[2]));
     else if (!strcmp(what, "replace"))
         replace();
+    else if (!strcmp(what, "behind"))
+        behind();
     else
-        need(false, "usage: paged hypercalls|touch N|replace");
+        need(false, "usage: paged hypercalls|touch N|replace|behind");
     puts("end");
     return 0;
 }

@@ -6,7 +6,8 @@
  *
  * Prints "out N", then a line for each request: what it is for, the gfn, the
  * vcpu, and whether that was paused. Nothing is answered before there have been
- * HOLD requests. SIGTERM brings back what is still out and ends it.
+ * HOLD requests. SIGTERM brings back what is still out and ends it; "busy N" is
+ * how many times Xen was not ready to.
  */
 #include <errno.h>
 #include <poll.h>
@@ -16,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <xenctrl.h>
 #include <xenevtchn.h>
@@ -221,15 +223,32 @@ static void serve(void)
     }
 }
 
-/* Requests may still come while pages are brought in. */
+/* With the domain paused, so that nobody asks for a page meanwhile. */
+static bool try_to_end(void)
+{
+    bool ended;
+
+    need(!xc_domain_pause(xch, domid), "pause");
+    take_up();
+    ended = !xc_mem_paging_disable(xch, domid);
+    need(ended || errno == EBUSY, "end of paging");
+    need(!xc_domain_unpause(xch, domid), "unpause");
+    return ended;
+}
+
 static void end(void)
 {
+    unsigned busy = 0;
+
     hold = 0;
     for (uint64_t gfn = 0; gfn < nr_gfns; gfn++)
         if (pages[gfn])
             bring_in(gfn);
-    take_up();
-    need(!xc_mem_paging_disable(xch, domid), "end of paging");
+    while (!try_to_end()) {
+        need(busy++ < 1000, "end of paging");
+        usleep(1000);
+    }
+    printf("busy %u\n", busy);
 }
 
 int main(int argc, char **argv)
