@@ -16,9 +16,9 @@
 #define FAULT_NICE (-10)
 
 /* vCPUs that wait for a slot in the ring get it as soon as it is drained, and
- * then have to run. A domain that somebody has paused is waited for. */
-#define FINISH_TRIES 1000
-#define PAUSED_MS 100
+ * then have to run: for so long, twice as long after each try in vain. */
+#define RUN_MS 1
+#define RUN_MAX_MS 100
 
 static struct xlx__pager_kept *kept_new(void)
 {
@@ -227,15 +227,21 @@ static int serve_until_filled(struct xlx__pager *pager, void *buffer)
 
 /* --- the end -------------------------------------------------------------- */
 
-static int check_nothing_is_out(struct xlx__pager *pager)
+static int look(struct xlx__pager *pager, struct xlx__paging_info *info_r)
 {
-    struct xlx__paging_info info;
-    int rc = pager->paging->ops->info(pager->paging, &info);
+    int rc = pager->paging->ops->info(pager->paging, info_r);
     if (rc)
         return xlx__fail_errno(pager->ctx, -rc, "domain %u",
                                pager->paging->domid);
-    if (info.dying)
-        return -ESRCH;
+    return info_r->dying ? -ESRCH : 0;
+}
+
+static int check_nothing_is_out(struct xlx__pager *pager)
+{
+    struct xlx__paging_info info;
+    int rc = look(pager, &info);
+    if (rc)
+        return rc;
     if (info.paged_pages == 0)
         return 0;
     return xlx__fail(pager->ctx, EIO,
@@ -260,39 +266,34 @@ static int try_to_end_paging(struct xlx__pager *pager, void *buffer)
     return rc;
 }
 
-/* Lets vCPUs run that sleep in Xen. 1: they could; 0: somebody has paused the
- * domain. */
-static int let_run(struct xlx__pager *pager)
+/* Lets vCPUs run that sleep in Xen. They cannot while somebody else has the
+ * domain paused, which is left as it is. */
+static int let_run(struct xlx__pager *pager, int ms)
 {
     struct xlx__paging_info info;
-    int rc = pager->paging->ops->info(pager->paging, &info);
-    if (rc || info.dying)
-        return rc ? rc : -ESRCH;
-    rc = pager->paging->ops->wait(pager->paging, info.paused ? PAUSED_MS : 1);
-    return rc < 0 ? rc : !info.paused;
+    int rc;
+    do {
+        rc = look(pager, &info);
+        if (rc)
+            return rc;
+        rc = pager->paging->ops->wait(pager->paging,
+                                      info.paused ? RUN_MAX_MS : ms);
+    } while (!rc && info.paused);
+    return rc < 0 ? rc : 0;
 }
 
+/* Nothing is out any more, so however long it takes does no harm. */
 static int end_paging(struct xlx__pager *pager, void *buffer)
 {
-    int rc;
-    for (int tries = 0; tries < FINISH_TRIES;) {
-        rc = try_to_end_paging(pager, buffer);
-        if (rc != -EBUSY)
+    int rc, ms = RUN_MS;
+    while ((rc = try_to_end_paging(pager, buffer)) == -EBUSY) {
+        rc = let_run(pager, ms);
+        if (rc)
             break;
-        int ran = let_run(pager);
-        if (ran < 0) {
-            rc = ran;
-            break;
-        }
-        tries += ran;
+        ms = ms * 2 > RUN_MAX_MS ? RUN_MAX_MS : ms * 2;
     }
     pager->paging->ops->claim(pager->paging, 0);
-    return rc != -EBUSY ? rc
-                        : xlx__fail(pager->ctx, EBUSY,
-                                    "domain %u: all pages are loaded, but a "
-                                    "vCPU of it still waits in Xen: paging "
-                                    "stays on",
-                                    pager->paging->domid);
+    return rc;
 }
 
 static void count_2m(struct xlx__pager *pager)

@@ -26,6 +26,7 @@
 #include <xencall.h>
 #include <xenctrl.h>
 #include <xenforeignmemory.h>
+#include <xen/grant_table.h>
 #include <xen/memory.h>
 #include <xen/sys/privcmd.h>
 
@@ -496,6 +497,58 @@ static void check_dropping(void)
     check_is(mark(at, 20), 0, "marked again");
 }
 
+static long map_grant(grant_ref_t ref, struct gnttab_map_grant_ref *op)
+{
+    *op = (struct gnttab_map_grant_ref){
+        .ref = ref, .dom = domid,
+        .flags = GNTMAP_device_map | GNTMAP_readonly, .status = 77,
+    };
+    need(!xencall3(xcall, __HYPERVISOR_grant_table_op, GNTTABOP_map_grant_ref,
+                   (unsigned long)op, 1), "mapping a grant");
+    return op->status;
+}
+
+static long unmap_grant(struct gnttab_map_grant_ref *map)
+{
+    struct gnttab_unmap_grant_ref *op = (void *)(map + 1);
+
+    *op = (struct gnttab_unmap_grant_ref){
+        .handle = map->handle, .dev_bus_addr = map->dev_bus_addr, .status = 77,
+    };
+    need(!xencall3(xcall, __HYPERVISOR_grant_table_op,
+                   GNTTABOP_unmap_grant_ref, (unsigned long)op, 1),
+         "unmapping a grant");
+    return op->status;
+}
+
+/* Past what Xen watches, here by dom0: a backend must not wait for the page. */
+static void check_granting(void)
+{
+    const uint64_t at = BASE + 0x28200;
+    const grant_ref_t ref = 100;
+    struct gnttab_map_grant_ref *op = buffer_of(1);
+    char *page = buffer_of(1);
+    void *table = NULL;
+
+    puts("granting what is out");
+    need(xenforeignmemory_map_resource(
+             fmem, domid, XENMEM_resource_grant_table,
+             XENMEM_resource_grant_table_id_shared, 0, 1, &table,
+             PROT_READ | PROT_WRITE, 0), "the grant table");
+    check_is(mark(at, 1), 0, "1 hole marked");
+    ((grant_entry_v1_t *)table)[ref] = (grant_entry_v1_t){
+        .flags = GTF_permit_access, .domid = 0, .frame = at,
+    };
+    check_is(map_grant(ref, op), GNTST_bad_page, "a backend is told");
+    fill((void *)page, at, 1);
+    check_is(load(at, 1, page), 0, "loaded");
+    check_is(map_grant(ref, op), GNTST_okay, "a backend is told");
+    check_is(unmap_grant(op), GNTST_okay, "and ends it");
+    ((grant_entry_v1_t *)table)[ref].flags = 0;
+    xencall_free_buffer_pages(xcall, page, 1);
+    xencall_free_buffer_pages(xcall, op, 1);
+}
+
 /* Those dom0 has served, which it can only do when Xen returns to it. */
 static long interrupts(void)
 {
@@ -593,6 +646,7 @@ static void check_everything(void)
     check_memory_used_up();
     check_populating();
     check_dropping();
+    check_granting();
     check_preemption();
     check_pool_used_up();
     need(!xc_mem_paging_disable(xch, domid), "cannot disable paging");
