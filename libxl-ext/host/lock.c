@@ -34,24 +34,39 @@ int xlx__run_path(xlx_ctx *ctx, const char *name, char *path_r)
     return make_parents(ctx, path_r);
 }
 
-int xlx__lock(xlx_ctx *ctx, const char *name, int64_t until)
+/* -EBUSY, without a report, when somebody has it still at `until`. */
+static int lock(xlx_ctx *ctx, const char *name, int64_t until,
+                char path_r[PATH_MAX])
 {
-    char path[PATH_MAX];
-    int rc = xlx__run_path(ctx, name, path);
+    int rc = xlx__run_path(ctx, name, path_r);
     if (rc)
         return rc;
-    XLX__AUTO_CLOSE int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    XLX__AUTO_CLOSE int fd = open(path_r, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (fd < 0)
-        return xlx__fail_errno(ctx, errno, "%s: cannot open", path);
+        return xlx__fail_errno(ctx, errno, "%s: cannot open", path_r);
     while (flock(fd, LOCK_EX | LOCK_NB)) {
         if (errno != EWOULDBLOCK && errno != EINTR)
-            return xlx__fail_errno(ctx, errno, "%s: cannot lock", path);
+            return xlx__fail_errno(ctx, errno, "%s: cannot lock", path_r);
         if (xlx__now_ms() >= until)
-            return xlx__fail(ctx, EBUSY,
-                             "%s: another command holds this lock: try again "
-                             "when it is done",
-                             path);
+            return -EBUSY;
         xlx__sleep_ms(POLL_MS);
     }
     return xlx__steal_fd(&fd);
+}
+
+int xlx__lock_quietly(xlx_ctx *ctx, const char *name, int64_t until)
+{
+    char path[PATH_MAX];
+    return lock(ctx, name, until, path);
+}
+
+int xlx__lock(xlx_ctx *ctx, const char *name, int64_t until)
+{
+    char path[PATH_MAX];
+    int rc = lock(ctx, name, until, path);
+    return rc != -EBUSY ? rc
+                        : xlx__fail(ctx, EBUSY,
+                                    "%s: another command holds this lock: try "
+                                    "again when it is done",
+                                    path);
 }

@@ -28,24 +28,6 @@ struct attach {
     bool renew; /* the controller at `place`, which has no device */
 };
 
-/* Nothing on this host speaks against it. */
-static int check_device(xlx_ctx *ctx, const struct xlx__usbdev *dev, bool force)
-{
-    struct xlx__refuse facts;
-    struct xlx__refusal refusal;
-    int rc = xlx__refuse_open(ctx, &facts);
-    if (rc)
-        return rc;
-    rc = xlx__refuse(ctx, &facts, dev, force, &refusal);
-    xlx__refuse_close(&facts);
-    if (!rc && !refusal.err)
-        rc = xlx__refuse_last(ctx, dev, &refusal);
-    if (!rc && refusal.err)
-        return xlx__fail(ctx, refusal.err, "usb %s: %s", dev->busid,
-                         refusal.text);
-    return rc;
-}
-
 static bool is_idle(const struct xlx_usb_hc *list, int nr, uint32_t devid)
 {
     for (int i = 0; i < nr; i++)
@@ -187,7 +169,7 @@ static int attach_locked(xlx_ctx *ctx, struct attach *a, unsigned flags)
     };
     int rc = xlx__job_repair(ctx, a->dev.busid);
     if (rc >= 0)
-        rc = check_device(ctx, &a->dev, flags & XLX_USB_FORCE);
+        rc = xlx__refuse_device(ctx, &a->dev, flags & XLX_USB_FORCE);
     if (!rc)
         rc = choose(ctx, a);
     if (rc)

@@ -21,9 +21,9 @@
 #define NAME_SIZE XLX__USB_NODE_MAX
 #define PATH_SIZE 128
 
-/* The backend lets go of an interface just before it calls the driver back:
- * this long we leave it to do so. */
-#define GRACE_MS 300
+/* The backend lets go of an interface just before it calls the driver back, and
+ * resets the device in between: this long we leave it to do so. */
+#define GRACE_MS 1000
 #define POLL_MS 10
 
 static const char devices[] = "bus/usb/devices";
@@ -381,6 +381,19 @@ static int call_back(xlx_ctx *ctx, const struct back *back, const char *intf)
     return now < 0 ? now : 0;
 }
 
+/* Of the one that was given away, not another that is there now. False: it went
+ * with that. */
+static bool reset_given(xlx_ctx *ctx, const char *busid)
+{
+    struct xlx__usbdev dev;
+    uint32_t domid, address;
+    if (xlx__usbdev_given_to(ctx, busid, &domid) != 1 ||
+        xlx__usbdev_remembered_address(ctx, busid, domid, &address) ||
+        xlx__usbdev_read(ctx, busid, &dev) || dev.address != address)
+        return true;
+    return xlx__usbdev_reset(ctx, busid);
+}
+
 static int restore_all(xlx_ctx *ctx, struct back *back)
 {
     int rc = xlx__xs_wait_for(ctx, NULL, 0, POLL_MS,
@@ -390,8 +403,8 @@ static int restore_all(xlx_ctx *ctx, struct back *back)
         return rc < 0 ? rc : 0;
     rc = 0;
     /* One that does so and has not was killed at work. */
-    if (back->grace_ms)
-        xlx__usbdev_reset(ctx, back->busid);
+    if (back->grace_ms && !reset_given(ctx, back->busid))
+        return 0;
     for (size_t i = 0; !rc && i < back->intfs.nr; i++)
         rc = call_back(ctx, back, back->intfs.v[i]);
     return rc;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "core/clock.h"
+#include "usb/backend.h"
 #include "usb/hc.h"
 #include "usb/log.h"
 #include "xen/grants.h"
@@ -158,10 +159,26 @@ static bool is_gone(uint32_t state)
 
 struct closing {
     const struct xlx__hc *hc;
+    bool orphan;            /* its backend has died */
     struct xlx__ring *ring; /* to be served meanwhile, or NULL */
     int answer_ms;  /* how long the backend may take to follow the guest */
     int64_t closed; /* since when the guest's end is, 0: not yet */
 };
+
+/* What the guest wrote for its backend. Anything amiss: nobody to serve. */
+static void open_ring(xlx_ctx *ctx, struct closing *c)
+{
+    uint32_t ref, port, be, fe, domid = c->hc->domid, devid = c->hc->devid;
+    if (xlx__hc_state(ctx, c->hc, &be, &fe) || fe != XLX__STATE_CONNECTED ||
+        xlx__xs_read_u32(ctx, XLX__XS_NO_TX, 0, UINT32_MAX, &ref,
+                         FRONTEND "/urb-ring-ref", domid, devid) ||
+        xlx__xs_read_u32(ctx, XLX__XS_NO_TX, 0, UINT32_MAX, &port,
+                         FRONTEND "/event-channel", domid, devid))
+        return;
+    int rc = xlx__ring_open(domid, ref, port, &c->ring);
+    xlx__debug(ctx, "domain %u: USB controller %u: its ring: %s", domid, devid,
+               rc ? strerror(-rc) : "served");
+}
 
 static void serve_ring(xlx_ctx *ctx, struct closing *c)
 {
@@ -175,12 +192,23 @@ static void serve_ring(xlx_ctx *ctx, struct closing *c)
     c->ring = NULL;
 }
 
+/* QEMU may end by itself while its guest closes. */
+static void adopt_orphan(xlx_ctx *ctx, struct closing *c)
+{
+    if (c->orphan || c->hc->type != XLX_USB_QUSB || c->hc->backend_domid ||
+        xlx__backend_announced(ctx, c->hc->domid))
+        return;
+    c->orphan = true;
+    open_ring(ctx, c);
+}
+
 /* The backend answers last: as long as it has not, it may write its state once
  * more, into nodes that are removed by then. One that was killed never does. */
 static int look_closed(xlx_ctx *ctx, void *arg)
 {
     struct closing *c = arg;
     uint32_t be, fe;
+    adopt_orphan(ctx, c);
     serve_ring(ctx, c);
     int rc = xlx__hc_state(ctx, c->hc, &be, &fe);
     if (rc || is_gone(be))
@@ -211,27 +239,14 @@ static int close_serving(xlx_ctx *ctx, struct closing *c, int64_t until)
 int xlx__hc_close(xlx_ctx *ctx, const struct xlx__hc *hc, int64_t until)
 {
     struct closing c = { .hc = hc, .answer_ms = ANSWER_MS };
-    return close_serving(ctx, &c, until);
-}
-
-/* What the guest wrote for its backend. Anything amiss: nobody to serve. */
-static void open_ring(xlx_ctx *ctx, struct closing *c)
-{
-    uint32_t ref, port, be, fe, domid = c->hc->domid, devid = c->hc->devid;
-    if (xlx__hc_state(ctx, c->hc, &be, &fe) || fe != XLX__STATE_CONNECTED ||
-        xlx__xs_read_u32(ctx, XLX__XS_NO_TX, 0, UINT32_MAX, &ref,
-                         FRONTEND "/urb-ring-ref", domid, devid) ||
-        xlx__xs_read_u32(ctx, XLX__XS_NO_TX, 0, UINT32_MAX, &port,
-                         FRONTEND "/event-channel", domid, devid))
-        return;
-    int rc = xlx__ring_open(domid, ref, port, &c->ring);
-    xlx__debug(ctx, "domain %u: USB controller %u: its ring: %s", domid, devid,
-               rc ? strerror(-rc) : "served");
+    int rc = close_serving(ctx, &c, until);
+    xlx__ring_close(c.ring);
+    return rc;
 }
 
 int xlx__hc_close_orphan(xlx_ctx *ctx, const struct xlx__hc *hc, int64_t until)
 {
-    struct closing c = { .hc = hc };
+    struct closing c = { .hc = hc, .orphan = true };
     open_ring(ctx, &c);
     int rc = close_serving(ctx, &c, until);
     xlx__ring_close(c.ring);

@@ -26,11 +26,23 @@ int xlx__job_check_domain(xlx_ctx *ctx, uint32_t domid)
     return xlx__dom_exists(ctx, domid);
 }
 
+static void name_domain(uint32_t domid, char name[64])
+{
+    snprintf(name, 64, "usb/lock/domain-%u", domid);
+}
+
 int xlx__job_lock_domain(xlx_ctx *ctx, uint32_t domid, int64_t until)
 {
     char name[64];
-    snprintf(name, sizeof(name), "usb/lock/domain-%u", domid);
+    name_domain(domid, name);
     return xlx__lock(ctx, name, until);
+}
+
+int xlx__job_lock_domain_quietly(xlx_ctx *ctx, uint32_t domid, int64_t until)
+{
+    char name[64];
+    name_domain(domid, name);
+    return xlx__lock_quietly(ctx, name, until);
 }
 
 int xlx_usb_hold(xlx_ctx *ctx, uint32_t domid, int timeout_ms)

@@ -18,6 +18,7 @@ int xlx__job_check_domain(xlx_ctx *ctx, uint32_t domid);
 
 /* Returns the descriptor of the lock. Order: the domain's, then a device's. */
 int xlx__job_lock_domain(xlx_ctx *ctx, uint32_t domid, int64_t until);
+int xlx__job_lock_domain_quietly(xlx_ctx *ctx, uint32_t domid, int64_t until);
 int xlx__job_lock_device(xlx_ctx *ctx, const char *busid, int64_t until);
 
 /*

@@ -8,6 +8,7 @@
 #include "usb/device.h"
 #include "usb/job.h"
 #include "usb/pulled.h"
+#include "usb/refuse.h"
 
 /* A guest may wait for its own timeouts before it takes a request back: 10 s for
  * a control request; 30 s for each of a disk's commands, of which more than one
@@ -51,11 +52,43 @@ static void give_back(xlx_ctx *ctx, const char *busid)
         xlx__usbdev_forget(ctx, busid);
 }
 
-/* The device that was there, ready for another backend. */
+/* Nobody else was given the device since. */
+static bool is_ours(xlx_ctx *ctx, uint32_t domid, const char *busid)
+{
+    uint32_t owner;
+    return xlx__usbdev_given_to(ctx, busid, &owner) == 1 && owner == domid;
+}
+
+/* The device that was there, not in use by this host again, and ready for
+ * another backend. */
 static bool make_ready(xlx_ctx *ctx, uint32_t domid, const char *busid)
 {
-    return !xlx__usb_is_pulled(ctx, domid, busid) &&
-           xlx__usbdev_reset(ctx, busid);
+    struct xlx__usbdev dev;
+    int rc = xlx__usb_is_pulled(ctx, domid, busid);
+    if (!rc && !(rc = xlx__usbdev_read(ctx, busid, &dev)))
+        rc = xlx__refuse_device(ctx, &dev, true);
+    if (rc < 0 && rc != -ENODEV) {
+        xlx__warn(ctx, "%s", xlx_ctx_error(ctx));
+        return false;
+    }
+    return !rc && xlx__usbdev_reset(ctx, busid);
+}
+
+static void unpark_device(xlx_ctx *ctx, const struct xlx__hc *hc, bool made,
+                          uint32_t port, const char *busid)
+{
+    XLX__AUTO_CLOSE int lock =
+        xlx__job_lock_device(ctx, busid, xlx__now_ms() + CONNECT_MS);
+    if (lock >= 0 && is_ours(ctx, hc->domid, busid)) {
+        if (made && make_ready(ctx, hc->domid, busid)) {
+            if (!xlx__job_plug(ctx, hc, port, busid,
+                               xlx__now_ms() + CONNECT_MS))
+                return;
+        } else {
+            give_back(ctx, busid);
+        }
+    }
+    xlx__warn(ctx, "usb %s: did not come back to domain %u", busid, hc->domid);
 }
 
 static void unpark_one(xlx_ctx *ctx, const struct xlx__parked *p)
@@ -64,16 +97,9 @@ static void unpark_one(xlx_ctx *ctx, const struct xlx__parked *p)
     int rc = xlx__hc_make(ctx, &hc);
     if (!rc)
         rc = xlx__hc_connect(ctx, &hc, xlx__now_ms() + CONNECT_MS);
-    for (uint32_t i = 0; i < hc.nr_ports; i++) {
-        if (!p->busid[i][0])
-            continue;
-        if (rc || !make_ready(ctx, hc.domid, p->busid[i]))
-            give_back(ctx, p->busid[i]);
-        else if (xlx__job_plug(ctx, &hc, i + 1, p->busid[i],
-                               xlx__now_ms() + CONNECT_MS))
-            xlx__warn(ctx, "usb %s: did not come back to domain %u",
-                      p->busid[i], hc.domid);
-    }
+    for (uint32_t i = 0; i < hc.nr_ports; i++)
+        if (p->busid[i][0])
+            unpark_device(ctx, &hc, !rc, i + 1, p->busid[i]);
     if (rc) {
         xlx__warn(ctx, "domain %u: USB controller %u did not come back",
                   hc.domid, hc.devid);

@@ -165,3 +165,20 @@ void xlx__refuse_policy(const struct xlx__refuse *r,
     *refusal_r = (struct xlx__refusal){ 0 };
     check_policy(r, dev, refusal_r);
 }
+
+int xlx__refuse_device(xlx_ctx *ctx, const struct xlx__usbdev *dev, bool force)
+{
+    struct xlx__refuse facts;
+    struct xlx__refusal refusal;
+    int rc = xlx__refuse_open(ctx, &facts);
+    if (rc)
+        return rc;
+    rc = xlx__refuse(ctx, &facts, dev, force, &refusal);
+    xlx__refuse_close(&facts);
+    if (!rc && !refusal.err)
+        rc = xlx__refuse_last(ctx, dev, &refusal);
+    if (!rc && refusal.err)
+        return xlx__fail(ctx, refusal.err, "usb %s: %s", dev->busid,
+                         refusal.text);
+    return rc;
+}

@@ -165,13 +165,6 @@ static int start_and_carry_over(struct watch *w)
     return rc;
 }
 
-static int restart(struct watch *w)
-{
-    XLX__AUTO_CLOSE int lock =
-        xlx__job_lock_domain(w->ctx, w->domid, xlx__now_ms() + LOCK_MS);
-    return lock < 0 ? lock : start_and_carry_over(w);
-}
-
 /* --- the loop ------------------------------------------------------------- */
 
 /* True when we were asked to end. */
@@ -208,6 +201,26 @@ static bool wait_for_news(struct watch *w, int ms)
     /* Drains; an error means that xenstored is gone, and we with it. */
     return xs->ops->wait(xs, 0) < 0 || take_signals(w) ||
            xlx__dom_alive(w->ctx, w->domid) <= 0;
+}
+
+/* The command that holds the lock may be the one that ends us: -ECANCELED. */
+static int lock_domain(struct watch *w)
+{
+    int64_t until = xlx__now_ms() + LOCK_MS;
+    for (;;) {
+        int lock = xlx__job_lock_domain_quietly(w->ctx, w->domid,
+                                                xlx__now_ms() + AGAIN_MS);
+        if (lock != -EBUSY || xlx__now_ms() >= until)
+            return lock;
+        if (wait_for_news(w, 0))
+            return -ECANCELED;
+    }
+}
+
+static int restart(struct watch *w)
+{
+    XLX__AUTO_CLOSE int lock = lock_domain(w);
+    return lock < 0 ? lock : start_and_carry_over(w);
 }
 
 /* How long to wait before the next start, -1 for no more of them. */
@@ -249,13 +262,17 @@ static int look_after(struct watch *w)
                 look_for_pulled(w);
             continue;
         }
+        int rc;
         do {
             int ms = next_backoff(w);
             if (ms < 0)
                 return give_up(w);
             if (wait_for_news(w, ms))
                 return 0;
-        } while (restart(w));
+            rc = restart(w);
+        } while (rc && rc != -ECANCELED);
+        if (rc)
+            return 0;
     }
     return 0;
 }

@@ -317,7 +317,12 @@ static int mem_usb_reset(struct xlx__sysfs *fs, uint32_t bus, uint32_t address)
     if (!dev)
         return -ENOENT;
     dev->resets++;
-    return dev->another ? -ENODEV : 0;
+    if (!dev->another)
+        return 0;
+    dev->address = "99";
+    for (int i = 0; dev->intf[i].name; i++)
+        dev->intf[i].driver = dev->intf[i].match;
+    return -ENODEV;
 }
 
 static void mem_close(struct xlx__seam *seam)

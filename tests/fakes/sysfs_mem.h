@@ -24,7 +24,7 @@ struct sysfs_dev {
     struct sysfs_intf intf[SYSFS_MEM_INTFS + 1];
     const char *serial, *bus, *address; /* or NULL: none, 1, 0 */
     unsigned resets;
-    bool another; /* is another device after a reset */
+    bool another; /* a reset makes it one, with its own address and drivers */
 };
 
 struct sysfs_mem;

@@ -476,20 +476,30 @@ static void assert_resets(struct usb_world *w, const char *busid,
     assert_int_equal(sysfs_mem_find(w->sysfs, busid)->resets, resets);
 }
 
-static void controllers_outlive_their_backend(void **state)
+static struct xlx__parked *lose_backend(struct usb_world *w)
 {
-    struct usb_world *w = *state;
     struct xlx__parked *list;
-    assert_int_equal(attach(w, "1-2"), 0);
-    assert_int_equal(attach(w, "1-3.1"), 0);
     usb_world_kill_backend(w);
-
     assert_int_equal(xlx__park(w->ctx, WORLD_DOMID, &list), 1);
-    assert_node(w, BE, NULL);
-    assert_resets(w, "1-2", 0);
+    return list;
+}
+
+static void start_another(struct usb_world *w, struct xlx__parked *list)
+{
     w->running = true;
     xlx__unpark(w->ctx, list, 1);
     free(list);
+}
+
+static void controllers_outlive_their_backend(void **state)
+{
+    struct usb_world *w = *state;
+    assert_int_equal(attach(w, "1-2"), 0);
+    assert_int_equal(attach(w, "1-3.1"), 0);
+    struct xlx__parked *list = lose_backend(w);
+    assert_node(w, BE, NULL);
+    assert_resets(w, "1-2", 0);
+    start_another(w, list);
     assert_node(w, BE "/0/state", "4");
     /* it may have been in the middle of a command */
     assert_resets(w, "1-2", 1);
@@ -513,30 +523,54 @@ static void a_device_is_reset_after_a_death_only(void **state)
 static void another_device_after_the_reset_stays_here(void **state)
 {
     struct usb_world *w = *state;
-    struct xlx__parked *list;
     assert_int_equal(attach(w, "1-2"), 0);
-    usb_world_kill_backend(w);
-    assert_int_equal(xlx__park(w->ctx, WORLD_DOMID, &list), 1);
+    struct xlx__parked *list = lose_backend(w);
     sysfs_mem_find(w->sysfs, "1-2")->another = true;
-    w->running = true;
-    xlx__unpark(w->ctx, list, 1);
-    free(list);
+    start_another(w, list);
     assert_node(w, BE "/0/port/1", "");
     assert_driver(w, "1-2", 0, "usb-storage");
+    assert_resets(w, "1-2", 1);
+    assert_node(w, "/libxl-ext", NULL);
+}
+
+/* While the guest's controllers were closed, somebody attached it elsewhere. */
+static void what_was_given_to_another_guest_stays_there(void **state)
+{
+    struct usb_world *w = *state;
+    assert_int_equal(attach(w, "1-2"), 0);
+    struct xlx__parked *list = lose_backend(w);
+    xs_mem_put(w->xs, "/libxl-ext/usb/1-2/domid", "9");
+    start_another(w, list);
+    assert_node(w, BE "/0/port/1", "");
+    assert_node(w, "/libxl-ext/usb/1-2/domid", "9");
+    assert_resets(w, "1-2", 0);
+}
+
+/* QEMU gave the driver back before it ended, and the disk was mounted. */
+static void what_the_host_uses_again_stays_here(void **state)
+{
+    struct usb_world *w = *state;
+    assert_int_equal(attach(w, "1-2"), 0);
+    struct xlx__parked *list = lose_backend(w);
+    sysfs_mem_find(w->sysfs, "1-2")->intf[0].driver = "usb-storage";
+    sysfs_mem_put_link(w->sysfs, "class/block/sdb",
+                       "../../devices/pci0000:00/usb1/1-2/1-2:1.0/host0/"
+                       "target0:0:0/0:0:0:0/block/sdb");
+    sysfs_mem_put_block(w->sysfs, "/dev/sdb", "8:16", true);
+    start_another(w, list);
+    assert_node(w, BE "/0/port/1", "");
+    assert_driver(w, "1-2", 0, "usb-storage");
+    assert_resets(w, "1-2", 0);
     assert_node(w, "/libxl-ext", NULL);
 }
 
 static void what_cannot_be_carried_over_is_given_back(void **state)
 {
     struct usb_world *w = *state;
-    struct xlx__parked *list;
     assert_int_equal(attach(w, "1-2"), 0);
-    usb_world_kill_backend(w);
-    assert_int_equal(xlx__park(w->ctx, WORLD_DOMID, &list), 1);
+    struct xlx__parked *list = lose_backend(w);
     sysfs_mem_unplug(w->sysfs, "1-2");
-    w->running = true;
-    xlx__unpark(w->ctx, list, 1);
-    free(list);
+    start_another(w, list);
     assert_node(w, BE "/0/port/1", "");
 
     assert_int_equal(attach(w, "1-1"), 0);
@@ -965,6 +999,8 @@ int main(void)
         TEST(controllers_outlive_their_backend),
         TEST(a_device_is_reset_after_a_death_only),
         TEST(another_device_after_the_reset_stays_here),
+        TEST(what_was_given_to_another_guest_stays_there),
+        TEST(what_the_host_uses_again_stays_here),
         TEST(what_cannot_be_carried_over_is_given_back),
         TEST(a_refusal_has_a_reason_and_no_effect),
         TEST(what_the_policy_forbids_is_refused),

@@ -15,6 +15,10 @@ guest_reads() {
         { while dd if=/dev/sda of=/dev/null bs=1M iflag=direct; do :; done &
         } >/dev/null 2>&1' >/dev/null 2>&1
 }
+disk_resets() { dmesg | grep -c "usb $disk: reset"; }
+announced() {
+    xenstore-exists "/local/domain/0/device-model/$domid/backends/qusb"
+}
 is_back() { port_is 0 "$2" "$1" && has_driver "$1" usbfs; }
 
 start_guest
@@ -27,8 +31,10 @@ check "attach a keyboard, which always has a request in flight" \
 check "the guest reads the disk" rig_wait_for 30 guest_reads
 sleep 0.5
 old=$(qemu)
+resets=$(disk_resets)
 check "kill -9 of QEMU meanwhile" kill -9 "$old"
 check "the disk comes back to its port" rig_wait_for 180 is_back "$disk" 1
+check "and was reset" [ "$(disk_resets)" -gt "$resets" ]
 check "so does the keyboard" rig_wait_for 30 is_back "$keyboard" 2
 check "by another process" [ "$(qemu)" != "$old" ]
 check "the guest sees the disk" rig_wait_for 10 guest_sees 46f4:0001
@@ -45,6 +51,27 @@ check "the driver is back" has_driver "$disk" usb-storage
 check "an attach brings both back" xl usb-attach $guest "$disk" --wait 200
 check "with the keyboard where it was" is_back "$keyboard" 2
 check "the guest sees the disk" rig_wait_for 10 guest_sees 46f4:0001
+
+# QEMU ends while a command is at work, before another can be started.
+check "the guest reads the disk" rig_wait_for 30 guest_reads
+sleep 0.5
+exec 7>>"/run/libxl-ext/usb/lock/domain-$domid"
+check "a command is at work" flock 7
+old=$(supervisor)
+check "kill -9 of QEMU" kill -9 "$(qemu)"
+check "is noticed" rig_wait_for 10 eval "! announced"
+kill -STOP "$old"
+exec 7>&-
+(sleep 5; kill -CONT "$old") &
+xl usb-hc-destroy $guest 0 --wait 200 >"$rig_tmp/said" 2>&1 ||
+    rig_fail "hc-destroy: $(<"$rig_tmp/said")"
+check "the guest closes the controller" eval \
+    '! grep -E "removed all the same|stays" "$rig_tmp/said"'
+wait
+check "no process is left" rig_wait_for 10 no_usb_process
+check "the disk has its driver again" has_driver "$disk" usb-storage
+check "attach again" xl usb-attach $guest "$disk"
+check "and the keyboard" xl usb-attach $guest "$keyboard"
 
 check "destroy the guest" rig_guest_stop $guest
 check "no process is left" rig_wait_for 10 no_usb_process
