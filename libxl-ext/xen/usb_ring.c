@@ -83,6 +83,33 @@ static int answer_request(struct usbif_urb_sring *sring,
     return rc < 0 ? rc : answer_id(sring, pos, req.id, USBIF_STATUS_OK);
 }
 
+/*
+ * Which requests the dead backend had taken, nobody knows: answers have
+ * overwritten some. But with no more ids left than there are requests without
+ * an answer, each of those ids is one: a full ring, which a guest cannot take
+ * back anything from, for want of room.
+ */
+static bool knows_all(const struct usbif_urb_sring *sring,
+                      const struct xlx__ring_pos *pos)
+{
+    uint32_t ids = 0, nr = pos->req_cons - pos->rsp_prod;
+    for (uint32_t id = 0; id < RING_SIZE_HERE; id++)
+        ids += !pos->done[id];
+    /* A guest may number them otherwise. */
+    for (uint32_t i = pos->rsp_prod; nr == ids && i != pos->req_cons; i++)
+        if (sring->ring[i % RING_SIZE_HERE].req.id >= RING_SIZE_HERE)
+            return false;
+    return nr == ids;
+}
+
+static int answer_all(struct usbif_urb_sring *sring, struct xlx__ring_pos *pos)
+{
+    int rc = 0;
+    for (uint16_t id = 0; rc >= 0 && id < RING_SIZE_HERE; id++)
+        rc = answer_id(sring, pos, id, USBIF_STATUS_SHUTDOWN);
+    return rc;
+}
+
 int xlx__ring_answer(void *page, struct xlx__ring_pos *pos)
 {
     struct usbif_urb_sring *sring = page;
@@ -93,6 +120,8 @@ int xlx__ring_answer(void *page, struct xlx__ring_pos *pos)
         return -EBADMSG;
     while (rc >= 0 && pos->req_cons != prod)
         rc = answer_request(sring, pos);
+    if (rc >= 0 && knows_all(sring, pos))
+        rc = answer_all(sring, pos);
     sring->req_event = pos->req_cons + 1;
     __atomic_store_n(&sring->rsp_prod, pos->rsp_prod, __ATOMIC_RELEASE);
     return rc < 0 ? rc : (int)(pos->rsp_prod - from);

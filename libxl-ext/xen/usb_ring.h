@@ -4,7 +4,7 @@
  * the guest can close the controller it takes back each request that is still
  * in flight, and waits for the answer; nobody would give it. This does, until
  * the controller is closed: what is taken back is given back, and whatever else
- * comes fails.
+ * comes fails. Of a ring that was full, all requests fail at once.
  */
 #ifndef XLX_XEN_USB_RING_H
 #define XLX_XEN_USB_RING_H

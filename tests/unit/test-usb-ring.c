@@ -143,6 +143,59 @@ static void a_full_ring_is_no_harm(void **state)
     pull(g);
 }
 
+/* The guest has no room to take anything back. */
+static void a_full_ring_of_the_dead_is_answered(void **state)
+{
+    struct guest *g = *state;
+    struct xlx__ring_pos pos;
+    for (uint16_t id = 0; id < SIZE; id++)
+        push(g, id, -1);
+    assert_int_equal(xlx__ring_start(g->page, &pos), 0);
+    assert_int_equal(xlx__ring_answer(g->page, &pos), (int)SIZE);
+    pull(g);
+    for (uint16_t id = 0; id < SIZE; id++)
+        assert_true(!g->in_flight[id] &&
+                    g->status[id] == USBIF_STATUS_SHUTDOWN);
+    assert_int_equal(xlx__ring_answer(g->page, &pos), 0);
+}
+
+/* Request 1 is older than all that can be seen; 0 is seen twice. */
+static void an_old_request_in_a_full_ring_is_answered(void **state)
+{
+    struct guest *g = *state;
+    struct xlx__ring_pos pos;
+    live_and_die(g);
+    push(g, 0, -1);
+    g->page->sring.ring[4].rsp = (struct usbif_urb_response){ .id = 0 };
+    g->page->sring.rsp_prod = 5;
+    pull(g);
+    for (uint16_t id = 0; id < SIZE; id++)
+        if (id != 1)
+            push(g, id, -1);
+    assert_int_equal(xlx__ring_start(g->page, &pos), 0);
+    assert_int_equal(xlx__ring_answer(g->page, &pos), (int)SIZE);
+    pull(g);
+    assert_false(g->in_flight[1]);
+}
+
+/* All but one id have been seen since: that one it is. */
+static void the_last_unknown_request_is_answered(void **state)
+{
+    struct guest *g = *state;
+    struct xlx__ring_pos pos;
+    live_and_die(g);
+    assert_int_equal(xlx__ring_start(g->page, &pos), 0);
+    for (uint16_t id = 0; id < SIZE; id++) {
+        if (id == 1)
+            continue;
+        push(g, id, -1);
+        assert_int_equal(xlx__ring_answer(g->page, &pos),
+                         id == SIZE - 1 ? 2 : 1);
+        pull(g);
+    }
+    assert_false(g->in_flight[1]);
+}
+
 static void a_guest_that_lies_is_left_alone(void **state)
 {
     struct guest *g = *state;
@@ -180,6 +233,9 @@ int main(void)
         TEST(whatever_else_comes_fails),
         TEST(nothing_is_answered_twice),
         TEST(a_full_ring_is_no_harm),
+        TEST(a_full_ring_of_the_dead_is_answered),
+        TEST(an_old_request_in_a_full_ring_is_answered),
+        TEST(the_last_unknown_request_is_answered),
         TEST(a_guest_that_lies_is_left_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
