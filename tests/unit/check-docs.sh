@@ -5,10 +5,14 @@ set -eu
 
 podchecker docs/*.pod
 bad=0
-for command in $("$BUILD/xl-ext" help --commands); do
+# Not in the loops' heads, where a failure would be an empty list.
+commands=$("$BUILD/xl-ext" help --commands)
+[ -n "$commands" ] || { echo "xl-ext names no commands"; exit 1; }
+for command in $commands; do
     page=$(grep -lE "(B<(xl )?|=head2 )$command([ >]|\$)" docs/*.pod) ||
         { echo "no man page has the command $command"; bad=1; continue; }
-    for option in $("$BUILD/xl-ext" help --options="$command"); do
+    options=$("$BUILD/xl-ext" help --options="$command")
+    for option in $options; do
         option=${option%=}
         [ "$option" != --help ] || continue
         # shellcheck disable=SC2086 # one or two pages
