@@ -24,7 +24,8 @@ help:
 #: make install       DESTDIR= PREFIX= SYSCONFDIR=
 #: make uninstall     the same DESTDIR= PREFIX=
 #: make check         unit tests, then the tests on real Xen
-#: make check-unit    unit tests, also under ASan and UBSan
+#: make check-unit    unit tests, also under ASan and UBSan; T=lazy-pager: only
+#:                    those whose name holds this
 #: make check-rig     tests on real Xen, under QEMU
 #: make check-rig-long  those that go on for many minutes
 #: make check-evtchn-long  a million events at random, none may get lost
@@ -62,7 +63,7 @@ $(B)/configure: configure.ac | $(DEPS)
 
 $(B)/config.mk: $(B)/configure config.mk.in config.h.in \
                 libxl-ext/libxl-ext.pc.in
-	cd $(B) && ./configure -q --srcdir=.. $(CONFIGURE_FLAGS)
+	cd $(B) && ./configure -q --srcdir=$(CURDIR) $(CONFIGURE_FLAGS)
 	@touch $@
 
 # --- sources ---------------------------------------------------------------
@@ -150,27 +151,59 @@ $(B)/man/%: docs/%.pod
 
 # --- unit tests ------------------------------------------------------------
 
+# All that tests and benchmarks can call: the library, the commands, the fakes.
+# An archive a variant, and of it a shared object, so that a changed source
+# relinks that and not every test.
 test_obj := $(call objects,$(lib_src) $(cmd_src) $(fake_src),VARIANT)
-tests := $(patsubst tests/unit/%.c,$(B)/unit/%,$(test_src))
-tests_asan := $(patsubst tests/unit/%.c,$(B)/unit-asan/%,$(test_src))
+tested := $(B)/obj/tested
+tested_asan := $(B)/asan/tested
 
-$(B)/unit/%: $(B)/obj/tests/unit/%.o $(subst VARIANT,obj,$(test_obj))
+$(tested).a: $(subst VARIANT,obj,$(test_obj))
+$(tested_asan).a: $(subst VARIANT,asan,$(test_obj))
+$(tested).a $(tested_asan).a:
+	$(call say,AR)
+	@rm -f $@
+	$(Q)$(AR) rcsT $@ $^
+
+$(tested_asan).so: LDFLAGS_ALL += $(SANITIZE)
+%/tested.so: %/tested.a
+	$(call say,LD)
+	$(Q)$(CC) -shared $(LDFLAGS_ALL) -o $@ -Wl,--whole-archive $< \
+	    -Wl,--no-whole-archive $(DEPS_LIBS) $(CMOCKA_LIBS)
+
+# Those whose name holds $(T), as in T=lazy-pager; all of them without.
+T :=
+chosen = $(if $(T),$(foreach t,$1,$(if $(findstring $(T),$(notdir $t)),$t)),$1)
+test_names := $(basename $(notdir $(call chosen,$(test_src))))
+tests := $(addprefix $(B)/unit/,$(test_names))
+tests_asan := $(addprefix $(B)/unit-asan/,$(test_names))
+checks := $(call chosen,$(sort $(wildcard tests/unit/check-*.sh)))
+
+# What is missing is found at the start, not where it is called.
+test_link = $(CC) $(LDFLAGS_ALL) -Wl,-z,now -o $@ $(filter %.o,$^) \
+            $(filter %.so,$|) -Wl,-rpath,'$$ORIGIN/../$1' \
+            $(DEPS_LIBS) $(CMOCKA_LIBS)
+
+$(B)/unit/%: $(B)/obj/tests/unit/%.o | $(tested).so
 	@mkdir -p $(@D)
 	$(call say,LD)
-	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(DEPS_LIBS) $(CMOCKA_LIBS)
+	$(Q)$(call test_link,obj)
 
-$(B)/unit-asan/%: $(B)/asan/tests/unit/%.o $(subst VARIANT,asan,$(test_obj))
+$(B)/unit-asan/%: LDFLAGS_ALL += $(SANITIZE)
+$(B)/unit-asan/%: $(B)/asan/tests/unit/%.o | $(tested_asan).so
 	@mkdir -p $(@D)
 	$(call say,LD)
-	$(Q)$(CC) $(SANITIZE) $(LDFLAGS_ALL) -o $@ $^ $(DEPS_LIBS) $(CMOCKA_LIBS)
+	$(Q)$(call test_link,asan)
 
-check-unit: all $(tests) $(tests_asan)
+# The programs use the .so, which their rules only want to be there.
+check-unit: $(if $(checks),all) $(tests) $(tests_asan) $(tested).so \
+            $(tested_asan).so
 	@CC="$(CC)" CXX="$(CXX)" BUILD=$(B) tests/unit/run $(tests) $(tests_asan) \
-	    $(sort $(wildcard tests/unit/check-*.sh))
+	    $(checks)
 
 # --- benchmarks ------------------------------------------------------------
 
-$(B)/bench/%: $(B)/obj/tests/bench/%.o $(subst VARIANT,obj,$(test_obj))
+$(B)/bench/%: $(B)/obj/tests/bench/%.o $(tested).a
 	@mkdir -p $(@D)
 	$(call say,LD)
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(DEPS_LIBS) $(CMOCKA_LIBS)
@@ -179,7 +212,7 @@ $(B)/bench/%: $(B)/obj/tests/bench/%.o $(subst VARIANT,obj,$(test_obj))
 LAZY_UFFD :=
 uffd_obj := $(call objects,$(wildcard tests/bench/lazy-uffd/*.c),obj)
 
-$(B)/bench/lazy-uffd: $(uffd_obj) $(subst VARIANT,obj,$(test_obj))
+$(B)/bench/lazy-uffd: $(uffd_obj) $(tested).a
 	@mkdir -p $(@D)
 	$(call say,LD)
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(DEPS_LIBS) $(CMOCKA_LIBS) -lm

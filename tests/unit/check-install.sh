@@ -6,7 +6,7 @@ set -eu
 
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
-make="env -u MAKEFLAGS -u MAKELEVEL make -s"
+make="env -u MAKEFLAGS -u MAKELEVEL make -s B=$BUILD"
 
 $make install DESTDIR="$dir" PREFIX=/opt/x >/dev/null
 [ "$(readlink "$dir/opt/x/sbin/xl")" = xl-ext ]
