@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-only
 # One Makefile, usable on a fresh clone: it runs autoconf and configure itself.
-# All output lies under build/.
+# All output lies under build/; `make B=FOLDER` is another build of the same
+# tree, with a configuration of its own.
 
 B := build
 CONFIGURE_FLAGS ?= $(if $(wildcard .git),--enable-werror)
@@ -226,8 +227,8 @@ bench: all $(B)/bench/index $(B)/bench/usb-list $(B)/bench/lazy-uffd
 # Some minutes; the machine must be left alone meanwhile.
 bench-criu: all
 	build-aux/deps rig --install
-	tests/bench/criu/run
-	tests/bench/criu/run --here --out $(B)/criu-output-here
+	BUILD=$(B) tests/bench/criu/run
+	BUILD=$(B) tests/bench/criu/run --here --out $(B)/criu-output-here
 
 # --- real Xen --------------------------------------------------------------
 

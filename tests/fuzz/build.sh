@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-only
 # Builds the fuzzers and their seeds into build/fuzz; needs clang with its
-# sanitizer runtime and a configured tree (make). Then, for an hour each:
+# sanitizer runtime and a configured tree (make; BUILD=FOLDER: one made with
+# make B=FOLDER). Then, for an hour each:
 #
 #   cd build/fuzz
 #   ./fuzz-image -max_total_time=3600 -max_len=32768 image
@@ -10,9 +11,10 @@
 set -eu
 
 cd "$(dirname "$0")/../.."
-out=build/fuzz
+build=${BUILD:-build}
+out=$build/fuzz
 mkdir -p "$out/image" "$out/sidecar" "$out/offers"
-flags="-std=gnu11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -Ibuild -Iinclude
+flags="-std=gnu11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -I$build -Iinclude
        -Ilibxl-ext -Itests -g -O1"
 sources="libxl-ext/core/ctx.c libxl-ext/core/io.c libxl-ext/core/crc32c.c
          libxl-ext/host/new_file.c libxl-ext/host/replace.c
