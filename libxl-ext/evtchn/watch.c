@@ -14,6 +14,7 @@
 
 #include "core/clean.h"
 #include "core/clock.h"
+#include "core/uuid.h"
 #include "evtchn/job.h"
 #include "evtchn/offers.h"
 #include "host/lock.h"
@@ -111,7 +112,7 @@ static int find_guest(xlx_evtchn_watch *w)
     rc = xlx_evtchn_offers(w->ctx, domid, &offers);
     if (rc < 0 && rc != -EBADMSG) /* which it may mend */
         return rc;
-    if (strlen(w->uuid) != XLX__DOM_UUID_MAX - 1 || strchr(w->uuid, '/'))
+    if (!xlx__uuid_valid(w->uuid))
         return xlx__fail(w->ctx, EINVAL,
                          "domain %u: has no UUID in xenstore to know it again "
                          "by",

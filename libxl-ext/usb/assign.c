@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/clean.h"
+#include "core/uuid.h"
 #include "usb/guests.h"
 #include "usb/identity.h"
 #include "usb/job.h"

@@ -6,6 +6,7 @@
 
 #include "core/clean.h"
 #include "core/parse.h"
+#include "core/uuid.h"
 
 /* What libxl appends while a guest is on its way in. */
 #define INCOMING "--incoming"
@@ -131,7 +132,7 @@ int xlx__guests_find(const struct xlx__guest *guests, int nr, const char *text)
     xlx__parse_u32(text, 1, UINT16_MAX, &domid);
     for (int i = 0; i < nr; i++)
         if ((domid && guests[i].domid == domid) ||
-            !strcmp(guests[i].intent.uuid, text) ||
+            xlx__uuid_same(guests[i].intent.uuid, text) ||
             !strcmp(guests[i].intent.name, text))
             return i;
     return -1;

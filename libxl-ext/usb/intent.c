@@ -10,6 +10,7 @@
 #include "core/clean.h"
 #include "core/clock.h"
 #include "core/io.h"
+#include "core/uuid.h"
 #include "host/lock.h"
 #include "host/replace.h"
 

@@ -21,9 +21,6 @@ char *xlx__intent_json(const struct xlx_usb_intent *intent);
 const char *xlx__intent_parse(const char *text,
                               struct xlx_usb_intent *intent_r);
 
-/* Whether it is a UUID in lower case. */
-bool xlx__uuid_valid(const char *text);
-
 /* --- the files ------------------------------------------------------------ */
 
 /* Who reads, changes and writes; a descriptor, or -errno, reported. */

@@ -10,22 +10,13 @@
 #include <yajl/yajl_gen.h>
 #include <yajl/yajl_tree.h>
 
+#include "core/uuid.h"
 #include "usb/busid.h"
 #include "usb/intent.h"
 
 #define VERSION 1
 #define DEPTH_MAX 16 /* yajl recurses; what we write is 4 deep */
 #define DIGITS "0123456789abcdef"
-
-bool xlx__uuid_valid(const char *text)
-{
-    for (size_t i = 0; i < XLX_UUID_MAX - 1; i++) {
-        bool dash = i == 8 || i == 13 || i == 18 || i == 23;
-        if (!text[i] || (dash ? text[i] != '-' : !strchr(DIGITS, text[i])))
-            return false;
-    }
-    return !text[XLX_UUID_MAX - 1];
-}
 
 /* --- writing -------------------------------------------------------------- */
 

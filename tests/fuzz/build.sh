@@ -15,7 +15,7 @@ build=${BUILD:-build}
 out=$build/fuzz
 mkdir -p "$out/image" "$out/sidecar" "$out/offers"
 flags="-std=gnu11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -I$build -Iinclude
-       -Ilibxl-ext -Itests -g -O1"
+       -Ilibxl-ext -Itests -g -O1 $(pkg-config --cflags uuid)"
 sources="libxl-ext/core/ctx.c libxl-ext/core/io.c libxl-ext/core/crc32c.c
          libxl-ext/host/new_file.c libxl-ext/host/replace.c
          libxl-ext/image/*.c tests/fakes/image_build.c
@@ -41,5 +41,5 @@ sources="libxl-ext/core/*.c libxl-ext/evtchn/offers.c libxl-ext/evtchn/spread.c
 # shellcheck disable=SC2086
 ${CLANG:-clang} $flags -fsanitize=fuzzer,address,undefined \
     -fno-sanitize-recover=all -o "$out/fuzz-offers" tests/fuzz/fuzz-offers.c \
-    $sources -lxenstore
+    $sources -lxenstore -luuid
 echo "$out/fuzz-offers $out/offers"

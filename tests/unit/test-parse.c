@@ -2,6 +2,7 @@
 #include "test.h"
 
 #include "core/parse.h"
+#include "core/uuid.h"
 
 struct row {
     const char *text;
@@ -55,11 +56,42 @@ static void the_largest_number_fits(void **state)
     assert_true(small == UINT32_MAX);
 }
 
+#define SOME_UUID "0123abcd-89ef-4000-8000-0123456789ab"
+
+static void uuids_are_read_strictly(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {
+        "", "0123abcd-89ef-4000-8000-0123456789a", SOME_UUID "0",
+        SOME_UUID " ", " " SOME_UUID, "{" SOME_UUID "}",
+        "0123abcd089ef-4000-8000-0123456789ab",
+        "0123abcd-89ef-4000-8000-0123456789ag",
+        "../../../../../../../../../etc/passwd",
+    };
+    assert_true(xlx__uuid_valid(SOME_UUID));
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        assert_false(xlx__uuid_valid(bad[i]));
+        assert_false(xlx__uuid_same(bad[i], bad[i]));
+    }
+}
+
+static void one_uuid_has_two_cases(void **state)
+{
+    (void)state;
+    const char *upper = "0123ABCD-89EF-4000-8000-0123456789AB";
+    assert_false(xlx__uuid_valid(upper)); /* it names no file of ours */
+    assert_true(xlx__uuid_same(upper, SOME_UUID));
+    assert_false(
+        xlx__uuid_same("0123ABCD-89EF-4000-8000-0123456789AC", SOME_UUID));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(numbers_are_read_strictly),
         cmocka_unit_test(the_largest_number_fits),
+        cmocka_unit_test(uuids_are_read_strictly),
+        cmocka_unit_test(one_uuid_has_two_cases),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

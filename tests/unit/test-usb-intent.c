@@ -513,6 +513,21 @@ static void the_uuid_comes_before_the_name(void **state)
     assert_string_equal(g[1].intent.name, "guest");
 }
 
+static void a_guest_is_found_by_its_uuid(void **state)
+{
+    struct xlx__guest g[2] = { { .intent = { .uuid = WORLD_UUID,
+                                             .name = "guest" } },
+                               { .intent = {
+                                     .uuid = "abcdef01-2222-4333-8444-"
+                                             "555555555555",
+                                     .name = "other" } } };
+    (void)state;
+    assert_int_equal(xlx__guests_find(g, 2, WORLD_UUID), 0);
+    assert_int_equal(
+        xlx__guests_find(g, 2, "ABCDEF01-2222-4333-8444-555555555555"), 1);
+    assert_int_equal(xlx__guests_find(g, 2, NEW_UUID), -1);
+}
+
 static void a_guest_without_uuid_is_refused(void **state)
 {
     struct usb_world *w = *state;
@@ -548,6 +563,7 @@ int main(void)
         TEST(a_new_uuid_is_taken_over_by_name),
         TEST(a_new_name_is_taken_over_by_uuid),
         cmocka_unit_test(the_uuid_comes_before_the_name),
+        cmocka_unit_test(a_guest_is_found_by_its_uuid),
         TEST(a_guest_without_uuid_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
