@@ -7,13 +7,13 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/pidfd.h>
 #include <sys/wait.h>
 
 #include "core/clean.h"
 #include "core/clock.h"
 #include "core/io.h"
 #include "core/parse.h"
+#include "host/fds.h"
 
 /* A command that looks whether the daemon lives holds the lock for a moment. */
 #define TAKE_TRIES 50
@@ -37,7 +37,7 @@ static _Noreturn void become(const char *const *argv, const int fds[3])
     for (int i = 0; i < 3; i++)
         if (dup2(fds[i], i) < 0)
             _exit(127);
-    close_range(3, ~0u, 0);
+    xlx__close_from(3);
     if (chdir("/"))
         _exit(127);
     execv(argv[0], (char *const *)argv);
@@ -139,11 +139,11 @@ static int host_stop(struct xlx__proc *proc, const char *pidfile, int64_t until)
     pid_t pid = host_find(proc, pidfile);
     if (pid <= 0)
         return 0;
-    XLX__AUTO_CLOSE int fd = pidfd_open(pid, 0);
+    XLX__AUTO_CLOSE int fd = xlx__pidfd_open(pid);
     /* Looked again: what holds the pidfile now is what the pidfd is. */
     if (fd < 0 || host_find(proc, pidfile) != pid)
         return 0;
-    pidfd_send_signal(fd, SIGTERM, NULL, 0);
+    xlx__pidfd_signal(fd, SIGTERM);
     for (;;) {
         struct pollfd pfd = { .fd = fd, .events = POLLIN };
         int rc = poll(&pfd, 1, xlx__ms_left(until, 60000));

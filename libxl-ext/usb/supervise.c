@@ -17,6 +17,7 @@
 
 #include "core/clean.h"
 #include "core/clock.h"
+#include "host/fds.h"
 #include "host/process.h"
 #include "host/uevent.h"
 #include "usb/backend.h"
@@ -63,7 +64,7 @@ static _Noreturn void become_qemu(char *const *argv, pid_t parent)
     prctl(PR_SET_PDEATHSIG, SIGTERM);
     /* Our output is somebody's pipe; the log is where it may write. */
     if (getppid() == parent && dup2(2, 1) == 1) {
-        close_range(3, ~0u, 0);
+        xlx__close_from(3);
         execv(argv[0], argv);
     }
     _exit(127);

@@ -6,10 +6,17 @@
 
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <signal.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "core/clock.h"
+#include "host/fds.h"
 #include "host/lock.h"
 #include "host/process.h"
 #include "host/program.h"
@@ -160,6 +167,50 @@ static void a_lock_has_one_holder(void **state)
     close(other);
 }
 
+/* As before Linux 5.9. */
+static bool forbid_close_range(void)
+{
+    struct sock_filter filter[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 0), /* struct seccomp_data.nr */
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_close_range, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_fprog program = { sizeof(filter) / sizeof(filter[0]), filter };
+    return !prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) &&
+           !prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) &&
+           syscall(SYS_close_range, 1000u, 1001u, 0) && errno == ENOSYS;
+}
+
+/* In a child; its exit status. */
+static int close_all_above_9(bool old_kernel)
+{
+    const struct rlimit few = { 64, 64 };
+    if (setrlimit(RLIMIT_NOFILE, &few) || dup2(2, 9) != 9 ||
+        dup2(2, 10) != 10 || dup2(2, 63) != 63)
+        return 1;
+    if (old_kernel && !forbid_close_range())
+        return 77;
+    xlx__close_from(10);
+    return fcntl(9, F_GETFD) < 0 || fcntl(10, F_GETFD) >= 0 ||
+           fcntl(63, F_GETFD) >= 0;
+}
+
+static void descriptors_are_closed_on_any_kernel(void **state)
+{
+    (void)state;
+    for (int old_kernel = 0; old_kernel < 2; old_kernel++) {
+        int status;
+        pid_t pid = fork();
+        if (!pid)
+            _exit(close_all_above_9(old_kernel));
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        if (WIFEXITED(status) && WEXITSTATUS(status) == 77)
+            skip(); /* no seccomp filters here */
+        assert_int_equal(status, 0);
+    }
+}
+
 static void programs_are_found(void **state)
 {
     struct fixture *f = *state;
@@ -194,6 +245,7 @@ int main(void)
         TEST(a_killed_one_leaves_a_stale_pidfile),
         TEST(one_that_does_not_end_is_told),
         TEST(a_lock_has_one_holder),
+        cmocka_unit_test(descriptors_are_closed_on_any_kernel),
         TEST(programs_are_found),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
