@@ -18,6 +18,7 @@
 #include <linux/irq.h>
 #include <linux/irqdomain.h>
 #include <linux/module.h>
+#include <linux/version.h>
 
 #include <asm/hw_irq.h>
 #include <asm/irqdomain.h>
@@ -206,7 +207,11 @@ static void close_channel(void)
 	if (peer)
 		HYPERVISOR_event_channel_op(EVTCHNOP_close, &op);
 	if (core_irq > 0) {
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 6, 0)
 		evtchn_make_refcounted(port);
+#else
+		evtchn_make_refcounted(port, false);
+#endif
 		evtchn_put(port);
 	}
 }

@@ -31,12 +31,13 @@ static unsigned long long now_us(void)
 /* Whether there is one, which is put into *domid; *paused tells how it is. */
 static int exists(uint32_t *domid, int *paused)
 {
-    xc_dominfo_t info;
+    xc_domaininfo_t info;
 
-    if (xc_domain_getinfo(xch, *domid, 1, &info) != 1 || info.dying)
+    if (xc_domain_getinfolist(xch, *domid, 1, &info) != 1 ||
+        (info.flags & XEN_DOMINF_dying))
         return 0;
-    *domid = info.domid;
-    *paused = info.paused;
+    *domid = info.domain;
+    *paused = !!(info.flags & XEN_DOMINF_paused);
     return 1;
 }
 

@@ -142,28 +142,28 @@ static long count_2m(uint64_t gfn, uint32_t nr)
     return run_op(OP_COUNT_2M, gfn, nr, NULL, NULL);
 }
 
-static xc_dominfo_t info(void)
+static xc_domaininfo_t info(void)
 {
-    xc_dominfo_t di;
+    xc_domaininfo_t di;
 
-    need(xc_domain_getinfo(xch, domid, 1, &di) == 1 && di.domid == domid,
+    need(xc_domain_getinfolist(xch, domid, 1, &di) == 1 && di.domain == domid,
          "no such domain");
     return di;
 }
 
 static long paged(void)
 {
-    return info().nr_paged_pages;
+    return info().paged_pages;
 }
 
 static long present(void)
 {
-    return info().nr_pages;
+    return info().tot_pages;
 }
 
 static void allow_more(unsigned long pages)
 {
-    need(!xc_domain_setmaxmem(xch, domid, info().max_memkb + pages * 4),
+    need(!xc_domain_setmaxmem(xch, domid, (info().max_pages + pages) * 4),
          "cannot raise the domain's limit");
 }
 
@@ -333,8 +333,8 @@ static void check_marking_up_to_ram(void)
 
 static void check_allowance(void)
 {
-    xc_dominfo_t di = info();
-    long room = (long)(di.max_memkb / 4) - di.nr_pages - di.nr_paged_pages;
+    xc_domaininfo_t di = info();
+    long room = (long)(di.max_pages - di.tot_pages - di.paged_pages);
     struct paging_op left;
 
     puts("mark_run of more than the domain may have");
@@ -342,7 +342,7 @@ static void check_allowance(void)
              "100,000 holes");
     check_is(left.gfn - BASE - 0x10000, room, "done");
     check_is(100000 - left.nr, room, "not left");
-    check_is(paged(), di.nr_paged_pages + room, "pages out");
+    check_is(paged(), (long)di.paged_pages + room, "pages out");
     allow_more(0x60000);
 }
 
@@ -445,7 +445,7 @@ static void check_memory_used_up(void)
     const uint64_t at = BASE + 0x26000;
     struct paging_op left;
     char *buffer = buffer_of(2 * SUPER);
-    uint64_t limit = info().max_memkb;
+    uint64_t limit = info().max_pages * 4;
 
     puts("load_run of more than the domain may have");
     check_is(mark(at, 2 * SUPER), 0, "1,024 holes marked");
