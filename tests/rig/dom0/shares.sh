@@ -41,6 +41,7 @@ mount_shares() {
     mount_9p out /rig/out rw
     mount_9p guest /rig/guest ro,cache=loose
     mount_9p tools /rig/tools ro
+    [ -z "$rig_given" ] || mount_9p given /rig/given ro
     for ((n = 0; n < $1; n++)); do
         mount_9p "cases$n" "/rig/folders/$n" ro
     done

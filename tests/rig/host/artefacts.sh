@@ -3,11 +3,11 @@
 # What a run is made from, and what each part depends on. The parts that do
 # not need each other are built at the same time.
 
-dom0_packages=(
-    xen-utils-4.17 xen-utils-common xenstore-utils qemu-system-xen seabios
-    ipxe-qemu kmod busybox-static usbutils strace libyajl2 libuuid1
-    nbdkit libnbd0 iproute2
-)
+dom0_packages() {
+    echo "xen-utils-$xen_release" xen-utils-common xenstore-utils \
+        qemu-system-xen seabios ipxe-qemu kmod busybox-static usbutils \
+        strace libyajl2 libuuid1 nbdkit libnbd0 iproute2
+}
 dom0_modules=(
     xen-evtchn xen-gntdev xen-gntalloc xen-privcmd xenfs
     virtio_pci virtio_console 9p 9pnet_virtio
@@ -20,19 +20,41 @@ guest_modules=(
     usb-storage sd_mod usbserial ftdi_sio xen-evtchn xen-privcmd xenfs
     xen-blkfront xen-netfront -evtchn-vector
 )
+build_packages=(
+    gcc libc6-dev make autoconf pkg-config perl libxen-dev libyajl-dev uuid-dev
+    libnbd-dev libelf-dev libssl-dev zlib1g-dev
+)
 own_modules=("$top"/tests/guests/linux/*.c)
 builders=$rig/artefacts
 
+# suite_artefact NAME PACKAGES BUILDER-ARGUMENT... : one that is made from what
+# the suite has of these packages, by the builder of that name.
+suite_artefact() {
+    local name=$1 packages=$2 found
+    shift 2
+    # shellcheck disable=SC2086 # names of packages
+    found=$(versions $packages) || return
+    artefact "$name" "$(key_of "$suite" "$found" "$builders/$name" \
+        "${own_inputs[@]}")" "$builders/$name" "$@"
+}
+
+# Nothing when what is to run in dom0 can be built on this host.
+build_root_artefact() {
+    local own_inputs=("$rig/host/system.sh")
+    host_is_suite ||
+        suite_artefact build-root "${build_packages[*]}" "${build_packages[@]}"
+}
+
 kernel_artefact() {
-    artefact kernel "$(key_of "$(versions linux-image-amd64)" \
-        "$builders/kernel" "$rig/host/debian.sh" "${own_modules[@]}")" \
-        "$builders/kernel" "${own_modules[@]}"
+    local own_inputs=("${1##*/}" "$rig/host/inside.sh" "${own_modules[@]}")
+    suite_artefact kernel linux-image-amd64 "$1" "${own_modules[@]}"
 }
 
 dom0_root_artefact() {
-    artefact dom0-root "$(key_of "$(versions "${dom0_packages[@]}")" \
-        "$builders/dom0-root" "$rig/host/debian.sh")" \
-        "$builders/dom0-root" "${dom0_packages[@]}"
+    local packages own_inputs=("$rig/host/system.sh")
+    packages=$(dom0_packages)
+    # shellcheck disable=SC2086 # names of packages
+    suite_artefact dom0-root "$packages" $packages
 }
 
 dom0_image_artefact() {
@@ -47,10 +69,12 @@ guest_artefact() {
         "$builders/guest" "$1" "$rig/guest" "${guest_modules[@]}"
 }
 
-qemu_artefact() {
-    artefact qemu "$(key_of "$(versions qemu-system-x86)" "$rig"/qemu/* \
-        "$builders/qemu")" "$builders/qemu" "$rig/qemu"
-}
+qemu_artefact() (
+    own_inputs=("$rig"/qemu/*)
+    choose_suite "$outer_suite"
+    update_lists deb "$lists_days" &&
+        suite_artefact qemu qemu-system-x86 "$rig/qemu"
+)
 
 # The program of the outer machine. Without ours a run still tells something.
 outer_qemu() {
@@ -64,37 +88,50 @@ outer_qemu() {
     fi
 }
 
-# The folder that holds the hypervisor, as `xen`.
-xen_artefact() {
-    local package=xen-hypervisor-4.17-amd64 without=()
-    if [ "$flavour" != stock ]; then
+# The hypervisor's file.
+xen_file() {
+    local package=xen-hypervisor-$xen_release-amd64 own_inputs=() without=()
+    local folder
+    case $flavour in
+    own) own_xen; return ;;
+    stock) folder=$(suite_artefact stock-xen "$package" "$package") ;;
+    *)
         [ "$flavour" = patched ] || without=(--without paging)
-        "$top/hypervisor/build" "${without[@]}" | tail -n 1
-        return "${PIPESTATUS[0]}"
-    fi
-    artefact stock-xen "$(key_of "$(versions $package)" \
-        "$builders/stock-xen")" "$builders/stock-xen" $package
+        folder=$("$top/hypervisor/build" "${without[@]}" | tail -n 1) ;;
+    esac
+    [ -n "$folder" ] && echo "$folder/xen"
+}
+
+# The machine's boot loader takes no compressed one.
+own_xen() {
+    gzip -t "$own_xen_file" 2>/dev/null || { echo "$own_xen_file"; return; }
+    mkdir -p "$cache/rig"
+    gzip -dc "$own_xen_file" >"$cache/rig/own-xen.new" &&
+        mv "$cache/rig/own-xen.new" "$cache/rig/own-xen" &&
+        echo "$cache/rig/own-xen"
 }
 
 kernel_and_guest() {
-    kernel=$(kernel_artefact) || return
+    build_root=$(build_root_artefact) || return
+    kernel=$(kernel_artefact "$build_root") || return
     guest=$(guest_artefact "$kernel") || return
-    printf '%s\n' "$kernel" "$guest"
+    printf '%s\n' "$kernel" "$guest" "$build_root"
 }
 
-# Fills in the folders: kernel, guest, dom0, and the files xen and qemu.
+# Fills in the folders: kernel, guest, dom0, build_root, and the files xen and
+# qemu.
 prepare_artefacts() {
     local root found jobs
     found=$(mktemp -d) || return
-    [ -n "$(versions linux-image-amd64)" ] || timed "reading package lists" \
-        apt-get -qq update || return
+    update_lists deb "$lists_days" || return
     kernel_and_guest >"$found/kernel" & jobs=$!
     { dom0_root_artefact >"$found/root"; } & jobs="$jobs $!"
-    { xen_artefact >"$found/xen"; } & jobs="$jobs $!"
+    { xen_file >"$found/xen"; } & jobs="$jobs $!"
     { outer_qemu >"$found/qemu"; } & jobs="$jobs $!"
     if wait_all $jobs; then
-        { read -r kernel; read -r guest; } <"$found/kernel"
-        xen=$(cat "$found/xen")/xen
+        { read -r kernel; read -r guest; read -r build_root; } \
+            <"$found/kernel"
+        xen=$(cat "$found/xen")
         qemu=$(cat "$found/qemu")
         root=$(cat "$found/root")
         dom0=$(dom0_image_artefact "$root" "$kernel")

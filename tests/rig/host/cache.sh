@@ -39,12 +39,24 @@ build_artefact() {
     [ ! -d "$folder" ] || return 0
     rm -rf "$cache/rig/.new.$name".*
     work=$(mktemp -d "$cache/rig/.new.$name.XXXXXX")
-    timed "building the $name" quietly "$work.log" "$builder" "$work" "$@" ||
+    timed "building the $name" quietly "$work.log" "$builder" "$work" "$@" || {
+        has_space || rm -rf "$work"
         die "the $name could not be built; the whole log: $work.log"
+    }
     chmod 755 "$work"
     mv "$work" "$folder"
     rm -f "$work.log"
     drop_old "$name"
+}
+
+# Says so when too little is left for any artefact.
+has_space() {
+    local free
+    free=$(df --output=avail -BM "$cache" | tail -n 1 | tr -dc 0-9)
+    [ "$free" -lt 1024 ] || return 0
+    say "only $free MiB are free in $cache: make room, or set XLX_CACHE to a" \
+        "folder that has some 6 GiB"
+    return 1
 }
 
 quietly() {

@@ -68,7 +68,7 @@ keep_logs() {
 
 start_watched() {
     touch "$run/alive"
-    say "booting ($flavour Xen, ${mem} MiB, dom0 ${dom0_mem} MiB$(which_qemu))"
+    say "booting ($suite, $flavour Xen, ${mem} MiB, dom0 ${dom0_mem} MiB$(which_qemu))"
     booting=$SECONDS
     exec 7< <(start_machine </dev/null)
     machine=$!

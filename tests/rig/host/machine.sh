@@ -30,6 +30,7 @@ shares() {
     share out "$out" readonly=off
     share guest "$guest"
     share tools "$tools"
+    [ -z "$given" ] || share given "$given"
     for n in "${!folders[@]}"; do
         share "cases$n" "${folders[n]}"
     done

@@ -11,6 +11,8 @@ copy_modules() {
         "$target/lib/modules/$version/"
     needed_files "$kernel" "$version" "$@" |
         (cd "$kernel" && cpio -pdm --quiet "$target")
+    # Unpacking them takes an emulated machine seconds at each start.
+    find "$target/lib/modules" -name '*.ko.xz' -exec xz -d {} +
     /sbin/depmod -b "$target" "$version"
 }
 

@@ -6,16 +6,30 @@
 stage_product() {
     [ -f "$top/Makefile" ] || { say "no Makefile: nothing to install"; return; }
     timed "building and staging the product" quietly "$run/product.log" \
-        env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL -u MAKEOVERRIDES \
-        make -C "$top" -j"$(nproc)" install DESTDIR="$run/stage" \
+        make_inside "$top" -j"$(nproc)" install DESTDIR="$run/stage" \
         PREFIX=/usr/local || die "the product could not be built"
+}
+
+# make_inside FOLDER ARGUMENT... : make, where programs for dom0 are built, in
+# a build folder of the suite's own.
+make_inside() {
+    local folder=$1
+    shift
+    inside "$build_root" "$top" "${run:-$top}" -- \
+        env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL -u MAKEOVERRIDES \
+        make -C "$folder" B="$(build_folder)" "$@"
+}
+
+build_folder() {
+    if [ -n "$build_root" ]; then echo "build/$suite"; else echo build; fi
 }
 
 build_tools() {
     local guests=$top/tests/guests
-    tools=$top/build/rig/tools
+    tools=$top/$(build_folder)/rig/tools
     mkdir -p "$tools"
-    make -s -f "$rig/tools/Makefile" SRC="$rig/tools" OUT="$tools" >&2 &&
+    make_inside "$top" -s -f "$rig/tools/Makefile" SRC="$rig/tools" \
+        OUT="$tools" >&2 &&
         make -s -f "$guests/evtchn/Makefile" SRC="$guests/evtchn" \
             OUT="$tools" >&2 || die "the rig's tools could not be built"
 }
