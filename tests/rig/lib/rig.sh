@@ -19,14 +19,26 @@ rig_fail() {
 }
 
 # rig_wait_for SECONDS COMMAND... : tries COMMAND until it succeeds; 1 when it
-# did not in that time. What the tries print is lost.
+# did not in that time. What the tries print is lost. The seconds are the
+# machine's own: while other work of the host keeps it from running, none passes.
 rig_wait_for() {
-    local until=$((${EPOCHREALTIME/./} + $1 * 1000000))
+    local waited until more
+    rig__read_waited waited
+    until=$((${EPOCHREALTIME/./} + $1 * 1000000))
     shift
     until "$@" >/dev/null 2>&1; do
-        [ "${EPOCHREALTIME/./}" -lt $until ] || return 1
+        if [ "${EPOCHREALTIME/./}" -ge $until ]; then
+            rig__read_waited more
+            [ "$more" -gt "$waited" ] || return 1
+            until=$((until + (more - waited) * 1000)) waited=$more
+        fi
         sleep 0.1
     done
+}
+
+# rig__read_waited VARIABLE : the ms that the host kept the machine waiting.
+rig__read_waited() {
+    read -r "$1" 2>/dev/null </rig/run/waited || printf -v "$1" 0
 }
 
 # rig_time LABEL COMMAND... : runs COMMAND and prints `LABEL ... 1.234 s`. The

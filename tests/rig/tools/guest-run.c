@@ -49,12 +49,34 @@ static void fail(const char *format, ...)
     exit(NO_ANSWER);
 }
 
+/* What the host kept the whole machine waiting: see host/watch.sh. */
+static int64_t waited_ms(void)
+{
+    FILE *file = fopen("/rig/run/waited", "re");
+    long long ms = 0;
+
+    if (!file)
+        return 0;
+    if (fscanf(file, "%lld", &ms) != 1)
+        ms = 0;
+    fclose(file);
+    return ms;
+}
+
+/* The machine's own clock; what it waited is looked up twice a second. */
 static int64_t now_ms(void)
 {
+    static int64_t waited, looked = INT64_MIN / 2;
     struct timespec t;
+    int64_t ms;
 
     clock_gettime(CLOCK_MONOTONIC, &t);
-    return t.tv_sec * 1000LL + t.tv_nsec / 1000000;
+    ms = t.tv_sec * 1000LL + t.tv_nsec / 1000000;
+    if (ms - looked >= 500) {
+        waited = waited_ms();
+        looked = ms;
+    }
+    return ms - waited;
 }
 
 static void append(struct text *text, const char *data, size_t size)
