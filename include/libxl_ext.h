@@ -111,6 +111,21 @@ bool xlx_on_xen(xlx_ctx *ctx);
 /* The library's version, such as "0.1.0". */
 const char *xlx_version(void);
 
+/*
+ * The release of Xen that the library was built for, such as "4.17". A
+ * hypervisor of another release may refuse its calls: those that it makes for a
+ * toolstack then fail with -EACCES, and the text names both releases.
+ */
+const char *xlx_xen_built_for(void);
+
+/*
+ * The version of the hypervisor that runs, such as "4.17.5-pre", whatever its
+ * release. NULL when this host does not run on Xen, or does not tell. Needs no
+ * privilege. Valid until the next call of this function, or the context is
+ * freed.
+ */
+const char *xlx_xen_running(xlx_ctx *ctx);
+
 #ifdef __cplusplus
 }
 #endif

@@ -59,7 +59,7 @@ struct xlx_lazy_feature {
     enum xlx_lazy_answer answer;
 };
 
-#define XLX_LAZY_FEATURES 10
+#define XLX_LAZY_FEATURES 11
 
 struct xlx_lazy_report {
     int possible;     /* every needed feature is there */

@@ -109,6 +109,8 @@ int cmd_hand_on_command(struct cmd_env *env, char **argv);
 /* The commands, a file a family. */
 int cmd_help(struct cmd_env *env, int argc, char **argv);
 int cmd_version(struct cmd_env *env, int argc, char **argv);
+extern const struct cmd_option cmd_version_options[];
+extern const char cmd_version_details[];
 
 int cmd_restore(struct cmd_env *env, int argc, char **argv);
 bool cmd_restore_claims(int argc, char **argv);

@@ -59,13 +59,3 @@ int cmd_help(struct cmd_env *env, int argc, char **argv)
     return CMD_OK;
 }
 
-int cmd_version(struct cmd_env *env, int argc, char **argv)
-{
-    struct cmd_opts opts;
-    int status;
-    if (cmd_parse(env, cmd_find("version"), argc, argv, &opts, &status)) {
-        fprintf(env->out, "libxl-ext %s\n", xlx_version());
-        status = CMD_OK;
-    }
-    return status;
-}

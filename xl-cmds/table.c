@@ -109,8 +109,9 @@ const struct cmd cmd_table[] = {
       cmd_usb_hc_destroy_details, cmd_usb_options, NULL, cmd_usb_hc_destroy },
     { "help", "[COMMAND]", "List the commands, or explain one", NULL,
       help_options, NULL, cmd_help },
-    { "version", "", "Print the version of libxl-ext", NULL, NULL, NULL,
-      cmd_version },
+    { "version", "[--json]",
+      "Print the versions of libxl-ext, of the Xen it is for, and of this one",
+      cmd_version_details, cmd_version_options, NULL, cmd_version },
     { 0 }
 };
 

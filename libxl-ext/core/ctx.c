@@ -52,6 +52,7 @@ void xlx_ctx_free(xlx_ctx *ctx)
     close_seam(ctx->uevents);
     close_seam(ctx->grants);
     close_seam(ctx->evtchn);
+    close_seam(ctx->hypervisor);
     for (int i = 0; i < XLX_PATH_NR; i++)
         free(ctx->path[i]);
     free(ctx);

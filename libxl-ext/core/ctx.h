@@ -21,6 +21,7 @@ struct xlx__uevents; /* host/uevent.h */
 struct xlx__paging; /* xen/paging.h */
 struct xlx__grants; /* xen/grants.h */
 struct xlx__evtchn; /* xen/evtchn.h */
+struct xlx__hypervisor; /* xen/release.h */
 
 #define XLX__ERROR_MAX 512
 
@@ -35,6 +36,7 @@ struct xlx_ctx {
     enum xlx_log_level log_level;
     char *path[XLX_PATH_NR];
     char error[XLX__ERROR_MAX];
+    char xen_running[48]; /* what xlx_xen_running() returned */
 
     /*
      * Seams. NULL until first used; a test puts its fake here before. Owned
@@ -47,6 +49,7 @@ struct xlx_ctx {
     struct xlx__uevents *uevents;
     struct xlx__grants *grants;
     struct xlx__evtchn *evtchn;
+    struct xlx__hypervisor *hypervisor; /* stays NULL but in a test */
 };
 
 /*

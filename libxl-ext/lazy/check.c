@@ -15,6 +15,15 @@ static enum xlx_lazy_answer answer_xen(const struct xlx__paging_host *host,
     return host->xen ? XLX_LAZY_YES : XLX_LAZY_NO;
 }
 
+static enum xlx_lazy_answer answer_release(const struct xlx__paging_host *host,
+                                           uint32_t bit)
+{
+    (void)bit;
+    if (!host->xen)
+        return XLX_LAZY_UNKNOWN;
+    return host->other ? XLX_LAZY_NO : XLX_LAZY_YES;
+}
+
 /* Whatever the answer was: other than -ENOSYS, somebody has looked at it. */
 static enum xlx_lazy_answer answer_paging(const struct xlx__paging_host *host,
                                           uint32_t bit)
@@ -69,6 +78,10 @@ static const struct feature {
 } features[XLX_LAZY_FEATURES] = {
     { "xen", 1, answer_xen, 0, "this host runs Xen",
       "no hypervisor here, or not root" },
+    { "release", 1, answer_release, 0,
+      "this libxl-ext fits the running hypervisor",
+      "this libxl-ext is built for another release of Xen than the one that "
+      "runs ('xl-ext version' names both): reboot, or use the one built for it" },
     { "hap", 1, answer_hap, 0, "the processor has nested paging",
       "the processor has no nested paging (EPT or NPT), or it is turned off" },
     { "pv-control", 1, answer_pv, 0, "the control domain is a PV one",
@@ -132,7 +145,11 @@ void xlx__lazy_report(const struct xlx__paging_host *host,
 
 void xlx_lazy_report(struct xlx_lazy_report *report_r)
 {
-    struct xlx__paging_host host;
-    xlx__paging_host(&host);
+    struct xlx__paging_host host = { 0 };
+    xlx_ctx *ctx;
+    if (!xlx_ctx_new(&ctx)) {
+        xlx__paging_host(ctx, &host);
+        xlx_ctx_free(ctx);
+    }
     xlx__lazy_report(&host, report_r);
 }

@@ -16,6 +16,7 @@
 
 #include "xen/evtchn_abi.h"
 #include "xen/paging_call.h"
+#include "xen/release.h"
 
 _Static_assert((int)XLX_EVTCHN_CLOSED == EVTCHNSTAT_closed, "Xen's states");
 _Static_assert((int)XLX_EVTCHN_IPI == EVTCHNSTAT_ipi, "Xen's states");
@@ -267,6 +268,9 @@ int xlx__evtchn_open(xlx_ctx *ctx)
 {
     if (ctx->evtchn)
         return 0;
+    int rc = xlx__xen_fits(ctx);
+    if (rc)
+        return rc;
     struct evtchn_xen *x = calloc(1, sizeof(*x));
     if (!x)
         return xlx__fail(ctx, ENOMEM, "event channels: no memory");
@@ -275,9 +279,8 @@ int xlx__evtchn_open(xlx_ctx *ctx)
     x->xch = xc_interface_open(XLX__NO_LOGGER, XLX__NO_LOGGER, 0);
     x->xcall = xencall_open(XLX__NO_LOGGER, 0);
     if (!x->xch || !x->xcall) {
-        int rc = xlx__fail(ctx, ENXIO,
-                           "Xen: no hypervisor here, or not root (%s)",
-                           strerror(errno));
+        rc = xlx__fail(ctx, ENXIO, "Xen: no hypervisor here, or not root (%s)",
+                       strerror(errno));
         xen_close(&x->base.seam);
         return rc;
     }

@@ -9,6 +9,7 @@
 #include <libxl_utils.h>
 
 #include "libxl_ext_usb.h"
+#include "xen/release.h"
 
 /* libxl logs through the first member. */
 struct logger {
@@ -205,5 +206,8 @@ int xlx__libxl_real(xlx_ctx *ctx, struct xlx__libxl **libxl_r)
 
 int xlx__libxl_open(xlx_ctx *ctx)
 {
-    return ctx->libxl ? 0 : xlx__libxl_real(ctx, &ctx->libxl);
+    if (ctx->libxl)
+        return 0;
+    int rc = xlx__xen_fits(ctx);
+    return rc ? rc : xlx__libxl_real(ctx, &ctx->libxl);
 }

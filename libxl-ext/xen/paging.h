@@ -141,13 +141,14 @@ int xlx__paging_features(xlx_ctx *ctx, uint32_t *features_r);
 /* This host, for a report: what was asked is a number, or -errno. */
 struct xlx__paging_host {
     bool xen;       /* there is a hypervisor to ask */
+    bool other;     /* of another release, so that it refuses our calls */
     int features;   /* XLX__PAGING_* bits; -ENOSYS paging is not built in;
                        another -errno: it is, without our operations */
     int hap;        /* 1 the processor has nested paging */
     int pv_control; /* 1 the control domain is a PV one */
 };
 
-void xlx__paging_host(struct xlx__paging_host *host_r);
+void xlx__paging_host(xlx_ctx *ctx, struct xlx__paging_host *host_r);
 
 /* Opens real Xen's paging of a domain. Nothing is changed yet. */
 int xlx__paging_open(xlx_ctx *ctx, uint32_t domid, struct xlx__paging **p_r);

@@ -11,6 +11,7 @@
 #include <xen/memory.h>
 
 #include "xen/paging_call.h"
+#include "xen/release.h"
 
 static void log_nothing(xentoollog_logger *logger, xentoollog_level level,
                         int errnoval, const char *context, const char *format,
@@ -77,6 +78,8 @@ static int ask_features(xencall_handle *xcall)
 
 int xlx__paging_features(xlx_ctx *ctx, uint32_t *features_r)
 {
+    if (xlx__xen_fits(ctx))
+        return -ENOTSUP;
     xencall_handle *xcall = xencall_open(XLX__NO_LOGGER, 0);
     if (!xcall)
         return xlx__fail(ctx, ENODEV,
@@ -108,7 +111,7 @@ static void ask_control(struct xlx__paging_host *host)
     xc_interface_close(xch);
 }
 
-void xlx__paging_host(struct xlx__paging_host *host_r)
+void xlx__paging_host(xlx_ctx *ctx, struct xlx__paging_host *host_r)
 {
     *host_r = (struct xlx__paging_host){ .features = -ENODEV,
                                          .hap = -ENODEV,
@@ -117,6 +120,7 @@ void xlx__paging_host(struct xlx__paging_host *host_r)
     if (!xcall)
         return;
     host_r->xen = true;
+    host_r->other = xlx__xen_fits(ctx) != 0;
     host_r->features = ask_features(xcall);
     xencall_close(xcall);
     ask_control(host_r);

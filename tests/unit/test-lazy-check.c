@@ -53,6 +53,9 @@ static void each_needed_feature_is_missed(void **state)
 {
     (void)state;
     struct xlx__paging_host host = good();
+    host.other = true;
+    assert_refused(host, "release", "another release");
+    host = good();
     host.hap = 0;
     assert_refused(host, "hap", "nested paging");
     host = good();

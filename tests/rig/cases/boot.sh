@@ -10,6 +10,7 @@ lsusb | grep -q 0627:0001
 lsusb | grep -q 46f4:0001
 test -c /dev/virtio-ports/qmp
 if [ -d /rig/run/stage ]; then
-    xl-ext --version
+    xl-ext version
+    xl-ext version | grep -qx "running on Xen $(xl info xen_version)"
     test "$(command -v xl)" = /usr/local/sbin/xl
 fi
