@@ -16,7 +16,9 @@
  *
  * Calls that change something take a lock per guest (and per device), either
  * do the whole or leave everything as it was, and end by `timeout_ms`, plus the
- * time to undo: they wait until guest and backend have answered.
+ * time to undo (XLX_USB_TIMEOUT_MS for who does not answer): they wait until
+ * guest and backend have answered. A backend process that has to be started
+ * first has XLX_USB_START_MS, or `timeout_ms` where it is more, of its own.
  */
 #ifndef LIBXL_EXT_USB_H
 #define LIBXL_EXT_USB_H
@@ -40,6 +42,13 @@ extern "C" {
 #define XLX_USB_POLICY_RULE_MAX 64
 #define XLX_USB_POLICY_INTFS_MAX 32
 #define XLX_USB_ANY UINT32_MAX /* a controller or port: the first free one */
+
+/*
+ * What libxl gives a device (40 s) and the start of a device model (60 s): the
+ * `timeout_ms` for a caller who has no better one.
+ */
+#define XLX_USB_TIMEOUT_MS 40000
+#define XLX_USB_START_MS 60000
 
 /*
  * Who does the work behind a controller. `auto` is, for a guest without device
@@ -427,7 +436,7 @@ typedef void xlx_usb_report_fn(void *user, const struct xlx_usb_report *report);
 /* What to reconcile; all zero: every guest. */
 struct xlx_usb_reconcile_config {
     const char *guest; /* name, domid or UUID; NULL for all */
-    int timeout_ms;    /* for each device; 0: 10 s */
+    int timeout_ms;    /* for each device; 0: XLX_USB_TIMEOUT_MS */
 };
 
 /*

@@ -10,7 +10,7 @@
 #include "cmd.h"
 #include "libxl_ext_usb.h"
 
-#define DEFAULT_WAIT 10u
+#define DEFAULT_WAIT (XLX_USB_TIMEOUT_MS / 1000u)
 #define MAX_WAIT 3600u
 #define DEVICE_MAX 192 /* vendor:product:serial, and room */
 
@@ -18,7 +18,7 @@ enum { OPT_WAIT, OPT_DRY_RUN, OPT_FORCE, OPT_MOVE };
 
 #define WAIT_OPTION                                                            \
     { "wait", 'w', CMD_NEEDS_ARG, "SECONDS",                                   \
-      "how long guest and backend may take (default 10)" }
+      "how long guest and backend may take (default 40)" }
 #define DRY_RUN_OPTION                                                         \
     { "dry-run", 'n', CMD_NO_ARG, NULL,                                        \
       "make all checks, say what would be done, and do nothing" }

@@ -18,7 +18,7 @@ const struct cmd_option cmd_usb_reconcile_options[] = {
       "go on, whenever something comes or goes, until SIGTERM or SIGINT" },
     { "json", 'j', CMD_NO_ARG, NULL, "print a line of JSON for each device" },
     { "wait", 'w', CMD_NEEDS_ARG, "SECONDS",
-      "how long guest and backend may take for a device (default 10)" },
+      "how long guest and backend may take for a device (default 40)" },
     { 0 }
 };
 

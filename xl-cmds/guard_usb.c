@@ -5,8 +5,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define WAIT_MS 15000
-
 static void name_devices(const struct guard_usb *g, char *text, size_t size)
 {
     size_t n = 0;
@@ -26,7 +24,7 @@ static int remove_all(struct cmd_env *env, struct guard_usb *g)
 {
     for (; g->removed < g->nr; g->removed++)
         if (xlx_usb_hc_destroy(env->ctx, g->domid, g->list[g->removed].devid,
-                               WAIT_MS)) {
+                               XLX_USB_TIMEOUT_MS)) {
             guard_usb_put_back(env, g);
             return CMD_FAILED;
         }
@@ -63,7 +61,7 @@ static void attach_again(struct cmd_env *env, const struct guard_usb *g,
         struct xlx_usb_place got;
         if (hc->port[p].present &&
             xlx_usb_attach(env->ctx, g->domid, hc->port[p].busid, &place,
-                           XLX_USB_FORCE, WAIT_MS, &got))
+                           XLX_USB_FORCE, XLX_USB_TIMEOUT_MS, &got))
             fprintf(env->err, "warning: usb %s: not attached again\n",
                     hc->port[p].busid);
     }
@@ -77,7 +75,7 @@ void guard_usb_put_back(struct cmd_env *env, struct guard_usb *g)
                                                   hc->nr_ports };
         uint32_t devid;
         if (xlx_usb_hc_create_as(env->ctx, g->domid, hc->devid, &config,
-                                 WAIT_MS, &devid))
+                                 XLX_USB_TIMEOUT_MS, &devid))
             fprintf(env->err, "warning: USB controller %u: not made again\n",
                     hc->devid);
         else
@@ -103,7 +101,7 @@ void guard_usb_begin(struct cmd_env *env, struct guard_usb *g)
 {
     char guest[16];
     snprintf(guest, sizeof(guest), "%u", g->domid);
-    g->hold = xlx_usb_hold(env->ctx, g->domid, WAIT_MS);
+    g->hold = xlx_usb_hold(env->ctx, g->domid, XLX_USB_TIMEOUT_MS);
     for (int i = 0; i < g->removed; i++)
         assign_once(env, &g->list[i], guest);
 }

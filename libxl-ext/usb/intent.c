@@ -13,14 +13,14 @@
 #include "core/uuid.h"
 #include "host/lock.h"
 #include "host/replace.h"
+#include "usb/deadline.h"
 
-#define LOCK_MS 10000
 #define SUFFIX ".json"
 #define NAME_SIZE (XLX_UUID_MAX + 8)
 
 int xlx__intent_lock(xlx_ctx *ctx)
 {
-    return xlx__lock(ctx, "usb/lock/intent", xlx__now_ms() + LOCK_MS);
+    return xlx__lock(ctx, "usb/lock/intent", xlx__now_ms() + XLX__ANSWER_MS);
 }
 
 int xlx__intent_folder(xlx_ctx *ctx, char *path_r)

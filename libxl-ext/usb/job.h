@@ -8,10 +8,8 @@
 
 #include "core/ctx.h"
 #include "libxl_ext_usb.h"
+#include "usb/deadline.h"
 #include "usb/hc.h"
-
-/* Time for putting things back, which no caller's deadline may cut short. */
-#define XLX__UNDO_MS 5000
 
 /* The domain is there and is not this host. */
 int xlx__job_check_domain(xlx_ctx *ctx, uint32_t domid);

@@ -5,16 +5,11 @@
 
 #include "core/clean.h"
 #include "core/clock.h"
+#include "usb/deadline.h"
 #include "usb/device.h"
 #include "usb/job.h"
 #include "usb/pulled.h"
 #include "usb/refuse.h"
-
-/* A guest may wait for its own timeouts before it takes a request back: 10 s for
- * a control request; 30 s for each of a disk's commands, of which more than one
- * may be on its way. One that is removed all the same gets none any more. */
-#define CLOSE_MS 150000
-#define CONNECT_MS 15000
 
 static int park_one(xlx_ctx *ctx, const struct xlx__hc *hc,
                     struct xlx__parked *p)
@@ -24,7 +19,7 @@ static int park_one(xlx_ctx *ctx, const struct xlx__hc *hc,
     for (uint32_t port = 1; !rc && port <= hc->nr_ports; port++)
         rc = xlx__hc_port(ctx, XLX__XS_NO_TX, hc, port, p->busid[port - 1]);
     if (!rc)
-        rc = xlx__hc_close_orphan(ctx, hc, xlx__now_ms() + CLOSE_MS);
+        rc = xlx__hc_close_orphan(ctx, hc, xlx__now_ms() + XLX__ORPHAN_MS);
     return rc ? rc : xlx__hc_remove(ctx, hc);
 }
 
@@ -78,11 +73,11 @@ static void unpark_device(xlx_ctx *ctx, const struct xlx__hc *hc, bool made,
                           uint32_t port, const char *busid)
 {
     XLX__AUTO_CLOSE int lock =
-        xlx__job_lock_device(ctx, busid, xlx__now_ms() + CONNECT_MS);
+        xlx__job_lock_device(ctx, busid, xlx__now_ms() + XLX__ANSWER_MS);
     if (lock >= 0 && is_ours(ctx, hc->domid, busid)) {
         if (made && make_ready(ctx, hc->domid, busid)) {
             if (!xlx__job_plug(ctx, hc, port, busid,
-                               xlx__now_ms() + CONNECT_MS))
+                               xlx__now_ms() + XLX__ANSWER_MS))
                 return;
         } else {
             give_back(ctx, busid);
@@ -96,7 +91,7 @@ static void unpark_one(xlx_ctx *ctx, const struct xlx__parked *p)
     struct xlx__hc hc = p->hc;
     int rc = xlx__hc_make(ctx, &hc);
     if (!rc)
-        rc = xlx__hc_connect(ctx, &hc, xlx__now_ms() + CONNECT_MS);
+        rc = xlx__hc_connect(ctx, &hc, xlx__now_ms() + XLX__ANSWER_MS);
     for (uint32_t i = 0; i < hc.nr_ports; i++)
         if (p->busid[i][0])
             unpark_device(ctx, &hc, !rc, i + 1, p->busid[i]);

@@ -14,7 +14,6 @@
 #include "usb/list.h"
 #include "usb/view.h"
 
-#define TIMEOUT_MS 10000
 #define KEY_MAX (XLX_UUID_MAX + XLX_USB_SERIAL_MAX + XLX_USB_BUSID_MAX + 64)
 #define NR_PORTS 8u
 /* A port that is emptied and filled at once looks unchanged to the backend. */
@@ -42,7 +41,7 @@ int xlx__reconciler_init(struct xlx__reconciler *r, xlx_ctx *ctx,
     *r = (struct xlx__reconciler){
         .ctx = ctx,
         .timeout_ms = config && config->timeout_ms ? config->timeout_ms
-                                                   : TIMEOUT_MS,
+                                                   : XLX__ANSWER_MS,
         .report = report,
         .user = user,
     };

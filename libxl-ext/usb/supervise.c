@@ -21,6 +21,7 @@
 #include "host/process.h"
 #include "host/uevent.h"
 #include "usb/backend.h"
+#include "usb/deadline.h"
 #include "usb/job.h"
 #include "usb/park.h"
 #include "usb/pulled.h"
@@ -28,9 +29,7 @@
 #include "xen/xenstore.h"
 
 #define LOOK_MS 5000      /* the domain is looked after at least this often */
-#define START_MS 30000    /* until QEMU has announced itself */
 #define END_MS 5000       /* until SIGTERM is followed by SIGKILL */
-#define LOCK_MS 60000     /* for a command that is at work */
 #define GLANCE_MS 1000    /* the same where it can be tried again */
 #define AGAIN_MS 250
 #define DEATHS_MAX 5      /* in a row, each within CALM_MS of its start */
@@ -145,7 +144,7 @@ static int start_qemu(struct watch *w)
     xlx__backend_unannounce(w->ctx, w->domid);
     int rc = fork_qemu(w);
     if (!rc)
-        rc = xlx__xs_wait_for(w->ctx, NULL, 0, 50, xlx__now_ms() + START_MS,
+        rc = xlx__xs_wait_for(w->ctx, NULL, 0, 50, xlx__now_ms() + XLX__START_MS,
                               look_up, w);
     if (rc > 0)
         return 0;
@@ -207,7 +206,7 @@ static bool wait_for_news(struct watch *w, int ms)
 /* The command that holds the lock may be the one that ends us: -ECANCELED. */
 static int lock_domain(struct watch *w)
 {
-    int64_t until = xlx__now_ms() + LOCK_MS;
+    int64_t until = xlx__now_ms() + XLX__COMMAND_MS;
     for (;;) {
         int lock = xlx__job_lock_domain_quietly(w->ctx, w->domid,
                                                 xlx__now_ms() + AGAIN_MS);
@@ -239,7 +238,7 @@ static int give_up(struct watch *w)
 {
     XLX__AUTO_FREE struct xlx__parked *list = NULL;
     XLX__AUTO_CLOSE int lock =
-        xlx__job_lock_domain(w->ctx, w->domid, xlx__now_ms() + LOCK_MS);
+        xlx__job_lock_domain(w->ctx, w->domid, xlx__now_ms() + XLX__COMMAND_MS);
     if (lock >= 0)
         xlx__park(w->ctx, w->domid, &list);
     xlx__give_all_back(w->ctx, w->domid);

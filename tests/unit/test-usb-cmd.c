@@ -658,6 +658,24 @@ static void a_device_that_does_not_let_go_stops_a_save(void **state)
     assert_true(refused > 100);
 }
 
+/* What is said is what is done: both are libxl's 40 s for a device. */
+static void the_help_has_the_deadline(void **state)
+{
+    static const char *const lines[] = {
+        "usb-attach --help",    "usb-detach --help",     "usb-hc-create --help",
+        "usb-hc-destroy --help", "usb-reconcile --help",
+    };
+    struct fixture *f = *state;
+    char want[32];
+    assert_int_equal(XLX_USB_TIMEOUT_MS, 40000);
+    snprintf(want, sizeof(want), "(default %d)", XLX_USB_TIMEOUT_MS / 1000);
+    for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+        assert_int_equal(call(f, lines[i]), CMD_OK);
+        if (!strstr(f->out, want))
+            fail_msg("%s: no %s in\n%s", lines[i], want, f->out);
+    }
+}
+
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
 int main(void)
@@ -680,6 +698,7 @@ int main(void)
         TEST(devices_without_interfaces_are_explained),
         TEST(a_broken_policy_is_one_line),
         TEST(the_policy_as_json),
+        TEST(the_help_has_the_deadline),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
