@@ -53,6 +53,7 @@ enum xlx_path {
     XLX_PATH_USB_BACKEND, /* our xl-ext-usb-backend; default: found at use */
     XLX_PATH_USB_POLICY,  /* and PATH.d; default /etc/xen/usb-policy.conf */
     XLX_PATH_STATE,       /* outlives a reboot; default /var/lib/libxl-ext */
+    XLX_PATH_XEN_RUN,     /* libxl's run-time state; default /var/run/xen */
     XLX_PATH_NR
 };
 

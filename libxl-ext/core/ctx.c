@@ -14,6 +14,7 @@ static const char *const default_path[XLX_PATH_NR] = {
     [XLX_PATH_LOG] = "/var/log/xen",
     [XLX_PATH_USB_POLICY] = "/etc/xen/usb-policy.conf",
     [XLX_PATH_STATE] = XLX_STATE_DIR,
+    [XLX_PATH_XEN_RUN] = "/var/run/xen",
 };
 
 int xlx_ctx_new(xlx_ctx **ctx_r)
@@ -48,6 +49,7 @@ void xlx_ctx_free(xlx_ctx *ctx)
     close_seam(ctx->xs);
     close_seam(ctx->sysfs);
     close_seam(ctx->proc);
+    close_seam(ctx->qmp);
     close_seam(ctx->libxl);
     close_seam(ctx->uevents);
     close_seam(ctx->grants);

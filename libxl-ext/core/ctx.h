@@ -16,6 +16,7 @@
 struct xlx__xs;     /* xen/xenstore.h */
 struct xlx__sysfs;  /* host/sysfs.h */
 struct xlx__proc;   /* host/process.h */
+struct xlx__qmp;    /* host/qmp.h */
 struct xlx__libxl;  /* xen/libxl_usb.h */
 struct xlx__uevents; /* host/uevent.h */
 struct xlx__paging; /* xen/paging.h */
@@ -45,6 +46,7 @@ struct xlx_ctx {
     struct xlx__xs *xs;
     struct xlx__sysfs *sysfs;
     struct xlx__proc *proc;
+    struct xlx__qmp *qmp;
     struct xlx__libxl *libxl;
     struct xlx__uevents *uevents;
     struct xlx__grants *grants;
