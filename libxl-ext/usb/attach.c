@@ -82,7 +82,9 @@ static int choose(xlx_ctx *ctx, struct attach *a)
 static int renew(xlx_ctx *ctx, struct attach *a)
 {
     const struct xlx__type *type = xlx__type_of(a->create.hc.type);
-    int rc = type->remove(ctx, &a->create.hc, a->create.until);
+    int rc = xlx__create_room(ctx, &a->create);
+    if (!rc)
+        rc = type->remove(ctx, &a->create.hc, a->create.until);
     return rc ? rc : type->make(ctx, &a->create.hc);
 }
 
@@ -97,13 +99,13 @@ static int find_or_make_hc(xlx_ctx *ctx, void *job)
     return rc;
 }
 
-static int start_backend(xlx_ctx *ctx, void *job)
+static int check_backend(xlx_ctx *ctx, void *job)
 {
     struct attach *a = job;
-    return xlx__create_backend(ctx, &a->create);
+    return xlx__create_check(ctx, &a->create);
 }
 
-static void stop_backend(xlx_ctx *ctx, void *job)
+static void undo_backend(xlx_ctx *ctx, void *job)
 {
     struct attach *a = job;
     xlx__uncreate_backend(ctx, &a->create);
@@ -113,6 +115,12 @@ static void unmake_hc(xlx_ctx *ctx, void *job)
 {
     struct attach *a = job;
     xlx__uncreate_hc(ctx, &a->create);
+}
+
+static int start_backend(xlx_ctx *ctx, void *job)
+{
+    struct attach *a = job;
+    return xlx__create_start(ctx, &a->create);
 }
 
 static int connect_hc(xlx_ctx *ctx, void *job)
@@ -162,8 +170,9 @@ static int tell_plan(xlx_ctx *ctx, const struct attach *a)
 static int attach_locked(xlx_ctx *ctx, struct attach *a, unsigned flags)
 {
     static const struct xlx__step steps[] = {
-        { start_backend, stop_backend },
+        { check_backend, undo_backend },
         { find_or_make_hc, unmake_hc },
+        { start_backend, NULL },
         { connect_hc, NULL },
         { plug, NULL },
     };
@@ -210,7 +219,7 @@ int xlx_usb_attach(xlx_ctx *ctx, uint32_t domid, const char *device,
     rc = attach_once(ctx, &a, flags);
     if (rc == -ECONNRESET &&
         (a.create.started || !xlx__backend_wait(ctx, domid, until))) {
-        xlx__create_init(&a.create, domid, until);
+        xlx__create_init(&a.create, domid, a.create.until);
         rc = attach_once(ctx, &a, flags);
     }
     if (!rc)

@@ -9,17 +9,41 @@
 #include "core/ctx.h"
 
 /*
- * Sees that a process serves qusb for the domain, starting ours when none
- * does. *started_r says whether it did.
+ * A QEMU from 10.0 on takes the controllers that are there when it starts. One
+ * that appears later ends it: "Device 'xen-backend' does not support
+ * hotplugging". So a controller comes about in this order: check, make room,
+ * write its nodes, start.
+ */
+
+/*
+ * Sees that a process serves qusb for the domain, or that ours can be started.
+ * Changes nothing.
  *
  * -ECONNRESET  ours is about to start another QEMU, for which it needs the
  * domain's lock: let go of that, xlx__backend_wait(), and try again
  * -ENOTSUP  a guest whose device model does not offer qusb
  * -ENOENT   QEMU or our program is not installed
- * -EIO, -ETIMEDOUT  ours did not come up, with what it said
  */
-int xlx__backend_ensure(xlx_ctx *ctx, uint32_t domid, int64_t until,
-                        bool *started_r);
+int xlx__backend_check(xlx_ctx *ctx, uint32_t domid);
+
+/*
+ * Sees that nobody comes to harm when nodes of a controller are written. A QEMU
+ * of ours that would is ended, to be started again after; *ended_r says so.
+ *
+ * -ENOTSUP  the guest's own device model would end of it, or does not say
+ * whether it would
+ * -EBUSY    ours would, and has devices
+ */
+int xlx__backend_make_room(xlx_ctx *ctx, uint32_t domid, int64_t until,
+                           bool *ended_r);
+
+/*
+ * Starts ours when no process serves qusb; *started_r says whether it did. It
+ * carries over what an earlier one had. -EIO, -ETIMEDOUT: it did not come up,
+ * with what it said.
+ */
+int xlx__backend_start(xlx_ctx *ctx, uint32_t domid, int64_t until,
+                       bool *started_r);
 
 /* Waits, without the domain's lock, until a process serves qusb. */
 int xlx__backend_wait(xlx_ctx *ctx, uint32_t domid, int64_t until);

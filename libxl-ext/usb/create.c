@@ -47,23 +47,48 @@ int xlx__create_config(xlx_ctx *ctx, struct xlx__create *c,
     return rc || !dev ? rc : check_suits(ctx, hc, dev);
 }
 
-int xlx__create_backend(xlx_ctx *ctx, struct xlx__create *c)
+int xlx__create_check(xlx_ctx *ctx, struct xlx__create *c)
 {
-    return xlx__type_of(c->hc.type)->start(ctx, c->hc.domid, c->until,
-                                           &c->started);
+    return xlx__type_of(c->hc.type)->check(ctx, c->hc.domid);
 }
 
+/* Other controllers of the guest have what they had. */
 void xlx__uncreate_backend(xlx_ctx *ctx, struct xlx__create *c)
 {
     const struct xlx__type *type = xlx__type_of(c->hc.type);
-    if (c->started && type->stop)
-        type->stop(ctx, c->hc.domid, xlx__now_ms() + XLX__UNDO_MS);
+    if (c->ended && !c->started)
+        type->start(ctx, c->hc.domid, xlx__now_ms() + XLX__START_MS,
+                    &c->started);
+    if (c->started)
+        type->stop_unused(ctx, c->hc.domid, xlx__now_ms() + XLX__UNDO_MS);
+}
+
+int xlx__create_room(xlx_ctx *ctx, struct xlx__create *c)
+{
+    const struct xlx__type *type = xlx__type_of(c->hc.type);
+    return type->make_room ? type->make_room(ctx, c->hc.domid, c->until,
+                                             &c->ended)
+                           : 0;
 }
 
 int xlx__create_hc(xlx_ctx *ctx, struct xlx__create *c)
 {
-    int rc = xlx__type_of(c->hc.type)->make(ctx, &c->hc);
+    int rc = xlx__create_room(ctx, c);
+    if (!rc)
+        rc = xlx__type_of(c->hc.type)->make(ctx, &c->hc);
     c->made = !rc;
+    return rc;
+}
+
+int xlx__create_start(xlx_ctx *ctx, struct xlx__create *c)
+{
+    const struct xlx__type *type = xlx__type_of(c->hc.type);
+    int64_t before = xlx__now_ms(), own = before + XLX__START_MS;
+    if (!type->start)
+        return 0;
+    int rc = type->start(ctx, c->hc.domid, own > c->until ? own : c->until,
+                         &c->started);
+    c->until += xlx__now_ms() - before;
     return rc;
 }
 
@@ -76,12 +101,12 @@ void xlx__uncreate_hc(xlx_ctx *ctx, struct xlx__create *c)
 
 /* --- usb-hc-create -------------------------------------------------------- */
 
-static int start_backend(xlx_ctx *ctx, void *job)
+static int check_backend(xlx_ctx *ctx, void *job)
 {
-    return xlx__create_backend(ctx, job);
+    return xlx__create_check(ctx, job);
 }
 
-static void stop_backend(xlx_ctx *ctx, void *job)
+static void undo_backend(xlx_ctx *ctx, void *job)
 {
     xlx__uncreate_backend(ctx, job);
 }
@@ -96,6 +121,11 @@ static void unmake_hc(xlx_ctx *ctx, void *job)
     xlx__uncreate_hc(ctx, job);
 }
 
+static int start_backend(xlx_ctx *ctx, void *job)
+{
+    return xlx__create_start(ctx, job);
+}
+
 static int connect_hc(xlx_ctx *ctx, void *job)
 {
     const struct xlx__create *c = job;
@@ -105,8 +135,9 @@ static int connect_hc(xlx_ctx *ctx, void *job)
 static int make(xlx_ctx *ctx, struct xlx__create *c)
 {
     static const struct xlx__step steps[] = {
-        { start_backend, stop_backend },
+        { check_backend, undo_backend },
         { make_hc, unmake_hc },
+        { start_backend, NULL },
         { connect_hc, NULL },
     };
     int rc = xlx__plan_run(ctx, steps, NR(steps), c);
@@ -153,7 +184,8 @@ int xlx_usb_hc_create_as(xlx_ctx *ctx, uint32_t domid, uint32_t devid,
     int rc = xlx__job_check_domain(ctx, domid);
     if (!rc)
         rc = create_once(ctx, &c, devid, config);
-    if (rc == -ECONNRESET && !xlx__backend_wait(ctx, domid, until))
+    if (rc == -ECONNRESET &&
+        (c.started || !xlx__backend_wait(ctx, domid, until)))
         rc = create_once(ctx, &c, devid, config);
     if (!rc)
         *devid_r = c.hc.devid;

@@ -12,7 +12,8 @@
 struct xlx__create {
     struct xlx__hc hc; /* complete after xlx__create_hc() */
     int64_t until;
-    bool started; /* the backend process, by us */
+    bool ended;   /* the backend process, to make room */
+    bool started; /* the same, by us */
     bool made;    /* the controller */
 };
 
@@ -27,11 +28,18 @@ int xlx__create_config(xlx_ctx *ctx, struct xlx__create *c,
                        const struct xlx_usb_hc_config *config,
                        const struct xlx__usbdev *dev);
 
-int xlx__create_backend(xlx_ctx *ctx, struct xlx__create *c);
+/* Whether there will be a backend process. Its undo is the last one, so that
+ * the controller is closed while the process is there. */
+int xlx__create_check(xlx_ctx *ctx, struct xlx__create *c);
 void xlx__uncreate_backend(xlx_ctx *ctx, struct xlx__create *c);
 
-/* The controller; the type's connect comes next. */
+/* The controller, or only the room for it. */
+int xlx__create_room(xlx_ctx *ctx, struct xlx__create *c);
 int xlx__create_hc(xlx_ctx *ctx, struct xlx__create *c);
 void xlx__uncreate_hc(xlx_ctx *ctx, struct xlx__create *c);
+
+/* The backend process, which finds the controller. Its start has time of its
+ * own: `until` moves by what it takes. The type's connect comes next. */
+int xlx__create_start(xlx_ctx *ctx, struct xlx__create *c);
 
 #endif

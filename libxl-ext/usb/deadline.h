@@ -25,6 +25,10 @@
  * (LIBXL_DEVICE_MODEL_START_TIMEOUT). */
 #define XLX__START_MS XLX_USB_START_MS
 
+/* A QEMU says which one it is: libxl's 10 s for a command of QMP
+ * (LIBXL_QMP_CMD_TIMEOUT). It may be busy with libxl. */
+#define XLX__ASK_MS 10000
+
 /* A guest lets go of a controller whose backend has died. It may wait for its
  * own timeouts before it takes a request back: 10 s for a control request; 30 s
  * for each of a disk's commands, of which more than one may be on its way. */

@@ -73,6 +73,12 @@ int xlx__hc_set_port(xlx_ctx *ctx, const struct xlx__hc *hc, uint32_t port,
 int xlx__hc_make(xlx_ctx *ctx, struct xlx__hc *hc);
 
 /*
+ * A controller that the guest has not connected goes back to where it was made,
+ * for another backend: 1. 0: it has, or it is closing.
+ */
+int xlx__hc_rewind(xlx_ctx *ctx, const struct xlx__hc *hc);
+
+/*
  * Lets no later controller of the domain have this one's devid: to a guest that
  * has not noticed its removal, the next one of that name would be the old one,
  * which it never opens again.

@@ -106,6 +106,38 @@ int xlx__hc_connect(xlx_ctx *ctx, const struct xlx__hc *hc, int64_t until)
     return rc < 0 ? rc : 0;
 }
 
+/* Writes the backend's state of a controller that the guest has not connected.
+ * -EALREADY: it has, or one of them is closing. */
+static int write_before_open(xlx_ctx *ctx, uint32_t t, const struct xlx__hc *hc,
+                             uint32_t state)
+{
+    struct state_paths p;
+    uint32_t be, fe;
+    state_paths(hc, &p);
+    int rc = read_state(ctx, t, p.be, &be);
+    if (!rc)
+        rc = read_state(ctx, t, p.fe, &fe);
+    if (rc)
+        return rc;
+    if (fe != XLX__STATE_INITIALISING ||
+        (be != XLX__STATE_INITIALISING && be != XLX__STATE_INIT_WAIT))
+        return -EALREADY;
+    return be == state ? 0 : xlx__xs_write_u32(ctx, t, state, "%s", p.be);
+}
+
+static int write_rewound(xlx_ctx *ctx, uint32_t t, void *hc)
+{
+    return write_before_open(ctx, t, hc, XLX__STATE_INITIALISING);
+}
+
+int xlx__hc_rewind(xlx_ctx *ctx, const struct xlx__hc *hc)
+{
+    int rc = xlx__xs_transact(ctx, write_rewound, (void *)hc);
+    if (rc == -EALREADY)
+        return 0;
+    return rc ? rc : 1;
+}
+
 /* --- telling the guest ---------------------------------------------------- */
 
 /* Attach is told twice, detach once; another guest's driver may differ. */

@@ -11,6 +11,11 @@
 #include "usb/pulled.h"
 #include "usb/refuse.h"
 
+static bool is_ours_to_park(const struct xlx__hc *hc)
+{
+    return hc->type == XLX_USB_QUSB && !hc->backend_domid;
+}
+
 static int park_one(xlx_ctx *ctx, const struct xlx__hc *hc,
                     struct xlx__parked *p)
 {
@@ -20,7 +25,9 @@ static int park_one(xlx_ctx *ctx, const struct xlx__hc *hc,
         rc = xlx__hc_port(ctx, XLX__XS_NO_TX, hc, port, p->busid[port - 1]);
     if (!rc)
         rc = xlx__hc_close_orphan(ctx, hc, xlx__now_ms() + XLX__ORPHAN_MS);
-    return rc ? rc : xlx__hc_remove(ctx, hc);
+    if (!rc)
+        rc = xlx__hc_remove(ctx, hc);
+    return rc ? rc : xlx__hc_make(ctx, &p->hc);
 }
 
 int xlx__park(xlx_ctx *ctx, uint32_t domid, struct xlx__parked **list_r)
@@ -31,14 +38,25 @@ int xlx__park(xlx_ctx *ctx, uint32_t domid, struct xlx__parked **list_r)
     if (all > 0 && !(list = calloc((size_t)all, sizeof(*list))))
         return xlx__fail(ctx, ENOMEM, "domain %u: no memory", domid);
     for (int i = 0; i < all; i++) {
-        if (hcs[i].type != XLX_USB_QUSB || hcs[i].backend_domid)
-            continue;
-        int rc = park_one(ctx, &hcs[i], &list[nr++]);
-        if (rc)
+        int rc = is_ours_to_park(&hcs[i]) ? xlx__hc_rewind(ctx, &hcs[i]) : 1;
+        if (!rc)
+            rc = park_one(ctx, &hcs[i], &list[nr++]);
+        if (rc < 0)
             return rc;
     }
     *list_r = xlx__steal(list);
     return all < 0 ? all : nr;
+}
+
+void xlx__close_all(xlx_ctx *ctx, uint32_t domid)
+{
+    XLX__AUTO_FREE struct xlx__hc *hcs = NULL;
+    int nr = xlx__hc_list(ctx, domid, &hcs);
+    for (int i = 0; i < nr; i++)
+        if (is_ours_to_park(&hcs[i]) &&
+            !xlx__hc_close_orphan(ctx, &hcs[i],
+                                  xlx__now_ms() + XLX__ORPHAN_MS))
+            xlx__hc_remove(ctx, &hcs[i]);
 }
 
 static void give_back(xlx_ctx *ctx, const char *busid)
@@ -86,19 +104,21 @@ static void unpark_device(xlx_ctx *ctx, const struct xlx__hc *hc, bool made,
     xlx__warn(ctx, "usb %s: did not come back to domain %u", busid, hc->domid);
 }
 
+/* One that was destroyed meanwhile, as between two starts of QEMU, stays so. */
 static void unpark_one(xlx_ctx *ctx, const struct xlx__parked *p)
 {
-    struct xlx__hc hc = p->hc;
-    int rc = xlx__hc_make(ctx, &hc);
-    if (!rc)
-        rc = xlx__hc_connect(ctx, &hc, xlx__now_ms() + XLX__ANSWER_MS);
-    for (uint32_t i = 0; i < hc.nr_ports; i++)
+    const struct xlx__hc *hc = &p->hc;
+    int rc = xlx__hc_exists(ctx, hc->domid, hc->devid);
+    bool there = rc > 0;
+    if (there)
+        rc = xlx__hc_connect(ctx, hc, xlx__now_ms() + XLX__ANSWER_MS);
+    for (uint32_t i = 0; i < hc->nr_ports; i++)
         if (p->busid[i][0])
-            unpark_device(ctx, &hc, !rc, i + 1, p->busid[i]);
-    if (rc) {
+            unpark_device(ctx, hc, there && !rc, i + 1, p->busid[i]);
+    if (there && rc) {
         xlx__warn(ctx, "domain %u: USB controller %u did not come back",
-                  hc.domid, hc.devid);
-        xlx__hc_remove(ctx, &hc);
+                  hc->domid, hc->devid);
+        xlx__hc_close_and_remove(ctx, hc, xlx__now_ms() + XLX__UNDO_MS);
     }
 }
 

@@ -47,6 +47,8 @@ struct watch {
     pid_t qemu; /* 0: not running */
     int64_t started;
     unsigned deaths;
+    struct xlx__parked *parked; /* what the next QEMU is to have, or NULL */
+    int nr_parked;
     bool look; /* a device may have been pulled out */
 };
 
@@ -154,15 +156,19 @@ static int start_qemu(struct watch *w)
     return rc;
 }
 
-/* Starts QEMU and hands it the controllers that an earlier one had. */
+/* Starts QEMU and hands it the controllers that an earlier one had. A start
+ * that fails leaves them to the next one. */
 static int start_and_carry_over(struct watch *w)
 {
-    XLX__AUTO_FREE struct xlx__parked *list = NULL;
-    int nr = xlx__park(w->ctx, w->domid, &list);
-    int rc = nr < 0 ? nr : start_qemu(w);
-    if (!rc)
-        xlx__unpark(w->ctx, list, nr);
-    return rc;
+    if (!w->parked)
+        w->nr_parked = xlx__park(w->ctx, w->domid, &w->parked);
+    int rc = w->nr_parked < 0 ? w->nr_parked : start_qemu(w);
+    if (rc)
+        return rc;
+    xlx__unpark(w->ctx, w->parked, w->nr_parked);
+    free(w->parked);
+    w->parked = NULL;
+    return 0;
 }
 
 /* --- the loop ------------------------------------------------------------- */
@@ -236,11 +242,10 @@ static int next_backoff(struct watch *w)
 /* The guest loses its controllers, the host gets its devices back. */
 static int give_up(struct watch *w)
 {
-    XLX__AUTO_FREE struct xlx__parked *list = NULL;
     XLX__AUTO_CLOSE int lock =
         xlx__job_lock_domain(w->ctx, w->domid, xlx__now_ms() + XLX__COMMAND_MS);
     if (lock >= 0)
-        xlx__park(w->ctx, w->domid, &list);
+        xlx__close_all(w->ctx, w->domid);
     xlx__give_all_back(w->ctx, w->domid);
     return xlx__fail(w->ctx, ECHILD,
                      "domain %u: the USB backend died %u times: given up",
@@ -343,5 +348,6 @@ int xlx_usb_backend_run(xlx_ctx *ctx, uint32_t domid, xlx_usb_ready_fn *ready,
     }
     rc = run(&w, ready, user);
     clean_up(&w);
+    free(w.parked);
     return rc;
 }

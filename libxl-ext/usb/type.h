@@ -27,13 +27,18 @@ struct xlx__move {
  * the domain's lock, and the device's where there is one.
  */
 struct xlx__type {
-    /* Sees that what serves such controllers of the domain is there; starts it
-     * where that is possible and needed. -ENOTSUP: not for this guest, or not
-     * on this host. */
+    /* Sees that what serves such controllers of the domain is there, or can be
+     * started. Changes nothing. -ENOTSUP: not for this guest, or not on this
+     * host. */
+    int (*check)(xlx_ctx *ctx, uint32_t domid);
+    /* Before one more controller is made: sees that what serves them will take
+     * it; may end it for that, which *ended_r says. NULL: it always will. */
+    int (*make_room)(xlx_ctx *ctx, uint32_t domid, int64_t until,
+                     bool *ended_r);
+    /* When the controller is made: starts what serves it, unless it is there.
+     * NULL: it is. */
     int (*start)(xlx_ctx *ctx, uint32_t domid, int64_t until, bool *started_r);
-    /* Ends what start started. NULL: nothing to end, also not below. */
-    int (*stop)(xlx_ctx *ctx, uint32_t domid, int64_t until);
-    /* The same, unless a controller needs it. */
+    /* Ends it, unless a controller needs it. NULL where start is. */
     int (*stop_unused)(xlx_ctx *ctx, uint32_t domid, int64_t until);
 
     /* Makes the controller; in and out as xlx__hc_make() has it. Whole or

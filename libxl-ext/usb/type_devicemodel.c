@@ -14,11 +14,9 @@
 #include "xen/domain.h"
 #include "xen/libxl_usb.h"
 
-static int start(xlx_ctx *ctx, uint32_t domid, int64_t until, bool *started_r)
+static int check(xlx_ctx *ctx, uint32_t domid)
 {
     enum xlx__dom_type type;
-    (void)until;
-    *started_r = false;
     int rc = xlx__dom_type(ctx, domid, &type);
     if (!rc && type != XLX__DOM_HVM)
         return xlx__fail(ctx, ENOTSUP,
@@ -192,7 +190,7 @@ static int claimed(xlx_ctx *ctx, const struct xlx__move *m)
 }
 
 const struct xlx__type xlx__type_devicemodel = {
-    .start = start,
+    .check = check,
     .make = make,
     .connect = connect,
     .connected = is_there,

@@ -20,10 +20,8 @@
 #define NR(a) (sizeof(a) / sizeof((a)[0]))
 #define POLL_MS 10
 
-static int start(xlx_ctx *ctx, uint32_t domid, int64_t until, bool *started_r)
+static int check(xlx_ctx *ctx, uint32_t domid)
 {
-    (void)until;
-    *started_r = false;
     int rc = xlx__usbback_loaded(ctx);
     if (rc == 0)
         return xlx__fail(ctx, ENOTSUP,
@@ -194,7 +192,7 @@ static int claimed(xlx_ctx *ctx, const struct xlx__move *m)
 }
 
 const struct xlx__type xlx__type_pv = {
-    .start = start,
+    .check = check,
     .make = xlx__hc_make,
     .connect = xlx__hc_connect,
     .connected = xlx__hc_connected,

@@ -30,8 +30,9 @@ static int claimed(xlx_ctx *ctx, const struct xlx__move *m)
 }
 
 const struct xlx__type xlx__type_qusb = {
-    .start = xlx__backend_ensure,
-    .stop = xlx__backend_stop,
+    .check = xlx__backend_check,
+    .make_room = xlx__backend_make_room,
+    .start = xlx__backend_start,
     .stop_unused = xlx__backend_stop_unused,
     .make = xlx__hc_make,
     .connect = xlx__hc_connect,

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "host/process.h"
+#include "host/qmp.h"
 #include "xen/grants.h"
 
 #define ANNOUNCED "/local/domain/0/device-model/%u/backends/qusb"
@@ -176,18 +177,36 @@ static void backend_closes(struct usb_world *w, bool *closing, const char *be)
     *closing = false;
 }
 
-static void guest_answers(struct usb_world *w, const char *be, const char *fe)
+static void guest_connects(struct usb_world *w, const char *fe)
 {
-    unsigned b = number(w, be), f = number(w, fe);
     char ring[112];
     snprintf(ring, sizeof(ring), "%.*sconn-ring-ref", (int)strlen(fe) - 5, fe);
+    w->told = 0;
+    xs_mem_put(w->xs, ring, "7");
+    put_number(w, fe, 4);
+}
+
+/* As xen-hcd: closing needs no connection, and gives it none. */
+static void guest_answers(struct usb_world *w, const char *be, const char *fe,
+                          bool *known, bool *open)
+{
+    unsigned b = number(w, be), f = number(w, fe);
+    *known |= f == 1;
     if ((b == 2 || b == 4) && f == 1) {
-        w->told = 0;
-        xs_mem_put(w->xs, ring, "7");
-        put_number(w, fe, 4);
+        guest_connects(w, fe);
+        *open = true;
     }
-    if (b == 5 && f == 4)
+    if (b == 5 && (f == 4 || (f == 1 && *known)))
         put_number(w, fe, 6);
+}
+
+static void guest_notices(struct usb_world *w, const char *fe, bool *known,
+                          bool *open)
+{
+    if (xs_mem_get(w->xs, fe))
+        return;
+    w->xenbus_dead |= *known && !*open;
+    *known = *open = false;
 }
 
 static bool is_qusb(const struct side *side)
@@ -208,6 +227,28 @@ static bool served(struct usb_world *w, const struct side *side)
     snprintf(announced, sizeof(announced), ANNOUNCED, domid_of(w, side));
     return !w->dead && xs_mem_get(w->xs, announced) &&
            (side != &sides[0] || w->running || !w->stale);
+}
+
+static void note_found(struct usb_world *w)
+{
+    char be[112];
+    for (int d = 0; d < WORLD_DEVIDS; d++) {
+        snprintf(be, sizeof(be), "/local/domain/0/backend/qusb/%u/%d/state",
+                 w->domid, d);
+        w->found[d] = xs_mem_get(w->xs, be);
+    }
+}
+
+/* What QEMU from 10.0 on does not stand. */
+static void end_of(struct usb_world *w)
+{
+    w->ended++;
+    if (!w->running) {
+        w->dead = true;
+        return;
+    }
+    announce(w, NULL);
+    w->coming_back = true;
 }
 
 static void backend_looks_at_ports(struct usb_world *w, const char *be,
@@ -267,10 +308,16 @@ static void act_side(struct usb_world *w, const struct side *side,
         if (served(w, side))
             backend_closes(w, &closing[d], be);
         bool there = xs_mem_get(w->xs, be);
+        if (there && is_qusb(side) && served(w, side) && w->qemu >= 10 &&
+            number(w, be) == 1 && !(side == &sides[0] && w->found[d]))
+            end_of(w);
         if (there && served(w, side))
             backend_answers(w, be, fe);
+        bool *known = &w->known[side == &sides[1]][d];
+        bool *open = &w->open[side == &sides[1]][d];
         if (there && !w->no_frontend)
-            guest_answers(w, be, fe);
+            guest_answers(w, be, fe, known, open);
+        guest_notices(w, fe, known, open);
         closing[d] = served(w, side) && number(w, fe) == 6 &&
                      number(w, be) != 6 && (there || side == &sides[0]);
         if (is_qusb(side) && served(w, side))
@@ -286,6 +333,7 @@ static void come_back(struct usb_world *w)
     int fd = open(path, O_RDWR);
     if (fd >= 0 && !flock(fd, LOCK_EX | LOCK_NB)) {
         announce(w, "");
+        note_found(w);
         w->coming_back = false;
     }
     if (fd >= 0)
@@ -340,6 +388,7 @@ static int proc_start(struct xlx__proc *proc, const char *const *argv,
     w->running = true;
     w->stale = false;
     announce(w, "");
+    note_found(w);
     return 0;
 }
 
@@ -389,6 +438,37 @@ static struct xlx__proc *new_proc(struct usb_world *w)
     p->base.ops = &proc_ops;
     p->world = w;
     return &p->base;
+}
+
+/* --- the QMP socket ------------------------------------------------------- */
+
+struct qmp_fake {
+    struct xlx__qmp base;
+    struct usb_world *world;
+};
+
+static int qmp_version(struct xlx__qmp *qmp, const char *path, int64_t until,
+                       struct xlx__qemu_version *version_r)
+{
+    struct usb_world *w = ((struct qmp_fake *)qmp)->world;
+    (void)until;
+    w->asked++;
+    snprintf(w->asked_at, sizeof(w->asked_at), "%s", path);
+    if (nth_fails(&w->nth))
+        return -ETIMEDOUT;
+    *version_r = (struct xlx__qemu_version){ w->qemu, 0, 13 };
+    return w->mute;
+}
+
+static const struct xlx__qmp_ops qmp_ops = { .version = qmp_version };
+
+static struct xlx__qmp *new_qmp(struct usb_world *w)
+{
+    struct qmp_fake *q = calloc(1, sizeof(*q));
+    q->base.seam.close = proc_close;
+    q->base.ops = &qmp_ops;
+    q->world = w;
+    return &q->base;
 }
 
 /* --- pages of the guest --------------------------------------------------- */
@@ -505,6 +585,7 @@ xlx_ctx *usb_world_other(struct usb_world *w)
     other->xs = w->ctx->xs;
     other->sysfs = w->ctx->sysfs;
     other->proc = w->ctx->proc;
+    other->qmp = w->ctx->qmp;
     other->libxl = w->ctx->libxl;
     other->grants = w->ctx->grants;
     return other;
@@ -515,6 +596,7 @@ void usb_world_close_other(xlx_ctx *other)
     other->xs = NULL;
     other->sysfs = NULL;
     other->proc = NULL;
+    other->qmp = NULL;
     other->libxl = NULL;
     other->grants = NULL;
     xlx_ctx_free(other);
@@ -530,6 +612,7 @@ struct usb_world *usb_world_new(void)
 {
     struct usb_world *w = calloc(1, sizeof(*w));
     w->domid = WORLD_DOMID;
+    w->qemu = 7;
     snprintf(w->dir, sizeof(w->dir), "/tmp/xlx-usb-XXXXXX");
     if (xlx_ctx_new(&w->ctx) || !mkdtemp(w->dir))
         abort();
@@ -538,6 +621,7 @@ struct usb_world *usb_world_new(void)
     w->ctx->xs = xs_mem_seam(w->xs);
     w->ctx->sysfs = sysfs_mem_seam(w->sysfs);
     w->ctx->proc = new_proc(w);
+    w->ctx->qmp = new_qmp(w);
     w->ctx->libxl = usb_world_libxl(w);
     w->ctx->grants = new_grants(w);
     xs_mem_set_peer(w->xs, act, w);

@@ -41,6 +41,15 @@ struct usb_world {
     bool dead;           /* the backend is there and does nothing */
     const char *refusal; /* what the daemon says instead of "ready" */
 
+    uint32_t qemu; /* its version: 7 at first. From 10 on it ends of a
+                    * controller that appears while it runs; a device model
+                    * does not come back */
+    int mute;      /* what asking for that gives, 0 or -errno */
+    int asked;     /* how often it was asked */
+    char asked_at[128];         /* on which socket, the last time */
+    bool found[WORLD_DEVIDS];   /* controllers that it knows */
+    int ended;                  /* how often it ended of one */
+
     uint32_t told; /* how many times it has told guests of devices; after 256
                     * it cannot, until a controller is made anew */
 
@@ -48,6 +57,11 @@ struct usb_world {
     bool stale;   /* it was killed and left its pidfile */
     int starts;
     bool closing[3][WORLD_DEVIDS]; /* the backend has yet to say Closed */
+
+    /* What the drivers in domain 5 and 6 know, and have connected. Of one that
+     * goes in between, Linux's xen-hcd kills its guest's xenbus. */
+    bool known[2][WORLD_DEVIDS], open[2][WORLD_DEVIDS];
+    bool xenbus_dead;
 
     bool usbback;  /* the kernel has it: usb_world_load_usbback() */
     char ids[160]; /* its port_ids */
