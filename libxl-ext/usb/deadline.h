@@ -29,6 +29,11 @@
  * (LIBXL_QMP_CMD_TIMEOUT). It may be busy with libxl. */
 #define XLX__ASK_MS 10000
 
+/* A guest that has the driver connects a controller that is ready, before that is
+ * taken from it. One without the driver says nothing, so this is waited for in
+ * full: no longer than a guest on a busy machine may take to look. */
+#define XLX__OFFER_MS 5000
+
 /* A guest lets go of a controller whose backend has died. It may wait for its
  * own timeouts before it takes a request back: 10 s for a control request; 30 s
  * for each of a disk's commands, of which more than one may be on its way. */

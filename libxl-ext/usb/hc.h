@@ -99,7 +99,8 @@ int xlx__hc_worn(xlx_ctx *ctx, const struct xlx__hc *hc);
 /* Whether the backend is Connected: 1, 0 or -errno. */
 int xlx__hc_connected(xlx_ctx *ctx, const struct xlx__hc *hc);
 
-/* Asks both ends to close and waits. 0 also when they do not answer. */
+/* Asks both ends to close and waits. 0 also when they do not answer. A guest
+ * that has not connected does so first: it would not survive the removal. */
 int xlx__hc_close(xlx_ctx *ctx, const struct xlx__hc *hc, int64_t until);
 
 /*

@@ -8,6 +8,7 @@
 
 #include "core/clock.h"
 #include "usb/backend.h"
+#include "usb/deadline.h"
 #include "usb/hc.h"
 #include "usb/log.h"
 #include "xen/grants.h"
@@ -159,6 +160,42 @@ int xlx__hc_worn(xlx_ctx *ctx, const struct xlx__hc *hc)
 
 /* --- closing -------------------------------------------------------------- */
 
+static int write_offer(xlx_ctx *ctx, uint32_t t, void *hc)
+{
+    return write_before_open(ctx, t, hc, XLX__STATE_INIT_WAIT);
+}
+
+static int look_taken(xlx_ctx *ctx, void *arg)
+{
+    uint32_t be, fe;
+    int rc = xlx__hc_state(ctx, arg, &be, &fe);
+    return rc ? rc : fe != XLX__STATE_INITIALISING;
+}
+
+/*
+ * Linux's xen-hcd gives its rings' grants back when a controller goes, also
+ * when it has not made them: then it frees grant 0, the console's, and dies of
+ * it with the guest's whole xenbus. So a controller that it may know does not go
+ * before it has connected. It does that as soon as there is a backend, or
+ * somebody says so in its place. A guest without the driver does not answer, and
+ * loses nothing. *until moves by what this takes.
+ */
+static int let_connect(xlx_ctx *ctx, const struct xlx__hc *hc, int64_t *until)
+{
+    struct state_paths p;
+    state_paths(hc, &p);
+    const char *paths[] = { p.fe };
+    int64_t before = xlx__now_ms();
+    int rc = xlx__xs_transact(ctx, write_offer, (void *)hc);
+    if (!rc)
+        rc = xlx__xs_wait_for(ctx, paths, 1, LOOK_MS, before + XLX__OFFER_MS,
+                              look_taken, (void *)hc);
+    *until += xlx__now_ms() - before;
+    if (rc == -EALREADY || rc == -ETIMEDOUT)
+        return 0;
+    return rc < 0 ? rc : 0;
+}
+
 /* A guest without a driver has nothing to close and says nothing: then it is
  * said in its place, for the backend waits for it. */
 static int write_frontend_closed(xlx_ctx *ctx, uint32_t t,
@@ -255,7 +292,11 @@ static int close_serving(xlx_ctx *ctx, struct closing *c, int64_t until)
     struct state_paths p;
     state_paths(c->hc, &p);
     const char *paths[] = { p.be, p.fe };
-    int rc = xlx__xs_transact(ctx, write_closing, (void *)c->hc);
+    int rc = let_connect(ctx, c->hc, &until);
+    if (!rc && c->orphan)
+        open_ring(ctx, c);
+    if (!rc)
+        rc = xlx__xs_transact(ctx, write_closing, (void *)c->hc);
     if (!rc)
         rc = xlx__xs_wait_for(ctx, paths, 2, c->ring ? RING_MS : LOOK_MS,
                               until, look_closed, c);
@@ -279,7 +320,6 @@ int xlx__hc_close(xlx_ctx *ctx, const struct xlx__hc *hc, int64_t until)
 int xlx__hc_close_orphan(xlx_ctx *ctx, const struct xlx__hc *hc, int64_t until)
 {
     struct closing c = { .hc = hc, .orphan = true };
-    open_ring(ctx, &c);
     int rc = close_serving(ctx, &c, until);
     xlx__ring_close(c.ring);
     return rc;

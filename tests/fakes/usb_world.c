@@ -658,6 +658,8 @@ char *usb_world_dump(struct usb_world *w)
     size_t size;
     FILE *out = open_memstream(&all, &size);
     fprintf(out, "%s%sbackend %s\n", xs, sysfs, w->running ? "running" : "-");
+    if (w->xenbus_dead)
+        fprintf(out, "guest: xenbus is dead\n");
     usb_world_dump_qemu(w, out);
     fclose(out);
     free(xs);

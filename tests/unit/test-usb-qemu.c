@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 /*
- * QEMU from 10.0 on ends of a controller that appears while it runs.
+ * QEMU from 10.0 on ends of a controller that appears while it runs, and
+ * Linux's xen-hcd of one that goes before it has connected: neither is met.
  */
 #include "test.h"
 
@@ -10,6 +11,7 @@
 #include "usb/park.h"
 
 #define LONG_MS 10000 /* never reached */
+#define SHORT_MS 150  /* reached on purpose */
 #define BE "/local/domain/0/backend/qusb/5"
 #define ANNOUNCED "/local/domain/0/device-model/%u/backends/qusb"
 
@@ -26,8 +28,9 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     struct usb_world *w = *state;
+    int dead = w->xenbus_dead;
     usb_world_free(w);
-    return 0;
+    return dead; /* whatever the test was about */
 }
 
 static int create(struct usb_world *w, uint32_t domid, int timeout_ms)
@@ -188,6 +191,42 @@ static void one_with_devices_is_left_alone(void **state)
     assert_int_equal(w->starts, 1);
 }
 
+/* --- xen-hcd -------------------------------------------------------------- */
+
+/* A backend that does nothing leaves the guest's driver unconnected. */
+static void a_controller_is_connected_before_it_goes(void **state)
+{
+    struct usb_world *w = *state;
+    give_device_model(w, WORLD_DOMID);
+    w->qemu = 7;
+    w->dead = true;
+    assert_int_equal(create(w, WORLD_DOMID, SHORT_MS), -ETIMEDOUT);
+    usb_world_rest(w);
+    assert_null(xs_mem_get(w->xs, "/local/domain/5/device/vusb/0"));
+    assert_false(w->xenbus_dead);
+    /* the world would have noticed */
+    struct xlx__hc hc = { .domid = 5, .devid = 3, .type = XLX_USB_QUSB,
+                          .version = 2, .nr_ports = 2 };
+    assert_int_equal(xlx__hc_make(w->ctx, &hc), 0);
+    usb_world_rest(w);
+    assert_int_equal(xlx__hc_remove(w->ctx, &hc), 0);
+    usb_world_rest(w);
+    assert_true(w->xenbus_dead);
+    w->xenbus_dead = false;
+}
+
+static void a_dead_ones_too(void **state)
+{
+    struct usb_world *w = *state;
+    struct xlx__hc hc = { .domid = 5, .devid = 0, .type = XLX_USB_QUSB,
+                          .version = 2, .nr_ports = 2 };
+    assert_int_equal(xlx__hc_make(w->ctx, &hc), 0);
+    usb_world_rest(w);
+    xlx__close_all(w->ctx, WORLD_DOMID);
+    usb_world_rest(w);
+    assert_null(xs_mem_get(w->xs, "/local/domain/5/device/vusb/0"));
+}
+
 /* --- from one QEMU to the next -------------------------------------------- */
 
 static void what_was_not_connected_stays(void **state)
@@ -236,6 +275,8 @@ int main(void)
         TEST(ours_finds_the_controller),
         TEST(an_idle_one_starts_again_for_another),
         TEST(one_with_devices_is_left_alone),
+        TEST(a_controller_is_connected_before_it_goes),
+        TEST(a_dead_ones_too),
         TEST(what_was_not_connected_stays),
         TEST(what_was_destroyed_between_two_starts_stays_so),
     };
