@@ -50,6 +50,13 @@ int xlx__hc_state(xlx_ctx *ctx, const struct xlx__hc *hc, uint32_t *be_r,
 
 /* --- connecting ----------------------------------------------------------- */
 
+/* Who supervises a backend that died takes its announcement away. */
+static bool is_orphan(xlx_ctx *ctx, const struct xlx__hc *hc)
+{
+    return hc->type == XLX_USB_QUSB && !hc->backend_domid &&
+           !xlx__backend_announced(ctx, hc->domid);
+}
+
 static int look_connected(xlx_ctx *ctx, void *arg)
 {
     uint32_t be, fe;
@@ -59,7 +66,9 @@ static int look_connected(xlx_ctx *ctx, void *arg)
     if (be == XLX__STATE_CLOSING || be == XLX__STATE_CLOSED ||
         fe == XLX__STATE_CLOSING || fe == XLX__STATE_CLOSED)
         return -ECONNABORTED;
-    return be == XLX__STATE_CONNECTED && fe == XLX__STATE_CONNECTED;
+    if (be == XLX__STATE_CONNECTED && fe == XLX__STATE_CONNECTED)
+        return 1;
+    return is_orphan(ctx, arg) ? -ECONNRESET : 0;
 }
 
 int xlx__hc_connected(xlx_ctx *ctx, const struct xlx__hc *hc)
@@ -76,6 +85,13 @@ static int not_connected(xlx_ctx *ctx, const struct xlx__hc *hc, int err)
     int rc = xlx__hc_state(ctx, hc, &be, &fe);
     if (rc)
         return rc;
+    if (err == ECONNRESET) {
+        xlx__usb_log_death(ctx, hc->domid, why);
+        return xlx__fail(ctx, err,
+                         "domain %u: USB controller: the USB backend died "
+                         "meanwhile%s",
+                         hc->domid, why);
+    }
     if (err == ECONNABORTED)
         return xlx__fail(ctx, err,
                          "domain %u: USB controller: %s closed it instead of "
@@ -100,9 +116,9 @@ int xlx__hc_connect(xlx_ctx *ctx, const struct xlx__hc *hc, int64_t until)
     struct state_paths p;
     state_paths(hc, &p);
     const char *paths[] = { p.be, p.fe };
-    int rc = xlx__xs_wait_for(ctx, paths, 2, 0, until, look_connected,
+    int rc = xlx__xs_wait_for(ctx, paths, 2, LOOK_MS, until, look_connected,
                               (void *)hc);
-    if (rc == -ETIMEDOUT || rc == -ECONNABORTED)
+    if (rc == -ETIMEDOUT || rc == -ECONNABORTED || rc == -ECONNRESET)
         return not_connected(ctx, hc, -rc);
     return rc < 0 ? rc : 0;
 }
@@ -264,8 +280,7 @@ static void serve_ring(xlx_ctx *ctx, struct closing *c)
 /* QEMU may end by itself while its guest closes. */
 static void adopt_orphan(xlx_ctx *ctx, struct closing *c)
 {
-    if (c->orphan || c->hc->type != XLX_USB_QUSB || c->hc->backend_domid ||
-        xlx__backend_announced(ctx, c->hc->domid))
+    if (c->orphan || !is_orphan(ctx, c->hc))
         return;
     c->orphan = true;
     open_ring(ctx, c);

@@ -218,11 +218,13 @@ static int wait_claimed(xlx_ctx *ctx, void *arg)
     if (rc == -ENODEV)
         return xlx__fail(ctx, ENODEV, "usb %s: was unplugged meanwhile",
                          j->m.busid);
-    if (rc == -ECONNRESET)
+    if (rc == -ECONNRESET) {
+        xlx__usb_log_death(ctx, j->m.hc->domid, why);
         return xlx__fail(ctx, ECONNRESET,
-                         "usb %s: the USB backend of domain %u died meanwhile: "
-                         "see its log",
-                         j->m.busid, j->m.hc->domid);
+                         "usb %s: the USB backend of domain %u died "
+                         "meanwhile%s",
+                         j->m.busid, j->m.hc->domid, why);
+    }
     if (rc != -ETIMEDOUT)
         return rc < 0 ? rc : 0;
     xlx__usb_log_line(ctx, j->m.hc->domid, j->m.busid, why);

@@ -23,6 +23,7 @@
 #include "usb/backend.h"
 #include "usb/deadline.h"
 #include "usb/job.h"
+#include "usb/log.h"
 #include "usb/park.h"
 #include "usb/pulled.h"
 #include "xen/domain.h"
@@ -46,6 +47,8 @@ struct watch {
     char socket[PATH_MAX];
     pid_t qemu; /* 0: not running */
     int64_t started;
+    int64_t log_start;           /* of its words in the log */
+    char death[XLX__LOG_LINE_MAX]; /* "(exit status 1): its last words" */
     unsigned deaths;
     struct xlx__parked *parked; /* what the next QEMU is to have, or NULL */
     int nr_parked;
@@ -87,6 +90,7 @@ static int fork_qemu(struct watch *w)
     };
     pid_t self = getpid();
     unlink(w->socket);
+    w->log_start = xlx__usb_log_size(w->ctx, w->domid);
     w->qemu = fork();
     if (w->qemu < 0) {
         w->qemu = 0;
@@ -106,15 +110,27 @@ static bool reap(struct watch *w, int *status_r)
     return true;
 }
 
+static void note_death(struct watch *w, int status)
+{
+    char words[XLX__LOG_LINE_MAX];
+    xlx__usb_log_last_words(w->ctx, w->domid, w->log_start, words);
+    int n = snprintf(w->death, sizeof(w->death), "(%s %d)",
+                     WIFSIGNALED(status) ? "signal" : "exit status",
+                     WIFSIGNALED(status) ? WTERMSIG(status)
+                                         : WEXITSTATUS(status));
+    if (*words)
+        snprintf(w->death + n, sizeof(w->death) - (size_t)n, ": %.*s",
+                 (int)(sizeof(w->death) - (size_t)n - 3), words);
+}
+
 /* True once QEMU has ended by itself; reported. */
 static bool has_died(struct watch *w)
 {
     int status;
     if (!reap(w, &status))
         return false;
-    xlx__warn(w->ctx, "domain %u: the USB backend died (%s %d)", w->domid,
-              WIFSIGNALED(status) ? "signal" : "exit status",
-              WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+    note_death(w, status);
+    xlx__warn(w->ctx, "domain %u: " XLX__LOG_DIED " %s", w->domid, w->death);
     /* So that no command counts on it from now on. */
     xlx__backend_unannounce(w->ctx, w->domid);
     return true;
@@ -151,8 +167,12 @@ static int start_qemu(struct watch *w)
     if (rc > 0)
         return 0;
     end_qemu(w);
-    if (rc == -ECHILD || rc == -ETIMEDOUT)
-        return xlx__fail(w->ctx, ECHILD, "QEMU does not start: see the log");
+    if (rc == -ECHILD)
+        return xlx__fail(w->ctx, ECHILD, "QEMU does not start %s", w->death);
+    if (rc == -ETIMEDOUT)
+        return xlx__fail(w->ctx, ECHILD,
+                         "QEMU does not start within %d s: see the log",
+                         XLX__START_MS / 1000);
     return rc;
 }
 

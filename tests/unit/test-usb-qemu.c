@@ -8,6 +8,7 @@
 #include "core/clock.h"
 #include "fakes/usb_world.h"
 #include "usb/hc.h"
+#include "usb/log.h"
 #include "usb/park.h"
 
 #define LONG_MS 10000 /* never reached */
@@ -263,6 +264,52 @@ static void what_was_destroyed_between_two_starts_stays_so(void **state)
                         "usb-storage");
 }
 
+/* --- what is said of a death ---------------------------------------------- */
+
+static void write_log(struct usb_world *w, const char *text)
+{
+    char path[128];
+    snprintf(path, sizeof(path), "%s/xl-ext-usb-5.log", w->dir);
+    FILE *log = fopen(path, "a");
+    fputs(text, log);
+    fclose(log);
+}
+
+static void the_last_words_are_qemus(void **state)
+{
+    struct usb_world *w = *state;
+    char line[XLX__LOG_LINE_MAX];
+    assert_int_equal(xlx__usb_log_size(w->ctx, 5), 0);
+    xlx__usb_log_last_words(w->ctx, 5, 0, line);
+    assert_string_equal(line, "");
+    write_log(w, "qemu: of an earlier one\n");
+    int64_t start = xlx__usb_log_size(w->ctx, 5);
+    write_log(w, "xl-ext-usb-backend: ours\n");
+    xlx__usb_log_last_words(w->ctx, 5, start, line);
+    assert_string_equal(line, "");
+    write_log(w, "qemu: one\nqemu: \x1b two\n\nxl-ext-usb-backend: ours\n");
+    xlx__usb_log_last_words(w->ctx, 5, start, line);
+    assert_string_equal(line, "qemu: ? two");
+}
+
+static void a_death_in_the_handshake_is_told(void **state)
+{
+    struct usb_world *w = *state;
+    struct xlx__hc hc = { .domid = 5, .devid = 0, .type = XLX_USB_QUSB,
+                          .version = 2, .nr_ports = 2 };
+    assert_int_equal(xlx__hc_make(w->ctx, &hc), 0);
+    int64_t until = xlx__now_ms() + LONG_MS;
+    assert_int_equal(xlx__hc_connect(w->ctx, &hc, until), -ECONNRESET);
+    assert_non_null(strstr(xlx_ctx_error(w->ctx), "meanwhile: see its log"));
+    write_log(w, "xl-ext-usb-backend: domain 5: the USB backend died "
+                 "(exit status 1): qemu: no hotplugging\n");
+    assert_int_equal(xlx__hc_connect(w->ctx, &hc, until), -ECONNRESET);
+    assert_string_equal(xlx_ctx_error(w->ctx),
+                        "domain 5: USB controller: the USB backend died "
+                        "meanwhile (exit status 1): qemu: no hotplugging");
+    assert_true(xlx__now_ms() < until);
+}
+
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
 int main(void)
@@ -279,6 +326,8 @@ int main(void)
         TEST(a_dead_ones_too),
         TEST(what_was_not_connected_stays),
         TEST(what_was_destroyed_between_two_starts_stays_so),
+        TEST(the_last_words_are_qemus),
+        TEST(a_death_in_the_handshake_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
