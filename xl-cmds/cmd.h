@@ -23,7 +23,13 @@ struct cmd_env {
     FILE *out; /* what was asked for */
     FILE *err; /* errors, warnings, progress */
     char **global; /* xl's own options before the command, NULL-terminated */
+    const char *name; /* what this program was called as: xl; NULL: xl-ext */
 };
+
+static inline const char *cmd_program(const struct cmd_env *env)
+{
+    return env->name ? env->name : "xl-ext";
+}
 
 enum cmd_arg { CMD_NO_ARG, CMD_NEEDS_ARG, CMD_MAY_HAVE_ARG };
 
@@ -41,7 +47,11 @@ struct cmd {
     const char *name;
     const char *args;    /* the synopsis behind the name */
     const char *summary; /* one line, no full stop */
-    const char *details; /* paragraphs and examples for --help; or NULL */
+    /*
+     * Paragraphs and examples for --help, or NULL. "xl-ext " stands for the
+     * name that the program was called by, "xl " for the distribution's.
+     */
+    const char *details;
     const struct cmd_option *options; /* ends with a NULL name; or NULL */
     /*
      * Whether this call of a command that the distribution's xl has too is
@@ -94,7 +104,7 @@ const char *cmd_value_of(const char *arg, const char *key);
 void cmd_escape(const char *from, char *to);
 
 /* Prints the full help of one command. */
-void cmd_print_help(FILE *out, const struct cmd *cmd);
+void cmd_print_help(struct cmd_env *env, const struct cmd *cmd);
 
 /*
  * Becomes the distribution's xl with these arguments (argv[0] is replaced);

@@ -18,15 +18,15 @@ const char cmd_evtchn_bind_details[] =
     "channels (make hypervisor).\n"
     "\n"
     "Examples:\n"
-    "  xl evtchn-bind guest 22 1\n"
-    "  xl evtchn-bind guest 22 1 0x51\n";
+    "  xl-ext evtchn-bind guest 22 1\n"
+    "  xl-ext evtchn-bind guest 22 1 0x51\n";
 
 const char cmd_evtchn_unbind_details[] =
     "The channel is on the upcall again, of the vCPU where the guest had it.\n"
     "What the guest itself bound, only it can unbind.\n"
     "\n"
     "Examples:\n"
-    "  xl evtchn-unbind guest 22\n";
+    "  xl-ext evtchn-unbind guest 22\n";
 
 const char cmd_evtchn_allow_details[] =
     "off puts all channels of the guest on the upcall, also those that it bound\n"
@@ -35,7 +35,7 @@ const char cmd_evtchn_allow_details[] =
     "until the guest is saved, migrated or rebooted.\n"
     "\n"
     "Examples:\n"
-    "  xl evtchn-allow guest off\n";
+    "  xl-ext evtchn-allow guest off\n";
 
 #define PORT_MAX 131071u
 #define VCPU_MAX 8191u

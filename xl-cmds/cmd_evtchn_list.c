@@ -28,8 +28,8 @@ const char cmd_evtchn_list_details[] =
     "said, such as that all channels of a kind interrupt one vCPU.\n"
     "\n"
     "Examples:\n"
-    "  xl evtchn-list guest\n"
-    "  xl evtchn-list --json 0\n";
+    "  xl-ext evtchn-list guest\n"
+    "  xl-ext evtchn-list --json 0\n";
 
 struct listing {
     struct xlx_evtchn_info info;

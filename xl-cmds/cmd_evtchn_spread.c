@@ -48,9 +48,9 @@ const char cmd_evtchn_spread_details[] =
     "after a restore or a reboot.\n"
     "\n"
     "Examples:\n"
-    "  xl evtchn-spread guest --dry-run\n"
-    "  xl evtchn-spread guest --hot=8 --watch\n"
-    "  xl evtchn-spread guest --hot=8\n";
+    "  xl-ext evtchn-spread guest --dry-run\n"
+    "  xl-ext evtchn-spread guest --hot=8 --watch\n"
+    "  xl-ext evtchn-spread guest --hot=8\n";
 
 static void print_place(FILE *out, uint32_t vcpu, uint8_t vector)
 {

@@ -160,7 +160,7 @@ int cmd_guard(struct cmd_env *env, int argc, char **argv)
     uint32_t domid;
     bool detach;
     if (argc > 1 && !strcmp(argv[1], "--help")) {
-        cmd_print_help(env->out, self);
+        cmd_print_help(env, self);
         return CMD_OK;
     }
     if (!take_usb_option(argv, &detach))

@@ -22,16 +22,18 @@ static void print_names(FILE *out)
         fprintf(out, "%s\n", c->name);
 }
 
-static void print_overview(FILE *out)
+static void print_overview(struct cmd_env *env)
 {
+    FILE *out = env->out;
     fprintf(out,
-            "Usage: xl-ext COMMAND [OPTIONS] ...\n\n"
-            "PVUSB, lazy restore and event channels for Xen hosts. The installed\n"
-            "'xl' takes these commands too and hands every other one to the\n"
-            "distribution's xl.\n\nCommands:\n");
+            "Usage: %s COMMAND [OPTIONS] ...\n\n"
+            "PVUSB, lazy restore and event channels for Xen hosts.\n\n"
+            "Commands:\n",
+            cmd_program(env));
     for (const struct cmd *c = cmd_table; c->name; c++)
         fprintf(out, "  %-22s %s\n", c->name, c->summary);
-    fprintf(out, "\nMore: xl-ext COMMAND --help, and xl-ext(1).\n");
+    fprintf(out, "\nMore: %s COMMAND --help, and xl-ext(1).\n",
+            cmd_program(env));
 }
 
 int cmd_help(struct cmd_env *env, int argc, char **argv)
@@ -49,13 +51,13 @@ int cmd_help(struct cmd_env *env, int argc, char **argv)
         return CMD_OK;
     }
     if (opts.argc == 0) {
-        print_overview(env->out);
+        print_overview(env);
         return CMD_OK;
     }
     const struct cmd *c = cmd_find(opts.argv[0]);
     if (!c)
         return cmd_usage(env, self, "%s: no such command", opts.argv[0]);
-    cmd_print_help(env->out, c);
+    cmd_print_help(env, c);
     return CMD_OK;
 }
 

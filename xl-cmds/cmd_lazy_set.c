@@ -84,6 +84,7 @@ int cmd_lazy_set(struct cmd_env *env, int argc, char **argv)
     if (rc == -ENOTCONN)
         fprintf(env->err, "%s: domain %u: no pager listens: its memory is "
                           "complete, or it was not restored lazily; see "
-                          "xl-ext lazy-list\n", self->name, domid);
+                          "%s lazy-list\n",
+                self->name, domid, cmd_program(env));
     return rc ? CMD_FAILED : CMD_OK;
 }

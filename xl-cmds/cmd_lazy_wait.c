@@ -24,7 +24,7 @@ const char cmd_lazy_wait_details[] =
     "interrupted wait changes nothing.\n"
     "\n"
     "Example:\n"
-    "  xl restore --lazy guest.save && xl-ext lazy-wait guest\n";
+    "  xl-ext restore --lazy guest.save && xl-ext lazy-wait guest\n";
 
 const char cmd_lazy_finish_details[] =
     "Brings all memory of the guest as fast as it can, whatever lazy-set said,\n"

@@ -50,13 +50,13 @@ const char cmd_restore_details[] =
     "be.\n"
     "\n"
     "Examples:\n"
-    "  xl save guest /var/lib/xen/save/guest\n"
-    "  xl restore --lazy /var/lib/xen/save/guest\n"
-    "  xl restore --lazy=require -p /var/lib/xen/save/guest\n"
-    "  xl restore --lazy --record=30s /var/lib/xen/save/guest\n"
-    "  xl restore --lazy --prefetch=2s /var/lib/xen/save/guest\n"
-    "  xl restore --lazy nbd://storage/guest\n"
-    "  xl restore --lazy --record --sidecar=/var/lib/xen/guest.lzx \\\n"
+    "  xl-ext save guest /var/lib/xen/save/guest\n"
+    "  xl-ext restore --lazy /var/lib/xen/save/guest\n"
+    "  xl-ext restore --lazy=require -p /var/lib/xen/save/guest\n"
+    "  xl-ext restore --lazy --record=30s /var/lib/xen/save/guest\n"
+    "  xl-ext restore --lazy --prefetch=2s /var/lib/xen/save/guest\n"
+    "  xl-ext restore --lazy nbd://storage/guest\n"
+    "  xl-ext restore --lazy --record --sidecar=/var/lib/xen/guest.lzx \\\n"
     "      nbd://storage/guest\n"
     "  xl-ext lazy-wait guest\n";
 
@@ -329,7 +329,7 @@ int cmd_restore(struct cmd_env *env, int argc, char **argv)
     if (wrong) {
         status = cmd_usage(env, self, "%s", wrong);
     } else if (wants_help(call.rest)) {
-        cmd_print_help(env->out, self);
+        cmd_print_help(env, self);
         status = CMD_OK;
     } else if (!call.file) {
         status = cmd_usage(env, self, "the save file is missing");

@@ -57,11 +57,11 @@ const char cmd_usb_attach_details[] =
     "this host needs itself, or its policy forbids, is refused.\n"
     "\n"
     "Examples:\n"
-    "  xl usb-attach guest 1-2\n"
-    "  xl usb-attach guest 046d:c52b\n"
-    "  xl usb-attach guest 1-2.3 controller=0 port=4 --wait 30\n"
-    "  xl usb-attach guest 0 4 1-2.3                the same, as xm had it\n"
-    "  xl usbdev-attach guest hostbus=1 hostaddr=4  as xl has it\n";
+    "  xl-ext usb-attach guest 1-2\n"
+    "  xl-ext usb-attach guest 046d:c52b\n"
+    "  xl-ext usb-attach guest 1-2.3 controller=0 port=4 --wait 30\n"
+    "  xl-ext usb-attach guest 0 4 1-2.3                the same, as xm had it\n"
+    "  xl-ext usbdev-attach guest hostbus=1 hostaddr=4  as xl has it\n";
 
 const char cmd_usb_detach_details[] =
     "The device is named as for usb-attach, or by its place in the guest, as\n"
@@ -70,10 +70,10 @@ const char cmd_usb_detach_details[] =
     "one has it again.\n"
     "\n"
     "Examples:\n"
-    "  xl usb-detach guest 1-2\n"
-    "  xl usb-detach guest controller=0 port=1\n"
-    "  xl usb-detach guest 0 1                      the same, as xm had it\n"
-    "  xl usb-detach guest 1-2 --move other\n";
+    "  xl-ext usb-detach guest 1-2\n"
+    "  xl-ext usb-detach guest controller=0 port=1\n"
+    "  xl-ext usb-detach guest 0 1                      the same, as xm had it\n"
+    "  xl-ext usb-detach guest 1-2 --move other\n";
 
 const char cmd_usb_hc_create_details[] =
     "type=qusb (a QEMU process on this host) and type=pv (its kernel driver\n"
@@ -85,18 +85,18 @@ const char cmd_usb_hc_create_details[] =
     "Without type= it is what fits the guest; the type is printed.\n"
     "\n"
     "Examples:\n"
-    "  xl usb-hc-create guest\n"
-    "  xl usb-hc-create guest version=1 ports=2\n"
-    "  xl usb-hc-create windows type=devicemodel\n"
-    "  xl usb-hc-create guest 2 8                   the same, as xm had it\n"
-    "  xl usbctrl-attach guest version=2 ports=8    as xl has it\n";
+    "  xl-ext usb-hc-create guest\n"
+    "  xl-ext usb-hc-create guest version=1 ports=2\n"
+    "  xl-ext usb-hc-create windows type=devicemodel\n"
+    "  xl-ext usb-hc-create guest 2 8                   the same, as xm had it\n"
+    "  xl-ext usbctrl-attach guest version=2 ports=8    as xl has it\n";
 
 const char cmd_usb_hc_destroy_details[] =
     "DEVID is the controller's number, as usb-list shows it. Its devices are\n"
     "detached first.\n"
     "\n"
     "Example:\n"
-    "  xl usb-hc-destroy guest 0\n";
+    "  xl-ext usb-hc-destroy guest 0\n";
 
 struct call {
     const struct cmd *cmd;

@@ -34,10 +34,10 @@ const char cmd_usb_assign_details[] =
     "refused. What is assigned stays so when the guest or this host starts anew.\n"
     "\n"
     "Examples:\n"
-    "  xl usb-assign guest 1-2\n"
-    "  xl usb-assign guest 046d:c52b controller=0 port=4 --required\n"
-    "  xl usb-assign --list\n"
-    "  xl usb-assign --list guest --json\n";
+    "  xl-ext usb-assign guest 1-2\n"
+    "  xl-ext usb-assign guest 046d:c52b controller=0 port=4 --required\n"
+    "  xl-ext usb-assign --list\n"
+    "  xl-ext usb-assign --list guest --json\n";
 
 const struct cmd_option cmd_usb_unassign_options[] = {
     { "all", 'a', CMD_NO_ARG, NULL, "all devices of the guest" }, { 0 }
@@ -50,8 +50,8 @@ const char cmd_usb_unassign_details[] =
     "takes it back.\n"
     "\n"
     "Examples:\n"
-    "  xl usb-unassign guest 1-2\n"
-    "  xl usb-unassign guest --all\n";
+    "  xl-ext usb-unassign guest 1-2\n"
+    "  xl-ext usb-unassign guest --all\n";
 
 static int read_place(struct cmd_env *env, const struct cmd *self,
                       const struct cmd_opts *opts, struct xlx_usb_place *place)

@@ -23,9 +23,9 @@ const char cmd_usb_devices_details[] =
     "that a guest has, and those that this host needs or its policy forbids.\n"
     "\n"
     "Examples:\n"
-    "  xl usb-list-assignable-devices\n"
-    "  xl usb-list-assignable-devices --all\n"
-    "  xl usb-list-assignable-devices --all --json\n";
+    "  xl-ext usb-list-assignable-devices\n"
+    "  xl-ext usb-list-assignable-devices --all\n"
+    "  xl-ext usb-list-assignable-devices --all --json\n";
 
 static void print_device(FILE *out, const struct xlx_usb_device *dev)
 {

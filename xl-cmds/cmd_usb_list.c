@@ -22,8 +22,8 @@ const char cmd_usb_list_details[] =
     "vendor and product id, and name.\n"
     "\n"
     "Examples:\n"
-    "  xl usb-list guest\n"
-    "  xl usb-list --json guest\n";
+    "  xl-ext usb-list guest\n"
+    "  xl-ext usb-list --json guest\n";
 
 static void print_port(FILE *out, const struct xlx_usb_port *port)
 {

@@ -37,10 +37,10 @@ const char cmd_usb_policy_details[] =
     "  ALLOW:                       # everything else\n"
     "\n"
     "Examples:\n"
-    "  xl usb-policy check\n"
-    "  xl usb-policy check 1-2\n"
-    "  xl usb-policy check 1050:0407\n"
-    "  xl usb-policy list --json\n";
+    "  xl-ext usb-policy check\n"
+    "  xl-ext usb-policy check 1-2\n"
+    "  xl-ext usb-policy check 1050:0407\n"
+    "  xl-ext usb-policy list --json\n";
 
 static const char *word(bool allowed)
 {

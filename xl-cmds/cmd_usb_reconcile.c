@@ -33,9 +33,9 @@ const char cmd_usb_reconcile_details[] =
     "service libxl-ext-usb is one.\n"
     "\n"
     "Examples:\n"
-    "  xl usb-reconcile\n"
-    "  xl usb-reconcile guest --json\n"
-    "  xl usb-reconcile --watch\n";
+    "  xl-ext usb-reconcile\n"
+    "  xl-ext usb-reconcile guest --json\n"
+    "  xl-ext usb-reconcile --watch\n";
 
 /* --- telling -------------------------------------------------------------- */
 

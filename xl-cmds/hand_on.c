@@ -54,8 +54,9 @@ int cmd_hand_on(struct cmd_env *env, char **argv)
 {
     char path[PATH_MAX];
     if (!find_xl(env, path)) {
-        fprintf(env->err, "xl: the distribution's xl is neither in PATH nor "
-                          "in %s: install Xen's tools\n", fallback_path);
+        fprintf(env->err, "%s: the distribution's xl is neither in PATH nor "
+                          "in %s: install Xen's tools\n",
+                cmd_program(env), fallback_path);
         return CMD_FAILED;
     }
     argv[0] = path;

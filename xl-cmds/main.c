@@ -74,8 +74,8 @@ static int dispatch(struct cmd_env *env, int argc, char **argv, bool front)
     }
     if (front || cmd)
         return cmd_hand_on(env, argv);
-    fprintf(env->err, "xl-ext: %s: no such command\nSee: xl-ext help\n",
-            argv[at]);
+    fprintf(env->err, "%s: %s: no such command\nSee: %s help\n",
+            cmd_program(env), argv[at], cmd_program(env));
     return CMD_USAGE;
 }
 
@@ -90,10 +90,12 @@ int main(int argc, char **argv)
     xlx_ctx_set_log(env.ctx, print_log, &env,
                     debug ? XLX_LOG_DEBUG : XLX_LOG_INFO);
 
-    int status = dispatch(&env, argc, argv, argc && is_front(argv[0]));
+    bool front = argc && is_front(argv[0]);
+    env.name = front ? "xl" : NULL;
+    int status = dispatch(&env, argc, argv, front);
     xlx_ctx_free(env.ctx);
     if (fflush(stdout) && status == CMD_OK) {
-        fprintf(stderr, "xl-ext: cannot write the output\n");
+        fprintf(stderr, "%s: cannot write the output\n", cmd_program(&env));
         status = CMD_FAILED;
     }
     return status;

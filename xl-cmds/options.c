@@ -71,7 +71,7 @@ bool cmd_parse(struct cmd_env *env, const struct cmd *cmd, int argc,
     while ((c = getopt_long(argc, argv, tables.shorts, tables.longs, NULL)) !=
            -1) {
         if (c == 'h' || c == LONG_HELP) {
-            cmd_print_help(env->out, cmd);
+            cmd_print_help(env, cmd);
             *status = CMD_OK;
             return false;
         }
@@ -97,7 +97,7 @@ int cmd_usage(struct cmd_env *env, const struct cmd *cmd, const char *fmt, ...)
     va_start(ap, fmt);
     vfprintf(env->err, fmt, ap);
     va_end(ap);
-    fprintf(env->err, "\nSee: xl-ext %s --help\n", cmd->name);
+    fprintf(env->err, "\nSee: %s %s --help\n", cmd_program(env), cmd->name);
     return CMD_USAGE;
 }
 
@@ -115,12 +115,25 @@ static void print_option(FILE *out, const struct cmd_option *o)
     fprintf(out, "  %-22s %s\n", left, o->help);
 }
 
-void cmd_print_help(FILE *out, const struct cmd *cmd)
+/* Each "xl-ext " in the details becomes the name we were called by. */
+static void print_details(struct cmd_env *env, const char *text)
 {
-    fprintf(out, "Usage: xl-ext %s %s\n\n%s.\n", cmd->name, cmd->args,
-            cmd->summary);
-    if (cmd->details)
-        fprintf(out, "\n%s", cmd->details);
+    static const char ours[] = "xl-ext ";
+    const char *at;
+    for (; (at = strstr(text, ours)); text = at + strlen(ours))
+        fprintf(env->out, "%.*s%s ", (int)(at - text), text, cmd_program(env));
+    fputs(text, env->out);
+}
+
+void cmd_print_help(struct cmd_env *env, const struct cmd *cmd)
+{
+    FILE *out = env->out;
+    fprintf(out, "Usage: %s %s %s\n\n%s.\n", cmd_program(env), cmd->name,
+            cmd->args, cmd->summary);
+    if (cmd->details) {
+        fputc('\n', out);
+        print_details(env, cmd->details);
+    }
     fprintf(out, "\nOptions:\n");
     for (const struct cmd_option *o = cmd->options; o && o->name; o++)
         print_option(out, o);

@@ -63,7 +63,7 @@ static int explain_features(xlx_ctx *ctx, int rc)
         return xlx__fail(ctx, ENOTSUP,
                          "Xen: this hypervisor has memory paging, but not all "
                          "that guests with memory out and their backends need "
-                         "('xl-ext lazy-check' lists it): install the one that "
+                         "(lazy-check lists it): install the one that "
                          "'make hypervisor' builds");
     }
 }

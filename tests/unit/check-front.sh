@@ -50,7 +50,8 @@ expect 0 'through' bash -c 'echo through | xl cat'
 # Ours.
 expect 0 'Usage: xl-ext COMMAND*usb-attach*' xl-ext help
 expect 2 'Usage: xl-ext COMMAND*' xl-ext
-expect 0 'Usage: xl-ext restore --lazy*' xl restore --lazy --help
+expect 0 'Usage: xl-ext restore --lazy*' xl-ext restore --lazy --help
+expect 0 'Usage: xl restore --lazy*' xl restore --lazy --help
 expect 2 'xl-ext: nonsense: no such command*' xl-ext nonsense
 expect 2 'restore: --lazy takes =require*' xl restore --lazy=maybe file
 expect 2 'restore: the save file is missing*' xl restore --lazy -p
@@ -64,7 +65,28 @@ expect 1 'xen          no *hap          unknown*cannot be restored lazily: no*' 
     xl-ext lazy-check
 expect 1 '{*"possible": false*"name": "xen"*"answer": "no"*}' \
     xl-ext lazy-check --json
-expect 2 'lazy-list: --nonsense: *' xl-ext lazy-list --nonsense
+expect 2 'lazy-list: --nonsense: *See: xl-ext lazy-list --help' \
+    xl-ext lazy-list --nonsense
+expect 2 'lazy-list: --nonsense: *See: xl lazy-list --help' \
+    xl lazy-list --nonsense
+
+# Help and examples have the name the program was called by, and no other.
+commands=$(xl-ext help --commands)
+[ -n "$commands" ] || { echo "xl-ext names no commands"; bad=1; }
+ours=$(tr '\n' '|' <<<"$commands")
+for command in $commands; do
+    [ "$command" != help ] || continue # xl has one of its own
+    lazy=
+    [ "$command" != restore ] || lazy=--lazy
+    long=$(xl-ext "$command" $lazy --help)
+    short=$(xl "$command" $lazy --help)
+    if [[ $short = *xl-ext\ * ]] || [ "$short" = "$long" ] ||
+        [ "$(sed 's/xl-ext /xl /g' <<<"$long")" != "$short" ] ||
+        grep -E "^  xl (${ours%|}) " <<<"$long"; then
+        echo "$command --help: not by the name it was called by"
+        bad=1
+    fi
+done
 
 # Bad files: one line that names the file, nothing run.
 echo text >"$dir/text"
