@@ -290,13 +290,6 @@ install: all
 	    > $(libdir)/pkgconfig/libxl-ext.pc
 	$(INSTALL) -m 644 $(headers) $(DESTDIR)$(PREFIX)/include
 	$(INSTALL) -m 755 $(B)/xl-ext $(sbindir)
-	@# Never in the place of the distribution's own xl.
-	@if [ "$(PREFIX)" = /usr ] || { [ -e $(sbindir)/xl ] && \
-	    [ "$$(readlink $(sbindir)/xl)" != xl-ext ]; }; then \
-	    echo "no xl installed: $(PREFIX)/sbin/xl is the distribution's"; \
-	else \
-	    ln -sf xl-ext $(sbindir)/xl; \
-	fi
 	$(INSTALL) -m 755 $(B)/xl-ext-save-helper $(B)/xl-ext-usb-backend \
 	    $(libexecdir)
 	$(INSTALL) -m 644 xl-cmds/xl-ext.bash $(compdir)/xl-ext
@@ -310,12 +303,21 @@ install: all
 	for m in $(notdir $(man)); do \
 	    $(INSTALL) -D -m 644 $(B)/man/$$m $(mandir)/man$${m##*.}/$$m; \
 	done
+	@# Never in the place of the distribution's own xl.
+	@if [ "$(PREFIX)" = /usr ]; then \
+	    echo "no xl installed: xl-ext install-front does that"; \
+	else \
+	    $(B)/xl-ext install-front --dir=$(abspath $(sbindir)) || :; \
+	fi
 
 uninstall:
 	rm -f $(libdir)/libxl-ext.* $(libdir)/pkgconfig/libxl-ext.pc \
-	    $(sbindir)/xl-ext $(compdir)/xl-ext \
+	    $(sbindir)/xl-ext \
 	    $(unitdir)/libxl-ext-usb.service $(initdir)/libxl-ext-usb
-	[ "$$(readlink $(sbindir)/xl)" != xl-ext ] || rm -f $(sbindir)/xl
+	for link in $(sbindir)/xl $(compdir)/xl; do \
+	    [ "$$(readlink $$link)" != xl-ext ] || rm -f $$link; \
+	done
+	rm -f $(compdir)/xl-ext
 	rm -f $(addprefix $(DESTDIR)$(PREFIX)/include/,$(notdir $(headers)))
 	rm -rf $(libexecdir) $(docdir)
 	for m in $(notdir $(man)); do rm -f $(mandir)/man$${m##*.}/$$m; done

@@ -1,5 +1,12 @@
 # SPDX-License-Identifier: LGPL-2.1-only
-# Completion for xl-ext: commands and options come from xl-ext itself.
+# Completion for xl-ext: commands and options come from xl-ext itself. Under the
+# name xl (see xl-ext install-front) the distribution's commands come along.
+
+_xl_ext_commands()
+{
+    xl-ext help --commands 2>/dev/null
+    [ "${1##*/}" != xl ] || "$1" help 2>/dev/null | awk '/^ [^ ]/ { print $1 }'
+}
 
 _xl_ext()
 {
@@ -7,7 +14,7 @@ _xl_ext()
 
     COMPREPLY=()
     if [ "$COMP_CWORD" -eq 1 ]; then
-        words=$(xl-ext help --commands 2>/dev/null)
+        words=$(_xl_ext_commands "${COMP_WORDS[0]}")
     elif [ "${cur#-}" != "$cur" ]; then
         words=$(xl-ext help --options="${COMP_WORDS[1]}" 2>/dev/null)
     elif [[ ${COMP_WORDS[1]} = restore || ${COMP_WORDS[1]} = image-* ]]; then
@@ -25,3 +32,5 @@ _xl_ext()
     mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur")
 }
 complete -F _xl_ext xl-ext
+# Another xl keeps the completion that it has.
+[[ $(readlink "$(type -P xl)") != *xl-ext ]] || complete -o default -F _xl_ext xl

@@ -81,12 +81,78 @@ for command in $commands; do
     long=$(xl-ext "$command" $lazy --help)
     short=$(xl "$command" $lazy --help)
     if [[ $short = *xl-ext\ * ]] || [ "$short" = "$long" ] ||
-        [ "$(sed 's/xl-ext /xl /g' <<<"$long")" != "$short" ] ||
+        [ "${long//xl-ext /xl }" != "$short" ] ||
         grep -E "^  xl (${ours%|}) " <<<"$long"; then
         echo "$command --help: not by the name it was called by"
         bad=1
     fi
 done
+
+# install-front: whole or undone, nothing foreign replaced, twice is as once.
+tree()
+{
+    (cd "$dir/usr" && find . -printf '%P %y %l\n' | sort)
+}
+front()
+{
+    xl-ext install-front --dir="$dir/usr/sbin" "$@"
+}
+# same WHAT : the tree is what $before is.
+same()
+{
+    [ "$(tree)" = "$before" ] || { echo "$1: the tree:"; tree; bad=1; }
+}
+program=$(realpath "$BUILD/xl-ext")
+completions=$dir/usr/share/bash-completion/completions
+mkdir -p "$dir/usr/sbin" "$dir/usr/share"
+expect 2 'install-front: --dir=x: not an absolute path*' \
+    xl-ext install-front --dir=x
+expect 1 "install-front: $dir/none/xl: cannot make the link: No such*" \
+    xl-ext install-front --dir="$dir/none"
+before=$(tree)
+expect 0 '' front --remove
+same 'removed where there is none'
+expect 0 '' front
+[ "$(readlink "$dir/usr/sbin/xl")" = "$program" ] ||
+    { echo "no front"; tree; bad=1; }
+before=$(tree)
+expect 0 '' front
+same 'installed twice'
+ln -sfn /gone/xl-ext "$dir/usr/sbin/xl"
+expect 0 '' front
+same 'installed over one of ours that is elsewhere'
+PATH=$dir/usr/sbin:$PATH expect 42 '<list>' xl list
+expect 0 '' front --remove
+
+# Beside an installed program, and with its completion.
+mkdir -p "$completions"
+touch "$completions/xl-ext"
+ln -s "$program" "$dir/usr/sbin/xl-ext"
+before=$(tree)
+expect 0 '' front
+[ "$(readlink "$dir/usr/sbin/xl") $(readlink "$completions/xl")" = \
+    'xl-ext xl-ext' ] || { echo "not beside the program"; tree; bad=1; }
+expect 0 '' front --remove
+same 'removed'
+for foreign in "$dir/usr/sbin/xl" "$completions/xl"; do
+    for kind in file link; do
+        case $kind in
+        file) echo theirs >"$foreign" ;;
+        link) ln -s /theirs/xl "$foreign" ;;
+        esac
+        before=$(tree)
+        expect 1 "install-front: *: another program's: left as it is; *" front
+        same "install over a foreign $kind"
+        expect 0 "install-front: *: another program's: left as it is" \
+            front --remove
+        same "remove of a foreign $kind"
+        rm "$foreign"
+    done
+done
+mkdir "$dir/usr/sbin/xl"
+before=$(tree)
+expect 1 "install-front: *: another program's*" front
+same 'install over a folder'
 
 # Bad files: one line that names the file, nothing run.
 echo text >"$dir/text"

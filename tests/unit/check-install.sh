@@ -10,6 +10,7 @@ make="env -u MAKEFLAGS -u MAKELEVEL make -s B=$BUILD"
 
 $make install DESTDIR="$dir" PREFIX=/opt/x >/dev/null
 [ "$(readlink "$dir/opt/x/sbin/xl")" = xl-ext ]
+[ "$(readlink "$dir/opt/x/share/bash-completion/completions/xl")" = xl-ext ]
 "$dir/opt/x/sbin/xl-ext" version >/dev/null
 grep -q '^ExecStart=/opt/x/sbin/xl-ext usb-reconcile --watch$' \
     "$dir/opt/x/lib/systemd/system/libxl-ext-usb.service"
