@@ -6,6 +6,7 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "libxl_ext_usb.h"
@@ -26,6 +27,30 @@ static void say_ready(void *user, const char *line)
     printf("%s\n", line);
     fflush(stdout);
     dup2(2, 1);
+}
+
+/*
+ * Under systemd each backend is a scope of its own: whatever is stopped, the
+ * service or the session that started it or another guest's backend, ends no
+ * other. systemd-run becomes this program again. Returns where there is none.
+ */
+static void enter_scope(char **argv)
+{
+    static const char entered[] = "XL_EXT_IN_SCOPE";
+    char unit[64];
+    char *run[6 + ARG_NR] = { "systemd-run", "--scope", "--quiet",
+                              "--collect", unit };
+    bool again = getenv(entered) != NULL;
+    unsetenv(entered);
+    if (again || access("/run/systemd/system", F_OK))
+        return;
+    /* The pid: the scope of an earlier one may be there for a moment more. */
+    snprintf(unit, sizeof(unit), "--unit=xl-ext-usb-backend-%.10s-%d",
+             argv[ARG_DOMID], (int)getpid());
+    memcpy(run + 5, argv, ARG_NR * sizeof(*argv));
+    if (!setenv(entered, "1", 1))
+        execvp(run[0], run);
+    unsetenv(entered);
 }
 
 static int set_paths(xlx_ctx *ctx, char **argv)
@@ -51,6 +76,7 @@ int main(int argc, char **argv)
                         "usb-hc-create only\n");
         return 2;
     }
+    enter_scope(argv);
     if (xlx_ctx_new(&ctx))
         return 1;
     xlx_ctx_set_log(ctx, print_log, NULL, XLX_LOG_DEBUG);
