@@ -277,11 +277,13 @@ mandir = $(DESTDIR)$(PREFIX)/share/man
 docdir = $(DESTDIR)$(PREFIX)/share/doc/libxl-ext
 unitdir = $(DESTDIR)$(PREFIX)/lib/systemd/system
 initdir = $(DESTDIR)$(SYSCONFDIR)/init.d
+logrotatedir = $(DESTDIR)$(SYSCONFDIR)/logrotate.d
 compdir = $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 
 install: all
 	$(INSTALL) -d $(libdir)/pkgconfig $(sbindir) $(libexecdir) $(compdir) \
-	    $(docdir) $(DESTDIR)$(PREFIX)/include $(unitdir) $(initdir)
+	    $(docdir) $(DESTDIR)$(PREFIX)/include $(unitdir) $(initdir) \
+	    $(logrotatedir)
 	$(INSTALL) -m 755 $(so) $(libdir)
 	ln -sf $(notdir $(so)) $(libdir)/libxl-ext.so.$(SOVERSION)
 	ln -sf $(notdir $(so)) $(libdir)/libxl-ext.so
@@ -299,6 +301,7 @@ install: all
 	sed 's|@sbindir@|$(PREFIX)/sbin|; s|@rundir@|$(RUNDIR)|' \
 	    xl-cmds/service/libxl-ext-usb.init.in > $(initdir)/libxl-ext-usb
 	chmod 755 $(initdir)/libxl-ext-usb
+	$(INSTALL) -m 644 xl-cmds/service/xl-ext.logrotate $(logrotatedir)/xl-ext
 	$(INSTALL) -m 644 README.md COPYING $(wildcard docs/*.md) $(docdir)
 	for m in $(notdir $(man)); do \
 	    $(INSTALL) -D -m 644 $(B)/man/$$m $(mandir)/man$${m##*.}/$$m; \
@@ -313,7 +316,8 @@ install: all
 uninstall:
 	rm -f $(libdir)/libxl-ext.* $(libdir)/pkgconfig/libxl-ext.pc \
 	    $(sbindir)/xl-ext \
-	    $(unitdir)/libxl-ext-usb.service $(initdir)/libxl-ext-usb
+	    $(unitdir)/libxl-ext-usb.service $(initdir)/libxl-ext-usb \
+	    $(logrotatedir)/xl-ext
 	for link in $(sbindir)/xl $(compdir)/xl; do \
 	    [ "$$(readlink $$link)" != xl-ext ] || rm -f $$link; \
 	done

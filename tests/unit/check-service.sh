@@ -12,6 +12,12 @@ for shell in sh dash bash; do
     ! command -v "$shell" >/dev/null || "$shell" -n $service/libxl-ext-usb.init.in
 done
 
+# One that logrotate does not understand is ignored, with an error.
+if command -v logrotate >/dev/null; then
+    logrotate -d -s "$dir/state" $service/xl-ext.logrotate >"$dir/said" 2>&1 &&
+        ! grep '^error' "$dir/said" || { cat "$dir/said"; exit 1; }
+fi
+
 command -v systemd-analyze >/dev/null ||
     { echo "no systemd-analyze here: the unit is not checked"; exit 77; }
 sed "s|@sbindir@|$(realpath "$BUILD")|" $service/libxl-ext-usb.service.in \
