@@ -8,7 +8,8 @@ CONFIGURE_FLAGS ?= $(if $(wildcard .git),--enable-werror)
 SOVERSION := 0
 
 .PHONY: all bench bench-criu check check-unit check-rig check-rig-long check-evtchn-long \
-        demo rig-shell hypervisor install uninstall clean help deps
+        demo rig-shell hypervisor install uninstall deb clean help \
+        deps
 .DELETE_ON_ERROR:
 
 # One line a file; V=1 shows the commands.
@@ -35,12 +36,13 @@ help:
 #: make bench         opening save images, filling guests, listing USB devices
 #: make bench-criu    lazy restore against CRIU itself, under QEMU
 #: make hypervisor    the patched Xen, and how to install it
+#: make deb           Debian packages, in build/deb/
 #: make clean         remove build/
 
 # --- configuration ---------------------------------------------------------
 
 # Goals that need no configured tree.
-ifeq ($(filter-out clean help hypervisor check-evtchn-long rig-shell,$(or $(MAKECMDGOALS),all)),)
+ifeq ($(filter-out clean help hypervisor check-evtchn-long rig-shell deb,$(or $(MAKECMDGOALS),all)),)
 else
 -include $(B)/config.mk
 endif
@@ -325,6 +327,11 @@ uninstall:
 	rm -f $(addprefix $(DESTDIR)$(PREFIX)/include/,$(notdir $(headers)))
 	rm -rf $(libexecdir) $(docdir)
 	for m in $(notdir $(man)); do rm -f $(mandir)/man$${m##*.}/$$m; done
+
+# --- packages --------------------------------------------------------------
+
+deb:
+	build-aux/deb $(B)/deb
 
 clean:
 	rm -rf $(B)
