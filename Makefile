@@ -8,7 +8,7 @@ CONFIGURE_FLAGS ?= $(if $(wildcard .git),--enable-werror)
 SOVERSION := 0
 
 .PHONY: all bench bench-criu check check-unit check-rig check-rig-long check-evtchn-long \
-        demo rig-shell hypervisor install uninstall deb clean help \
+        demo rig-shell hypervisor install uninstall deb check-deb clean help \
         deps
 .DELETE_ON_ERROR:
 
@@ -37,12 +37,13 @@ help:
 #: make bench-criu    lazy restore against CRIU itself, under QEMU
 #: make hypervisor    the patched Xen, and how to install it
 #: make deb           Debian packages, in build/deb/
+#: make check-deb     the packages of two systems: built twice, tried, purged
 #: make clean         remove build/
 
 # --- configuration ---------------------------------------------------------
 
 # Goals that need no configured tree.
-ifeq ($(filter-out clean help hypervisor check-evtchn-long rig-shell deb,$(or $(MAKECMDGOALS),all)),)
+ifeq ($(filter-out clean help hypervisor check-evtchn-long rig-shell deb check-deb,$(or $(MAKECMDGOALS),all)),)
 else
 -include $(B)/config.mk
 endif
@@ -332,6 +333,9 @@ uninstall:
 
 deb:
 	build-aux/deb $(B)/deb
+
+check-deb:
+	tests/packages bookworm trixie
 
 clean:
 	rm -rf $(B)
