@@ -31,7 +31,7 @@ help:
 #: make check-rig     tests on real Xen, under QEMU
 #: make check-rig-long  those that go on for many minutes
 #: make check-evtchn-long  a million events at random, none may get lost
-#: make demo          the two main commands on real Xen, explained and timed
+#: make demo          the two main jobs on real Xen, explained
 #: make rig-shell     an interactive dom0
 #: make bench         opening save images, filling guests, listing USB devices
 #: make bench-criu    lazy restore against CRIU itself, under QEMU
@@ -43,14 +43,14 @@ help:
 # --- configuration ---------------------------------------------------------
 
 # Goals that need no configured tree.
-ifeq ($(filter-out clean help hypervisor check-evtchn-long rig-shell deb check-deb,$(or $(MAKECMDGOALS),all)),)
+ifeq ($(filter-out clean help hypervisor check-evtchn-long rig-shell deb check-deb demo,$(or $(MAKECMDGOALS),all)),)
 else
 -include $(B)/config.mk
 endif
 
 # The goals a newcomer types first install what is missing; plain `make` only
 # says what to install.
-ifneq ($(filter check check-unit check-rig check-rig-long demo,$(MAKECMDGOALS)),)
+ifneq ($(filter check check-unit check-rig check-rig-long,$(MAKECMDGOALS)),)
 DEPS := $(B)/deps
 endif
 
@@ -258,9 +258,8 @@ check-evtchn-long:
 	build-aux/deps rig --install
 	tests/rig/evtchn-run --sends 1000000 --timeout 3600
 
-demo: all
-	build-aux/deps rig --install
-	tests/rig/demo
+demo:
+	@tests/rig/demo
 
 rig-shell:
 	$(MAKE) all

@@ -21,8 +21,8 @@ guest_has_it() {
 
 trap 'rig_usb_unplug stick; rig_guest_stop demo' EXIT
 
-step 'A PVH guest, created without any USB configuration. It has no device
-  model; the distribution'\''s xl cannot give it a USB device any more.'
+step 'A PVH guest is created without any USB configuration. It has no device
+  model, and the distribution'\''s xl cannot give it a USB device any more.'
 rig_time '  guest is up' rig_guest_start demo pvh || exit 1
 
 step 'A USB stick is plugged into the host, and has its driver there.'
@@ -31,7 +31,7 @@ rig_wait_for 10 rig_usb_driver "$busid"
 echo "  $busid: $(cat "/sys/bus/usb/devices/$busid/product"), driver" \
     "$(rig_usb_driver "$busid")"
 
-step 'Attach: makes a controller, starts the backend, waits until it works.'
+step 'Attach makes a controller, starts the backend, and waits until both work.'
 run xl usb-attach demo "$busid"
 
 step 'The guest sees it and reads from it.'
@@ -42,11 +42,11 @@ rig_wait_for 20 rig_guest_run demo 'head -c 8 /dev/sda' ||
 printf '  first bytes read by the guest: %s\n' \
     "$(rig_guest_run demo 'head -c 10 /dev/sda')"
 
-step 'Our list, and the distribution'\''s: the same state.'
+step 'Our list and the distribution'\''s show the same state.'
 run xl usb-list demo
 run "$rig_xl" usb-list demo
 
-step 'Detach: the host'\''s driver has it again.'
+step 'Detach gives the stick back to the driver of the host.'
 run xl usb-detach demo "$busid"
 rig_wait_for 10 rig_usb_driver "$busid" || rig_fail 'it has no driver'
 echo "  $busid: driver $(rig_usb_driver "$busid")"

@@ -97,9 +97,20 @@ xen_file() {
     stock) folder=$(suite_artefact stock-xen "$package" "$package") ;;
     *)
         [ "$flavour" = patched ] || without=(--without paging)
-        folder=$("$top/hypervisor/build" "${without[@]}" | tail -n 1) ;;
+        folder=$(timed "preparing the patched hypervisor" \
+            build_xen "${without[@]}") ;;
     esac
     [ -n "$folder" ] && echo "$folder/xen"
+}
+
+# What it prints is of interest only when it fails.
+build_xen() {
+    local log status=0
+    log=$(mktemp)
+    "$top/hypervisor/build" "$@" 2>"$log" | tail -n 1
+    [ "${PIPESTATUS[0]}" = 0 ] || { tail -n 40 "$log" >&2; status=1; }
+    rm -f "$log"
+    return $status
 }
 
 # The machine's boot loader takes no compressed one.

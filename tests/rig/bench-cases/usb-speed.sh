@@ -5,7 +5,7 @@
 # usbdev-detach on a guest whose configuration has a controller. The median of
 # five; measured, not judged.
 
-. ./usb.bash
+. /rig/host/cases/usb.bash
 
 rounds=5
 plug disk disk

@@ -1,8 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: LGPL-2.1-only
 #
-# Demonstration and measurement: one saved guest restored eagerly and lazily.
-# Helper times and fill are medians of three, with the guest kept paused, so
+# One saved guest restored eagerly and lazily: the short table. Helper times and fill are medians of three, with the guest kept paused, so
 # that nothing but the restore runs. The table goes to docs/measured.md.
 
 . /rig/lib/rig.sh
@@ -11,7 +10,7 @@
 set -u
 
 rounds=3
-file=/tmp/demo.save
+file=/tmp/bench.save
 
 step() { printf '\n* %s\n' "$*"; }
 trap 'rig_guest_stop g 2>/dev/null; rm -f $file' EXIT
@@ -60,9 +59,9 @@ measure() {
     step "A PVH guest of $mib MiB with $((mib * 3 / 8)) MiB of data is saved."
     rig_guest_start g pvh memory="$mib" &&
         rig_guest_run -t 120 g "pattern write /mem/p $((mib * 3 / 8)) 42" &&
-        rig_time '  xl save' "$rig_xl" save g $file >/tmp/demo.log 2>&1 ||
+        rig_time '  xl save' "$rig_xl" save g $file >/tmp/bench.log 2>&1 ||
         rig_fail 'no saved guest'
-    tail -n 1 /tmp/demo.log
+    tail -n 1 /tmp/bench.log
     echo '  restored eagerly and lazily in turn, paused, every page compared'
     for ((round = 0; round < rounds; round++)); do
         paused_eager
