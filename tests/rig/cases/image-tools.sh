@@ -34,7 +34,7 @@ for type in pvh hvm; do
         --first=0x8000+300,0x100+3000,0xe000,0x7fff,5 "$lazy_file" "$new"
     xl-ext image-verify "$new"
     restored "$rig_xl" restore
-    restored lazy_restore
+    [ "$RIG_XEN" = stock ] || restored lazy_restore
     rm -f "$new" "$new.lzx"
 done
 
