@@ -297,17 +297,19 @@ static void try_hypercalls(void)
     multicall_entry_t *calls = across(1, sizeof(*calls), 2);
     struct evtchn_alloc_unbound *args = across(3, sizeof(*args), 3);
     struct gnttab_copy *copies = across(5, sizeof(*copies), 2);
+    struct gnttab_copy *copies_out = (void *)AREA(19);
     xen_pfn_t *list = across(7, sizeof(*list), 2);
     xen_pfn_t *list_back = across(9, sizeof(*list_back), 2);
     const unsigned out = 1u << 0 | 1u << 2 | 1u << 4 | 1u << 6 | 1u << 8 |
                          1u << 10 | 1u << 11 | 1u << 12 | 1u << 13 | 1u << 14 |
-                         1u << 15;
+                         1u << 15 | 1u << 19;
 
     run_on(0);
     fill_gaps();
     alloc_port(alloc);
     prepare_multicall(calls, 4, args);
     prepare_copies(copies, 4, 16, 17);
+    prepare_copies(copies_out, 2, 16, 28);
     for (unsigned i = 0; i < 4; i++)
         list[i] = list_back[i] = gfns[20 + i];
     memset(AREA(11), 0xff, PAGE);
@@ -322,6 +324,7 @@ static void try_hypercalls(void)
     check_memory(list, 4);
     check_memory_back(list_back, 4);
     check_copies(copies, 4, 16, 17);
+    check_copies(copies_out, 2, 16, 28);
     check_copy_source(15, 18);
     check_multicall(calls, 4, args);
     check_runstate_area((void *)AREA(13));
