@@ -56,10 +56,10 @@ int xlx__create_check(xlx_ctx *ctx, struct xlx__create *c)
 void xlx__uncreate_backend(xlx_ctx *ctx, struct xlx__create *c)
 {
     const struct xlx__type *type = xlx__type_of(c->hc.type);
-    if (c->ended && !c->started)
-        type->start(ctx, c->hc.domid, xlx__now_ms() + XLX__START_MS,
-                    &c->started);
-    if (c->started)
+    bool again = false;
+    if (c->ended) /* and perhaps not started again */
+        type->start(ctx, c->hc.domid, xlx__now_ms() + XLX__START_MS, &again);
+    if (c->started || again)
         type->stop_unused(ctx, c->hc.domid, xlx__now_ms() + XLX__UNDO_MS);
 }
 

@@ -11,6 +11,7 @@
 #include "usb/deadline.h"
 #include "usb/hc.h"
 #include "usb/log.h"
+#include "xen/domain.h"
 #include "xen/grants.h"
 #include "xen/usb_ring.h"
 
@@ -183,9 +184,12 @@ static int write_offer(xlx_ctx *ctx, uint32_t t, void *hc)
 
 static int look_taken(xlx_ctx *ctx, void *arg)
 {
+    const struct xlx__hc *hc = arg;
     uint32_t be, fe;
-    int rc = xlx__hc_state(ctx, arg, &be, &fe);
-    return rc ? rc : fe != XLX__STATE_INITIALISING;
+    int rc = xlx__hc_state(ctx, hc, &be, &fe);
+    if (rc)
+        return rc;
+    return fe != XLX__STATE_INITIALISING || !xlx__dom_alive(ctx, hc->domid);
 }
 
 /*

@@ -892,6 +892,13 @@ static void one_controller(struct usb_world *w)
     assert_int_equal(create(w), 0);
 }
 
+/* That ends of a controller which appears while it runs. */
+static void one_controller_of_qemu_10(struct usb_world *w)
+{
+    w->qemu = 10;
+    assert_int_equal(create(w), 0);
+}
+
 static int op_attach(struct usb_world *w)
 {
     return attach(w, "1-2");
@@ -913,6 +920,7 @@ static const struct operation operations[] = {
     { "detach", two_attached, op_detach },
     { "hc-create", nothing, create },
     { "second hc-create", one_controller, create },
+    { "second hc-create, QEMU 10", one_controller_of_qemu_10, create },
     { "hc-destroy", two_attached, op_destroy },
 };
 
