@@ -54,10 +54,10 @@ int guard_usb_remove(struct cmd_env *env, uint32_t domid, bool detach,
 }
 
 static void attach_again(struct cmd_env *env, const struct guard_usb *g,
-                         const struct xlx_usb_hc *hc, uint32_t devid)
+                         const struct xlx_usb_hc *hc)
 {
     for (uint32_t p = 0; p < hc->nr_ports; p++) {
-        const struct xlx_usb_place place = { devid, p + 1 };
+        const struct xlx_usb_place place = { hc->devid, p + 1 };
         struct xlx_usb_place got;
         if (hc->port[p].present &&
             xlx_usb_attach(env->ctx, g->domid, hc->port[p].busid, &place,
@@ -67,20 +67,28 @@ static void attach_again(struct cmd_env *env, const struct guard_usb *g,
     }
 }
 
+static bool make_again(struct cmd_env *env, const struct guard_usb *g,
+                       const struct xlx_usb_hc *hc)
+{
+    const struct xlx_usb_hc_config config = { hc->type, hc->version,
+                                              hc->nr_ports };
+    uint32_t devid;
+    if (!xlx_usb_hc_create_as(env->ctx, g->domid, hc->devid, &config,
+                              XLX_USB_TIMEOUT_MS, &devid))
+        return true;
+    fprintf(env->err, "warning: USB controller %u: not made again\n",
+            hc->devid);
+    return false;
+}
+
+/* All controllers before the first device: there may be none made after. */
 void guard_usb_put_back(struct cmd_env *env, struct guard_usb *g)
 {
-    for (int i = 0; i < g->removed; i++) {
-        const struct xlx_usb_hc *hc = &g->list[i];
-        const struct xlx_usb_hc_config config = { hc->type, hc->version,
-                                                  hc->nr_ports };
-        uint32_t devid;
-        if (xlx_usb_hc_create_as(env->ctx, g->domid, hc->devid, &config,
-                                 XLX_USB_TIMEOUT_MS, &devid))
-            fprintf(env->err, "warning: USB controller %u: not made again\n",
-                    hc->devid);
-        else
-            attach_again(env, g, hc, devid);
-    }
+    for (int i = 0; i < g->removed; i++)
+        if (!make_again(env, g, &g->list[i]))
+            g->list[i].nr_ports = 0;
+    for (int i = 0; i < g->removed; i++)
+        attach_again(env, g, &g->list[i]);
     g->removed = 0;
 }
 

@@ -209,6 +209,22 @@ static int make_controller(struct run *run, const struct xlx__action *a)
                           run->r->timeout_ms, &devid);
 }
 
+/* A QEMU from 10.0 on takes none while it has a device (usb/backend.h), so those
+ * that others of the guest ask for are made too, before the first device comes.
+ * One that fails is told of in its turn. */
+static int make_controllers(struct run *run, const struct xlx__action *a)
+{
+    if (a->place.hc == XLX_USB_ANY)
+        return 0;
+    int rc = make_controller(run, a);
+    for (int i = 0; !rc && i < run->nr; i++) {
+        const struct xlx__action *b = &run->list[i];
+        if (b->act == XLX__ACT_ATTACH && b->domid == a->domid && !b->done)
+            make_controller(run, b);
+    }
+    return rc;
+}
+
 /* Another command was faster. */
 static bool has_it(xlx_ctx *ctx, const struct xlx__action *a,
                    struct xlx_usb_place *got_r)
@@ -227,7 +243,7 @@ static int do_attach(struct run *run, struct xlx__action *a)
 {
     xlx_ctx *ctx = run->r->ctx;
     struct xlx_usb_place got;
-    int rc = make_controller(run, a);
+    int rc = make_controllers(run, a);
     if (!rc)
         rc = xlx_usb_attach(ctx, a->domid, a->busid, &a->place, 0,
                             run->r->timeout_ms, &got);
@@ -282,17 +298,26 @@ static void do_one(struct run *run, struct xlx__action *a)
         a->act = XLX__ACT_NOTHING;
 }
 
-static void do_act(struct run *run, enum xlx__act act, unsigned tries_min,
-                   unsigned tries_max)
+static void do_placed(struct run *run, enum xlx__act act, bool placed,
+                      unsigned tries_min, unsigned tries_max)
 {
     for (int i = 0; i < run->nr; i++) {
         struct xlx__action *a = &run->list[i];
         struct xlx__trial *t = a->act == act ? trial_of(run, a) : NULL;
-        if (t && t->tries >= tries_min && t->tries <= tries_max && !a->done) {
+        if (t && t->tries >= tries_min && t->tries <= tries_max && !a->done &&
+            (a->place.hc != XLX_USB_ANY) == placed) {
             a->done = true;
             do_one(run, a);
         }
     }
+}
+
+/* Who can go anywhere comes after those who cannot. */
+static void do_act(struct run *run, enum xlx__act act, unsigned tries_min,
+                   unsigned tries_max)
+{
+    do_placed(run, act, true, tries_min, tries_max);
+    do_placed(run, act, false, tries_min, tries_max);
 }
 
 static bool is_asked_for(const struct run *run, const struct xlx__action *a)

@@ -543,8 +543,10 @@ static void what_was_detached_for_a_save_comes_back(void **state)
     struct fixture *f = *state;
     struct guard_usb g;
     struct cmd_env env;
+    f->world->qemu = 10; /* takes no controller while it has a device */
     assert_int_equal(call(f, "usb-hc-create guest version=1 ports=2"), CMD_OK);
     assert_int_equal(call(f, "usb-hc-create guest ports=3"), CMD_OK);
+    assert_int_equal(call(f, "usb-attach guest 0 2 1-3.1"), CMD_OK);
     assert_int_equal(call(f, "usb-attach guest 1 3 1-2"), CMD_OK);
     char *before = usb_world_dump(f->world);
     quiet(f, &env);
