@@ -34,6 +34,14 @@
  * full: no longer than a guest on a busy machine may take to look. */
 #define XLX__OFFER_MS 5000
 
+/* A backend follows the guest that has closed: one that lives does so at once,
+ * one that was killed never does. */
+#define XLX__FOLLOW_MS 2000
+
+/* A QEMU that was asked to end does, and gives the drivers back, before it is
+ * killed: libxl's 10 s for what is destroyed (LIBXL_DESTROY_TIMEOUT). */
+#define XLX__END_MS 10000
+
 /* A guest lets go of a controller whose backend has died. It may wait for its
  * own timeouts before it takes a request back: 10 s for a control request; 30 s
  * for each of a disk's commands, of which more than one may be on its way. */

@@ -16,9 +16,8 @@
 #include "xen/usb_ring.h"
 
 #define FRONTEND "/local/domain/%u/device/vusb/%u"
-#define LOOK_MS 50     /* how often, where nothing tells of a change */
-#define ANSWER_MS 2000 /* a backend that lives answers in this time */
-#define RING_MS 5      /* how often a ring without backend is looked at */
+#define LOOK_MS 50 /* how often, where nothing tells of a change */
+#define RING_MS 5  /* how often a ring without backend is looked at */
 
 /* A guest may have written anything. */
 static int read_state(xlx_ctx *ctx, uint32_t t, const char *path,
@@ -330,7 +329,7 @@ static int close_serving(xlx_ctx *ctx, struct closing *c, int64_t until)
 
 int xlx__hc_close(xlx_ctx *ctx, const struct xlx__hc *hc, int64_t until)
 {
-    struct closing c = { .hc = hc, .answer_ms = ANSWER_MS };
+    struct closing c = { .hc = hc, .answer_ms = XLX__FOLLOW_MS };
     int rc = close_serving(ctx, &c, until);
     xlx__ring_close(c.ring);
     return rc;

@@ -30,7 +30,6 @@
 #include "xen/xenstore.h"
 
 #define LOOK_MS 5000      /* the domain is looked after at least this often */
-#define END_MS 5000       /* until SIGTERM is followed by SIGKILL */
 #define GLANCE_MS 1000    /* the same where it can be tried again */
 #define AGAIN_MS 250
 #define DEATHS_MAX 5      /* in a row, each within CALM_MS of its start */
@@ -147,7 +146,7 @@ static int look_up(xlx_ctx *ctx, void *arg)
 static void end_qemu(struct watch *w)
 {
     int status;
-    int64_t until = xlx__now_ms() + END_MS;
+    int64_t until = xlx__now_ms() + XLX__END_MS;
     if (w->qemu)
         kill(w->qemu, SIGTERM);
     while (w->qemu && !reap(w, &status)) {
