@@ -8,6 +8,14 @@ dom0_packages() {
         qemu-system-xen seabios ipxe-qemu kmod busybox-static usbutils \
         strace libyajl2 libuuid1 nbdkit libnbd0 iproute2
 }
+# What an installation brings, beside the kernel and Xen, so that the packages
+# under test find all they depend on.
+installed_packages() {
+    echo linux-image-amd64 initramfs-tools zstd systemd-sysv udev dbus kmod \
+        usbutils logrotate man-db bash-completion "xen-utils-$xen_release" \
+        xen-utils-common xenstore-utils qemu-system-xen libyajl2 libuuid1 \
+        libnbd0
+}
 dom0_modules=(
     xen-evtchn xen-gntdev xen-gntalloc xen-privcmd xenfs
     virtio_pci virtio_console 9p 9pnet_virtio
@@ -46,7 +54,8 @@ build_root_artefact() {
 }
 
 kernel_artefact() {
-    local own_inputs=("${1##*/}" "$rig/host/inside.sh" "${own_modules[@]}")
+    local own_inputs=("${1##*/}" "$rig"/host/{inside,vmlinux}.sh
+        "${own_modules[@]}")
     suite_artefact kernel linux-image-amd64 "$1" "${own_modules[@]}"
 }
 
@@ -55,6 +64,14 @@ dom0_root_artefact() {
     packages=$(dom0_packages)
     # shellcheck disable=SC2086 # names of packages
     suite_artefact dom0-root "$packages" $packages
+}
+
+installed_artefact() {
+    local packages start=$rig/dom0/start-installed
+    local own_inputs=("$start" "$rig"/host/{system,vmlinux}.sh)
+    packages=$(installed_packages)
+    # shellcheck disable=SC2086 # names of packages
+    suite_artefact installed-system "$packages" "$start" $packages
 }
 
 dom0_image_artefact() {
@@ -148,7 +165,13 @@ prepare_artefacts() {
         dom0=$(dom0_image_artefact "$root" "$kernel")
     fi
     rm -rf "$found"
-    [ -n "${dom0:-}" ]
+    [ -n "${dom0:-}" ] && { [ -z "$disk" ] || prepare_disk; }
+}
+
+# The disk of an installed dom0; one that is there goes on being used.
+prepare_disk() {
+    installed=$(installed_artefact) || return
+    [ -e "$disk" ] || cp --sparse=always "$installed/disk" "$disk"
 }
 
 wait_all() {

@@ -84,8 +84,16 @@ machine_arguments() {
         -machine q35 -accel tcg,thread=multi -cpu "$cpu_model" -smp 2
         -m "${mem}M" -serial "file:$out/console.log"
         -kernel "$xen" -append "$(xen_line)"
-        -initrd "$kernel/vmlinux console=hvc0 quiet panic=0,$dom0/dom0.cpio"
     )
+    if [ -n "$disk" ]; then
+        # Controllers come in no certain order there: one has a certain number.
+        list+=(-drive "file=${disk//,/,,},format=raw,if=ide" -initrd
+            "$installed/vmlinux console=hvc0 quiet panic=0 root=LABEL=dom0 rw $(
+                )modprobe.blacklist=ehci_pci,$installed/initrd")
+    else
+        list+=(-initrd
+            "$kernel/vmlinux console=hvc0 quiet panic=0,$dom0/dom0.cpio")
+    fi
 }
 
 # The machine goes when the runner goes, however that happens. Its own messages

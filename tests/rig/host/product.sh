@@ -4,6 +4,7 @@
 
 # The product as it installs itself, in a folder dom0 copies over its root.
 stage_product() {
+    [ -z "$disk" ] || return 0
     [ -f "$top/Makefile" ] || { say "no Makefile: nothing to install"; return; }
     timed "building and staging the product" quietly "$run/product.log" \
         make_inside "$top" -j"$(nproc)" install DESTDIR="$run/stage" \

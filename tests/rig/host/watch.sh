@@ -5,7 +5,7 @@
 
 # A guest's lines carry its number, "(d5)", and are no matter here.
 crash_lines='^(\(XEN\) .*Panic on CPU|(\[ *[0-9.]+\] )?Kernel panic)'
-boot_limit=120
+boot_limit=180
 
 watch_machine() {
     local idle_limit=$((timeout + 60)) why waited=0 last_sign='' waited_then=0
