@@ -4,12 +4,12 @@
 # tree, with a configuration of its own.
 
 B := build
-CONFIGURE_FLAGS ?= $(if $(wildcard .git),--enable-werror)
+CONFIGURE_FLAGS ?=
 SOVERSION := 0
 
 .PHONY: all bench bench-criu check check-unit check-rig check-rig-long check-evtchn-long \
-        demo rig-shell hypervisor install uninstall deb check-deb clean help \
-        deps
+        demo rig-shell hypervisor install uninstall deb check-deb \
+        clean help
 .DELETE_ON_ERROR:
 
 # One line a file; V=1 shows the commands.
@@ -23,7 +23,7 @@ help:
 	@sed -n 's/^#: //p' Makefile
 
 #: make               build the library and the commands (build/)
-#: make install       DESTDIR= PREFIX= SYSCONFDIR=
+#: make install       DESTDIR= PREFIX= SYSCONFDIR= SYSV=yes (an init script)
 #: make uninstall     the same DESTDIR= PREFIX=
 #: make check         unit tests, then the tests on real Xen
 #: make check-unit    unit tests, also under ASan and UBSan; T=lazy-pager: only
@@ -48,26 +48,37 @@ else
 -include $(B)/config.mk
 endif
 
-# The goals a newcomer types first install what is missing; plain `make` only
-# says what to install.
-ifneq ($(filter check check-unit check-rig check-rig-long,$(MAKECMDGOALS)),)
-DEPS := $(B)/deps
+# The goals that boot Xen install what is missing, here too. Any other goal says
+# what to install when it cannot go on.
+ifneq ($(filter check check-rig check-rig-long,$(MAKECMDGOALS)),)
+$(B)/configure: | $(B)/deps
+$(B)/config.mk: $(B)/deps # there may be a libnbd now
 endif
 
 $(B)/deps: build-aux/deps
 	@mkdir -p $(B)
-	build-aux/deps build --install
+	build-aux/deps build nbd test rig --install
 	@touch $@
 
-$(B)/configure: configure.ac | $(DEPS)
-	@mkdir -p $(B)
-	@build-aux/deps build
+# A release has it beside this file.
+configure := $(or $(wildcard configure),$(B)/configure)
+
+$(configure): configure.ac
+	@mkdir -p $(@D) $(B)
+	@command -v autom4te >/dev/null || { build-aux/deps build; \
+	    echo "configure: autoconf is missing, which makes it" >&2; exit 1; }
 	autom4te --language=autoconf --cache=$(B)/autom4te.cache -o $@ $<
 	@chmod +x $@
 
-$(B)/config.mk: $(B)/configure config.mk.in config.h.in \
-                libxl-ext/libxl-ext.pc.in
-	cd $(B) && ./configure -q --srcdir=$(CURDIR) $(CONFIGURE_FLAGS)
+# Who ran configure by hand did so for the sake of its options.
+again := ./config.status -q --recheck && ./config.status -q
+first := $(abspath $(configure)) -q --srcdir=$(CURDIR) $(CONFIGURE_FLAGS)
+
+$(B)/config.mk: $(configure) config.mk.in config.h.in \
+                build-aux/Makefile.in libxl-ext/libxl-ext.pc.in
+	@mkdir -p $(B)
+	cd $(B) && if [ -n "$(CONFIGURE_FLAGS)" ] || [ ! -x config.status ]; \
+	    then $(first); else $(again); fi
 	@touch $@
 
 # --- sources ---------------------------------------------------------------
@@ -133,19 +144,32 @@ $(B)/libxl-ext.a: $(lib_obj)
 	$(Q)$(AR) rcs $@ $^
 
 # The commands use the public interface only, through the shared library: a
-# call to anything else does not link. They find it beside themselves (build/)
-# or in ../lib (installed), whatever the prefix.
-rpath := -Wl,-rpath,'$$ORIGIN:$$ORIGIN/../lib:$$ORIGIN/../../lib'
+# call to anything else does not link. In build/ they find it beside themselves.
+# What is installed is linked again: under /usr the system's loader finds the
+# library, elsewhere its folder is named.
+LINKED := $(B)/installed
+installed := $(patsubst $(B)/%,$(LINKED)/%,$(programs))
+all: $(installed)
+rpath_installed = $(if $(filter /usr/% /lib%,$(libdir)),,-Wl,-rpath,$(libdir))
+$(programs): rpath := -Wl,-rpath,'$$ORIGIN'
+$(installed): rpath = $(rpath_installed)
 
-$(B)/xl-ext: $(B)/obj/xl-cmds/main.o $(cmd_obj) $(so_links)
-	$(call say,LD)
-	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $(filter %.o,$^) -L$(B) -lxl-ext $(rpath) -lyajl
+# Changes when that does.
+$(LINKED)/rpath: there
+	@mkdir -p $(@D)
+	@echo '$(rpath_installed)' | cmp -s - $@ || \
+	    echo '$(rpath_installed)' >$@
+.PHONY: there
+$(installed): $(LINKED)/rpath
 
-$(B)/xl-ext-save-helper: $(helper_obj)
-$(B)/xl-ext-usb-backend: $(backend_obj)
-$(B)/xl-ext-save-helper $(B)/xl-ext-usb-backend: $(so_links)
+$(B)/xl-ext $(LINKED)/xl-ext: $(B)/obj/xl-cmds/main.o $(cmd_obj)
+$(B)/xl-ext $(LINKED)/xl-ext: libs := -lyajl
+$(B)/xl-ext-save-helper $(LINKED)/xl-ext-save-helper: $(helper_obj)
+$(B)/xl-ext-usb-backend $(LINKED)/xl-ext-usb-backend: $(backend_obj)
+$(programs) $(installed): $(so_links)
 	$(call say,LD)
-	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $(filter %.o,$^) -L$(B) -lxl-ext $(rpath)
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $(filter %.o,$^) -L$(B) -lxl-ext $(rpath) \
+	    $(libs)
 
 $(B)/man/%: docs/%.pod
 	@mkdir -p $(@D)
@@ -154,6 +178,12 @@ $(B)/man/%: docs/%.pod
 	    --release="$(VERSION)" --name=$(basename $*) $< $@
 
 # --- unit tests ------------------------------------------------------------
+
+# Asked here: for the library's sake configure need not know.
+ifneq ($(PKG_CONFIG),)
+CMOCKA_CFLAGS := $(shell $(PKG_CONFIG) --cflags cmocka 2>/dev/null)
+CMOCKA_LIBS := $(shell $(PKG_CONFIG) --libs cmocka 2>/dev/null)
+endif
 
 # All that tests and benchmarks can call: the library, the commands, the fakes.
 # An archive a variant, and of it a shared object, so that a changed source
@@ -199,11 +229,19 @@ $(B)/unit-asan/%: $(B)/asan/tests/unit/%.o | $(tested_asan).so
 	$(call say,LD)
 	$(Q)$(call test_link,asan)
 
+ifeq ($(CMOCKA_LIBS),)
+check-unit: no-cmocka
+.PHONY: no-cmocka
+no-cmocka:
+	@build-aux/deps test; \
+	    echo "check-unit: cmocka is missing, which the tests use" >&2; exit 1
+else
 # The programs use the .so, which their rules only want to be there.
-check-unit: $(if $(checks),all) $(tests) $(tests_asan) $(tested).so \
-            $(tested_asan).so
+check-unit: $(if $(checks),all) $(tests) $(tests_asan) \
+            $(if $(tests),$(tested).so $(tested_asan).so)
 	@CC="$(CC)" CXX="$(CXX)" BUILD=$(B) tests/unit/run $(tests) $(tests_asan) \
 	    $(checks)
+endif
 
 # --- benchmarks ------------------------------------------------------------
 
@@ -262,8 +300,8 @@ demo:
 	@tests/rig/demo
 
 rig-shell:
+	build-aux/deps build nbd rig --install
 	$(MAKE) all
-	build-aux/deps rig --install
 	tests/rig/run --shell
 
 hypervisor:
@@ -272,61 +310,71 @@ hypervisor:
 # --- installation ----------------------------------------------------------
 
 INSTALL := install
-libdir = $(DESTDIR)$(PREFIX)/lib
-sbindir = $(DESTDIR)$(PREFIX)/sbin
-libexecdir = $(DESTDIR)$(PREFIX)/libexec/libxl-ext
-mandir = $(DESTDIR)$(PREFIX)/share/man
-docdir = $(DESTDIR)$(PREFIX)/share/doc/libxl-ext
-unitdir = $(DESTDIR)$(PREFIX)/lib/systemd/system
-initdir = $(DESTDIR)$(SYSCONFDIR)/init.d
-logrotatedir = $(DESTDIR)$(SYSCONFDIR)/logrotate.d
-compdir = $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+D = $(DESTDIR)
+helperdir = $(libexecdir)/libxl-ext
+compdir = $(datadir)/bash-completion/completions
+initdir = $(sysconfdir)/init.d
+logrotatedir = $(sysconfdir)/logrotate.d
+unitdir = $(systemdsystemunitdir)
+unit := libxl-ext-usb.service
 
-install: all
-	$(INSTALL) -d $(libdir)/pkgconfig $(sbindir) $(libexecdir) $(compdir) \
-	    $(docdir) $(DESTDIR)$(PREFIX)/include $(unitdir) $(initdir) \
-	    $(logrotatedir)
-	$(INSTALL) -m 755 $(so) $(libdir)
-	ln -sf $(notdir $(so)) $(libdir)/libxl-ext.so.$(SOVERSION)
-	ln -sf $(notdir $(so)) $(libdir)/libxl-ext.so
-	$(INSTALL) -m 644 $(B)/libxl-ext.a $(libdir)
-	sed 's|^prefix=.*|prefix=$(PREFIX)|' $(B)/libxl-ext.pc \
-	    > $(libdir)/pkgconfig/libxl-ext.pc
-	$(INSTALL) -m 644 $(headers) $(DESTDIR)$(PREFIX)/include
-	$(INSTALL) -m 755 $(B)/xl-ext $(sbindir)
-	$(INSTALL) -m 755 $(B)/xl-ext-save-helper $(B)/xl-ext-usb-backend \
-	    $(libexecdir)
-	$(INSTALL) -m 644 xl-cmds/xl-ext.bash $(compdir)/xl-ext
-	@# Installed, not enabled.
-	sed 's|@sbindir@|$(PREFIX)/sbin|' xl-cmds/service/libxl-ext-usb.service.in \
-	    > $(unitdir)/libxl-ext-usb.service
-	sed 's|@sbindir@|$(PREFIX)/sbin|; s|@rundir@|$(RUNDIR)|' \
-	    xl-cmds/service/libxl-ext-usb.init.in > $(initdir)/libxl-ext-usb
-	chmod 755 $(initdir)/libxl-ext-usb
-	$(INSTALL) -m 644 xl-cmds/service/xl-ext.logrotate $(logrotatedir)/xl-ext
-	$(INSTALL) -m 644 README.md COPYING $(wildcard docs/*.md) $(docdir)
+install: all install-service
+	$(INSTALL) -d $(D)$(libdir)/pkgconfig $(D)$(sbindir) $(D)$(helperdir) \
+	    $(D)$(compdir) $(D)$(docdir) $(D)$(includedir) $(D)$(logrotatedir)
+	$(INSTALL) -m 755 $(so) $(D)$(libdir)
+	ln -sf $(notdir $(so)) $(D)$(libdir)/libxl-ext.so.$(SOVERSION)
+	ln -sf $(notdir $(so)) $(D)$(libdir)/libxl-ext.so
+	$(INSTALL) -m 644 $(B)/libxl-ext.a $(D)$(libdir)
+	sed -e 's|^prefix=.*|prefix=$(prefix)|' \
+	    -e 's|^libdir=.*|libdir=$(libdir)|' \
+	    -e 's|^includedir=.*|includedir=$(includedir)|' $(B)/libxl-ext.pc \
+	    >$(D)$(libdir)/pkgconfig/libxl-ext.pc
+	$(INSTALL) -m 644 $(headers) $(D)$(includedir)
+	$(INSTALL) -m 755 $(LINKED)/xl-ext $(D)$(sbindir)
+	$(INSTALL) -m 755 $(LINKED)/xl-ext-save-helper \
+	    $(LINKED)/xl-ext-usb-backend $(D)$(helperdir)
+	$(INSTALL) -m 644 xl-cmds/xl-ext.bash $(D)$(compdir)/xl-ext
+	$(INSTALL) -m 644 xl-cmds/service/xl-ext.logrotate \
+	    $(D)$(logrotatedir)/xl-ext
+	$(INSTALL) -m 644 README.md COPYING $(wildcard docs/*.md) $(D)$(docdir)
 	for m in $(notdir $(man)); do \
-	    $(INSTALL) -D -m 644 $(B)/man/$$m $(mandir)/man$${m##*.}/$$m; \
+	    $(INSTALL) -D -m 644 $(B)/man/$$m $(D)$(mandir)/man$${m##*.}/$$m; \
 	done
 	@# Never in the place of the distribution's own xl.
-	@if [ "$(PREFIX)" = /usr ]; then \
+	@if [ "$(prefix)" = /usr ]; then \
 	    echo "no xl installed: xl-ext install-front does that"; \
 	else \
-	    $(B)/xl-ext install-front --dir=$(abspath $(sbindir)) || :; \
+	    $(B)/xl-ext install-front --dir=$(abspath $(D)$(sbindir)) || :; \
 	fi
+	@# The loader reads its folders anew; only root can have it do so.
+	@[ -n "$(DESTDIR)$(rpath_installed)" ] || ldconfig 2>/dev/null || :
+
+# Installed, not enabled.
+install-service:
+ifneq ($(unitdir),)
+	$(INSTALL) -d $(D)$(unitdir)
+	sed 's|@sbindir@|$(sbindir)|' xl-cmds/service/$(unit).in \
+	    >$(D)$(unitdir)/$(unit)
+endif
+ifeq ($(SYSV),yes)
+	$(INSTALL) -d $(D)$(initdir)
+	sed 's|@sbindir@|$(sbindir)|; s|@rundir@|$(RUNDIR)|' \
+	    xl-cmds/service/libxl-ext-usb.init.in >$(D)$(initdir)/libxl-ext-usb
+	chmod 755 $(D)$(initdir)/libxl-ext-usb
+endif
+.PHONY: install-service
 
 uninstall:
-	rm -f $(libdir)/libxl-ext.* $(libdir)/pkgconfig/libxl-ext.pc \
-	    $(sbindir)/xl-ext \
-	    $(unitdir)/libxl-ext-usb.service $(initdir)/libxl-ext-usb \
-	    $(logrotatedir)/xl-ext
-	for link in $(sbindir)/xl $(compdir)/xl; do \
+	rm -f $(D)$(libdir)/libxl-ext.* $(D)$(libdir)/pkgconfig/libxl-ext.pc \
+	    $(D)$(sbindir)/xl-ext $(D)$(logrotatedir)/xl-ext \
+	    $(if $(unitdir),$(D)$(unitdir)/$(unit)) $(D)$(initdir)/libxl-ext-usb
+	for link in $(D)$(sbindir)/xl $(D)$(compdir)/xl; do \
 	    [ "$$(readlink $$link)" != xl-ext ] || rm -f $$link; \
 	done
-	rm -f $(compdir)/xl-ext
-	rm -f $(addprefix $(DESTDIR)$(PREFIX)/include/,$(notdir $(headers)))
-	rm -rf $(libexecdir) $(docdir)
-	for m in $(notdir $(man)); do rm -f $(mandir)/man$${m##*.}/$$m; done
+	rm -f $(D)$(compdir)/xl-ext
+	rm -f $(addprefix $(D)$(includedir)/,$(notdir $(headers)))
+	rm -rf $(D)$(helperdir) $(D)$(docdir)
+	for m in $(notdir $(man)); do rm -f $(D)$(mandir)/man$${m##*.}/$$m; done
 
 # --- packages --------------------------------------------------------------
 

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "cmd.h"
+#include "config.h"
 #include "libxl_ext_image.h"
 #include "libxl_ext_lazy.h"
 
@@ -160,12 +161,14 @@ static int not_lazy(struct call *call, const xlx_image *image, const char *why)
     return cmd_hand_on_command(call->env, call->rest);
 }
 
+#define HELPER "/xl-ext-save-helper"
+
 /* Our save helper: beside this program, or where it is installed. */
 static bool find_helper(char *path)
 {
-    static const char *const places[] = {
-        "/xl-ext-save-helper",
-        "/../libexec/libxl-ext/xl-ext-save-helper",
+    static const char *const from_here[] = {
+        HELPER,
+        "/../libexec/libxl-ext" HELPER,
     };
     char self[PATH_MAX];
     ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
@@ -173,11 +176,13 @@ static bool find_helper(char *path)
         return false;
     self[n] = '\0';
     *strrchr(self, '/') = '\0';
-    for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++)
-        if (snprintf(path, PATH_MAX, "%s%s", self, places[i]) < PATH_MAX &&
+    for (size_t i = 0; i < sizeof(from_here) / sizeof(from_here[0]); i++)
+        if (snprintf(path, PATH_MAX, "%s%s", self, from_here[i]) < PATH_MAX &&
             !access(path, X_OK))
             return true;
-    return false;
+    return snprintf(path, PATH_MAX, "%s%s", XLX_LIBEXEC_DIR, HELPER) <
+               PATH_MAX &&
+           !access(path, X_OK);
 }
 
 static int refuse(struct call *call)

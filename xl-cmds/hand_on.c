@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "cmd.h"
+#include "config.h"
 
 /* Where xl is when PATH does not name it. */
 static const char fallback_path[] = "/usr/sbin:/usr/bin:/sbin:/usr/local/sbin";
@@ -46,6 +47,8 @@ static bool find_xl(struct cmd_env *env, char *path_r)
     struct stat self;
     if (stat("/proc/self/exe", &self))
         memset(&self, 0, sizeof(self));
+    if (is_other_program(XLX_XL, &self))
+        return snprintf(path_r, PATH_MAX, "%s", XLX_XL) < PATH_MAX;
     return find_in(getenv("PATH"), &self, path_r) ||
            find_in(fallback_path, &self, path_r);
 }

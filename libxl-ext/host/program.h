@@ -8,18 +8,25 @@
 #include "core/ctx.h"
 
 /*
- * The program for `which`: the path set in the context; else the first of
- * `candidates` (NULL-terminated) that can be run. Copies it to `path_r`
- * (PATH_MAX bytes).
+ * The first of `places` (NULL-terminated) that can be run, copied to
+ * path[0..len); -ENOENT: none. A place is a format: "%1$u.%2$u" in it is the
+ * release of the Xen that runs.
+ */
+int xlx__find_place(xlx_ctx *ctx, const char *const *places, char *path,
+                    size_t len);
+
+/*
+ * The distribution's program for `which`: the path set in the context; else
+ * the first of `places`. Copies it to `path_r` (PATH_MAX bytes).
  *
  * -ENOENT  none; the text says what `what` is and how to set it.
  */
 int xlx__find_program(xlx_ctx *ctx, enum xlx_path which, const char *what,
-                      const char *const *candidates, char *path_r);
+                      const char *const *places, char *path_r);
 
 /*
- * The same for a program of ours that is installed in libexec/libxl-ext beside
- * this library, or lies in the same folder as the library (build tree).
+ * The same for a program of ours: in the same folder as this library (build
+ * tree), else where it is installed.
  */
 int xlx__find_own_program(xlx_ctx *ctx, enum xlx_path which, const char *name,
                           char *path_r);

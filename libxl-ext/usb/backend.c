@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config.h"
 #include "core/clean.h"
 #include "core/clock.h"
 #include "host/lock.h"
@@ -22,12 +23,17 @@
 #define DEVICE_MODEL "/local/domain/0/device-model/%u"
 #define LINE_MAX_HERE 256
 
+/* As configured, as libxl's builds have it, as distributions have it. */
 static const char *const qemu_places[] = {
-    "/usr/libexec/xen-qemu-system-i386",
+    XLX_QEMU,
+    "/usr/libexec/xen-qemu-system-i386", /* Debian */
+    "/usr/lib/xen-%1$u.%2$u/bin/qemu-system-i386",
     "/usr/lib/xen/bin/qemu-system-i386",
-    "/usr/local/lib/xen/bin/qemu-system-i386",
+    "/usr/lib64/xen/bin/qemu-system-i386",
     "/usr/libexec/xen/bin/qemu-system-i386",
+    "/usr/local/lib/xen/bin/qemu-system-i386",
     "/usr/local/libexec/xen/bin/qemu-system-i386",
+    "/usr/bin/qemu-system-i386", /* Fedora; Debian's is without Xen */
     NULL,
 };
 

@@ -8,7 +8,7 @@ stage_product() {
     [ -f "$top/Makefile" ] || { say "no Makefile: nothing to install"; return; }
     timed "building and staging the product" quietly "$run/product.log" \
         make_inside "$top" -j"$(nproc)" install DESTDIR="$run/stage" \
-        PREFIX=/usr/local || die "the product could not be built"
+        PREFIX=/usr/local SYSV=yes || die "the product could not be built"
 }
 
 # make_inside FOLDER ARGUMENT... : make, where programs for dom0 are built, in
