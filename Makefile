@@ -8,8 +8,8 @@ CONFIGURE_FLAGS ?=
 SOVERSION := 0
 
 .PHONY: all bench bench-criu check check-unit check-rig check-rig-long check-evtchn-long \
-        demo rig-shell hypervisor install uninstall deb check-deb \
-        clean help
+        demo rig-shell hypervisor install uninstall dist check-dist deb \
+        check-deb clean help
 .DELETE_ON_ERROR:
 
 # One line a file; V=1 shows the commands.
@@ -38,6 +38,8 @@ help:
 #: make hypervisor    the patched Xen, and how to install it
 #: make deb           Debian packages, in build/deb/
 #: make check-deb     the packages of two systems: built twice, tried, purged
+#: make dist          a release, build/libxl-ext-VERSION.tar.gz
+#: make check-dist    that it builds without git and autoconf
 #: make clean         remove build/
 
 # --- configuration ---------------------------------------------------------
@@ -375,6 +377,29 @@ uninstall:
 	rm -f $(addprefix $(D)$(includedir)/,$(notdir $(headers)))
 	rm -rf $(D)$(helperdir) $(D)$(docdir)
 	for m in $(notdir $(man)); do rm -f $(D)$(mandir)/man$${m##*.}/$$m; done
+
+# --- a release -------------------------------------------------------------
+
+# Of what is committed; with configure, so that it needs no autoconf.
+release = libxl-ext-$(VERSION)
+
+dist: $(configure)
+	@git rev-parse -q --verify HEAD >/dev/null || \
+	    { echo "dist: not a git clone: nothing to make a release of" >&2; \
+	      exit 1; }
+	rm -rf $(B)/dist
+	mkdir -p $(B)/dist
+	git archive --prefix=$(release)/ HEAD | tar -xf - -C $(B)/dist
+	cp $(configure) $(B)/dist/$(release)/configure
+	tar -C $(B)/dist --sort=name --owner=0 --group=0 --numeric-owner \
+	    --mtime=@$$(git log -1 --format=%ct) -cf - $(release) | \
+	    gzip -9n >$(B)/$(release).tar.gz
+	@rm -r $(B)/dist
+	@echo "$(B)/$(release).tar.gz"
+
+# The release builds and passes its unit tests without git and autoconf.
+check-dist: dist
+	tests/dist $(B)/$(release).tar.gz
 
 # --- packages --------------------------------------------------------------
 
