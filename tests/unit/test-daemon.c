@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -234,6 +235,43 @@ static void programs_are_found(void **state)
                                            "tested.so", path), 0);
 }
 
+static void put(const char *folder, const char *name, const char *text)
+{
+    char path[PATH_MAX];
+    snprintf(path, sizeof(path), "%s/%s", folder, name);
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    fputs(text, file);
+    fclose(file);
+    assert_int_equal(chmod(path, 0755), 0);
+}
+
+/* Debian has a folder a release of Xen. */
+static void places_follow_the_running_release(void **state)
+{
+    struct fixture *f = *state;
+    char version[64], place[64], path[PATH_MAX], want[64];
+    const char *const places[] = { "", place, "/bin/sh", NULL };
+    snprintf(version, sizeof(version), "mkdir -p %s/hypervisor/version",
+             f->dir);
+    assert_int_equal(system(version), 0);
+    snprintf(version, sizeof(version), "%s/hypervisor/version", f->dir);
+    snprintf(place, sizeof(place), "%s/xen-%%1$u.%%2$u", f->dir);
+    xlx_ctx_set_path(f->ctx, XLX_PATH_SYSFS, f->dir);
+
+    assert_int_equal(xlx__find_place(f->ctx, places, path, sizeof(path)), 0);
+    assert_string_equal(path, "/bin/sh"); /* no Xen runs */
+    put(version, "major", "4\n");
+    put(version, "minor", "20\n");
+    put(f->dir, "xen-4.17", "");
+    assert_int_equal(xlx__find_place(f->ctx, places, path, sizeof(path)), 0);
+    assert_string_equal(path, "/bin/sh");
+    put(f->dir, "xen-4.20", "");
+    assert_int_equal(xlx__find_place(f->ctx, places, path, sizeof(path)), 0);
+    snprintf(want, sizeof(want), "%s/xen-4.20", f->dir);
+    assert_string_equal(path, want);
+}
+
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
 int main(void)
@@ -247,6 +285,7 @@ int main(void)
         TEST(a_lock_has_one_holder),
         cmocka_unit_test(descriptors_are_closed_on_any_kernel),
         TEST(programs_are_found),
+        TEST(places_follow_the_running_release),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
