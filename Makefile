@@ -8,8 +8,8 @@ CONFIGURE_FLAGS ?=
 SOVERSION := 0
 
 .PHONY: all bench bench-criu check check-unit check-rig check-rig-long check-evtchn-long \
-        demo rig-shell hypervisor install uninstall dist check-dist deb \
-        check-deb clean help
+        demo rig-shell hypervisor hypervisor-deb install uninstall dist \
+        check-dist deb check-deb clean help
 .DELETE_ON_ERROR:
 
 # One line a file; V=1 shows the commands.
@@ -36,6 +36,7 @@ help:
 #: make bench         opening save images, filling guests, listing USB devices
 #: make bench-criu    lazy restore against CRIU itself, under QEMU
 #: make hypervisor    the patched Xen, and how to install it
+#: make hypervisor-deb  the same as a Debian package
 #: make deb           Debian packages, in build/deb/
 #: make check-deb     the packages of two systems: built twice, tried, purged
 #: make dist          a release, build/libxl-ext-VERSION.tar.gz
@@ -45,7 +46,7 @@ help:
 # --- configuration ---------------------------------------------------------
 
 # Goals that need no configured tree.
-ifeq ($(filter-out clean help hypervisor check-evtchn-long rig-shell deb check-deb demo,$(or $(MAKECMDGOALS),all)),)
+ifeq ($(filter-out clean help hypervisor hypervisor-deb check-evtchn-long rig-shell deb check-deb demo,$(or $(MAKECMDGOALS),all)),)
 else
 -include $(B)/config.mk
 endif
@@ -308,6 +309,9 @@ rig-shell:
 
 hypervisor:
 	hypervisor/build --output $(B)/hypervisor
+
+hypervisor-deb:
+	hypervisor/build --deb $(B)/deb-hypervisor
 
 # --- installation ----------------------------------------------------------
 
