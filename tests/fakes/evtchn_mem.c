@@ -46,7 +46,7 @@ static int mem_features(struct xlx__evtchn *e, uint32_t domid,
         *features_r = (struct xlx__evtchn_features){
             .vectors = patched,
             .capable = patched && d->is.hvm,
-            .allowed = patched && d->is.hvm && !d->forbidden,
+            .allowed = patched && !d->forbidden, /* also of a PV one */
             .counting = patched && d->counting,
         };
     return rc;

@@ -93,6 +93,15 @@ static void a_patched_one_tells_more_in_pieces(void **state)
     free(ports);
 }
 
+static void a_pv_domain_may_not_use_what_is_there(void **state)
+{
+    struct evtchn_world *w = *state;
+    w->mem->patched = true;
+    assert_int_equal(evtchn_world_call(w, "evtchn-list 6"), CMD_OK);
+    assert_string_equal(w->err, "");
+    assert_non_null(strstr(w->out, "note: a PV domain"));
+}
+
 static void many_ports_are_all_listed(void **state)
 {
     struct evtchn_world *w = *state;
@@ -408,6 +417,7 @@ int main(void)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
         TEST(an_unpatched_xen_tells_of_every_port),
         TEST(a_patched_one_tells_more_in_pieces),
+        TEST(a_pv_domain_may_not_use_what_is_there),
         TEST(many_ports_are_all_listed),
         TEST(a_list_that_does_not_go_on_ends),
         TEST(each_port_has_its_device),
