@@ -16,7 +16,7 @@ step "the device is back after a reboot of dom0"
 rig_guest_stop g
 rig_wait_for 20 rig_usb_driver $tablet || rig_fail "the host has no driver"
 
-DEBIAN_FRONTEND=noninteractive apt-get -q -y purge xl-ext libxl-ext0
+apt purge xl-ext libxl-ext0
 left=$(our_files)
 [ -z "$left" ] || rig_fail "purge leaves: $left"
 ! systemctl is-active libxl-ext-usb >/dev/null || rig_fail "it still runs"

@@ -20,10 +20,14 @@ guest_has_tablet() {
     rig_guest_run g 'grep -qs 0627 /sys/bus/usb/devices/*/idVendor'
 }
 
-install_from() {
-    DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends \
-        install "$1"/xl-ext_*.deb "$1"/libxl-ext0_*.deb
+# apt ARGUMENT... : what it prints is of interest only when it fails.
+apt() {
+    DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends "$@" \
+        >"$rig_tmp/apt.log" 2>&1 ||
+        { cat "$rig_tmp/apt.log"; rig_fail "apt-get $1"; }
 }
+
+install_from() { apt install "$1"/xl-ext_*.deb "$1"/libxl-ext0_*.deb; }
 
 # Files of ours anywhere, but for what package managers keep of removed ones.
 our_files() {
