@@ -2,6 +2,7 @@
 #include "host/process.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -73,7 +74,7 @@ static int read_line(int fd, int64_t until, char *line_r, size_t size)
     size_t got = 0;
     for (;;) {
         struct pollfd pfd = { .fd = fd, .events = POLLIN };
-        int rc = poll(&pfd, 1, xlx__ms_left(until, 60000));
+        int rc = poll(&pfd, 1, xlx__ms_left(until, INT_MAX));
         if (rc < 0 && errno != EINTR)
             return -errno;
         if (rc == 0)
@@ -146,7 +147,7 @@ static int host_stop(struct xlx__proc *proc, const char *pidfile, int64_t until)
     xlx__pidfd_signal(fd, SIGTERM);
     for (;;) {
         struct pollfd pfd = { .fd = fd, .events = POLLIN };
-        int rc = poll(&pfd, 1, xlx__ms_left(until, 60000));
+        int rc = poll(&pfd, 1, xlx__ms_left(until, INT_MAX));
         if (rc > 0)
             return 0;
         if (rc == 0 || errno != EINTR)
