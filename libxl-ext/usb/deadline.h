@@ -34,6 +34,9 @@
  * full: no longer than a guest on a busy machine may take to look. */
 #define XLX__OFFER_MS 5000
 
+/* A guest looks, and finds that a controller is gone. It gives no sign of it. */
+#define XLX__NOTICE_MS 2000
+
 /* A backend follows the guest that has closed: one that lives does so at once,
  * one that was killed never does. */
 #define XLX__FOLLOW_MS 2000

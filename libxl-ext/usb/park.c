@@ -25,9 +25,19 @@ static int park_one(xlx_ctx *ctx, const struct xlx__hc *hc,
         rc = xlx__hc_port(ctx, XLX__XS_NO_TX, hc, port, p->busid[port - 1]);
     if (!rc)
         rc = xlx__hc_close_orphan(ctx, hc, xlx__now_ms() + XLX__ORPHAN_MS);
-    if (!rc)
-        rc = xlx__hc_remove(ctx, hc);
-    return rc ? rc : xlx__hc_make(ctx, &p->hc);
+    return rc ? rc : xlx__hc_remove(ctx, hc);
+}
+
+/* A guest that finds the nodes of a controller there again, before it has looked
+ * that they were gone, takes it for the old one, which it has closed. */
+static int make_again(xlx_ctx *ctx, struct xlx__parked *list, int nr)
+{
+    int rc = 0;
+    if (nr)
+        xlx__sleep_ms(XLX__NOTICE_MS);
+    for (int i = 0; !rc && i < nr; i++)
+        rc = xlx__hc_make(ctx, &list[i].hc);
+    return rc;
 }
 
 int xlx__park(xlx_ctx *ctx, uint32_t domid, struct xlx__parked **list_r)
@@ -44,8 +54,11 @@ int xlx__park(xlx_ctx *ctx, uint32_t domid, struct xlx__parked **list_r)
         if (rc < 0)
             return rc;
     }
+    int rc = all < 0 ? all : make_again(ctx, list, nr);
+    if (rc)
+        return rc;
     *list_r = xlx__steal(list);
-    return all < 0 ? all : nr;
+    return nr;
 }
 
 void xlx__close_all(xlx_ctx *ctx, uint32_t domid)
