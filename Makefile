@@ -48,7 +48,7 @@ help:
 # Goals that need no configured tree.
 ifeq ($(filter-out clean help hypervisor hypervisor-deb check-evtchn-long rig-shell deb check-deb demo,$(or $(MAKECMDGOALS),all)),)
 else
--include $(B)/config.mk
+include $(B)/config.mk
 endif
 
 # The goals that boot Xen install what is missing, here too. Any other goal says
@@ -70,7 +70,8 @@ $(configure): configure.ac
 	@mkdir -p $(@D) $(B)
 	@command -v autom4te >/dev/null || { build-aux/deps build; \
 	    echo "configure: autoconf is missing, which makes it" >&2; exit 1; }
-	autom4te --language=autoconf --cache=$(B)/autom4te.cache -o $@ $<
+	$(call say,CONF)
+	$(Q)autom4te --language=autoconf --cache=$(B)/autom4te.cache -o $@ $<
 	@chmod +x $@
 
 # Who ran configure by hand did so for the sake of its options.
@@ -80,7 +81,8 @@ first := $(abspath $(configure)) -q --srcdir=$(CURDIR) $(CONFIGURE_FLAGS)
 $(B)/config.mk: $(configure) config.mk.in config.h.in \
                 build-aux/Makefile.in libxl-ext/libxl-ext.pc.in
 	@mkdir -p $(B)
-	cd $(B) && if [ -n "$(CONFIGURE_FLAGS)" ] || [ ! -x config.status ]; \
+	$(call say,CONF)
+	$(Q)cd $(B) && if [ -n "$(CONFIGURE_FLAGS)" ] || [ ! -x config.status ]; \
 	    then $(first); else $(again); fi
 	@touch $@
 
