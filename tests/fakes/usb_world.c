@@ -72,6 +72,19 @@ void syslog(int priority, const char *fmt, ...)
     va_end(ap);
 }
 
+/* What callers call with _FORTIFY_SOURCE. */
+void __syslog_chk(int priority, int flag, const char *fmt, ...);
+
+void __syslog_chk(int priority, int flag, const char *fmt, ...)
+{
+    va_list ap;
+    (void)priority;
+    (void)flag;
+    va_start(ap, fmt);
+    vsnprintf(usb_world_syslog, sizeof(usb_world_syslog), fmt, ap);
+    va_end(ap);
+}
+
 const struct sysfs_dev *usb_world_at(struct usb_world *w, uint32_t bus,
                                      uint32_t address)
 {

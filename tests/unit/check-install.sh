@@ -9,10 +9,16 @@ dir=$(mktemp -d)
 linked=$(mktemp -d) # the build's own stay as they are
 trap 'rm -rf "$dir" "$linked"' EXIT
 
+# As configured without an option; this tree may be configured for a package.
+# shellcheck disable=SC2016 # make's variables
+defaults=(sysconfdir=/etc 'libdir=$(exec_prefix)/lib'
+    'libexecdir=$(exec_prefix)/libexec' 'sbindir=$(exec_prefix)/sbin'
+    'systemdsystemunitdir=$(prefix)/lib/systemd/system' SYSV=no)
+
 # in_make GOAL VARIABLE=VALUE...
 in_make() {
     env -u MAKEFLAGS -u MAKELEVEL make -s B="$BUILD" LINKED="$linked" \
-        DESTDIR="$dir" "$@" >/dev/null
+        DESTDIR="$dir" "${defaults[@]}" "$@" >/dev/null
 }
 
 # installed VARIABLE... : installs, runs `look`, and uninstalls.
