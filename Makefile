@@ -410,7 +410,7 @@ dist: $(configure)
 	      exit 1; }
 	rm -rf $(B)/dist
 	mkdir -p $(B)/dist
-	git archive --prefix=$(release)/ HEAD | tar -xf - -C $(B)/dist
+	git -c tar.umask=0022 archive --prefix=$(release)/ HEAD | tar -xf - -C $(B)/dist
 	cp $(configure) $(B)/dist/$(release)/configure
 	tar -C $(B)/dist --sort=name --owner=0 --group=0 --numeric-owner \
 	    --mtime=@$$(git log -1 --format=%ct) -cf - $(release) | \

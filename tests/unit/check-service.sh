@@ -12,9 +12,11 @@ for shell in sh dash bash; do
     ! command -v "$shell" >/dev/null || "$shell" -n $service/libxl-ext-usb.init.in
 done
 
-# One that logrotate does not understand is ignored, with an error.
+# One that logrotate does not understand is ignored, with an error; so is one
+# that a group can write, as in a clone under umask 002.
+install -m 644 $service/xl-ext.logrotate "$dir/rotate"
 if command -v logrotate >/dev/null; then
-    logrotate -d -s "$dir/state" $service/xl-ext.logrotate >"$dir/said" 2>&1 &&
+    logrotate -d -s "$dir/state" "$dir/rotate" >"$dir/said" 2>&1 &&
         ! grep '^error' "$dir/said" || { cat "$dir/said"; exit 1; }
 fi
 
