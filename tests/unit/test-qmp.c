@@ -13,7 +13,7 @@
 #include "core/clock.h"
 #include "host/qmp.h"
 
-#define LONG_MS 5000 /* never reached */
+#define LONG_MS 60000 /* never reached */
 #define SHORT_MS 100 /* reached on purpose */
 
 struct fixture {

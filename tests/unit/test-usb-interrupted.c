@@ -17,7 +17,7 @@
 #include "libxl_ext_usb.h"
 
 #define ANY XLX_USB_ANY
-#define LONG_MS 2000 /* never reached */
+#define LONG_MS 60000 /* never reached */
 #define BE "/local/domain/0/backend/qusb/5"
 
 static const struct xlx_usb_place anywhere = { ANY, ANY };

@@ -11,7 +11,7 @@
 #include "usb/log.h"
 #include "usb/park.h"
 
-#define LONG_MS 10000 /* never reached */
+#define LONG_MS 60000 /* never reached */
 #define SHORT_MS 150  /* reached on purpose */
 #define BE "/local/domain/0/backend/qusb/5"
 #define ANNOUNCED "/local/domain/0/device-model/%u/backends/qusb"

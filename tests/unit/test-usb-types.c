@@ -10,7 +10,7 @@
 #include "usb/type.h"
 
 #define ANY XLX_USB_ANY
-#define LONG_MS 10000 /* never reached */
+#define LONG_MS 60000 /* never reached */
 #define SHORT_MS 150  /* reached on purpose */
 #define PV "/local/domain/0/backend/vusb/5"
 #define DM "/libxl/6/device/vusb"

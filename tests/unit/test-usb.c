@@ -14,7 +14,7 @@
 #include "usb/park.h"
 
 #define ANY XLX_USB_ANY
-#define LONG_MS 10000  /* never reached */
+#define LONG_MS 60000 /* never reached */
 #define SHORT_MS 150   /* reached on purpose */
 #define BE "/local/domain/0/backend/qusb/5"
 
