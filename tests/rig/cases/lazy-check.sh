@@ -10,5 +10,5 @@ missing=$(xl-ext lazy-check | sed -nE 's/^([^ ]+) +(no|unknown) .*/\1/p')
 [ -z "$missing" ] || rig_fail "missing: $missing"
 xl-ext lazy-check --json >"$RIG_TMP/json"
 grep '"possible": true' "$RIG_TMP/json" || rig_fail "JSON"
-[ "$(grep -c '"answer": "yes"' "$RIG_TMP/json")" = 10 ] ||
+[ "$(grep -c '"answer": "yes"' "$RIG_TMP/json")" = 11 ] ||
     rig_fail "$(<"$RIG_TMP/json")"
