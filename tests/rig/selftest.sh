@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: LGPL-2.1-only
 #
 # Whether the runner notices what it must: a case that fails, one that hangs,
-# what a case leaves behind, a dom0 that dies, a machine that is gone. By hand:
-# seven boots, three minutes.
+# what a case leaves behind, a dom0 that dies, a machine that is gone, a
+# busy host. By hand: nine boots, five minutes.
 
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
@@ -76,8 +76,34 @@ expect "counts" '^0 passed, 1 failed$'
 
 runs 1 nowhere.sh
 expect "no such case" 'no such case'
+runs 1 --suite sid "$pass"
+expect "no such suite" "unknown suite 'sid'; there are: bookworm trixie\$"
+runs 1 --suite trixie --xen patched "$pass"
+expect "no patches for it" 'has patches for Xen 4.17, trixie has 4.20'
+runs 1 --xen nowhere "$pass"
+expect "no such hypervisor" "takes patched, .* and 'nowhere' is no file\$"
+runs 1 --give nowhere "$pass"
+expect "nothing to give" 'give: no folder nowhere\$'
 runs 0 --xen stock "$pass"
 expect "stock Xen" '^1 passed, 0 failed$'
+
+# A busy host keeps a busy machine waiting; that is no time of the machine's.
+cat >wait.sh <<'EOT'
+. /rig/lib/rig.sh
+while :; do :; done &
+start=$SECONDS
+rig_wait_for 20 false
+took=$((SECONDS - start))
+kill $!
+echo "20 s took $took s"
+[ $took -ge 24 ]
+EOT
+for loop in 1 2 3 4 5 6 7 8; do
+    timeout 300 sh -c 'while :; do :; done' &
+done
+runs 0 wait.sh
+kill $(jobs -p)
+expect "a wait on a busy host" '^20 s took'
 
 echo "$failures failures"
 [ $failures -eq 0 ]
