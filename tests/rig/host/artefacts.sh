@@ -6,7 +6,7 @@
 dom0_packages() {
     echo "xen-utils-$xen_release" xen-utils-common xenstore-utils \
         qemu-system-xen seabios ipxe-qemu kmod busybox-static usbutils \
-        strace libyajl2 libuuid1 nbdkit libnbd0 iproute2
+        strace libyajl2 libuuid1 nbdkit libnbd0 iproute2 e2fsprogs
 }
 # What an installation brings, beside the kernel and Xen, so that the packages
 # under test find all they depend on.
