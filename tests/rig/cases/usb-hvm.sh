@@ -91,9 +91,12 @@ check "no node is left" \
     eval '! xenstore-ls -f | grep -E "vusb|libxl-ext"'
 
 # --- auto
-check "the distribution's xl makes a controller that QEMU does not have" \
-    eval '! "$rig_xl" usbdev-attach $guest "hostbus=$(number "$tablet" busnum)" \
-        "hostaddr=$(number "$tablet" devnum)" 2>/dev/null'
+# Xen 4.17's; 4.20's xl makes one that works.
+[ "$RIG_SUITE" != bookworm ] ||
+    check "the distribution's xl makes a controller that QEMU does not have" \
+        eval '! "$rig_xl" usbdev-attach $guest \
+            "hostbus=$(number "$tablet" busnum)" \
+            "hostaddr=$(number "$tablet" devnum)" 2>/dev/null'
 for devid in $(xenstore-list "$backend" 2>/dev/null); do
     xenstore-rm "$backend/$devid"
 done
