@@ -6,14 +6,21 @@
 # A guest's lines carry its number, "(d5)", and are no matter here.
 crash_lines='^(\(XEN\) .*Panic on CPU|(\[ *[0-9.]+\] )?Kernel panic)'
 boot_limit=180
+# A machine that does nothing for so long stands still: its own idle loops and
+# clocks take more than that many ms in a second. It was seen, seldom, with two
+# vCPUs in a guest.
+still_limit=60
+still_ms=10
 
 watch_machine() {
     local idle_limit=$((timeout + 60)) why waited=0 last_sign='' waited_then=0
-    local -A stood=()
+    local still=0
+    local -A stood=() ran=()
     while kill -0 "$machine" 2>/dev/null; do
         sleep 1
         note_waiting
-        why=$(crash_seen) || why=$(silence_seen) || continue
+        why=$(crash_seen) || why=$(silence_seen) || why=$(stillness_seen) ||
+            continue
         echo "$why" >"$run/why"
         # The lines that tell more come after the one that was matched.
         sleep 2
@@ -24,15 +31,17 @@ watch_machine() {
 # How long the machine has been kept from running by what else this host does,
 # in ms, for $run/waited: no limit of the rig counts that time. In each second it
 # is the time that the machine's worst placed thread stood in a run queue
-# (schedstat's second number, in ns).
+# (schedstat's second number, in ns; the first is how long it has run).
 note_waiting() {
-    local task nanoseconds longest=0
+    local task used wait longest=0 all=0
     for task in /proc/"$machine"/task/*; do
-        read -r _ nanoseconds _ 2>/dev/null <"$task/schedstat" || continue
-        longest=$((nanoseconds - ${stood[$task]:-0} > longest ?
-            nanoseconds - ${stood[$task]:-0} : longest))
-        stood[$task]=$nanoseconds
+        read -r used wait _ 2>/dev/null <"$task/schedstat" || continue
+        all=$((all + used - ${ran[$task]:-0}))
+        wait=$((wait - ${stood[$task]:-0}))
+        [ $wait -le $longest ] || longest=$wait
+        stood[$task]=$((${stood[$task]:-0} + wait)) ran[$task]=$used
     done
+    still=$((all / 1000000 < still_ms ? still + 1 : 0))
     waited=$((waited + longest / 1000000))
     echo $waited >"$run/waited.new"
     mv "$run/waited.new" "$run/waited"
@@ -43,6 +52,12 @@ crash_seen() {
     line=$(grep -aEm 1 "$crash_lines" "$out/console.log" 2>/dev/null) ||
         return 1
     echo "crashed: ${line%$'\r'}"
+}
+
+# A host without schedstat counts nothing at all.
+stillness_seen() {
+    [ ${#ran[@]} -gt 0 ] && [ "$still" -ge "$still_limit" ] || return 1
+    echo "hung: it stands still, with nothing to do"
 }
 
 # The follower touches $run/alive at every event.
