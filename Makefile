@@ -88,7 +88,7 @@ $(B)/config.mk: $(configure) config.mk.in config.h.in \
 
 # --- sources ---------------------------------------------------------------
 
-lib_src := $(wildcard libxl-ext/*/*.c)
+lib_src := $(wildcard libxl-ext/*/*.c libxl-ext/*/*/*.c)
 cmd_src := $(filter-out xl-cmds/main.c,$(wildcard xl-cmds/*.c))
 helper_src := $(wildcard xl-cmds/save-helper/*.c)
 backend_src := $(wildcard xl-cmds/usb-backend/*.c)

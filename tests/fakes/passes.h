@@ -7,7 +7,7 @@
 #define FAKES_PASSES_H
 
 #include "fakes/usb_world.h"
-#include "usb/reconcile.h"
+#include "usb/assign/reconcile.h"
 
 #define PASSES_REPORTS 16
 #define PASSES_LONG_MS 5000 /* never reached */

@@ -17,4 +17,4 @@ for name in xen 'xen*.h' 'xs*.h' 'libxl*.h' '_libxl*.h' yajl uuid libnbd.h \
 done
 musl-gcc -std=gnu11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -I"$BUILD" -Iinclude \
     -Ilibxl-ext -idirafter "$dir" -idirafter "$dir/uuid" -Wall -Wextra -Werror \
-    -fsyntax-only libxl-ext/*/*.c xl-cmds/*.c xl-cmds/*/*.c
+    -fsyntax-only libxl-ext/*/*.c libxl-ext/*/*/*.c xl-cmds/*.c xl-cmds/*/*.c

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "fakes/sysfs_mem.h"
-#include "usb/device.h"
+#include "usb/device/device.h"
 
 static const struct sysfs_dev disk = {
     .busid = "1-2", .class = "00", .vendor = "46f4", .product_id = "0001",

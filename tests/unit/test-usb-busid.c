@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 #include "test.h"
 
-#include "usb/busid.h"
+#include "usb/device/busid.h"
 
 static void busids_are_read_strictly(void **state)
 {

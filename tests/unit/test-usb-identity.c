@@ -4,7 +4,7 @@
  */
 #include "test.h"
 
-#include "usb/identity.h"
+#include "usb/device/identity.h"
 
 #define STICK "080650"
 #define KEYS "030101"

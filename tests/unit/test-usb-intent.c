@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "fakes/usb_world.h"
-#include "usb/guests.h"
+#include "usb/assign/guests.h"
 
 #define OTHER_UUID "00000000-0000-4000-8000-000000000006"
 #define NEW_UUID "11111111-2222-4333-8444-555555555555"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 #include "test.h"
 
-#include "usb/place.h"
+#include "usb/controller/place.h"
 
 #define ANY XLX_USB_ANY
 

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "fakes/usb_world.h"
-#include "usb/policy.h"
+#include "usb/admission/policy.h"
 
 #define NR(a) (sizeof(a) / sizeof((a)[0]))
 

@@ -8,9 +8,9 @@
 
 #include "core/clock.h"
 #include "fakes/passes.h"
-#include "usb/job.h"
-#include "usb/park.h"
-#include "usb/pulled.h"
+#include "usb/attach/locks.h"
+#include "usb/backend/park.h"
+#include "usb/backend/pulled.h"
 
 #define SHORT_MS 150
 
@@ -90,11 +90,11 @@ static void a_command_at_work_is_not_disturbed(void **state)
     struct passes *f = *state;
     passes_start_with_two(f);
     passes_unplug(f, "1-2");
-    int lock = xlx__job_lock_domain(f->w->ctx, WORLD_DOMID, 0);
+    int lock = xlx__usb_lock_domain(f->w->ctx, WORLD_DOMID, 0);
     assert_int_equal(free_pulled(f), -EBUSY);
     passes_assert_port(f, 1, "1-2");
     close(lock);
-    lock = xlx__job_lock_device(f->w->ctx, "1-2", 0);
+    lock = xlx__usb_lock_device(f->w->ctx, "1-2", 0);
     assert_int_equal(free_pulled(f), -EBUSY);
     passes_assert_port(f, 1, "1-2");
     close(lock);

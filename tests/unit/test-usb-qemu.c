@@ -7,9 +7,9 @@
 
 #include "core/clock.h"
 #include "fakes/usb_world.h"
-#include "usb/hc.h"
-#include "usb/log.h"
-#include "usb/park.h"
+#include "usb/controller/hc.h"
+#include "usb/controller/log.h"
+#include "usb/backend/park.h"
 
 #define LONG_MS 60000 /* never reached */
 #define SHORT_MS 150  /* reached on purpose */

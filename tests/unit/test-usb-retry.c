@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "fakes/passes.h"
-#include "usb/job.h"
+#include "usb/attach/locks.h"
 
 static void one_failure_does_not_stop_the_others(void **state)
 {
@@ -139,7 +139,7 @@ static void a_guest_at_work_is_left_alone(void **state)
     struct passes *f = *state;
     passes_start_with_two(f);
     sysfs_mem_find(f->w->sysfs, "1-2")->address = "77";
-    int lock = xlx__job_lock_domain(f->w->ctx, 5, 0);
+    int lock = xlx__usb_lock_domain(f->w->ctx, 5, 0);
     assert_true(lock >= 0);
     assert_int_equal(passes_later(f), 0);
     assert_in_range(f->pass.next - f->now, 500, 1500);

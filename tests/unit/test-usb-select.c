@@ -4,7 +4,7 @@
  */
 #include "test.h"
 
-#include "usb/selector.h"
+#include "usb/device/selector.h"
 
 static const struct xlx__usbdev devs[] = {
     { .busid = "1-2", .bus = 1, .address = 4, .vendor = 0x046d,

@@ -7,7 +7,7 @@
 
 #include "fakes/usb_world.h"
 #include "libxl_ext_usb.h"
-#include "usb/type.h"
+#include "usb/controller/type.h"
 
 #define ANY XLX_USB_ANY
 #define LONG_MS 60000 /* never reached */

@@ -11,7 +11,7 @@
 #include "fakes/sysfs_mem.h"
 #include "fakes/xenstore_mem.h"
 #include "host/mounts.h"
-#include "usb/use.h"
+#include "usb/admission/use.h"
 
 #define DEVICES "../../devices/"
 #define PCI DEVICES "pci0000:00/0000:00:14.0/usb1/"

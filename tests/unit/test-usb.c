@@ -10,8 +10,8 @@
 #include "core/clock.h"
 #include "fakes/usb_world.h"
 #include "libxl_ext_usb.h"
-#include "usb/backend.h"
-#include "usb/park.h"
+#include "usb/controller/backend.h"
+#include "usb/backend/park.h"
 
 #define ANY XLX_USB_ANY
 #define LONG_MS 60000 /* never reached */

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+/*
+ * The policy for its reader: what it says of the devices of this host, and why.
+ */
+#include "usb/admission/policy.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/clean.h"
+#include "usb/device/selector.h"
+
+static void free_policy(struct xlx__policy **policy)
+{
+    xlx__policy_free(*policy);
+}
+
+#define AUTO_POLICY XLX__CLEAN(free_policy)
+
+/* The same decision as xlx__policy_check(), with all that led to it. */
+static void report(const struct xlx__policy *policy,
+                   const struct xlx__usbdev *dev,
+                   struct xlx_usb_policy_verdict *v)
+{
+    _Static_assert(XLX_USB_POLICY_INTFS_MAX >= XLX__USB_INTFS_MAX,
+                   "all that were read");
+    struct xlx__policy_verdict verdict;
+    xlx__policy_check(policy, dev, &verdict);
+    *v = (struct xlx_usb_policy_verdict){
+        .vendor = dev->vendor,
+        .product = dev->product,
+        .release = dev->release,
+        .allowed = verdict.allowed,
+        .nr_intfs = xlx__policy_nr_intfs(dev),
+        .more_intfs = dev->more_intfs,
+    };
+    memcpy(v->busid, dev->busid, sizeof(v->busid));
+    v->decided = v->nr_intfs;
+    for (uint32_t i = 0; i < v->nr_intfs; i++) {
+        struct xlx__usbintf intf = xlx__policy_intf(dev, i);
+        v->intf[i].number = dev->nr_intfs ? intf.number : -1;
+        v->intf[i].class_code = intf.class;
+        v->intf[i].subclass = intf.subclass;
+        v->intf[i].protocol = intf.protocol;
+        xlx__policy_describe(policy, xlx__policy_match(policy, dev, i),
+                             &v->intf[i].rule);
+        if (!v->intf[i].rule.allow && v->decided > i)
+            v->decided = i;
+    }
+    if (v->decided == v->nr_intfs)
+        v->decided = 0;
+}
+
+int xlx_usb_policy_check(xlx_ctx *ctx, const char *device,
+                         struct xlx_usb_policy_verdict *verdict_r)
+{
+    AUTO_POLICY struct xlx__policy *policy = NULL;
+    struct xlx__usbdev dev;
+    int rc = xlx__select(ctx, device, &dev);
+    if (!rc && dev.hub)
+        return xlx__fail(ctx, ENOTSUP, "usb %s: is a hub, which no guest gets",
+                         dev.busid);
+    if (!rc)
+        rc = xlx__policy_load(ctx, &policy);
+    if (!rc)
+        report(policy, &dev, verdict_r);
+    return rc;
+}
+
+int xlx_usb_policy_check_all(xlx_ctx *ctx,
+                             struct xlx_usb_policy_verdict **list_r)
+{
+    AUTO_POLICY struct xlx__policy *policy = NULL;
+    XLX__AUTO_FREE struct xlx__usbdev *devs = NULL;
+    struct xlx_usb_policy_verdict *list = NULL;
+    int rc = xlx__policy_load(ctx, &policy), nr = 0;
+    int nr_devs = rc ? rc : xlx__usbdev_list(ctx, &devs);
+    if (nr_devs < 0)
+        return nr_devs;
+    if (nr_devs && !(list = calloc((size_t)nr_devs, sizeof(*list))))
+        return xlx__fail(ctx, ENOMEM, "usb: no memory");
+    for (int i = 0; i < nr_devs; i++)
+        if (!devs[i].hub)
+            report(policy, &devs[i], &list[nr++]);
+    if (!nr) {
+        free(list);
+        list = NULL;
+    }
+    *list_r = list;
+    return nr;
+}
+
+int xlx_usb_policy_rules(xlx_ctx *ctx, struct xlx_usb_policy_rule **list_r)
+{
+    AUTO_POLICY struct xlx__policy *policy = NULL;
+    int rc = xlx__policy_load(ctx, &policy);
+    if (rc)
+        return rc;
+    struct xlx_usb_policy_rule *list = calloc(policy->nr + 1, sizeof(*list));
+    if (!list)
+        return xlx__fail(ctx, ENOMEM, "usb: no memory");
+    for (size_t i = 0; i < policy->nr; i++)
+        xlx__policy_describe(policy, &policy->rule[i], &list[i]);
+    xlx__policy_describe(policy, NULL, &list[policy->nr]);
+    *list_r = list;
+    return (int)policy->nr + 1;
+}

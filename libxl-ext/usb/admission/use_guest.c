@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+/*
+ * Which block devices of this host guests have as disks. A backend need not
+ * open them exclusively (xen-blkback and QEMU do not), so xenstore is asked.
+ */
+#include "usb/admission/use.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/clean.h"
+#include "core/parse.h"
+#include "host/sysfs.h"
+#include "xen/xenstore.h"
+
+#define BACKEND "/local/domain/0/backend/%s"
+#define STATE_CLOSED 6
+
+/* Of disks, in libxl's names: the kernel's, QEMU's, tapdisk's. */
+static const char *const kinds[] = { "vbd", "qdisk", "vbd3" };
+
+struct disks {
+    xlx_ctx *ctx;
+    struct xlx__guest_disk *v;
+    int nr;
+};
+
+static int add(struct disks *d, uint32_t domid, const char *dev)
+{
+    struct xlx__guest_disk *v =
+        reallocarray(d->v, (size_t)d->nr + 1, sizeof(*v));
+    if (!v)
+        return xlx__fail(d->ctx, ENOMEM, "domain %u: no memory", domid);
+    d->v = v;
+    v[d->nr].domid = domid;
+    snprintf(v[d->nr].dev, sizeof(v[d->nr].dev), "%s", dev);
+    d->nr++;
+    return 0;
+}
+
+/* "8:11" as xen-blkback's scripts write it: hexadecimal. */
+static bool read_number(const char *text, char *dev, size_t size)
+{
+    unsigned major, minor;
+    int end = 0;
+    /* %x alone would also take blanks, signs and 0x. */
+    if (text[strspn(text, "0123456789abcdefABCDEF:")] ||
+        sscanf(text, "%5x:%5x%n", &major, &minor, &end) != 2 || text[end])
+        return false;
+    snprintf(dev, size, "%u:%u", major, minor);
+    return true;
+}
+
+/* "/dev/sdb1", or "aio:/dev/sdb1" as QEMU has it. */
+static int look_up_file(struct disks *d, const char *params, char *dev,
+                        size_t size)
+{
+    const char *path = strchr(params, '/');
+    struct xlx__sysfs *fs = d->ctx->sysfs;
+    int rc = path ? fs->ops->block_number(fs, path, dev, size) : -ENOTBLK;
+    if (rc == -EIO)
+        return xlx__fail_errno(d->ctx, EIO, "%s: cannot look at", path);
+    return rc ? 0 : 1;
+}
+
+/* 1: `dev` is its number; 0: it has none. */
+static int read_disk(struct disks *d, const char *dir, char *dev, size_t size)
+{
+    XLX__AUTO_FREE char *number = NULL, *params = NULL;
+    uint32_t state = 0;
+    int rc = xlx__xs_read_u32(d->ctx, XLX__XS_NO_TX, 0, UINT32_MAX, &state,
+                              "%s/state", dir);
+    if (state == STATE_CLOSED || (rc && rc != -ENOENT && rc != -EINVAL))
+        return state == STATE_CLOSED ? 0 : rc;
+    rc = xlx__xs_read(d->ctx, XLX__XS_NO_TX, &number, "%s/physical-device",
+                      dir);
+    if (!rc && read_number(number, dev, size))
+        return 1;
+    if (!rc || rc == -ENOENT)
+        rc = xlx__xs_read(d->ctx, XLX__XS_NO_TX, &params, "%s/params", dir);
+    return rc == -ENOENT ? 0 : rc ? rc : look_up_file(d, params, dev, size);
+}
+
+static int add_disks_of(struct disks *d, const char *kind, uint32_t domid)
+{
+    XLX__AUTO_NAMES struct xlx__names ids = { 0 };
+    char dir[XLX__XS_PATH_MAX], dev[32];
+    int rc = xlx__xs_ls(d->ctx, XLX__XS_NO_TX, &ids, BACKEND "/%u", kind,
+                        domid);
+    for (size_t i = 0; !rc && i < ids.nr; i++) {
+        if (snprintf(dir, sizeof(dir), BACKEND "/%u/%s", kind, domid,
+                     ids.v[i]) >= (int)sizeof(dir))
+            continue;
+        rc = read_disk(d, dir, dev, sizeof(dev));
+        if (rc == 1)
+            rc = add(d, domid, dev);
+    }
+    return rc;
+}
+
+static int add_kind(struct disks *d, const char *kind)
+{
+    XLX__AUTO_NAMES struct xlx__names ids = { 0 };
+    uint32_t domid;
+    int rc = xlx__xs_ls(d->ctx, XLX__XS_NO_TX, &ids, BACKEND, kind);
+    for (size_t i = 0; !rc && i < ids.nr; i++)
+        if (!xlx__parse_u32(ids.v[i], 0, UINT16_MAX, &domid))
+            rc = add_disks_of(d, kind, domid);
+    return rc;
+}
+
+int xlx__guest_disks(xlx_ctx *ctx, struct xlx__guest_disk **list_r)
+{
+    struct disks d = { .ctx = ctx };
+    int rc = xlx__sysfs_open(ctx);
+    for (size_t i = 0; !rc && i < sizeof(kinds) / sizeof(kinds[0]); i++)
+        rc = add_kind(&d, kinds[i]);
+    if (rc) {
+        free(d.v);
+        return rc;
+    }
+    *list_r = d.v;
+    return d.nr;
+}

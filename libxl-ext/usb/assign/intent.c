@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+#include "usb/assign/intent.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/clean.h"
+#include "core/clock.h"
+#include "core/io.h"
+#include "core/uuid.h"
+#include "host/lock.h"
+#include "host/replace.h"
+#include "usb/deadline.h"
+
+#define SUFFIX ".json"
+#define NAME_SIZE (XLX_UUID_MAX + 8)
+
+int xlx__intent_lock(xlx_ctx *ctx)
+{
+    return xlx__lock(ctx, "usb/lock/intent", xlx__now_ms() + XLX__ANSWER_MS);
+}
+
+int xlx__intent_folder(xlx_ctx *ctx, char *path_r)
+{
+    const char *state = xlx_ctx_path(ctx, XLX_PATH_STATE);
+    if (snprintf(path_r, PATH_MAX, "%s/usb", state) >= PATH_MAX)
+        return xlx__fail(ctx, ENAMETOOLONG, "%s: path too long", state);
+    return 0;
+}
+
+static int file_path(xlx_ctx *ctx, const char *uuid, char *path_r)
+{
+    int rc = xlx__intent_folder(ctx, path_r);
+    size_t n = rc ? 0 : strlen(path_r);
+    if (!rc && snprintf(path_r + n, PATH_MAX - n, "/%s" SUFFIX, uuid) >=
+                   (int)(PATH_MAX - n))
+        return xlx__fail(ctx, ENAMETOOLONG, "%s: path too long", path_r);
+    return rc;
+}
+
+static int by_text(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* A temporary file that was left behind has no such name. */
+static bool uuid_of(const char *name, char uuid_r[XLX_UUID_MAX])
+{
+    size_t n = XLX_UUID_MAX - 1;
+    if (strlen(name) != n + strlen(SUFFIX) || strcmp(name + n, SUFFIX))
+        return false;
+    memcpy(uuid_r, name, n);
+    uuid_r[n] = '\0';
+    return xlx__uuid_valid(uuid_r);
+}
+
+int xlx__intent_uuids(xlx_ctx *ctx, struct xlx__names *uuids)
+{
+    char path[PATH_MAX], uuid[XLX_UUID_MAX];
+    int rc = xlx__intent_folder(ctx, path);
+    if (rc)
+        return rc;
+    XLX__AUTO_CLOSEDIR DIR *dir = opendir(path);
+    if (!dir)
+        return errno == ENOENT ? 0
+                               : xlx__fail_errno(ctx, errno, "%s: cannot list",
+                                                 path);
+    for (struct dirent *e; (e = readdir(dir));)
+        if (uuid_of(e->d_name, uuid) && xlx__names_add(uuids, uuid))
+            return xlx__fail(ctx, ENOMEM, "%s: no memory", path);
+    if (uuids->nr)
+        qsort(uuids->v, uuids->nr, sizeof(uuids->v[0]), by_text);
+    return 0;
+}
+
+static int read_text(const char *path, char **text_r)
+{
+    XLX__AUTO_CLOSE int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    if (fd < 0)
+        return -errno;
+    XLX__AUTO_FREE char *text = malloc(XLX__INTENT_FILE_MAX + 2);
+    if (!text)
+        return -ENOMEM;
+    long n = xlx__read_upto(fd, text, XLX__INTENT_FILE_MAX + 1);
+    if (n < 0)
+        return (int)n;
+    if (n > XLX__INTENT_FILE_MAX)
+        return -EFBIG;
+    text[n] = '\0';
+    if (strlen(text) != (size_t)n)
+        text[0] = '\0'; /* no JSON has such a byte */
+    *text_r = xlx__steal(text);
+    return 0;
+}
+
+int xlx__intent_load(xlx_ctx *ctx, const char *uuid,
+                     struct xlx_usb_intent *intent_r)
+{
+    char path[PATH_MAX];
+    int rc = file_path(ctx, uuid, path);
+    if (rc)
+        return rc;
+    XLX__AUTO_FREE char *text = NULL;
+    rc = read_text(path, &text);
+    if (rc)
+        return rc == -ENOENT ? rc
+                             : xlx__fail_errno(ctx, -rc, "%s: cannot read",
+                                               path);
+    const char *why = xlx__intent_parse(text, intent_r);
+    if (!why && strcmp(intent_r->uuid, uuid))
+        why = "its uuid is not the file's";
+    if (why)
+        return xlx__fail(ctx, EBADMSG,
+                         "%s: not what a guest is to have (%s): mend or remove "
+                         "it",
+                         path, why);
+    return 0;
+}
+
+int xlx__intent_remove(xlx_ctx *ctx, const char *uuid)
+{
+    char path[PATH_MAX];
+    int rc = file_path(ctx, uuid, path);
+    if (rc)
+        return rc;
+    if (unlink(path))
+        return errno == ENOENT ? 0
+                               : xlx__fail_errno(ctx, errno,
+                                                 "%s: cannot remove", path);
+    return xlx__intent_folder(ctx, path) ?: xlx__sync_folder(ctx, path);
+}
+
+int xlx__intent_save(xlx_ctx *ctx, const struct xlx_usb_intent *intent)
+{
+    char dir[PATH_MAX], name[NAME_SIZE];
+    if (!intent->nr_wishes)
+        return xlx__intent_remove(ctx, intent->uuid);
+    int rc = xlx__intent_folder(ctx, dir);
+    if (rc)
+        return rc;
+    XLX__AUTO_FREE char *text = xlx__intent_json(intent);
+    if (!text)
+        return xlx__fail(ctx, ENOMEM, "guest %s: no memory", intent->name);
+    snprintf(name, sizeof(name), "%s" SUFFIX, intent->uuid);
+    return xlx__replace_file(ctx, dir, name, text);
+}
+
+static int by_name(const void *a, const void *b)
+{
+    const struct xlx_usb_intent *x = a, *y = b;
+    int order = strcmp(x->name, y->name);
+    return order ? order : strcmp(x->uuid, y->uuid);
+}
+
+int xlx__intent_load_all(xlx_ctx *ctx, struct xlx_usb_intent **list_r,
+                         void (*bad)(void *user, const char *uuid), void *user)
+{
+    XLX__AUTO_NAMES struct xlx__names uuids = { 0 };
+    XLX__AUTO_FREE struct xlx_usb_intent *list = NULL;
+    int nr = 0, rc = xlx__intent_uuids(ctx, &uuids);
+    if (rc)
+        return rc;
+    if (uuids.nr && !(list = calloc(uuids.nr, sizeof(*list))))
+        return xlx__fail(ctx, ENOMEM, "guests: no memory");
+    for (size_t i = 0; i < uuids.nr; i++) {
+        rc = xlx__intent_load(ctx, uuids.v[i], &list[nr]);
+        nr += !rc;
+        if (rc && rc != -ENOENT && bad)
+            bad(user, uuids.v[i]);
+    }
+    if (nr)
+        qsort(list, (size_t)nr, sizeof(*list), by_name);
+    *list_r = xlx__steal(list);
+    return nr;
+}

@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+/*
+ * The text of an intent file. A serial may have any bytes, JSON may not: what
+ * does not print, and the backslash, is \xHH in the string.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <yajl/yajl_gen.h>
+#include <yajl/yajl_tree.h>
+
+#include "core/uuid.h"
+#include "usb/device/busid.h"
+#include "usb/assign/intent.h"
+
+#define VERSION 1
+#define DEPTH_MAX 16 /* yajl recurses; what we write is 4 deep */
+#define DIGITS "0123456789abcdef"
+
+/* --- writing -------------------------------------------------------------- */
+
+static void put_string(yajl_gen g, const char *text)
+{
+    yajl_gen_string(g, (const unsigned char *)text, strlen(text));
+}
+
+static void put_escaped(yajl_gen g, const char *key, const char *value)
+{
+    char text[4 * XLX_GUEST_NAME_MAX], *to = text;
+    for (const unsigned char *p = (const unsigned char *)value; *p; p++)
+        if (*p < ' ' || *p > '~' || *p == '\\')
+            to += sprintf(to, "\\x%02x", *p);
+        else
+            *to++ = (char)*p;
+    *to = '\0';
+    put_string(g, key);
+    put_string(g, text);
+}
+
+static void put_hex(yajl_gen g, const char *key, uint16_t value)
+{
+    char text[8];
+    snprintf(text, sizeof(text), "%04x", value);
+    put_string(g, key);
+    put_string(g, text);
+}
+
+static void put_place(yajl_gen g, const char *key, uint32_t value)
+{
+    if (value == XLX_USB_ANY)
+        return;
+    put_string(g, key);
+    yajl_gen_integer(g, value);
+}
+
+static void put_wish(yajl_gen g, const struct xlx_usb_wish *wish)
+{
+    const struct xlx_usb_identity *id = &wish->identity;
+    yajl_gen_map_open(g);
+    put_string(g, "identity");
+    yajl_gen_map_open(g);
+    put_escaped(g, "busid", id->busid);
+    put_hex(g, "vendor", id->vendor);
+    put_hex(g, "product", id->product);
+    put_escaped(g, "serial", id->serial);
+    put_string(g, "interfaces");
+    yajl_gen_array_open(g);
+    for (uint32_t i = 0; i < id->nr_classes; i++)
+        put_string(g, id->classes[i]);
+    yajl_gen_array_close(g);
+    yajl_gen_map_close(g);
+    put_string(g, "required");
+    yajl_gen_bool(g, wish->required);
+    if (wish->once) {
+        put_string(g, "once");
+        yajl_gen_bool(g, true);
+    }
+    put_place(g, "controller", wish->place.hc);
+    put_place(g, "port", wish->place.port);
+    yajl_gen_map_close(g);
+}
+
+static void put_intent(yajl_gen g, const struct xlx_usb_intent *intent)
+{
+    yajl_gen_map_open(g);
+    put_string(g, "version");
+    yajl_gen_integer(g, VERSION);
+    put_escaped(g, "name", intent->name);
+    put_escaped(g, "uuid", intent->uuid);
+    put_string(g, "devices");
+    yajl_gen_array_open(g);
+    for (uint32_t i = 0; i < intent->nr_wishes; i++)
+        put_wish(g, &intent->wish[i]);
+    yajl_gen_array_close(g);
+    yajl_gen_map_close(g);
+}
+
+char *xlx__intent_json(const struct xlx_usb_intent *intent)
+{
+    const unsigned char *text;
+    size_t len;
+    char *copy = NULL;
+    yajl_gen g = yajl_gen_alloc(NULL);
+    if (!g)
+        return NULL;
+    yajl_gen_config(g, yajl_gen_beautify, 1);
+    put_intent(g, intent);
+    if (yajl_gen_get_buf(g, &text, &len) == yajl_gen_status_ok && len)
+        copy = strndup((const char *)text, len);
+    yajl_gen_free(g);
+    return copy;
+}
+
+/* --- reading -------------------------------------------------------------- */
+
+static yajl_val get(yajl_val map, const char *key)
+{
+    const char *path[] = { key, NULL };
+    return yajl_tree_get(map, path, yajl_t_any);
+}
+
+static int hex_value(char c)
+{
+    const char *hit = c ? strchr(DIGITS, c) : NULL;
+    return hit ? (int)(hit - DIGITS) : -1;
+}
+
+/* The number of hexadecimal digits at the start of `text` is `nr` or it is
+ * none. */
+static bool read_hex(const char *text, int nr, unsigned *value_r)
+{
+    *value_r = 0;
+    for (int i = 0; i < nr; i++) {
+        int digit = hex_value(text[i]);
+        if (digit < 0)
+            return false;
+        *value_r = *value_r * 16 + (unsigned)digit;
+    }
+    return true;
+}
+
+static bool get_escaped(yajl_val map, const char *key, char *to, size_t size)
+{
+    const char *from = YAJL_GET_STRING(get(map, key));
+    unsigned byte;
+    if (!from)
+        return false;
+    for (; *from && size > 1; size--) {
+        if (*from != '\\') {
+            *to++ = *from++;
+            continue;
+        }
+        if (from[1] != 'x' || !read_hex(from + 2, 2, &byte) || !byte)
+            return false;
+        *to++ = (char)byte;
+        from += 4;
+    }
+    *to = '\0';
+    return !*from;
+}
+
+static bool get_id(yajl_val map, const char *key, uint16_t *value_r)
+{
+    const char *text = YAJL_GET_STRING(get(map, key));
+    unsigned value;
+    if (!text || strlen(text) != 4 || !read_hex(text, 4, &value))
+        return false;
+    *value_r = (uint16_t)value;
+    return true;
+}
+
+static bool get_classes(yajl_val map, struct xlx_usb_identity *id)
+{
+    yajl_val list = get(map, "interfaces");
+    unsigned value;
+    if (!YAJL_IS_ARRAY(list) || list->u.array.len > XLX_USB_CLASSES_MAX)
+        return false;
+    for (size_t i = 0; i < list->u.array.len; i++) {
+        const char *text = YAJL_GET_STRING(list->u.array.values[i]);
+        if (!text || strlen(text) != 6 || !read_hex(text, 6, &value))
+            return false;
+        strcpy(id->classes[i], text);
+    }
+    id->nr_classes = (uint32_t)list->u.array.len;
+    return true;
+}
+
+/* Absent is any. */
+static bool get_place(yajl_val map, const char *key, uint32_t min, uint32_t max,
+                      uint32_t *value_r)
+{
+    yajl_val v = get(map, key);
+    *value_r = XLX_USB_ANY;
+    if (!v)
+        return true;
+    if (!YAJL_IS_INTEGER(v) || YAJL_GET_INTEGER(v) < (long long)min ||
+        YAJL_GET_INTEGER(v) > (long long)max)
+        return false;
+    *value_r = (uint32_t)YAJL_GET_INTEGER(v);
+    return true;
+}
+
+static const char *read_wish(yajl_val map, struct xlx_usb_wish *wish)
+{
+    yajl_val identity = get(map, "identity"), required = get(map, "required");
+    yajl_val once = get(map, "once");
+    struct xlx_usb_identity *id = &wish->identity;
+    if (!YAJL_IS_OBJECT(identity))
+        return "a device without identity";
+    if (!get_escaped(identity, "busid", id->busid, sizeof(id->busid)) ||
+        !xlx__busid_valid(id->busid))
+        return "a device's busid";
+    if (!get_id(identity, "vendor", &id->vendor) ||
+        !get_id(identity, "product", &id->product))
+        return "a device's vendor or product";
+    if (!get_escaped(identity, "serial", id->serial, sizeof(id->serial)))
+        return "a device's serial";
+    if (!get_classes(identity, id))
+        return "a device's interfaces";
+    if (required && !YAJL_IS_TRUE(required) && !YAJL_IS_FALSE(required))
+        return "a device's required";
+    wish->required = YAJL_IS_TRUE(required);
+    if (once && !YAJL_IS_TRUE(once) && !YAJL_IS_FALSE(once))
+        return "a device's once";
+    wish->once = YAJL_IS_TRUE(once);
+    if (!get_place(map, "controller", 0, UINT16_MAX, &wish->place.hc) ||
+        !get_place(map, "port", 1, XLX_USB_PORTS_MAX, &wish->place.port) ||
+        (wish->place.hc == XLX_USB_ANY && wish->place.port != XLX_USB_ANY))
+        return "a device's controller or port";
+    return NULL;
+}
+
+static const char *read_intent(yajl_val tree, struct xlx_usb_intent *intent)
+{
+    yajl_val version = get(tree, "version"), list = get(tree, "devices");
+    if (!YAJL_IS_OBJECT(tree))
+        return "not an object";
+    if (!YAJL_IS_INTEGER(version) || YAJL_GET_INTEGER(version) != VERSION)
+        return "a version that this program does not know";
+    if (!get_escaped(tree, "uuid", intent->uuid, sizeof(intent->uuid)) ||
+        !xlx__uuid_valid(intent->uuid))
+        return "its uuid";
+    if (!get_escaped(tree, "name", intent->name, sizeof(intent->name)))
+        return "its name";
+    if (!YAJL_IS_ARRAY(list) || list->u.array.len > XLX_USB_WISHES_MAX)
+        return "its devices: not a list, or a longer one than there may be";
+    const char *why = NULL;
+    for (size_t i = 0; !why && i < list->u.array.len; i++)
+        why = read_wish(list->u.array.values[i], &intent->wish[i]);
+    intent->nr_wishes = (uint32_t)list->u.array.len;
+    return why;
+}
+
+/* From the quote that opens a string to the one that closes it, or the end. */
+static const char *skip_string(const char *p)
+{
+    while (*++p && *p != '"')
+        if (*p == '\\' && p[1])
+            p++;
+    return p;
+}
+
+static bool too_deep(const char *text)
+{
+    int depth = 0;
+    for (const char *p = text; *p && depth <= DEPTH_MAX; p++) {
+        if (*p == '"' && !*(p = skip_string(p)))
+            break;
+        depth += *p == '[' || *p == '{';
+        depth -= *p == ']' || *p == '}';
+    }
+    return depth > DEPTH_MAX;
+}
+
+const char *xlx__intent_parse(const char *text, struct xlx_usb_intent *intent_r)
+{
+    memset(intent_r, 0, sizeof(*intent_r));
+    yajl_val tree = too_deep(text) ? NULL : yajl_tree_parse(text, NULL, 0);
+    if (!tree)
+        return "not JSON";
+    const char *why = read_intent(tree, intent_r);
+    yajl_tree_free(tree);
+    return why;
+}

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+#include "usb/assign/world.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/clean.h"
+#include "core/clock.h"
+#include "core/parse.h"
+#include "usb/attach/locks.h"
+#include "usb/controller/hc.h"
+#include "usb/controller/list.h"
+#include "usb/device/busid.h"
+
+struct ports {
+    struct xlx__held *v;
+    int nr;
+    struct xlx__guest *guests;
+    int nr_guests;
+    int busy_ms;
+};
+
+static int add_port(xlx_ctx *ctx, struct ports *ports, uint32_t domid,
+                    const struct xlx_usb_hc *hc,
+                    const struct xlx_usb_port *port, bool busy)
+{
+    struct xlx__held *v =
+        reallocarray(ports->v, (size_t)ports->nr + 1, sizeof(*v));
+    if (!v)
+        return xlx__fail(ctx, ENOMEM, "domain %u: no memory", domid);
+    ports->v = v;
+    v += ports->nr++;
+    *v = (struct xlx__held){
+        .domid = domid,
+        .place = { hc->devid, port->number },
+        .busy = busy,
+        .ours = !hc->backend_domid,
+        .connected = hc->state == XLX__STATE_CONNECTED,
+    };
+    strcpy(v->busid, port->busid);
+    if (!xlx__busid_valid(v->busid))
+        return 0;
+    int rc = xlx__usbdev_claimed(ctx, v->busid);
+    v->claimed = rc > 0;
+    if (rc >= 0 || rc == -ENODEV)
+        rc = xlx__usbdev_remembered_address(ctx, v->busid, domid, &v->address);
+    return rc;
+}
+
+/* Between the steps of a command there is nothing to be seen. Returns the lock,
+ * -1 for none; -errno. */
+static int lock_guest(xlx_ctx *ctx, struct ports *ports, uint32_t domid,
+                      bool *busy_r)
+{
+    int g = 0;
+    *busy_r = false;
+    while (g < ports->nr_guests && ports->guests[g].domid != domid)
+        g++;
+    if (g == ports->nr_guests)
+        return -1;
+    int lock = xlx__usb_lock_domain(ctx, domid,
+                                    xlx__now_ms() + ports->busy_ms);
+    if (lock == -EBUSY) {
+        ports->guests[g].busy = *busy_r = true;
+        return -1;
+    }
+    return lock;
+}
+
+static int look_at_domain(xlx_ctx *ctx, struct ports *ports, uint32_t domid)
+{
+    XLX__AUTO_FREE struct xlx_usb_hc *list = NULL;
+    bool busy;
+    XLX__AUTO_CLOSE int lock = lock_guest(ctx, ports, domid, &busy);
+    if (lock < -1)
+        return lock;
+    int rc = 0, nr = xlx__usb_snapshot(ctx, domid, &list);
+    for (int i = 0; !rc && i < nr; i++)
+        for (uint32_t p = 0; !rc && p < list[i].nr_ports; p++)
+            if (list[i].port[p].busid[0])
+                rc = add_port(ctx, ports, domid, &list[i], &list[i].port[p],
+                              busy);
+    return nr < 0 ? nr : rc;
+}
+
+static int look_at_ports(xlx_ctx *ctx, struct ports *ports)
+{
+    XLX__AUTO_NAMES struct xlx__names ids = { 0 };
+    uint32_t domid;
+    int rc = xlx__xs_ls(ctx, XLX__XS_NO_TX, &ids, "/libxl");
+    for (size_t i = 0; !rc && i < ids.nr; i++)
+        if (!xlx__parse_u32(ids.v[i], 1, UINT16_MAX, &domid))
+            rc = look_at_domain(ctx, ports, domid);
+    return rc;
+}
+
+static int load_guests(xlx_ctx *ctx, struct xlx__guest **list_r,
+                       void (*bad)(void *user, const char *uuid), void *user)
+{
+    XLX__AUTO_CLOSE int lock = xlx__intent_lock(ctx);
+    return lock < 0 ? lock : xlx__guests_load(ctx, list_r, bad, user);
+}
+
+int xlx__view_look(xlx_ctx *ctx, int busy_ms, struct xlx__view *view_r,
+                   void (*bad)(void *user, const char *uuid), void *user)
+{
+    struct xlx__guest *guests = NULL;
+    struct xlx__usbdev *devs = NULL;
+    int nr_devs = 0, nr = load_guests(ctx, &guests, bad, user);
+    struct ports ports = { .guests = guests,
+                           .nr_guests = nr,
+                           .busy_ms = busy_ms };
+    int rc = nr < 0 ? nr : look_at_ports(ctx, &ports);
+    if (!rc)
+        nr_devs = xlx__usbdev_list(ctx, &devs);
+    *view_r = (struct xlx__view){ .guests = guests,
+                                  .nr_guests = nr,
+                                  .held = ports.v,
+                                  .nr_held = ports.nr,
+                                  .devs = devs,
+                                  .nr_devs = nr_devs };
+    rc = rc ? rc : nr_devs < 0 ? nr_devs : 0;
+    if (rc)
+        xlx__view_free(view_r);
+    return rc;
+}
+
+void xlx__view_free(struct xlx__view *view)
+{
+    free((void *)view->guests);
+    free((void *)view->held);
+    free((void *)view->devs);
+    *view = (struct xlx__view){ 0 };
+}

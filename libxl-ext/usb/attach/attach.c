@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+#include "libxl_ext_usb.h"
+
+#include <stdlib.h>
+
+#include "core/clean.h"
+#include "core/clock.h"
+#include "core/undo.h"
+#include "usb/admission/refuse.h"
+#include "usb/attach/audit.h"
+#include "usb/attach/create.h"
+#include "usb/attach/locks.h"
+#include "usb/attach/repair.h"
+#include "usb/attach/transfer.h"
+#include "usb/controller/backend.h"
+#include "usb/controller/hc.h"
+#include "usb/controller/list.h"
+#include "usb/controller/place.h"
+#include "usb/controller/type.h"
+#include "usb/device/device.h"
+#include "usb/device/selector.h"
+
+#define NR(a) (sizeof(a) / sizeof((a)[0]))
+
+struct attach {
+    struct xlx__create create; /* of a controller, unless there is one */
+    const struct xlx_usb_place *want;
+    struct xlx_usb_place place;
+    struct xlx__usbdev dev;
+    bool renew; /* the controller at `place`, which has no device */
+};
+
+static bool is_idle(const struct xlx_usb_hc *list, int nr, uint32_t devid)
+{
+    for (int i = 0; i < nr; i++)
+        for (uint32_t p = 0; p < list[i].nr_ports; p++)
+            if (list[i].devid == devid && list[i].port[p].busid[0])
+                return false;
+    return true;
+}
+
+/* A controller that the backend can tell nothing about any more is made again
+ * when nobody uses it; else another one does as well, if any was asked for. */
+static int choose_fresh(xlx_ctx *ctx, struct attach *a,
+                        const struct xlx_usb_hc *list, int nr)
+{
+    struct xlx__hc *hc = &a->create.hc;
+    int rc = xlx__hc_read(ctx, hc->domid, a->place.hc, hc);
+    if (rc || !xlx__hc_worn(ctx, hc))
+        return rc;
+    a->renew = is_idle(list, nr, hc->devid);
+    if (a->renew)
+        return 0;
+    if (a->want->hc != XLX_USB_ANY) {
+        xlx__warn(ctx,
+                  "domain %u: USB controller %u: QEMU cannot tell the guest of "
+                  "more devices there: take another one, or detach its devices "
+                  "first",
+                  hc->domid, hc->devid);
+        return 0;
+    }
+    xlx__create_init(&a->create, hc->domid, a->create.until);
+    a->place = (struct xlx_usb_place){ XLX_USB_ANY, 1 };
+    return 0;
+}
+
+/* An existing controller, or what kind of one to make. */
+static int choose(xlx_ctx *ctx, struct attach *a)
+{
+    static const struct xlx_usb_hc_config usual = { .type = XLX_USB_AUTO };
+    XLX__AUTO_FREE struct xlx_usb_hc *list = NULL;
+    struct xlx__create *c = &a->create;
+    int nr = xlx__usb_snapshot(ctx, c->hc.domid, &list);
+    int rc = nr < 0 ? nr
+                    : xlx__place_choose(ctx, c->hc.domid, list, nr, &a->dev,
+                                        a->want, &a->place);
+    if (!rc && a->place.hc != XLX_USB_ANY)
+        rc = choose_fresh(ctx, a, list, nr);
+    return rc || a->place.hc != XLX_USB_ANY
+               ? rc
+               : xlx__create_config(ctx, c, &usual, &a->dev);
+}
+
+static int renew(xlx_ctx *ctx, struct attach *a)
+{
+    const struct xlx__type *type = xlx__type_of(a->create.hc.type);
+    int rc = xlx__create_room(ctx, &a->create);
+    if (!rc)
+        rc = type->remove(ctx, &a->create.hc, a->create.until);
+    return rc ? rc : type->make(ctx, &a->create.hc);
+}
+
+static int find_or_make_hc(xlx_ctx *ctx, void *job)
+{
+    struct attach *a = job;
+    if (a->place.hc != XLX_USB_ANY)
+        return a->renew ? renew(ctx, a) : 0;
+    int rc = xlx__create_hc(ctx, &a->create);
+    if (!rc)
+        a->place.hc = a->create.hc.devid;
+    return rc;
+}
+
+static int check_backend(xlx_ctx *ctx, void *job)
+{
+    struct attach *a = job;
+    return xlx__create_check(ctx, &a->create);
+}
+
+static void undo_backend(xlx_ctx *ctx, void *job)
+{
+    struct attach *a = job;
+    xlx__uncreate_backend(ctx, &a->create);
+}
+
+static void unmake_hc(xlx_ctx *ctx, void *job)
+{
+    struct attach *a = job;
+    xlx__uncreate_hc(ctx, &a->create);
+}
+
+static int start_backend(xlx_ctx *ctx, void *job)
+{
+    struct attach *a = job;
+    return xlx__create_start(ctx, &a->create);
+}
+
+static int connect_hc(xlx_ctx *ctx, void *job)
+{
+    struct attach *a = job;
+    const struct xlx__hc *hc = &a->create.hc;
+    return xlx__type_of(hc->type)->connect(ctx, hc, a->create.until);
+}
+
+static int plug(xlx_ctx *ctx, void *job)
+{
+    struct attach *a = job;
+    return xlx__usb_plug(ctx, &a->create.hc, a->place.port, a->dev.busid,
+                         a->create.until);
+}
+
+/* --- the plan, not run ---------------------------------------------------- */
+
+static int tell_drivers(xlx_ctx *ctx, const char *busid)
+{
+    XLX__AUTO_NAMES struct xlx__names drivers = { 0 };
+    int rc = xlx__usbdev_drivers(ctx, busid, &drivers);
+    for (size_t i = 0; !rc && i < drivers.nr; i++)
+        xlx__info(ctx, "would take usb %s", drivers.v[i]);
+    return rc;
+}
+
+static int tell_plan(xlx_ctx *ctx, const struct attach *a)
+{
+    uint32_t domid = a->create.hc.domid;
+    const char *busid = a->dev.busid;
+    int rc = tell_drivers(ctx, busid);
+    if (!rc && a->place.hc == XLX_USB_ANY)
+        xlx__info(ctx,
+                  "would make a USB controller with %u ports for domain %u, "
+                  "and put usb %s on its port %u",
+                  a->create.hc.nr_ports, domid, busid, a->place.port);
+    else if (!rc)
+        xlx__info(ctx,
+                  "would put usb %s on port %u of controller %u of domain %u",
+                  busid, a->place.port, a->place.hc, domid);
+    return rc;
+}
+
+/* --- the whole ------------------------------------------------------------ */
+
+static int attach_locked(xlx_ctx *ctx, struct attach *a, unsigned flags)
+{
+    static const struct xlx__step steps[] = {
+        { check_backend, undo_backend },
+        { find_or_make_hc, unmake_hc },
+        { start_backend, NULL },
+        { connect_hc, NULL },
+        { plug, NULL },
+    };
+    int rc = xlx__usb_repair(ctx, a->dev.busid);
+    if (rc >= 0)
+        rc = xlx__refuse_device(ctx, &a->dev, flags & XLX_USB_FORCE);
+    if (!rc)
+        rc = choose(ctx, a);
+    if (rc)
+        return rc;
+    if (flags & XLX_USB_DRY_RUN)
+        return tell_plan(ctx, a);
+    rc = xlx__plan_run(ctx, steps, NR(steps), a);
+    xlx__usb_audit(ctx, rc, "usb %s: attach to domain %u, controller %u port %u",
+                   a->dev.busid, a->create.hc.domid, a->place.hc,
+                   a->place.port);
+    return rc;
+}
+
+/* With both locks. */
+static int attach_once(xlx_ctx *ctx, struct attach *a, unsigned flags)
+{
+    int64_t until = a->create.until;
+    XLX__AUTO_CLOSE int domain =
+        xlx__usb_lock_domain(ctx, a->create.hc.domid, until);
+    if (domain < 0)
+        return domain;
+    XLX__AUTO_CLOSE int lock = xlx__usb_lock_device(ctx, a->dev.busid, until);
+    return lock < 0 ? lock : attach_locked(ctx, a, flags);
+}
+
+int xlx_usb_attach(xlx_ctx *ctx, uint32_t domid, const char *device,
+                   const struct xlx_usb_place *place, unsigned flags,
+                   int timeout_ms, struct xlx_usb_place *got_r)
+{
+    struct attach a = { .want = place };
+    int64_t until = xlx__now_ms() + timeout_ms;
+    xlx__create_init(&a.create, domid, until);
+    int rc = xlx__usb_check_domain(ctx, domid);
+    if (!rc)
+        rc = xlx__select(ctx, device, &a.dev);
+    if (rc)
+        return rc;
+    rc = attach_once(ctx, &a, flags);
+    if (rc == -ECONNRESET &&
+        (a.create.started || !xlx__backend_wait(ctx, domid, until))) {
+        xlx__create_init(&a.create, domid, a.create.until);
+        rc = attach_once(ctx, &a, flags);
+    }
+    if (!rc)
+        *got_r = a.place;
+    return rc;
+}

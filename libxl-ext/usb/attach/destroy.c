@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+#include "libxl_ext_usb.h"
+
+#include <string.h>
+
+#include "core/clean.h"
+#include "core/clock.h"
+#include "core/undo.h"
+#include "usb/attach/audit.h"
+#include "usb/attach/locks.h"
+#include "usb/attach/repair.h"
+#include "usb/attach/transfer.h"
+#include "usb/controller/hc.h"
+#include "usb/controller/type.h"
+#include "usb/deadline.h"
+
+#define NR(a) (sizeof(a) / sizeof((a)[0]))
+
+struct destroy {
+    struct xlx__hc hc;
+    int64_t until;
+    /* What was unplugged, by port - 1. */
+    char busid[XLX_USB_PORTS_MAX][XLX_USB_BUSID_MAX];
+    bool closing;
+};
+
+static int unplug_port(xlx_ctx *ctx, struct destroy *d, uint32_t port)
+{
+    char busid[XLX_USB_BUSID_MAX];
+    int rc = xlx__hc_port(ctx, XLX__XS_NO_TX, &d->hc, port, busid);
+    if (rc || !busid[0])
+        return rc;
+    XLX__AUTO_CLOSE int lock = xlx__usb_lock_device(ctx, busid, d->until);
+    if (lock < 0)
+        return lock;
+    rc = xlx__usb_unplug(ctx, &d->hc, port, busid, d->until);
+    if (!rc)
+        strcpy(d->busid[port - 1], busid);
+    return rc;
+}
+
+static int unplug_all(xlx_ctx *ctx, void *job)
+{
+    struct destroy *d = job;
+    int rc = 0;
+    for (uint32_t port = 1; !rc && port <= d->hc.nr_ports; port++)
+        rc = unplug_port(ctx, d, port);
+    return rc;
+}
+
+static void plug_again(xlx_ctx *ctx, void *job)
+{
+    struct destroy *d = job;
+    for (uint32_t port = 1; port <= d->hc.nr_ports; port++)
+        if (d->busid[port - 1][0])
+            xlx__usb_plug(ctx, &d->hc, port, d->busid[port - 1],
+                          xlx__now_ms() + XLX__UNDO_MS);
+}
+
+static int close_and_remove(xlx_ctx *ctx, void *job)
+{
+    struct destroy *d = job;
+    d->closing = true;
+    return xlx__type_of(d->hc.type)->remove(ctx, &d->hc, d->until);
+}
+
+/* A closed controller does not open again: the same one is made anew. */
+static void make_again(xlx_ctx *ctx, void *job)
+{
+    struct destroy *d = job;
+    const struct xlx__type *type = xlx__type_of(d->hc.type);
+    if (!d->closing || type->connected(ctx, &d->hc) > 0)
+        return;
+    type->remove(ctx, &d->hc, xlx__now_ms() + XLX__UNDO_MS);
+    if (!type->make(ctx, &d->hc))
+        type->connect(ctx, &d->hc, xlx__now_ms() + XLX__UNDO_MS);
+}
+
+/* The controller is gone; a backend that stays is not worth a failure. */
+static void stop_unused(xlx_ctx *ctx, const struct xlx__hc *hc)
+{
+    const struct xlx__type *type = xlx__type_of(hc->type);
+    if (type->stop_unused &&
+        type->stop_unused(ctx, hc->domid, xlx__now_ms() + XLX__UNDO_MS))
+        xlx__warn(ctx, "domain %u: the USB backend process stays", hc->domid);
+}
+
+static int destroy(xlx_ctx *ctx, struct destroy *d)
+{
+    static const struct xlx__step steps[] = {
+        { unplug_all, plug_again },
+        { close_and_remove, make_again },
+    };
+    int rc = xlx__plan_run(ctx, steps, NR(steps), d);
+    xlx__usb_audit(ctx, rc, "usb: remove controller %u of domain %u",
+                   d->hc.devid, d->hc.domid);
+    return rc;
+}
+
+int xlx_usb_hc_destroy(xlx_ctx *ctx, uint32_t domid, uint32_t devid,
+                       int timeout_ms)
+{
+    struct destroy d = { .until = xlx__now_ms() + timeout_ms };
+    int rc = xlx__usb_check_domain(ctx, domid);
+    if (rc)
+        return rc;
+    XLX__AUTO_CLOSE int lock = xlx__usb_lock_domain(ctx, domid, d.until);
+    if (lock < 0)
+        return lock;
+    rc = xlx__usb_repair_domain(ctx, domid, d.until);
+    if (!rc)
+        rc = xlx__hc_read(ctx, domid, devid, &d.hc);
+    if (!rc)
+        rc = xlx__usb_check_hc(ctx, &d.hc);
+    if (!rc)
+        rc = destroy(ctx, &d);
+    /* One that was killed may have started a backend, or not got to end it. */
+    if (rc == -ENODEV)
+        d.hc = (struct xlx__hc){ .domid = domid, .type = XLX_USB_QUSB };
+    if (!rc || rc == -ENODEV)
+        stop_unused(ctx, &d.hc);
+    return rc;
+}

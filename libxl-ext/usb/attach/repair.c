@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+#include "usb/attach/repair.h"
+
+#include "core/clean.h"
+#include "core/clock.h"
+#include "usb/attach/locks.h"
+#include "usb/controller/list.h"
+#include "usb/deadline.h"
+#include "usb/device/device.h"
+
+/* Says so only when there was something to repair. */
+static int restore_drivers(xlx_ctx *ctx, const char *busid)
+{
+    XLX__AUTO_NAMES struct xlx__names before = { 0 }, after = { 0 };
+    int rc = xlx__usbdev_drivers(ctx, busid, &before);
+    if (rc == -ENODEV)
+        return 0;
+    if (!rc)
+        rc = xlx__usbdev_restore(ctx, busid, xlx__now_ms() + XLX__UNDO_MS);
+    if (!rc)
+        rc = xlx__usbdev_drivers(ctx, busid, &after);
+    if (!rc && after.nr != before.nr)
+        xlx__info(ctx,
+                  "usb %s: a command that was killed, or another tool, had "
+                  "left it without its drivers: it has them again",
+                  busid);
+    return rc;
+}
+
+int xlx__usb_repair(xlx_ctx *ctx, const char *busid)
+{
+    XLX__AUTO_FREE struct xlx__owned *owned = NULL;
+    int rc = xlx__usbdev_is_remembered(ctx, busid);
+    if (rc <= 0)
+        return rc;
+    int nr = xlx__usb_owned(ctx, &owned);
+    if (nr < 0 || xlx__usb_owner(owned, nr, busid))
+        return nr < 0 ? nr : 0;
+    rc = restore_drivers(ctx, busid);
+    if (!rc)
+        rc = xlx__usbdev_forget(ctx, busid);
+    return rc ? rc : 1;
+}
+
+/* Nobody is at work for the device, nor for the guest it was given to: while the
+ * guest's controllers are carried over, its devices are on no port. */
+static int repair_one(xlx_ctx *ctx, const char *busid)
+{
+    uint32_t domid;
+    int rc = xlx__usbdev_given_to(ctx, busid, &domid);
+    if (rc <= 0)
+        return rc;
+    XLX__AUTO_CLOSE int domain =
+        xlx__usb_lock_domain(ctx, domid, xlx__now_ms());
+    XLX__AUTO_CLOSE int device =
+        domain < 0 ? -1 : xlx__usb_lock_device(ctx, busid, xlx__now_ms());
+    return device < 0 ? 0 : xlx__usb_repair(ctx, busid);
+}
+
+int xlx__usb_repair_domain(xlx_ctx *ctx, uint32_t domid, int64_t until)
+{
+    XLX__AUTO_NAMES struct xlx__names busids = { 0 };
+    int rc = xlx__usbdev_remembered(ctx, domid, &busids);
+    for (size_t i = 0; rc >= 0 && i < busids.nr; i++) {
+        XLX__AUTO_CLOSE int lock =
+            xlx__usb_lock_device(ctx, busids.v[i], until);
+        rc = lock < 0 ? lock : xlx__usb_repair(ctx, busids.v[i]);
+    }
+    return rc < 0 ? rc : 0;
+}
+
+/* Those that are on no port; looked at again under the device's lock. */
+static int repair_unowned(xlx_ctx *ctx, const struct xlx__names *busids)
+{
+    XLX__AUTO_FREE struct xlx__owned *owned = NULL;
+    int nr = xlx__usb_owned(ctx, &owned), rc = nr < 0 ? nr : 0, repaired = 0;
+    for (size_t i = 0; rc >= 0 && i < busids->nr; i++) {
+        if (xlx__usb_owner(owned, nr, busids->v[i]))
+            continue;
+        rc = repair_one(ctx, busids->v[i]);
+        repaired += rc > 0;
+    }
+    return rc < 0 ? rc : repaired;
+}
+
+int xlx__usb_repair_all(xlx_ctx *ctx)
+{
+    XLX__AUTO_NAMES struct xlx__names busids = { 0 };
+    int rc = xlx__usbdev_all_remembered(ctx, &busids);
+    return rc || !busids.nr ? rc : repair_unowned(ctx, &busids);
+}
+
+int xlx_usb_repair(xlx_ctx *ctx)
+{
+    return xlx__usb_repair_all(ctx);
+}

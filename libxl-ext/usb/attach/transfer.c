@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+#include "usb/attach/transfer.h"
+
+#include "core/clock.h"
+#include "core/undo.h"
+#include "usb/controller/log.h"
+#include "usb/controller/type.h"
+#include "usb/deadline.h"
+#include "usb/device/device.h"
+
+#define POLL_MS 10
+#define NR(a) (sizeof(a) / sizeof((a)[0]))
+
+struct job {
+    struct xlx__move m;
+    const struct xlx__type *type;
+    bool done; /* the port is changed */
+};
+
+static struct job make_job(const struct xlx__hc *hc, uint32_t port,
+                           const char *busid, int64_t until)
+{
+    return (struct job){ .m = { hc, port, busid, until },
+                         .type = xlx__type_of(hc->type) };
+}
+
+/* --- plugging ------------------------------------------------------------- */
+
+static int remember(xlx_ctx *ctx, void *arg)
+{
+    const struct job *j = arg;
+    return xlx__usbdev_remember(ctx, j->m.busid, j->m.hc->domid);
+}
+
+static void forget_again(xlx_ctx *ctx, void *arg)
+{
+    const struct job *j = arg;
+    xlx__usbdev_forget(ctx, j->m.busid);
+}
+
+static int plug(xlx_ctx *ctx, void *arg)
+{
+    struct job *j = arg;
+    int rc = j->type->plug(ctx, &j->m);
+    j->done = !rc;
+    return rc;
+}
+
+static void unplug_again(xlx_ctx *ctx, void *arg)
+{
+    struct job *j = arg;
+    int64_t until = xlx__now_ms() + XLX__UNDO_MS;
+    if (!j->done)
+        return;
+    j->type->unplug(ctx, &j->m);
+    j->type->give_back(ctx, j->m.busid, until);
+}
+
+static int look_claimed(xlx_ctx *ctx, void *arg)
+{
+    const struct job *j = arg;
+    return j->type->claimed(ctx, &j->m);
+}
+
+static int wait_claimed(xlx_ctx *ctx, void *arg)
+{
+    struct job *j = arg;
+    char why[XLX__LOG_LINE_MAX];
+    int rc = xlx__xs_wait_for(ctx, NULL, 0, POLL_MS, j->m.until, look_claimed,
+                              j);
+    if (rc == -ENODEV)
+        return xlx__fail(ctx, ENODEV, "usb %s: was unplugged meanwhile",
+                         j->m.busid);
+    if (rc == -ECONNRESET) {
+        xlx__usb_log_death(ctx, j->m.hc->domid, why);
+        return xlx__fail(ctx, ECONNRESET,
+                         "usb %s: the USB backend of domain %u died "
+                         "meanwhile%s",
+                         j->m.busid, j->m.hc->domid, why);
+    }
+    if (rc != -ETIMEDOUT)
+        return rc < 0 ? rc : 0;
+    xlx__usb_log_line(ctx, j->m.hc->domid, j->m.busid, why);
+    return xlx__fail(ctx, ETIMEDOUT,
+                     "usb %s: domain %u does not take it: %s%s", j->m.busid,
+                     j->m.hc->domid,
+                     *why ? "the backend says: "
+                          : "neither backend nor guest says why; see the "
+                            "guest's kernel log",
+                     why);
+}
+
+int xlx__usb_plug(xlx_ctx *ctx, const struct xlx__hc *hc, uint32_t port,
+                  const char *busid, int64_t until)
+{
+    static const struct xlx__step steps[] = {
+        { remember, forget_again },
+        { plug, unplug_again },
+        { wait_claimed, NULL },
+    };
+    struct job j = make_job(hc, port, busid, until);
+    return xlx__plan_run(ctx, steps, NR(steps), &j);
+}
+
+/* --- unplugging ----------------------------------------------------------- */
+
+static int unplug(xlx_ctx *ctx, void *arg)
+{
+    struct job *j = arg;
+    int rc = j->type->unplug(ctx, &j->m);
+    j->done = !rc;
+    return rc;
+}
+
+static void plug_again(xlx_ctx *ctx, void *arg)
+{
+    struct job *j = arg;
+    if (!j->done)
+        return;
+    j->m.until = xlx__now_ms() + XLX__UNDO_MS;
+    j->type->plug(ctx, &j->m);
+    xlx__xs_wait_for(ctx, NULL, 0, POLL_MS, j->m.until, look_claimed, j);
+}
+
+static int give_back(xlx_ctx *ctx, void *arg)
+{
+    const struct job *j = arg;
+    return j->type->give_back(ctx, j->m.busid, j->m.until);
+}
+
+static int forget(xlx_ctx *ctx, void *arg)
+{
+    const struct job *j = arg;
+    return xlx__usbdev_forget(ctx, j->m.busid);
+}
+
+int xlx__usb_unplug(xlx_ctx *ctx, const struct xlx__hc *hc, uint32_t port,
+                    const char *busid, int64_t until)
+{
+    static const struct xlx__step steps[] = {
+        { unplug, plug_again },
+        { give_back, NULL },
+        { forget, NULL },
+    };
+    struct job j = make_job(hc, port, busid, until);
+    return xlx__plan_run(ctx, steps, NR(steps), &j);
+}

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+#include "usb/controller/list.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/clean.h"
+#include "core/parse.h"
+#include "usb/device/busid.h"
+#include "usb/device/device.h"
+#include "usb/controller/hc.h"
+#include "xen/domain.h"
+
+static int fill(xlx_ctx *ctx, const struct xlx__hc *hc, struct xlx_usb_hc *out)
+{
+    uint32_t fe;
+    *out = (struct xlx_usb_hc){
+        .devid = hc->devid,
+        .type = hc->type,
+        .backend_domid = hc->backend_domid,
+        .version = hc->version,
+        .nr_ports = hc->nr_ports,
+    };
+    int rc = xlx__hc_state(ctx, hc, &out->state, &fe);
+    for (uint32_t i = 0; !rc && i < hc->nr_ports; i++) {
+        out->port[i].number = i + 1;
+        rc = xlx__hc_port(ctx, XLX__XS_NO_TX, hc, i + 1, out->port[i].busid);
+    }
+    return rc;
+}
+
+int xlx__usb_snapshot(xlx_ctx *ctx, uint32_t domid, struct xlx_usb_hc **list_r)
+{
+    XLX__AUTO_FREE struct xlx__hc *hcs = NULL;
+    XLX__AUTO_FREE struct xlx_usb_hc *list = NULL;
+    int nr = xlx__hc_list(ctx, domid, &hcs);
+    if (nr > 0 && !(list = calloc((size_t)nr, sizeof(*list))))
+        return xlx__fail(ctx, ENOMEM, "domain %u: no memory", domid);
+    int rc = nr < 0 ? nr : 0;
+    for (int i = 0; !rc && i < nr; i++)
+        rc = fill(ctx, &hcs[i], &list[i]);
+    if (rc)
+        return rc;
+    *list_r = xlx__steal(list);
+    return nr;
+}
+
+/* One device that sysfs cannot be read for does not spoil the list. */
+static void describe(xlx_ctx *ctx, struct xlx_usb_port *port)
+{
+    struct xlx__usbdev dev;
+    if (!xlx__busid_valid(port->busid) ||
+        xlx__usbdev_read(ctx, port->busid, &dev))
+        return;
+    port->present = true;
+    port->vendor = dev.vendor;
+    port->product = dev.product;
+    memcpy(port->name, dev.name, sizeof(port->name));
+}
+
+int xlx_usb_list(xlx_ctx *ctx, uint32_t domid, struct xlx_usb_hc **list_r)
+{
+    struct xlx_usb_hc *list = NULL;
+    int rc = xlx__dom_exists(ctx, domid);
+    int nr = rc ? rc : xlx__usb_snapshot(ctx, domid, &list);
+    if (nr < 0)
+        return nr;
+    for (int i = 0; i < nr; i++)
+        for (uint32_t p = 0; p < list[i].nr_ports; p++)
+            describe(ctx, &list[i].port[p]);
+    *list_r = list;
+    return nr;
+}
+
+struct owned_list {
+    struct xlx__owned *v;
+    int nr;
+};
+
+static int add_owned(xlx_ctx *ctx, struct owned_list *list, uint32_t domid,
+                     const struct xlx_usb_hc *hc)
+{
+    struct xlx__owned *grown = realloc(
+        list->v, ((size_t)list->nr + hc->nr_ports) * sizeof(*grown));
+    if (!grown)
+        return xlx__fail(ctx, ENOMEM, "domain %u: no memory", domid);
+    list->v = grown;
+    for (uint32_t p = 0; p < hc->nr_ports; p++) {
+        struct xlx__owned *o = &grown[list->nr];
+        if (!hc->port[p].busid[0])
+            continue;
+        *o = (struct xlx__owned){ .domid = domid,
+                                  .place = { hc->devid, p + 1 } };
+        memcpy(o->busid, hc->port[p].busid, sizeof(o->busid));
+        list->nr++;
+    }
+    return 0;
+}
+
+static int add_domain(xlx_ctx *ctx, struct owned_list *list, uint32_t domid)
+{
+    XLX__AUTO_FREE struct xlx_usb_hc *hcs = NULL;
+    int nr = xlx__usb_snapshot(ctx, domid, &hcs);
+    int rc = nr < 0 ? nr : 0;
+    for (int i = 0; !rc && i < nr; i++)
+        rc = add_owned(ctx, list, domid, &hcs[i]);
+    return rc;
+}
+
+int xlx__usb_owned(xlx_ctx *ctx, struct xlx__owned **list_r)
+{
+    XLX__AUTO_NAMES struct xlx__names ids = { 0 };
+    struct owned_list list = { 0 };
+    uint32_t domid;
+    int rc = xlx__xs_ls(ctx, XLX__XS_NO_TX, &ids, "/libxl");
+    for (size_t i = 0; !rc && i < ids.nr; i++)
+        if (!xlx__parse_u32(ids.v[i], 0, UINT16_MAX, &domid))
+            rc = add_domain(ctx, &list, domid);
+    if (rc) {
+        free(list.v);
+        return rc;
+    }
+    *list_r = list.v;
+    return list.nr;
+}
+
+const struct xlx__owned *xlx__usb_owner(const struct xlx__owned *list, int nr,
+                                        const char *busid)
+{
+    for (int i = 0; i < nr; i++)
+        if (!strcmp(list[i].busid, busid))
+            return &list[i];
+    return NULL;
+}

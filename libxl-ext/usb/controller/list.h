@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+/*
+ * What xenstore says about the controllers of a domain, and of all domains.
+ */
+#ifndef XLX_USB_CONTROLLER_LIST_H
+#define XLX_USB_CONTROLLER_LIST_H
+
+#include "core/ctx.h"
+#include "libxl_ext_usb.h"
+
+/* As xlx_usb_list(), without looking at the devices: ports have number and
+ * busid only. */
+int xlx__usb_snapshot(xlx_ctx *ctx, uint32_t domid, struct xlx_usb_hc **list_r);
+
+/* A device on a port of a guest. */
+struct xlx__owned {
+    char busid[XLX_USB_BUSID_MAX];
+    uint32_t domid;
+    struct xlx_usb_place place;
+};
+
+/* All of them, of all domains; *list_r for free(). Returns how many. */
+int xlx__usb_owned(xlx_ctx *ctx, struct xlx__owned **list_r);
+
+/* The entry for a device, or NULL. */
+const struct xlx__owned *xlx__usb_owner(const struct xlx__owned *list, int nr,
+                                        const char *busid);
+
+#endif

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+/*
+ * The device model of an HVM guest emulates the controller, which needs no
+ * driver of ours in the guest. libxl keeps its nodes and talks to QEMU; what is
+ * left to us is to see that QEMU has really taken the device, for it accepts
+ * one that it cannot open.
+ */
+#include "usb/controller/type.h"
+
+#include <stdio.h>
+
+#include "usb/device/busid.h"
+#include "usb/device/device.h"
+#include "xen/domain.h"
+#include "xen/libxl_usb.h"
+
+static int check(xlx_ctx *ctx, uint32_t domid)
+{
+    enum xlx__dom_type type;
+    int rc = xlx__dom_type(ctx, domid, &type);
+    if (!rc && type != XLX__DOM_HVM)
+        return xlx__fail(ctx, ENOTSUP,
+                         "domain %u: USB controller: type devicemodel: is no "
+                         "HVM guest, so it has no device model: use type=qusb",
+                         domid);
+    return rc;
+}
+
+/* `err` is what libxl returned, 0 or -errno. */
+static int report(xlx_ctx *ctx, int err, const char *what)
+{
+    const char *why = ctx->libxl->why;
+    return err ? xlx__fail(ctx, -err, "%s: %s", what,
+                           *why ? why : "libxl does not say why")
+               : 0;
+}
+
+/* --- controllers ---------------------------------------------------------- */
+
+static int make(xlx_ctx *ctx, struct xlx__hc *hc)
+{
+    char what[64];
+    uint32_t devid = hc->devid;
+    int rc = xlx__libxl_open(ctx);
+    if (rc)
+        return rc;
+    snprintf(what, sizeof(what), "domain %u: cannot make a USB controller",
+             hc->domid);
+    rc = report(ctx, ctx->libxl->ops->hc_add(ctx->libxl, hc->domid, hc->version,
+                                             hc->nr_ports, &devid), what);
+    if (rc)
+        return rc;
+    /* What libxl wrote says where the ports are. */
+    rc = xlx__hc_read(ctx, hc->domid, devid, hc);
+    if (rc)
+        ctx->libxl->ops->hc_remove(ctx->libxl, hc->domid, devid);
+    return rc;
+}
+
+static int is_there(xlx_ctx *ctx, const struct xlx__hc *hc)
+{
+    struct xlx__hc now;
+    int rc = xlx__hc_find(ctx, hc->domid, hc->devid, &now);
+    return rc > 0 ? now.type == XLX_USB_DEVICEMODEL : rc;
+}
+
+/* QEMU has it when libxl has made it. */
+static int connect(xlx_ctx *ctx, const struct xlx__hc *hc, int64_t until)
+{
+    (void)ctx;
+    (void)hc;
+    (void)until;
+    return 0;
+}
+
+static int remove_hc(xlx_ctx *ctx, const struct xlx__hc *hc, int64_t until)
+{
+    char what[80];
+    (void)until;
+    int rc = xlx__libxl_open(ctx);
+    if (rc)
+        return rc;
+    snprintf(what, sizeof(what), "domain %u: cannot remove USB controller %u",
+             hc->domid, hc->devid);
+    return report(ctx, ctx->libxl->ops->hc_remove(ctx->libxl, hc->domid,
+                                                  hc->devid), what);
+}
+
+/* --- devices -------------------------------------------------------------- */
+
+static int report_device(xlx_ctx *ctx, int err, const struct xlx__move *m)
+{
+    char what[96];
+    snprintf(what, sizeof(what), "usb %.31s: domain %u's device model",
+             m->busid, m->hc->domid);
+    return report(ctx, err, what);
+}
+
+static int check_numbers(xlx_ctx *ctx, const struct xlx__usbdev *dev)
+{
+    if (dev->bus < 1 || dev->bus > UINT8_MAX || dev->address < 1 ||
+        dev->address > UINT8_MAX)
+        return xlx__fail(ctx, ENOTSUP,
+                         "usb %s: bus %u device %u: libxl takes 1 to 255",
+                         dev->busid, dev->bus, dev->address);
+    return 0;
+}
+
+static int add(xlx_ctx *ctx, const struct xlx__move *m,
+               const struct xlx__usbdev *dev)
+{
+    const struct xlx__libxl_dev to = { m->hc->devid, m->port, dev->bus,
+                                       dev->address };
+    int rc = xlx__libxl_open(ctx);
+    return rc ? rc
+              : report_device(ctx, ctx->libxl->ops->dev_add(ctx->libxl,
+                                                            m->hc->domid, &to),
+                              m);
+}
+
+static int plug(xlx_ctx *ctx, const struct xlx__move *m)
+{
+    struct xlx__usbdev dev;
+    int rc = xlx__hc_check_port(ctx, XLX__XS_NO_TX, m->hc, m->port, "");
+    if (!rc)
+        rc = xlx__usbdev_read(ctx, m->busid, &dev);
+    if (rc == -ENODEV)
+        return xlx__fail(ctx, ENODEV, "usb %s: was unplugged meanwhile",
+                         m->busid);
+    if (!rc)
+        rc = check_numbers(ctx, &dev);
+    if (!rc)
+        rc = xlx__usbdev_note_address(ctx, &dev);
+    return rc ? rc : add(ctx, m, &dev);
+}
+
+/* The numbers the device was added with: noted by us, or, for one that another
+ * tool added, those it has. 1: found; 0: it is not plugged in. */
+static int find_numbers(xlx_ctx *ctx, const struct xlx__move *m,
+                        struct xlx__libxl_dev *from)
+{
+    struct xlx__usbdev dev;
+    if (!xlx__busid_valid(m->busid))
+        return 0;
+    int rc = xlx__usbdev_noted_address(ctx, m->busid, &from->bus,
+                                       &from->address);
+    if (rc)
+        return rc;
+    rc = xlx__usbdev_read(ctx, m->busid, &dev);
+    if (rc)
+        return rc == -ENODEV ? 0 : rc;
+    from->bus = dev.bus;
+    from->address = dev.address;
+    rc = check_numbers(ctx, &dev);
+    return rc ? rc : 1;
+}
+
+/* QEMU may keep an entry for a device whose numbers nobody knows any more. */
+static int empty_port(xlx_ctx *ctx, const struct xlx__move *m)
+{
+    char now[XLX_USB_BUSID_MAX];
+    int rc = xlx__hc_port(ctx, XLX__XS_NO_TX, m->hc, m->port, now);
+    return rc || !*now ? rc
+                       : xlx__hc_set_port(ctx, m->hc, m->port, now, "");
+}
+
+static int unplug(xlx_ctx *ctx, const struct xlx__move *m)
+{
+    struct xlx__libxl_dev from = { .devid = m->hc->devid, .port = m->port };
+    struct xlx__usbdev dev;
+    int rc = xlx__hc_check_port(ctx, XLX__XS_NO_TX, m->hc, m->port, m->busid);
+    if (!rc)
+        rc = xlx__libxl_open(ctx);
+    if (!rc)
+        rc = find_numbers(ctx, m, &from);
+    if (rc < 0)
+        return rc;
+    if (rc == 0)
+        return empty_port(ctx, m);
+    rc = ctx->libxl->ops->dev_remove(ctx->libxl, m->hc->domid, &from);
+    /* What is not plugged in does not keep its port. */
+    if (rc && xlx__usbdev_read(ctx, m->busid, &dev) == -ENODEV)
+        return empty_port(ctx, m);
+    return report_device(ctx, rc, m);
+}
+
+static int claimed(xlx_ctx *ctx, const struct xlx__move *m)
+{
+    return xlx__usbdev_claimed(ctx, m->busid);
+}
+
+const struct xlx__type xlx__type_devicemodel = {
+    .check = check,
+    .make = make,
+    .connect = connect,
+    .connected = is_there,
+    .remove = remove_hc,
+    .plug = plug,
+    .claimed = claimed,
+    .unplug = unplug,
+    .give_back = xlx__usbdev_restore,
+};

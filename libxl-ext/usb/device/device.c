@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+#include "usb/device/device.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/clean.h"
+#include "core/parse.h"
+#include "host/sysfs.h"
+#include "usb/device/busid.h"
+
+#define DEVICES "bus/usb/devices"
+#define PATH_SIZE 160
+#define CLASS_HUB 0x09
+
+/* -ENOENT, without a report, for an attribute that is not there. */
+static int read_attr(xlx_ctx *ctx, const char *busid, const char *attr,
+                     char *buf, size_t size)
+{
+    char path[PATH_SIZE];
+    snprintf(path, sizeof(path), DEVICES "/%s/%s", busid, attr);
+    int rc = ctx->sysfs->ops->read(ctx->sysfs, path, buf, size);
+    if (rc && rc != -ENOENT)
+        return xlx__fail_errno(ctx, -rc, "usb %s: cannot read %s", busid, attr);
+    return rc;
+}
+
+static int hex_digit(char c)
+{
+    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10
+                                                                 : -1;
+}
+
+/* An attribute of exactly `digits` hexadecimal digits; 0 when it is not. */
+static int read_hex(xlx_ctx *ctx, const char *busid, const char *attr,
+                    size_t digits, uint16_t *value_r)
+{
+    char text[16];
+    *value_r = 0;
+    int rc = read_attr(ctx, busid, attr, text, sizeof(text));
+    if (rc || strlen(text) != digits)
+        return rc == -ENOENT ? 0 : rc;
+    unsigned value = 0;
+    for (size_t i = 0; i < digits; i++) {
+        if (hex_digit(text[i]) < 0)
+            return 0;
+        value = value * 16 + (unsigned)hex_digit(text[i]);
+    }
+    *value_r = (uint16_t)value;
+    return 0;
+}
+
+static int read_hex8(xlx_ctx *ctx, const char *busid, const char *attr,
+                     uint8_t *value_r)
+{
+    uint16_t value;
+    int rc = read_hex(ctx, busid, attr, 2, &value);
+    *value_r = (uint8_t)value;
+    return rc;
+}
+
+/* A decimal number; 0 when it is none. */
+static int read_number(xlx_ctx *ctx, const char *busid, const char *attr,
+                       uint32_t *value_r)
+{
+    char text[16];
+    *value_r = 0;
+    int rc = read_attr(ctx, busid, attr, text, sizeof(text));
+    if (!rc)
+        xlx__parse_u32(text, 0, UINT32_MAX, value_r);
+    return rc == -ENOENT ? 0 : rc;
+}
+
+static int read_speed(xlx_ctx *ctx, const char *busid, uint32_t *mbits_r)
+{
+    char text[16];
+    *mbits_r = 0;
+    int rc = read_attr(ctx, busid, "speed", text, sizeof(text));
+    if (rc)
+        return rc == -ENOENT ? 0 : rc;
+    text[strcspn(text, ".")] = '\0'; /* low speed is "1.5" */
+    xlx__parse_u32(text, 0, UINT32_MAX, mbits_r);
+    return 0;
+}
+
+/* "Maker Product"; a device need have neither. */
+static int read_name(xlx_ctx *ctx, struct xlx__usbdev *dev)
+{
+    char maker[XLX_USB_NAME_MAX] = "", product[XLX_USB_NAME_MAX] = "";
+    int rc = read_attr(ctx, dev->busid, "manufacturer", maker, sizeof(maker));
+    if (!rc || rc == -ENOENT)
+        rc = read_attr(ctx, dev->busid, "product", product, sizeof(product));
+    if (rc && rc != -ENOENT)
+        return rc;
+    size_t n = strlen(maker);
+    snprintf(dev->name, sizeof(dev->name), "%s", maker);
+    if (n && *product && n + 1 < sizeof(dev->name))
+        dev->name[n++] = ' ';
+    snprintf(dev->name + n, sizeof(dev->name) - n, "%s", product);
+    return 0;
+}
+
+static int read_serial(xlx_ctx *ctx, struct xlx__usbdev *dev)
+{
+    int rc = read_attr(ctx, dev->busid, "serial", dev->serial,
+                       sizeof(dev->serial));
+    return rc == -ENOENT ? 0 : rc;
+}
+
+static int by_number(const void *a, const void *b)
+{
+    const struct xlx__usbintf *x = a, *y = b;
+    return x->number - y->number;
+}
+
+/* `name` is "1-2:1.0"; reads "1-2/1-2:1.0/bInterfaceClass" and so on. */
+static int read_intf(xlx_ctx *ctx, const char *busid, const char *name,
+                     struct xlx__usbdev *dev)
+{
+    char path[2 * XLX_USB_BUSID_MAX + 16];
+    struct xlx__usbintf *intf = &dev->intf[dev->nr_intfs];
+    if (dev->nr_intfs == XLX__USB_INTFS_MAX) {
+        dev->more_intfs = true;
+        return 0;
+    }
+    int rc;
+    snprintf(path, sizeof(path), "%s/%s", busid, name);
+    if ((rc = read_hex8(ctx, path, "bInterfaceNumber", &intf->number)) ||
+        (rc = read_hex8(ctx, path, "bInterfaceClass", &intf->class)) ||
+        (rc = read_hex8(ctx, path, "bInterfaceSubClass", &intf->subclass)) ||
+        (rc = read_hex8(ctx, path, "bInterfaceProtocol", &intf->protocol)))
+        return rc;
+    dev->nr_intfs++;
+    return 0;
+}
+
+static int read_intfs(xlx_ctx *ctx, struct xlx__usbdev *dev)
+{
+    XLX__AUTO_NAMES struct xlx__names names = { 0 };
+    char path[PATH_SIZE];
+    size_t n = strlen(dev->busid);
+    snprintf(path, sizeof(path), DEVICES "/%s", dev->busid);
+    int rc = ctx->sysfs->ops->list(ctx->sysfs, path, &names);
+    if (rc)
+        return rc == -ENOENT ? -ENODEV
+                             : xlx__fail_errno(ctx, -rc,
+                                               "usb %s: cannot list its "
+                                               "interfaces",
+                                               dev->busid);
+    for (size_t i = 0; !rc && i < names.nr; i++)
+        if (!strncmp(names.v[i], dev->busid, n) && names.v[i][n] == ':' &&
+            strlen(names.v[i]) < XLX_USB_BUSID_MAX + 8)
+            rc = read_intf(ctx, dev->busid, names.v[i], dev);
+    qsort(dev->intf, dev->nr_intfs, sizeof(dev->intf[0]), by_number);
+    return rc;
+}
+
+int xlx__usbdev_read(xlx_ctx *ctx, const char *busid, struct xlx__usbdev *dev_r)
+{
+    struct xlx__usbdev dev = { 0 };
+    char text[8];
+    int rc = xlx__sysfs_open(ctx);
+    if (rc)
+        return rc;
+    rc = read_attr(ctx, busid, "busnum", text, sizeof(text));
+    if (rc)
+        return rc == -ENOENT ? -ENODEV : rc;
+    xlx__parse_u32(text, 1, UINT16_MAX, &dev.bus);
+    snprintf(dev.busid, sizeof(dev.busid), "%s", busid);
+    if ((rc = read_number(ctx, busid, "devnum", &dev.address)) ||
+        (rc = read_hex8(ctx, busid, "bDeviceClass", &dev.class)) ||
+        (rc = read_hex8(ctx, busid, "bDeviceSubClass", &dev.subclass)) ||
+        (rc = read_hex8(ctx, busid, "bDeviceProtocol", &dev.protocol)) ||
+        (rc = read_hex(ctx, busid, "idVendor", 4, &dev.vendor)) ||
+        (rc = read_hex(ctx, busid, "idProduct", 4, &dev.product)) ||
+        (rc = read_hex(ctx, busid, "bcdDevice", 4, &dev.release)) ||
+        (rc = read_speed(ctx, busid, &dev.mbits)) ||
+        (rc = read_name(ctx, &dev)) || (rc = read_serial(ctx, &dev)) ||
+        (rc = read_intfs(ctx, &dev)))
+        return rc;
+    dev.hub = dev.class == CLASS_HUB;
+    *dev_r = dev;
+    return 0;
+}
+
+bool xlx__usbdev_reset(xlx_ctx *ctx, const char *busid)
+{
+    struct xlx__usbdev dev;
+    int rc = xlx__usbdev_read(ctx, busid, &dev);
+    if (!rc)
+        rc = ctx->sysfs->ops->usb_reset(ctx->sysfs, dev.bus, dev.address);
+    if (rc && rc != -ENODEV)
+        xlx__warn(ctx, "usb %s: cannot reset it: %s", busid, strerror(-rc));
+    return rc != -ENODEV;
+}
+
+/* --- all of them ---------------------------------------------------------- */
+
+static int by_place(const void *a, const void *b)
+{
+    const struct xlx__usbdev *x = a, *y = b;
+    return strverscmp(x->busid, y->busid);
+}
+
+int xlx__usbdev_list(xlx_ctx *ctx, struct xlx__usbdev **list_r)
+{
+    XLX__AUTO_NAMES struct xlx__names names = { 0 };
+    XLX__AUTO_FREE struct xlx__usbdev *list = NULL;
+    int nr = 0, rc = xlx__sysfs_open(ctx);
+    if (rc)
+        return rc;
+    /* A host without USB has no such folder. */
+    rc = ctx->sysfs->ops->list(ctx->sysfs, DEVICES, &names);
+    if (rc && rc != -ENOENT)
+        return xlx__fail_errno(ctx, -rc, "usb: cannot list the devices");
+    if (names.nr && !(list = calloc(names.nr, sizeof(*list))))
+        return xlx__fail(ctx, ENOMEM, "usb: no memory");
+    for (size_t i = 0; i < names.nr; i++) {
+        if (!xlx__busid_valid(names.v[i]))
+            continue;
+        rc = xlx__usbdev_read(ctx, names.v[i], &list[nr]);
+        if (rc && rc != -ENODEV)
+            return rc;
+        nr += !rc;
+    }
+    if (nr)
+        qsort(list, (size_t)nr, sizeof(*list), by_place);
+    *list_r = xlx__steal(list);
+    return nr;
+}

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+/*
+ * USB devices of this host: what sysfs says about one, and which driver has
+ * its interfaces.
+ */
+#ifndef XLX_USB_DEVICE_DEVICE_H
+#define XLX_USB_DEVICE_DEVICE_H
+
+#include "core/ctx.h"
+#include "core/names.h"
+#include "libxl_ext_usb.h"
+
+#define XLX__USB_INTFS_MAX 32
+#define XLX__USB_NODE_MAX 64 /* an interface or a driver in sysfs */
+
+/* An interface: its number and class, as USB's class codes have it. */
+struct xlx__usbintf {
+    uint8_t number, class, subclass, protocol;
+};
+
+struct xlx__usbdev {
+    char busid[XLX_USB_BUSID_MAX];
+    bool hub;
+    uint32_t bus, address; /* as lsusb has them; address changes at a replug */
+    uint32_t mbits; /* 1 (low speed: 1.5), 12, 480, 5000, ...; 0 unknown */
+    uint16_t vendor, product, release; /* release: bcdDevice */
+    uint8_t class, subclass, protocol; /* 0: see the interfaces */
+    char name[XLX_USB_NAME_MAX];       /* any bytes */
+    char serial[XLX_USB_SERIAL_MAX];   /* any bytes, "" for none */
+    /* Those of the active configuration, sorted; a driver's own are not read.
+     * Interfaces beyond the maximum make it `more_intfs`. */
+    struct xlx__usbintf intf[XLX__USB_INTFS_MAX];
+    unsigned nr_intfs;
+    bool more_intfs;
+};
+
+/* -ENODEV, without a report, when no such device is plugged in. */
+int xlx__usbdev_read(xlx_ctx *ctx, const char *busid, struct xlx__usbdev *dev_r);
+
+/*
+ * All devices of this host but root hubs, sorted by bus and ports; one that is
+ * unplugged meanwhile is left out. *list_r for free(). Returns how many.
+ */
+int xlx__usbdev_list(xlx_ctx *ctx, struct xlx__usbdev **list_r);
+
+/* The interfaces of a device, "1-2:1.0"; `intfs` starts empty. -ENODEV, without
+ * a report, when it is not plugged in. */
+int xlx__usbdev_intfs(xlx_ctx *ctx, const char *busid,
+                      struct xlx__names *intfs);
+
+/* The driver of an interface, "" when it has none. */
+int xlx__usbintf_driver(xlx_ctx *ctx, const char *intf,
+                        char driver_r[XLX__USB_NODE_MAX]);
+
+/*
+ * Ends whatever a backend that was killed left half done in the device, a
+ * disk's command for example: resets its port. A reset that fails is only
+ * warned about. False: it is not there any more, or is another one.
+ */
+bool xlx__usbdev_reset(xlx_ctx *ctx, const char *busid);
+
+/*
+ * Whether a backend or another process has an interface of the device: its
+ * driver is usbfs or usbback. 1 or 0; -ENODEV, without a report, when it is not
+ * plugged in.
+ */
+int xlx__usbdev_claimed(xlx_ctx *ctx, const char *busid);
+
+/* "1-2:1.0 from usbhid" for each interface that has a driver; `drivers` starts
+ * empty. */
+int xlx__usbdev_drivers(xlx_ctx *ctx, const char *busid,
+                        struct xlx__names *drivers);
+
+/*
+ * Writes down in xenstore that `domid` gets the device, its address, and which
+ * driver each of its interfaces has now: /libxl-ext/usb/<busid>.
+ */
+int xlx__usbdev_remember(xlx_ctx *ctx, const char *busid, uint32_t domid);
+
+/*
+ * Adds to that by which numbers the device is known to the device model it
+ * goes to; they change when it is replugged, and are what it is removed by.
+ * `noted` returns 1 when they are there, 0 when not.
+ */
+int xlx__usbdev_note_address(xlx_ctx *ctx, const struct xlx__usbdev *dev);
+int xlx__usbdev_noted_address(xlx_ctx *ctx, const char *busid, uint32_t *bus_r,
+                              uint32_t *address_r);
+
+/* The address the device had when it was given to `domid`: another one now
+ * means that it was plugged in again. 0 when that was not written down. */
+int xlx__usbdev_remembered_address(xlx_ctx *ctx, const char *busid,
+                                   uint32_t domid, uint32_t *address_r);
+
+/* Removes what was written down; nothing there is a success, as is what is no
+ * busid. */
+int xlx__usbdev_forget(xlx_ctx *ctx, const char *busid);
+
+/* Whether something is written down for the device: 1, 0 or -errno. */
+int xlx__usbdev_is_remembered(xlx_ctx *ctx, const char *busid);
+
+/* The busids that were written down for any guest; `busids` starts empty. */
+int xlx__usbdev_all_remembered(xlx_ctx *ctx, struct xlx__names *busids);
+
+/* Whom it was written down for: 1, 0 for nobody, or -errno. */
+int xlx__usbdev_given_to(xlx_ctx *ctx, const char *busid, uint32_t *domid_r);
+
+/* The busids that were written down for `domid`; `busids` starts empty. */
+int xlx__usbdev_remembered(xlx_ctx *ctx, uint32_t domid,
+                           struct xlx__names *busids);
+
+/*
+ * Waits until no process claims the device, then sees that each interface has
+ * the driver written down for it, or, with nothing written down, whichever the
+ * kernel finds. A device that is not plugged in has nothing to restore.
+ *
+ * -ETIMEDOUT  still claimed at `until`; a driver that does not take its
+ * interface back is only warned about.
+ */
+int xlx__usbdev_restore(xlx_ctx *ctx, const char *busid, int64_t until);
+
+/* The same at once, after a backend that gives no driver back itself. */
+int xlx__usbdev_rebind(xlx_ctx *ctx, const char *busid, int64_t until);
+
+#endif

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+#include "usb/device/identity.h"
+
+#include <stdio.h>
+#include <string.h>
+
+_Static_assert(XLX_USB_CLASSES_MAX == XLX__USB_INTFS_MAX, "all interfaces");
+
+static void class_of(const struct xlx__usbintf *intf, char text_r[7])
+{
+    snprintf(text_r, 7, "%02x%02x%02x", intf->class, intf->subclass,
+             intf->protocol);
+}
+
+void xlx__identity_of(const struct xlx__usbdev *dev,
+                      struct xlx_usb_identity *id_r)
+{
+    *id_r = (struct xlx_usb_identity){
+        .vendor = dev->vendor,
+        .product = dev->product,
+        .nr_classes = dev->nr_intfs,
+    };
+    snprintf(id_r->busid, sizeof(id_r->busid), "%s", dev->busid);
+    snprintf(id_r->serial, sizeof(id_r->serial), "%s", dev->serial);
+    for (unsigned i = 0; i < dev->nr_intfs; i++)
+        class_of(&dev->intf[i], id_r->classes[i]);
+}
+
+bool xlx__identity_same(const struct xlx_usb_identity *a,
+                        const struct xlx_usb_identity *b)
+{
+    return a->vendor == b->vendor && a->product == b->product &&
+           !strcmp(a->serial, b->serial) &&
+           (a->serial[0] || !strcmp(a->busid, b->busid));
+}
+
+bool xlx__identity_numbers(const struct xlx_usb_identity *id,
+                           const struct xlx__usbdev *dev)
+{
+    return id->vendor == dev->vendor && id->product == dev->product &&
+           !strcmp(id->serial, dev->serial);
+}
+
+/* With its serial, or at its place; elsewhere it is simply something else. */
+static bool must_be(const struct xlx_usb_identity *id,
+                    const struct xlx__usbdev *dev)
+{
+    return id->serial[0] || !strcmp(id->busid, dev->busid);
+}
+
+static bool same_interfaces(const struct xlx_usb_identity *id,
+                            const struct xlx__usbdev *dev)
+{
+    char text[7];
+    if (id->nr_classes != dev->nr_intfs)
+        return false;
+    for (unsigned i = 0; i < dev->nr_intfs; i++) {
+        class_of(&dev->intf[i], text);
+        if (strcmp(text, id->classes[i]))
+            return false;
+    }
+    return true;
+}
+
+enum xlx__match xlx__identity_match(const struct xlx_usb_identity *id,
+                                    const struct xlx__usbdev *dev, int nr,
+                                    const bool *taken, int *which_r)
+{
+    int nr_free = 0, free_one = -1, taken_one = -1, changed_one = -1;
+    for (int i = 0; i < nr; i++) {
+        if (!dev[i].nr_intfs || !xlx__identity_numbers(id, &dev[i]))
+            continue;
+        if (!same_interfaces(id, &dev[i])) {
+            if (must_be(id, &dev[i]) && !taken[i])
+                changed_one = i;
+        } else if (!strcmp(id->busid, dev[i].busid)) {
+            *which_r = i;
+            return taken[i] ? XLX__MATCH_TAKEN : XLX__MATCH_ONE;
+        } else if (taken[i]) {
+            taken_one = i;
+        } else {
+            nr_free++;
+            free_one = i;
+        }
+    }
+    if (nr_free > 1)
+        return XLX__MATCH_AMBIGUOUS;
+    int which = nr_free ? free_one : taken_one >= 0 ? taken_one : changed_one;
+    if (which < 0)
+        return XLX__MATCH_NONE;
+    *which_r = which;
+    return nr_free          ? XLX__MATCH_ONE
+           : taken_one >= 0 ? XLX__MATCH_TAKEN
+                            : XLX__MATCH_CHANGED;
+}
