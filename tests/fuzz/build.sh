@@ -8,12 +8,13 @@
 #   ./fuzz-image -max_total_time=3600 -max_len=32768 image
 #   ./fuzz-sidecar -max_total_time=3600 -max_len=4096 sidecar
 #   ./fuzz-offers -max_total_time=3600 -max_len=4096 offers
+#   ./fuzz-usbd -max_total_time=3600 -max_len=4096 usbd
 set -eu
 
 cd "$(dirname "$0")/../.."
 build=${BUILD:-build}
 out=$build/fuzz
-mkdir -p "$out/image" "$out/sidecar" "$out/offers"
+mkdir -p "$out/image" "$out/sidecar" "$out/offers" "$out/usbd"
 flags="-std=gnu11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -I$build -Iinclude
        -Ilibxl-ext -Itests -g -O1 $(pkg-config --cflags uuid)"
 sources="libxl-ext/core/ctx.c libxl-ext/core/io.c libxl-ext/core/crc32c.c
@@ -43,3 +44,14 @@ ${CLANG:-clang} $flags -fsanitize=fuzzer,address,undefined \
     -fno-sanitize-recover=all -o "$out/fuzz-offers" tests/fuzz/fuzz-offers.c \
     $sources -lxenstore -luuid
 echo "$out/fuzz-offers $out/offers"
+
+sources="libxl-ext/usbd/control.c libxl-ext/usbd/descriptors.c
+         libxl-ext/usbd/iso.c"
+# shellcheck disable=SC2086
+${CC:-cc} $flags -o "$out/seed-usbd" tests/fuzz/seed-usbd.c \
+    tests/fakes/usb_sets.c
+"$out/seed-usbd" "$out/usbd"
+# shellcheck disable=SC2086
+${CLANG:-clang} $flags -fsanitize=fuzzer,address,undefined \
+    -fno-sanitize-recover=all -o "$out/fuzz-usbd" tests/fuzz/fuzz-usbd.c $sources
+echo "$out/fuzz-usbd $out/usbd"
