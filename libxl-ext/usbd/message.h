@@ -66,7 +66,7 @@ struct xlx__usbd_message {
     uint32_t devid;
     uint32_t port;  /* 0 where the message is about a controller */
     int32_t error;  /* OPENED, NOT_CONFIGURED */
-    uint32_t value; /* CONFIGURE: bConfigurationValue */
+    uint32_t value; /* CONFIGURE, PLUG: bConfigurationValue; PLUG's is active */
     struct {        /* OPEN: as the guest wrote them in xenstore, unchecked */
         uint32_t urb_ref, conn_ref, evtchn, nr_ports;
     } hc;

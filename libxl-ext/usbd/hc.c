@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "usbd/serve.h"
+
+/* --- answers -------------------------------------------------------------- */
+
+void xlx__usbd_answer(struct xlx__usbd_hc *hc, uint32_t slot,
+                      const struct xlx__front_answer *answer)
+{
+    if (!hc->broken &&
+        xlx__front_answer(hc->urb_page, &hc->state->ring, slot, answer))
+        hc->notify = true;
+}
+
+void xlx__usbd_answer_status(struct xlx__usbd_hc *hc, uint32_t slot,
+                             int32_t status)
+{
+    const struct xlx__front_answer answer = { .status = status };
+    xlx__usbd_answer(hc, slot, &answer);
+}
+
+static void break_off(struct xlx__usbd_hc *hc)
+{
+    hc->broken = true;
+    xlx__usbd_log(hc->usbd, "controller %u: the guest does not keep to the "
+                  "protocol of the ring: it is not served any more",
+                  hc->devid);
+}
+
+/* --- events --------------------------------------------------------------- */
+
+static uint32_t wanted(const struct xlx__usbd_port *port)
+{
+    bool there = port->dev >= 0 || port->config_slot != XLX__USBD_NO_SLOT;
+    return there && !port->replaced ? port->speed : XLX__USBD_NONE;
+}
+
+/* False: not now. */
+static bool tell_port(struct xlx__usbd_hc *hc, struct xlx__usbd_port *port,
+                      uint32_t speed)
+{
+    int rc = xlx__front_tell(hc->conn_page, port->number, speed);
+    if (rc < 0)
+        break_off(hc);
+    if (rc <= 0)
+        return false;
+    hc->notify |= rc == 1;
+    port->state->told = (uint8_t)speed;
+    return true;
+}
+
+/* After one that was killed, until each device that the guest knows is there
+ * again, or is known to be gone. */
+static bool is_coming_back(const struct xlx__usbd_hc *hc)
+{
+    for (uint32_t i = 0; i < hc->nr_ports; i++)
+        if (hc->port[i].awaited)
+            return true;
+    return false;
+}
+
+static void tell_changes(struct xlx__usbd_hc *hc)
+{
+    for (uint32_t i = 0; i < hc->nr_ports && !hc->broken; i++) {
+        struct xlx__usbd_port *port = &hc->port[i];
+        if (port->awaited)
+            continue;
+        /* One that the guest knows goes before another one comes. */
+        if (port->replaced && (!port->state->told ||
+                               tell_port(hc, port, XLX__USBD_NONE)))
+            port->replaced = false;
+        if (!port->replaced && port->state->told != wanted(port))
+            tell_port(hc, port, wanted(port));
+    }
+}
+
+void xlx__usbd_hc_tell(struct xlx__usbd_hc *hc)
+{
+    struct xlx__usb_guest *g = hc->usbd->guest;
+    tell_changes(hc);
+    if (hc->notify)
+        g->ops->notify(g, hc->evtchn);
+    hc->notify = false;
+}
+
+/* --- requests ------------------------------------------------------------- */
+
+static void start(struct xlx__usbd_hc *hc, uint32_t slot)
+{
+    const struct xlx__front_request *req = &hc->urb[slot].req;
+    if (req->unlink) {
+        xlx__usbd_urb_unlink(hc, slot);
+        return;
+    }
+    if (req->port < 1 || req->port > hc->nr_ports) {
+        xlx__usbd_answer_status(hc, slot, XLX__FRONT_NODEV);
+        return;
+    }
+    struct xlx__usbd_port *port = &hc->port[req->port - 1];
+    int32_t status = xlx__usbd_port_address(port, req->address);
+    if (status)
+        xlx__usbd_answer_status(hc, slot, status);
+    else
+        xlx__usbd_urb_start(port, slot);
+}
+
+void xlx__usbd_hc_serve(struct xlx__usbd_hc *hc)
+{
+    unsigned slot;
+    struct xlx__front_request req;
+    /* Its requests wait, rather than fail. */
+    int rc = !is_coming_back(hc);
+    hc->more = false;
+    /* A guest that always has one more does not keep others waiting. */
+    for (uint32_t i = 0; rc == 1 && i < xlx__front_size() && !hc->broken; i++) {
+        rc = xlx__front_next(hc->urb_page, &hc->state->ring, &req, &slot);
+        if (rc < 0)
+            break_off(hc);
+        if (rc == 1) {
+            hc->urb[slot].req = req;
+            start(hc, slot);
+        }
+    }
+    hc->more = rc == 1 && !hc->broken;
+    xlx__usbd_hc_tell(hc);
+}
+
+/* --- open and close ------------------------------------------------------- */
+
+static bool is_same(const struct xlx__usbd_hc_state *state,
+                    const struct xlx__usbd_message *m)
+{
+    return state->urb_ref == m->hc.urb_ref &&
+           state->conn_ref == m->hc.conn_ref && state->evtchn == m->hc.evtchn;
+}
+
+/* The controller's state, as it was when the rings are the same, or a new one. */
+static struct xlx__usbd_hc_state *take_state(struct xlx__usbd *d,
+                                             const struct xlx__usbd_message *m)
+{
+    struct xlx__usbd_hc_state *state = xlx__usbd_state_find(d->state, m->devid);
+    if (state && is_same(state, m))
+        return state;
+    for (unsigned i = 0; !state && i < XLX__USBD_HC_MAX; i++)
+        if (!d->state->hc[i].used)
+            state = &d->state->hc[i];
+    if (!state)
+        return NULL;
+    memset(state, 0, sizeof(*state));
+    state->devid = m->devid;
+    state->urb_ref = m->hc.urb_ref;
+    state->conn_ref = m->hc.conn_ref;
+    state->evtchn = m->hc.evtchn;
+    state->used = 1;
+    return state;
+}
+
+/* What an earlier worker had begun fails, and not with SHUTDOWN: after that a
+ * driver may not try again. */
+static void fail_former(struct xlx__usbd_hc *hc)
+{
+    for (uint32_t i = 0; i < xlx__front_size(); i++)
+        if (hc->state->ring.slot[i].taken)
+            xlx__usbd_answer_status(hc, i, XLX__FRONT_IOERROR);
+}
+
+static int map_rings(struct xlx__usbd_hc *hc,
+                     const struct xlx__usbd_message *m)
+{
+    struct xlx__usb_guest *g = hc->usbd->guest;
+    int rc = g->ops->map(g, m->hc.urb_ref, &hc->urb_page);
+    if (!rc)
+        rc = g->ops->map(g, m->hc.conn_ref, &hc->conn_page);
+    if (!rc)
+        rc = xlx__front_resume(hc->urb_page, &hc->state->ring);
+    if (!rc)
+        rc = g->ops->bind(g, m->hc.evtchn, &hc->evtchn);
+    return rc;
+}
+
+static void unmap_rings(struct xlx__usbd_hc *hc)
+{
+    struct xlx__usb_guest *g = hc->usbd->guest;
+    if (hc->evtchn)
+        g->ops->unbind(g, hc->evtchn);
+    if (hc->conn_page)
+        g->ops->unmap(g, hc->conn_page);
+    if (hc->urb_page)
+        g->ops->unmap(g, hc->urb_page);
+}
+
+static void init(struct xlx__usbd_hc *hc, const struct xlx__usbd_message *m)
+{
+    hc->devid = m->devid;
+    hc->nr_ports = m->hc.nr_ports;
+    for (uint32_t i = 0; i < XLX__USBD_PORTS_MAX; i++)
+        xlx__usbd_port_init(&hc->port[i], hc, i + 1);
+    for (uint32_t i = 0; i < XLX__FRONT_SLOTS; i++)
+        hc->urb[i].unlink_slot = XLX__USBD_NO_SLOT;
+}
+
+int xlx__usbd_hc_open(struct xlx__usbd *d, const struct xlx__usbd_message *m,
+                      struct xlx__usbd_hc **hc_r)
+{
+    if (m->hc.nr_ports < 1 || m->hc.nr_ports > XLX__USBD_PORTS_MAX)
+        return -EINVAL;
+    struct xlx__usbd_hc *hc = calloc(1, sizeof(*hc));
+    if (!hc)
+        return -ENOMEM;
+    hc->usbd = d;
+    hc->state = take_state(d, m);
+    int rc = hc->state ? map_rings(hc, m) : -ENOSPC;
+    if (rc) {
+        unmap_rings(hc);
+        if (hc->state)
+            hc->state->used = 0;
+        free(hc);
+        return rc;
+    }
+    init(hc, m);
+    fail_former(hc);
+    *hc_r = hc;
+    return 0;
+}
+
+void xlx__usbd_hc_close(struct xlx__usbd_hc *hc)
+{
+    if (!hc)
+        return;
+    /* The guest may have taken its rings back. */
+    hc->broken = true;
+    for (uint32_t i = 0; i < hc->nr_ports; i++)
+        xlx__usbd_port_unplug(&hc->port[i]);
+    for (uint32_t i = 0; i < XLX__FRONT_SLOTS; i++)
+        xlx__usbd_urb_free(&hc->urb[i]);
+    unmap_rings(hc);
+    hc->state->used = 0;
+    free(hc);
+}
