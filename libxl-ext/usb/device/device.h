@@ -95,6 +95,11 @@ int xlx__usbdev_remembered_address(xlx_ctx *ctx, const char *busid,
  * busid. */
 int xlx__usbdev_forget(xlx_ctx *ctx, const char *busid);
 
+/* The same, but only when what was written down is that `domid` had it and at
+ * this address: whoever has it since has another one. */
+int xlx__usbdev_forget_gone(xlx_ctx *ctx, const char *busid, uint32_t domid,
+                            uint32_t address);
+
 /* Whether something is written down for the device: 1, 0 or -errno. */
 int xlx__usbdev_is_remembered(xlx_ctx *ctx, const char *busid);
 

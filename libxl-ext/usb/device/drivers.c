@@ -161,6 +161,42 @@ int xlx__usbdev_forget(xlx_ctx *ctx, const char *busid)
     return xlx__xs_transact(ctx, rm_memo, dev);
 }
 
+struct gone {
+    char dev[NAME_SIZE];
+    uint32_t domid, address;
+};
+
+/* No such node, or one that is no number, is not what is looked for. */
+static int memo_is(xlx_ctx *ctx, uint32_t t, const char *dev, const char *what,
+                   uint32_t value)
+{
+    uint32_t now;
+    int rc = xlx__xs_read_u32(ctx, t, 0, UINT32_MAX, &now, MEMORY "/%s/%s", dev,
+                              what);
+    if (rc)
+        return rc == -ENOENT || rc == -EINVAL ? 0 : rc;
+    return now == value;
+}
+
+static int rm_memo_of_gone(xlx_ctx *ctx, uint32_t t, void *arg)
+{
+    struct gone *g = arg;
+    int rc = memo_is(ctx, t, g->dev, "domid", g->domid);
+    if (rc > 0)
+        rc = memo_is(ctx, t, g->dev, "address", g->address);
+    return rc > 0 ? rm_memo(ctx, t, g->dev) : rc;
+}
+
+int xlx__usbdev_forget_gone(xlx_ctx *ctx, const char *busid, uint32_t domid,
+                            uint32_t address)
+{
+    struct gone g = { .domid = domid, .address = address };
+    if (!xlx__busid_valid(busid))
+        return 0;
+    xlx__busid_encode(busid, g.dev);
+    return xlx__xs_transact(ctx, rm_memo_of_gone, &g);
+}
+
 int xlx__usbdev_is_remembered(xlx_ctx *ctx, const char *busid)
 {
     char dev[NAME_SIZE];
