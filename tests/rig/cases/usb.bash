@@ -5,6 +5,7 @@
 # the host that a command may not change.
 
 . /rig/lib/rig.sh
+. /rig/lib/usbip.sh
 set -u
 
 guest=usb-guest
@@ -23,6 +24,13 @@ unplug() {
     rig_usb_unplug "my-$1" && plugged=${plugged/ $1/}
 }
 
+# ip_plug NAME DESCRIPTION [...] : a device of our own (rig_ip_plug); its busid is
+# then $NAME.
+ip_plug() {
+    declare -g "$1=$(rig_ip_plug "$@")"
+    [ -n "${!1}" ] || rig_fail "$1 cannot be plugged in"
+}
+
 # The next case finds the machine as this one did.
 tidy() {
     local status=$? name
@@ -36,6 +44,7 @@ tidy() {
     ! rig_domid $guest >/dev/null 2>&1 || rig_guest_stop $guest
     # The last first: what is behind a hub goes before it.
     for name in $(printf '%s\n' $plugged | tac); do unplug "$name"; done
+    rig_ip_end_all
 }
 trap tidy EXIT
 
