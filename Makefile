@@ -116,7 +116,7 @@ backend_obj := $(call objects,$(backend_src),obj)
 so := $(B)/libxl-ext.so.$(VERSION)
 so_links := $(B)/libxl-ext.so.$(SOVERSION) $(B)/libxl-ext.so
 man := $(patsubst docs/%.pod,$(B)/man/%,$(pods))
-programs := $(B)/xl-ext $(B)/xl-ext-save-helper $(B)/xl-ext-usb-backend
+programs := $(B)/xl-ext $(B)/xl-ext-save-helper
 
 all: $(so) $(so_links) $(B)/libxl-ext.a $(programs) $(man)
 
@@ -170,11 +170,18 @@ $(installed): $(LINKED)/rpath
 $(B)/xl-ext $(LINKED)/xl-ext: $(B)/obj/xl-cmds/main.o $(cmd_obj)
 $(B)/xl-ext $(LINKED)/xl-ext: libs := -lyajl
 $(B)/xl-ext-save-helper $(LINKED)/xl-ext-save-helper: $(helper_obj)
-$(B)/xl-ext-usb-backend $(LINKED)/xl-ext-usb-backend: $(backend_obj)
 $(programs) $(installed): $(so_links)
 	$(call say,LD)
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $(filter %.o,$^) -L$(B) -lxl-ext $(rpath) \
 	    $(libs)
+
+# The backend process calls what is below the public interface, and is linked to
+# no more of it, and of Xen, than it needs: one a guest, it has to start at once
+# and to stay small.
+all: $(B)/xl-ext-usb-backend
+$(B)/xl-ext-usb-backend: $(backend_obj) $(B)/libxl-ext.a
+	$(call say,LD)
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $(backend_obj) $(B)/libxl-ext.a $(USBD_LIBS)
 
 $(B)/man/%: docs/%.pod
 	@mkdir -p $(@D)
@@ -193,7 +200,9 @@ endif
 # All that tests and benchmarks can call: the library, the commands, the fakes.
 # An archive a variant, and of it a shared object, so that a changed source
 # relinks that and not every test.
-test_obj := $(call objects,$(lib_src) $(cmd_src) $(fake_src),VARIANT)
+tested_src := $(lib_src) $(cmd_src) $(fake_src) \
+              $(filter-out xl-cmds/usb-backend/main.c,$(backend_src))
+test_obj := $(call objects,$(tested_src),VARIANT)
 tested := $(B)/obj/tested
 tested_asan := $(B)/asan/tested
 
@@ -208,7 +217,7 @@ $(tested_asan).so: LDFLAGS_ALL += $(SANITIZE)
 %/tested.so: %/tested.a
 	$(call say,LD)
 	$(Q)$(CC) -shared $(LDFLAGS_ALL) -o $@ -Wl,--whole-archive $< \
-	    -Wl,--no-whole-archive $(DEPS_LIBS) $(CMOCKA_LIBS)
+	    -Wl,--no-whole-archive $(DEPS_LIBS) $(USBD_LIBS) $(CMOCKA_LIBS)
 
 # Those whose name holds $(T), as in T=lazy-pager; all of them without.
 T :=
@@ -355,7 +364,7 @@ install: all install-service
 	$(INSTALL) -m 644 $(headers) $(D)$(includedir)
 	$(INSTALL) -m 755 $(LINKED)/xl-ext $(D)$(sbindir)
 	$(INSTALL) -m 755 $(LINKED)/xl-ext-save-helper \
-	    $(LINKED)/xl-ext-usb-backend $(D)$(helperdir)
+	    $(B)/xl-ext-usb-backend $(D)$(helperdir)
 	$(INSTALL) -m 644 xl-cmds/xl-ext.bash $(D)$(compdir)/xl-ext
 	$(INSTALL) -m 644 xl-cmds/service/xl-ext.logrotate \
 	    $(D)$(logrotatedir)/xl-ext

@@ -480,20 +480,6 @@ int xlx_usb_watch_fd(const xlx_usb_watch *watch);
  */
 int xlx_usb_watch_dispatch(xlx_usb_watch *watch);
 
-/* Told once: "ready", or why there is no backend. */
-typedef void xlx_usb_ready_fn(void *user, const char *line);
-
-/*
- * Runs and watches a domain's backend process until the domain ends or SIGTERM
- * comes; starts it again when it dies. For xl-ext-usb-backend, a process of its
- * own that the calls above start: blocks signals, keeps a pidfile locked.
- *
- * 0 when it ended in order; -EBUSY another process does this for the domain;
- * -ECHILD the backend does not run, or died too often.
- */
-int xlx_usb_backend_run(xlx_ctx *ctx, uint32_t domid, xlx_usb_ready_fn *ready,
-                        void *user);
-
 #ifdef __cplusplus
 }
 #endif

@@ -49,10 +49,8 @@ void xlx_ctx_free(xlx_ctx *ctx)
     close_seam(ctx->xs);
     close_seam(ctx->sysfs);
     close_seam(ctx->proc);
-    close_seam(ctx->qmp);
     close_seam(ctx->libxl);
     close_seam(ctx->uevents);
-    close_seam(ctx->grants);
     close_seam(ctx->evtchn);
     close_seam(ctx->hypervisor);
     for (int i = 0; i < XLX_PATH_NR; i++)

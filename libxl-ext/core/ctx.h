@@ -16,11 +16,9 @@
 struct xlx__xs;     /* xen/xenstore.h */
 struct xlx__sysfs;  /* host/sysfs.h */
 struct xlx__proc;   /* host/process.h */
-struct xlx__qmp;    /* host/qmp.h */
 struct xlx__libxl;  /* xen/libxl_usb.h */
 struct xlx__uevents; /* host/uevent.h */
 struct xlx__paging; /* xen/paging.h */
-struct xlx__grants; /* xen/grants.h */
 struct xlx__evtchn; /* xen/evtchn.h */
 struct xlx__hypervisor; /* xen/release.h */
 
@@ -46,10 +44,8 @@ struct xlx_ctx {
     struct xlx__xs *xs;
     struct xlx__sysfs *sysfs;
     struct xlx__proc *proc;
-    struct xlx__qmp *qmp;
     struct xlx__libxl *libxl;
     struct xlx__uevents *uevents;
-    struct xlx__grants *grants;
     struct xlx__evtchn *evtchn;
     struct xlx__hypervisor *hypervisor; /* stays NULL but in a test */
 };

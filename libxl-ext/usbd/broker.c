@@ -174,7 +174,7 @@ static int list_hcs(struct xlx__usbd_broker *b)
 {
     uint32_t devids[XLX__USBD_HC_MAX];
     bool more;
-    int nr = xlx__usbd_bus_list(b->ctx, b->domid, devids, &more);
+    int nr = xlx__usbd_bus_list(&b->bus, devids, &more);
     if (nr < 0)
         return nr;
     for (unsigned i = 0; i < XLX__USBD_HC_MAX; i++)
@@ -246,10 +246,10 @@ static int finish(struct xlx__usbd_broker *b)
     if (b->guest_gone) {
         rc = restore_all(b);
         failed = failed ? failed : rc;
-        rc = xlx__usbd_bus_remove(b->ctx, b->domid);
+        rc = xlx__usbd_bus_remove(&b->bus);
         failed = failed ? failed : rc;
     }
-    rc = xlx__usbd_bus_unannounce(b->ctx, b->domid);
+    rc = xlx__usbd_bus_unannounce(&b->bus);
     failed = failed ? failed : rc;
     if (failed)
         return failed;
@@ -380,13 +380,15 @@ static int recall(void *arg, uint32_t devid, uint32_t port,
 
 int xlx__usbd_broker_start(struct xlx__usbd_broker *b)
 {
-    int rc = xlx__usbd_bus_watch(b->ctx, b->domid);
+    int rc = xlx__usbd_bus_open(b->ctx, b->domid, &b->bus);
+    if (!rc)
+        rc = xlx__usbd_bus_watch(&b->bus);
     if (!rc)
         rc = xlx__usbd_status_each(b->ctx, b->domid, recall, b);
     if (!rc)
         rc = xlx__dom_alive(b->ctx, b->domid);
     if (rc > 0)
-        rc = xlx__usbd_bus_announce(b->ctx, b->domid);
+        rc = xlx__usbd_bus_announce(&b->bus);
     b->again = true;
     return rc;
 }
@@ -433,7 +435,7 @@ static int empty_ports(struct xlx__usbd_broker *b, struct hc *hc)
         memcpy(busid, hc->port[nr - 1].busid, sizeof(busid));
         rc = xlx__broker_release_port(b, hc, nr);
         if (!rc)
-            rc = xlx__usbd_bus_empty_port(b->ctx, b->domid, hc->devid, nr,
+            rc = xlx__usbd_bus_empty_port(&b->bus, hc->devid, nr,
                                           busid);
         if (rc >= 0)
             rc = xlx__usbdev_forget(b->ctx, busid);
@@ -443,7 +445,9 @@ static int empty_ports(struct xlx__usbd_broker *b, struct hc *hc)
 
 static int give_up(struct xlx__usbd_broker *b)
 {
-    int rc = xlx__usbd_status_each(b->ctx, b->domid, recall, b);
+    int rc = xlx__usbd_bus_open(b->ctx, b->domid, &b->bus);
+    if (!rc)
+        rc = xlx__usbd_status_each(b->ctx, b->domid, recall, b);
     int failed = rc ? rc : list_hcs(b);
     b->ending = CLOSING;
     for (unsigned i = 0; i < XLX__USBD_HC_MAX; i++) {
@@ -453,7 +457,7 @@ static int give_up(struct xlx__usbd_broker *b)
         rc = hc->used ? xlx__broker_look_hc(b, hc) : 0;
         failed = failed ? failed : rc;
     }
-    rc = xlx__usbd_bus_unannounce(b->ctx, b->domid);
+    rc = xlx__usbd_bus_unannounce(&b->bus);
     return failed ? failed : rc;
 }
 

@@ -16,7 +16,7 @@ static bool is_connected(uint32_t fe)
 static int set_state(struct xlx__usbd_broker *b, const struct hc *hc,
                      uint32_t from, uint32_t to)
 {
-    int rc = xlx__usbd_bus_set_state(b->ctx, b->domid, hc->devid, from, to);
+    int rc = xlx__usbd_bus_set_state(&b->bus, hc->devid, from, to);
     b->again = true;
     return rc == -EAGAIN ? 0 : rc;
 }
@@ -40,7 +40,7 @@ static int send_open(struct xlx__usbd_broker *b, struct hc *hc,
     const char *node;
     if (!xlx__broker_can_send(b))
         return 0;
-    int rc = xlx__usbd_bus_rings(b->ctx, b->domid, hc->devid, &m, &node);
+    int rc = xlx__usbd_bus_rings(&b->bus, hc->devid, &m, &node);
     if (rc == -EINVAL) {
         xlx__broker_say(b, hc, 0, "%s in xenstore is missing or makes no sense",
                         node);
@@ -131,6 +131,17 @@ static int look_open(struct xlx__usbd_broker *b, struct hc *hc,
                : set_state(b, hc, e->be, XLX__STATE_CONNECTED);
 }
 
+/* What an earlier worker had is there again, or does not come. */
+static int settle(struct xlx__usbd_broker *b, struct hc *hc)
+{
+    struct xlx__usbd_message m = { .kind = XLX__USBD_SETTLED,
+                                   .devid = hc->devid };
+    if (hc->settled || b->blocked || !xlx__broker_can_send(b))
+        return 0;
+    hc->settled = true;
+    return xlx__broker_send(b, &m, -1);
+}
+
 static int look_ports(struct xlx__usbd_broker *b, struct hc *hc, uint32_t be)
 {
     bool plug = hc->state == HC_OPEN && be == XLX__STATE_CONNECTED &&
@@ -138,7 +149,7 @@ static int look_ports(struct xlx__usbd_broker *b, struct hc *hc, uint32_t be)
     int rc = 0;
     for (uint32_t nr = 1; !rc && nr <= XLX__USBD_PORTS_MAX; nr++)
         rc = xlx__broker_look_port(b, hc, nr, plug);
-    return rc;
+    return !rc && hc->state == HC_OPEN ? settle(b, hc) : rc;
 }
 
 static bool has_anything(const struct hc *hc)
@@ -153,7 +164,7 @@ int xlx__broker_look_hc(struct xlx__usbd_broker *b, struct hc *hc)
 {
     struct xlx__usbd_ends ends = { 0 };
     int rc =
-        hc->there ? xlx__usbd_bus_ends(b->ctx, b->domid, hc->devid, &ends) : 0;
+        hc->there ? xlx__usbd_bus_ends(&b->bus, hc->devid, &ends) : 0;
     if (!rc && hc->state == HC_OPEN)
         rc = look_open(b, hc, &ends);
     else if (!rc && hc->state == HC_IDLE)
@@ -174,7 +185,7 @@ static int refuse(struct xlx__usbd_broker *b, struct hc *hc, int error)
     struct xlx__usbd_ends ends;
     hc->state = HC_IDLE;
     xlx__broker_say(b, hc, 0, "cannot be served: %s", strerror(-error));
-    int rc = xlx__usbd_bus_ends(b->ctx, b->domid, hc->devid, &ends);
+    int rc = xlx__usbd_bus_ends(&b->bus, hc->devid, &ends);
     return rc ? rc : close_end(b, hc, ends.be);
 }
 
@@ -196,6 +207,7 @@ int xlx__broker_opened(struct xlx__usbd_broker *b, struct hc *hc, int error)
     if (error)
         return refuse(b, hc, error);
     hc->state = HC_OPEN;
+    hc->settled = false;
     return try_failed_ports_again(b, hc);
 }
 

@@ -43,6 +43,7 @@ struct hc {
     uint32_t devid;
     enum hc_state state;
     uint32_t nr_ports; /* once it was opened */
+    bool settled;      /* since then */
     struct xlx__usbd_rate lines;
     struct port port[XLX__USBD_PORTS_MAX]; /* by number - 1 */
 };
@@ -56,6 +57,7 @@ enum ending {
 struct xlx__usbd_broker {
     xlx_ctx *ctx;
     uint32_t domid;
+    struct xlx__usbd_bus bus;
     int sock;
     struct xlx__usbd_devices *devices;
     enum ending ending;

@@ -104,7 +104,7 @@ static int check_other(struct xlx__usbd_broker *b, const struct port *self,
     const struct port *p = find_other(b, self, busid, &devid, &nr);
     if (!p)
         return 0;
-    int rc = xlx__usbd_bus_port(b->ctx, b->domid, devid, nr, now);
+    int rc = xlx__usbd_bus_port(&b->bus, devid, nr, now);
     snprintf(why, XLX__USBD_WHY_MAX,
              "this guest has it on controller %u port %u", devid, nr);
     if (rc)
@@ -154,6 +154,9 @@ static int send_plug(struct xlx__usbd_broker *b, struct hc *hc, uint32_t nr,
 {
     struct xlx__usbd_message m = message(hc, nr, XLX__USBD_PLUG);
     set_speed(wish->mbits, &m);
+    m.value = wish->new_config == XLX__USBD_NO_CONFIG
+                  ? wish->config
+                  : (uint32_t)wish->new_config;
     return xlx__broker_send(b, &m, port_of(hc, nr)->claim.fd);
 }
 
@@ -212,7 +215,7 @@ static int empty_pulled(struct xlx__usbd_broker *b, struct hc *hc, uint32_t nr)
 {
     const struct port *p = port_of(hc, nr);
     int rc =
-        xlx__usbd_bus_empty_port(b->ctx, b->domid, hc->devid, nr, p->busid);
+        xlx__usbd_bus_empty_port(&b->bus, hc->devid, nr, p->busid);
     if (rc > 0)
         xlx__usb_audit(b->ctx, 0,
                        "usb %s: pulled out: detach from domain %u, controller "
@@ -446,7 +449,7 @@ int xlx__broker_look_port(struct xlx__usbd_broker *b, struct hc *hc,
     if (p->state == PORT_UNPLUGGING ||
         (p->state == PORT_PLUGGED && hc->state != HC_OPEN))
         return 0;
-    int rc = xlx__usbd_bus_port(b->ctx, b->domid, hc->devid, nr, now);
+    int rc = xlx__usbd_bus_port(&b->bus, hc->devid, nr, now);
     if (rc)
         return rc;
     bool same = hc->there && !strcmp(now, p->busid);

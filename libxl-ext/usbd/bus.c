@@ -6,9 +6,10 @@
 
 #include "core/clean.h"
 #include "core/parse.h"
+#include "usb/controller/backend.h"
 #include "xen/xenstore.h"
 
-#define BACKEND "/local/domain/0/backend/qusb/%u"
+#define BACKEND "/local/domain/0/backend/%s/%u"
 #define FRONTEND "/local/domain/%u/device/vusb/%u"
 #define DEVICE_MODEL "/local/domain/0/device-model/%u"
 
@@ -22,35 +23,53 @@ static int watch(xlx_ctx *ctx, const char *path)
               : 0;
 }
 
-int xlx__usbd_bus_watch(xlx_ctx *ctx, uint32_t domid)
+int xlx__usbd_bus_open(xlx_ctx *ctx, uint32_t domid,
+                       struct xlx__usbd_bus *bus_r)
 {
-    char backend[64], frontend[64];
-    snprintf(backend, sizeof(backend), BACKEND, domid);
-    snprintf(frontend, sizeof(frontend), "/local/domain/%u/device/vusb", domid);
-    int rc = xlx__xs_open(ctx);
+    *bus_r = (struct xlx__usbd_bus){ .ctx = ctx, .domid = domid };
+    int rival = xlx__backend_has_rival(ctx, domid);
+    snprintf(bus_r->backend, sizeof(bus_r->backend), BACKEND,
+             rival > 0 ? "vusb" : "qusb", domid);
+    return rival < 0 ? rival : 0;
+}
+
+static bool is_libxls_qusb(const struct xlx__usbd_bus *bus)
+{
+    return strstr(bus->backend, "/qusb/");
+}
+
+int xlx__usbd_bus_watch(const struct xlx__usbd_bus *bus)
+{
+    char frontend[64];
+    snprintf(frontend, sizeof(frontend), "/local/domain/%u/device/vusb",
+             bus->domid);
+    int rc = xlx__xs_open(bus->ctx);
     if (!rc)
-        rc = watch(ctx, "@releaseDomain");
+        rc = watch(bus->ctx, "@releaseDomain");
     if (!rc)
-        rc = watch(ctx, backend);
-    return rc ? rc : watch(ctx, frontend);
+        rc = watch(bus->ctx, bus->backend);
+    return rc ? rc : watch(bus->ctx, frontend);
 }
 
-int xlx__usbd_bus_announce(xlx_ctx *ctx, uint32_t domid)
+int xlx__usbd_bus_announce(const struct xlx__usbd_bus *bus)
 {
-    return xlx__xs_write(ctx, XLX__XS_NO_TX, "", DEVICE_MODEL "/backends/qusb",
-                         domid);
+    return is_libxls_qusb(bus)
+               ? xlx__xs_write(bus->ctx, XLX__XS_NO_TX, "",
+                               DEVICE_MODEL "/backends/qusb", bus->domid)
+               : 0;
 }
 
-int xlx__usbd_bus_unannounce(xlx_ctx *ctx, uint32_t domid)
+int xlx__usbd_bus_unannounce(const struct xlx__usbd_bus *bus)
 {
-    return xlx__xs_rm(ctx, XLX__XS_NO_TX, 1, DEVICE_MODEL, domid);
+    return is_libxls_qusb(bus) ? xlx__xs_rm(bus->ctx, XLX__XS_NO_TX, 1,
+                                            DEVICE_MODEL, bus->domid)
+                               : 0;
 }
 
-int xlx__usbd_bus_list(xlx_ctx *ctx, uint32_t domid,
-                       uint32_t devid_r[XLX__USBD_HC_MAX], bool *more_r)
+int xlx__usbd_bus_list(const struct xlx__usbd_bus *bus, uint32_t devid_r[XLX__USBD_HC_MAX], bool *more_r)
 {
     XLX__AUTO_NAMES struct xlx__names names = { 0 };
-    int nr = 0, rc = xlx__xs_ls(ctx, XLX__XS_NO_TX, &names, BACKEND, domid);
+    int nr = 0, rc = xlx__xs_ls(bus->ctx, XLX__XS_NO_TX, &names, "%s", bus->backend);
     *more_r = false;
     for (size_t i = 0; !rc && i < names.nr; i++) {
         uint32_t devid;
@@ -81,19 +100,19 @@ static int read_online(xlx_ctx *ctx, const char *dir, bool *online_r)
     return rc == -ENOENT || rc == -EINVAL ? 0 : rc;
 }
 
-int xlx__usbd_bus_ends(xlx_ctx *ctx, uint32_t domid, uint32_t devid,
+int xlx__usbd_bus_ends(const struct xlx__usbd_bus *bus, uint32_t devid,
                        struct xlx__usbd_ends *ends_r)
 {
     char be[64], fe[64];
-    snprintf(be, sizeof(be), BACKEND "/%u", domid, devid);
-    snprintf(fe, sizeof(fe), FRONTEND, domid, devid);
-    int rc = read_state(ctx, XLX__XS_NO_TX, be, &ends_r->be);
+    snprintf(be, sizeof(be), "%s/%u", bus->backend, devid);
+    snprintf(fe, sizeof(fe), FRONTEND, bus->domid, devid);
+    int rc = read_state(bus->ctx, XLX__XS_NO_TX, be, &ends_r->be);
     if (!rc)
-        rc = read_state(ctx, XLX__XS_NO_TX, fe, &ends_r->fe);
-    return rc ? rc : read_online(ctx, be, &ends_r->online);
+        rc = read_state(bus->ctx, XLX__XS_NO_TX, fe, &ends_r->fe);
+    return rc ? rc : read_online(bus->ctx, be, &ends_r->online);
 }
 
-int xlx__usbd_bus_rings(xlx_ctx *ctx, uint32_t domid, uint32_t devid,
+int xlx__usbd_bus_rings(const struct xlx__usbd_bus *bus, uint32_t devid,
                         struct xlx__usbd_message *m_r, const char **node_r)
 {
     const struct {
@@ -110,11 +129,11 @@ int xlx__usbd_bus_rings(xlx_ctx *ctx, uint32_t domid, uint32_t devid,
     for (size_t i = 0; !rc && i < sizeof(nodes) / sizeof(nodes[0]); i++) {
         char dir[64];
         if (nodes[i].backend)
-            snprintf(dir, sizeof(dir), BACKEND "/%u", domid, devid);
+            snprintf(dir, sizeof(dir), "%s/%u", bus->backend, devid);
         else
-            snprintf(dir, sizeof(dir), FRONTEND, domid, devid);
+            snprintf(dir, sizeof(dir), FRONTEND, bus->domid, devid);
         *node_r = nodes[i].name;
-        rc = xlx__xs_read_u32(ctx, XLX__XS_NO_TX, nodes[i].min, nodes[i].max,
+        rc = xlx__xs_read_u32(bus->ctx, XLX__XS_NO_TX, nodes[i].min, nodes[i].max,
                               nodes[i].to, "%s/%s", dir, nodes[i].name);
     }
     return rc == -ENOENT ? -EINVAL : rc;
@@ -135,13 +154,14 @@ static int change_state(xlx_ctx *ctx, uint32_t t, void *arg)
     return rc ? rc : xlx__xs_write_u32(ctx, t, c->to, "%s/state", c->dir);
 }
 
-int xlx__usbd_bus_set_state(xlx_ctx *ctx, uint32_t domid, uint32_t devid,
+int xlx__usbd_bus_set_state(const struct xlx__usbd_bus *bus, uint32_t devid,
                             uint32_t from, uint32_t to)
 {
     struct state_change c = { .from = from, .to = to };
-    snprintf(c.dir, sizeof(c.dir), BACKEND "/%u", domid, devid);
-    return from == XLX__STATE_NONE ? -EAGAIN
-                                   : xlx__xs_transact(ctx, change_state, &c);
+    snprintf(c.dir, sizeof(c.dir), "%s/%u", bus->backend, devid);
+    return from == XLX__STATE_NONE
+               ? -EAGAIN
+               : xlx__xs_transact(bus->ctx, change_state, &c);
 }
 
 static int read_port(xlx_ctx *ctx, uint32_t t, const char *path,
@@ -158,22 +178,22 @@ static int read_port(xlx_ctx *ctx, uint32_t t, const char *path,
     return 0;
 }
 
-static void port_path(uint32_t domid, uint32_t devid, uint32_t port,
-                      char path_r[64])
+static void port_path(const struct xlx__usbd_bus *bus, uint32_t devid,
+                      uint32_t port, char path_r[80])
 {
-    snprintf(path_r, 64, BACKEND "/%u/port/%u", domid, devid, port);
+    snprintf(path_r, 80, "%s/%u/port/%u", bus->backend, devid, port);
 }
 
-int xlx__usbd_bus_port(xlx_ctx *ctx, uint32_t domid, uint32_t devid,
+int xlx__usbd_bus_port(const struct xlx__usbd_bus *bus, uint32_t devid,
                        uint32_t port, char busid_r[XLX_USB_BUSID_MAX])
 {
-    char path[64];
-    port_path(domid, devid, port, path);
-    return read_port(ctx, XLX__XS_NO_TX, path, busid_r);
+    char path[80];
+    port_path(bus, devid, port, path);
+    return read_port(bus->ctx, XLX__XS_NO_TX, path, busid_r);
 }
 
 struct emptied {
-    char path[64];
+    char path[80];
     const char *busid;
     bool done;
 };
@@ -187,21 +207,22 @@ static int empty_port(xlx_ctx *ctx, uint32_t t, void *arg)
     return e->done ? xlx__xs_write(ctx, t, "", "%s", e->path) : rc;
 }
 
-int xlx__usbd_bus_empty_port(xlx_ctx *ctx, uint32_t domid, uint32_t devid,
+int xlx__usbd_bus_empty_port(const struct xlx__usbd_bus *bus, uint32_t devid,
                              uint32_t port, const char *busid)
 {
     struct emptied e = { .busid = busid };
-    port_path(domid, devid, port, e.path);
-    int rc = xlx__xs_transact(ctx, empty_port, &e);
+    port_path(bus, devid, port, e.path);
+    int rc = xlx__xs_transact(bus->ctx, empty_port, &e);
     return rc ? rc : e.done;
 }
 
 static int remove_backend(xlx_ctx *ctx, uint32_t t, void *arg)
 {
-    return xlx__xs_rm(ctx, t, 1, BACKEND, *(uint32_t *)arg);
+    const struct xlx__usbd_bus *bus = arg;
+    return xlx__xs_rm(ctx, t, 1, "%s", bus->backend);
 }
 
-int xlx__usbd_bus_remove(xlx_ctx *ctx, uint32_t domid)
+int xlx__usbd_bus_remove(const struct xlx__usbd_bus *bus)
 {
-    return xlx__xs_transact(ctx, remove_backend, &domid);
+    return xlx__xs_transact(bus->ctx, remove_backend, (void *)bus);
 }

@@ -128,6 +128,14 @@ void xlx__usbd_hc_serve(struct xlx__usbd_hc *hc)
     xlx__usbd_hc_tell(hc);
 }
 
+void xlx__usbd_hc_settle(struct xlx__usbd_hc *hc)
+{
+    for (uint32_t i = 0; i < hc->nr_ports; i++)
+        if (hc->port[i].awaited)
+            xlx__usbd_port_unplug(&hc->port[i]);
+    xlx__usbd_hc_serve(hc);
+}
+
 /* --- open and close ------------------------------------------------------- */
 
 static bool is_same(const struct xlx__usbd_hc_state *state,

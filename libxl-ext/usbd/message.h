@@ -32,6 +32,10 @@ enum xlx__usbd_kind {
      * the active configuration claimed, privileges dropped. Also the answer to
      * CONFIGURE. The guest is told of the device when it was not yet. */
     XLX__USBD_PLUG,
+    /* Each device of the controller's ports has had its PLUG, for now. One that
+     * the guest knows, from an earlier worker, and that did not come again has
+     * gone; until this comes the guest's requests wait. */
+    XLX__USBD_SETTLED,
     /* In place of PLUG where CONFIGURE failed: `error`. */
     XLX__USBD_NOT_CONFIGURED,
     /* Take the device from the guest. Answered by UNPLUGGED, also when there is

@@ -28,7 +28,8 @@ void xlx__usbd_port_init(struct xlx__usbd_port *port, struct xlx__usbd_hc *hc,
 
 static int read_descriptors(struct xlx__usbd_port *port)
 {
-    uint8_t *bytes = malloc(XLX__USBD_DESCRIPTORS_MAX);
+    /* Zeroed: usbfs leaves gaps between configurations. */
+    uint8_t *bytes = calloc(1, XLX__USBD_DESCRIPTORS_MAX);
     if (!bytes)
         return -ENOMEM;
     int n = fs_of(port)->ops->descriptors(fs_of(port), port->dev, bytes,

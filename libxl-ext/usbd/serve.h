@@ -104,6 +104,8 @@ int xlx__usbd_hc_open(struct xlx__usbd *d, const struct xlx__usbd_message *m,
                       struct xlx__usbd_hc **hc_r);
 /* Devices are closed, requests are not answered. NULL is allowed. */
 void xlx__usbd_hc_close(struct xlx__usbd_hc *hc);
+/* What an earlier worker had, and did not come again, has gone. */
+void xlx__usbd_hc_settle(struct xlx__usbd_hc *hc);
 /* Does what the guest asks for, and tells it what it is to know. */
 void xlx__usbd_hc_serve(struct xlx__usbd_hc *hc);
 /* Tells the guest of the ports that changed, and of the answers. */

@@ -132,6 +132,8 @@ void xlx__usbd_order(struct xlx__usbd *d, const struct xlx__usbd_message *m,
         open_hc(d, m);
     else if (m->kind == XLX__USBD_CLOSE)
         close_hc(d, m->devid);
+    else if (hc && m->kind == XLX__USBD_SETTLED)
+        xlx__usbd_hc_settle(*hc);
     else if (hc && m->port >= 1 && m->port <= (*hc)->nr_ports)
         order_port(&(*hc)->port[m->port - 1], m, &fd);
     if (fd >= 0)

@@ -10,11 +10,10 @@
 #include <unistd.h>
 
 #include "host/process.h"
-#include "host/qmp.h"
-#include "xen/grants.h"
 
 #define ANNOUNCED "/local/domain/0/device-model/%u/backends/qusb"
-#define TOLD_MAX 256
+#define STATUS "/libxl-ext/usb-backend/"
+#define OTHER "6"
 #define PORT_IDS "bus/usb/drivers/usbback/port_ids"
 
 /* Backends of which guest; domid 0: wherever "guest" runs. */
@@ -23,8 +22,8 @@ static const struct side {
     uint32_t domid;
 } sides[] = {
     { "qusb", 0 },
-    { "qusb", WORLD_HVM },
-    { "vusb", WORLD_DOMID },
+    { "vusb", 0 },
+    { "vusb", WORLD_HVM },
 };
 
 #define NR_SIDES (sizeof(sides) / sizeof(sides[0]))
@@ -130,19 +129,53 @@ int usb_world_taken(struct usb_world *w, const char *port)
     return -1;
 }
 
+/* With the folders that it leaves empty. */
+static void rm_status(struct usb_world *w, const char *path)
+{
+    xs_mem_put(w->xs, path, NULL);
+    for (int i = 0; i < WORLD_TAKEN; i++)
+        if (w->taken[i].busid)
+            return;
+    xs_mem_put(w->xs, "/libxl-ext/usb-backend", NULL);
+    if (!xs_mem_get(w->xs, "/libxl-ext/usb"))
+        xs_mem_put(w->xs, "/libxl-ext", NULL);
+}
+
+/* What our backend says of a port: ".../backend/qusb/5/0/port/1". */
+static void put_status(struct usb_world *w, const char *port,
+                       const char *busid, const char *what)
+{
+    char path[128], text[128];
+    unsigned domid, devid, number;
+    const char *ids = strstr(port, "/qusb/");
+    if (!ids)
+        ids = strstr(port, "/vusb/");
+    if (!ids || w->usbback ||
+        sscanf(ids + 6, "%u/%u/port/%u", &domid, &devid, &number) != 3)
+        return;
+    snprintf(path, sizeof(path), STATUS "%u/%u/%u", domid, devid, number);
+    snprintf(text, sizeof(text), "%s %s", busid ? busid : "",
+             what ? what : "");
+    if (busid)
+        xs_mem_put(w->xs, path, text);
+    else if (xs_mem_get(w->xs, path))
+        rm_status(w, path);
+}
+
 void usb_world_take(struct usb_world *w, const char *busid, const char *port)
 {
     struct sysfs_dev *dev = sysfs_mem_find(w->sysfs, busid);
     int slot = 0;
     if (w->dies) {
-        announce(w, NULL);
         w->dies = false;
-        w->coming_back = true;
-    }
-    if (!dev || w->no_claim || w->coming_back ||
-        w->told + 2 > TOLD_MAX)
+        w->running = false;
+        w->stale = true;
         return;
-    w->told += 2;
+    }
+    if (!dev)
+        put_status(w, port, busid, "failed: no such device on this host");
+    if (!dev || w->no_claim)
+        return;
     while (w->taken[slot].busid)
         slot++;
     w->taken[slot].busid = dev->busid;
@@ -151,15 +184,16 @@ void usb_world_take(struct usb_world *w, const char *busid, const char *port)
         w->taken[slot].driver[i] = dev->intf[i].driver;
         dev->intf[i].driver = "usbfs";
     }
+    put_status(w, port, busid, w->not_configured ? "opened" : "configured");
 }
 
 void usb_world_give_back(struct usb_world *w, int slot, bool drivers)
 {
     struct sysfs_dev *dev = sysfs_mem_find(w->sysfs, w->taken[slot].busid);
-    w->told++;
     for (int i = 0; dev && dev->intf[i].name; i++)
         dev->intf[i].driver = drivers ? w->taken[slot].driver[i] : NULL;
     w->taken[slot].busid = NULL;
+    put_status(w, w->taken[slot].port, NULL, NULL);
 }
 
 static void look_at_port(struct usb_world *w, const char *port)
@@ -170,6 +204,8 @@ static void look_at_port(struct usb_world *w, const char *port)
         usb_world_give_back(w, slot, true);
     if (slot < 0 && busid && *busid)
         usb_world_take(w, busid, port);
+    if (slot < 0 && busid && !*busid)
+        put_status(w, port, NULL, NULL);
 }
 
 static void backend_answers(struct usb_world *w, const char *be, const char *fe)
@@ -190,15 +226,6 @@ static void backend_closes(struct usb_world *w, bool *closing, const char *be)
     *closing = false;
 }
 
-static void guest_connects(struct usb_world *w, const char *fe)
-{
-    char ring[112];
-    snprintf(ring, sizeof(ring), "%.*sconn-ring-ref", (int)strlen(fe) - 5, fe);
-    w->told = 0;
-    xs_mem_put(w->xs, ring, "7");
-    put_number(w, fe, 4);
-}
-
 /* As xen-hcd: closing needs no connection, and gives it none. */
 static void guest_answers(struct usb_world *w, const char *be, const char *fe,
                           bool *known, bool *open)
@@ -206,7 +233,7 @@ static void guest_answers(struct usb_world *w, const char *be, const char *fe,
     unsigned b = number(w, be), f = number(w, fe);
     *known |= f == 1;
     if ((b == 2 || b == 4) && f == 1) {
-        guest_connects(w, fe);
+        put_number(w, fe, 4);
         *open = true;
     }
     if (b == 5 && (f == 4 || (f == 1 && *known)))
@@ -222,46 +249,21 @@ static void guest_notices(struct usb_world *w, const char *fe, bool *known,
     *known = *open = false;
 }
 
-static bool is_qusb(const struct side *side)
-{
-    return !strcmp(side->kind, "qusb");
-}
-
 static uint32_t domid_of(const struct usb_world *w, const struct side *side)
 {
     return side->domid ? side->domid : w->domid;
 }
 
-static bool served(struct usb_world *w, const struct side *side)
+static bool is_kernels(const struct usb_world *w, const struct side *side)
 {
-    char announced[96];
-    if (!is_qusb(side))
-        return w->usbback;
-    snprintf(announced, sizeof(announced), ANNOUNCED, domid_of(w, side));
-    return !w->dead && xs_mem_get(w->xs, announced) &&
-           (side != &sides[0] || w->running || !w->stale);
+    return w->usbback && !strcmp(side->kind, "vusb");
 }
 
-static void note_found(struct usb_world *w)
+static bool served(const struct usb_world *w, const struct side *side)
 {
-    char be[112];
-    for (int d = 0; d < WORLD_DEVIDS; d++) {
-        snprintf(be, sizeof(be), "/local/domain/0/backend/qusb/%u/%d/state",
-                 w->domid, d);
-        w->found[d] = xs_mem_get(w->xs, be);
-    }
-}
-
-/* What QEMU from 10.0 on does not stand. */
-static void end_of(struct usb_world *w)
-{
-    w->ended++;
-    if (!w->running) {
-        w->dead = true;
-        return;
-    }
-    announce(w, NULL);
-    w->coming_back = true;
+    if (is_kernels(w, side))
+        return true;
+    return !w->dead && (side->domid ? w->running_other : w->running);
 }
 
 static void backend_looks_at_ports(struct usb_world *w, const char *be,
@@ -321,43 +323,23 @@ static void act_side(struct usb_world *w, const struct side *side,
         if (served(w, side))
             backend_closes(w, &closing[d], be);
         bool there = xs_mem_get(w->xs, be);
-        if (there && is_qusb(side) && served(w, side) && w->qemu >= 10 &&
-            number(w, be) == 1 && !(side == &sides[0] && w->found[d]))
-            end_of(w);
         if (there && served(w, side))
             backend_answers(w, be, fe);
-        bool *known = &w->known[side == &sides[1]][d];
-        bool *open = &w->open[side == &sides[1]][d];
+        bool *known = &w->known[side->domid != 0][d];
+        bool *open = &w->open[side->domid != 0][d];
         if (there && !w->no_frontend)
             guest_answers(w, be, fe, known, open);
         guest_notices(w, fe, known, open);
         closing[d] = served(w, side) && number(w, fe) == 6 &&
-                     number(w, be) != 6 && (there || side == &sides[0]);
-        if (is_qusb(side) && served(w, side))
+                     number(w, be) != 6 && there;
+        if (served(w, side) && !is_kernels(w, side))
             backend_looks_at_ports(w, dir, number(w, be) == 4);
     }
-}
-
-/* As xl-ext-usb-backend does it: not while a command holds the lock. */
-static void come_back(struct usb_world *w)
-{
-    char path[128];
-    snprintf(path, sizeof(path), "%s/usb/lock/domain-%u", w->dir, w->domid);
-    int fd = open(path, O_RDWR);
-    if (fd >= 0 && !flock(fd, LOCK_EX | LOCK_NB)) {
-        announce(w, "");
-        note_found(w);
-        w->coming_back = false;
-    }
-    if (fd >= 0)
-        close(fd);
 }
 
 static void act(void *user)
 {
     struct usb_world *w = user;
-    if (w->coming_back)
-        come_back(w);
     for (size_t i = 0; i < NR_SIDES; i++)
         act_side(w, &sides[i], w->closing[i]);
     if (w->usbback)
@@ -389,7 +371,6 @@ static int proc_start(struct xlx__proc *proc, const char *const *argv,
                       const char *log, int64_t until, char *line_r, size_t size)
 {
     struct usb_world *w = world_of(proc);
-    (void)argv;
     (void)log;
     (void)until;
     if (nth_fails(&w->nth))
@@ -398,10 +379,13 @@ static int proc_start(struct xlx__proc *proc, const char *const *argv,
     snprintf(line_r, size, "%s", w->refusal ? w->refusal : "ready");
     if (w->refusal)
         return 0;
+    if (!strcmp(argv[1], OTHER)) {
+        w->running_other = true;
+        return 0;
+    }
     w->running = true;
     w->stale = false;
     announce(w, "");
-    note_found(w);
     return 0;
 }
 
@@ -410,6 +394,8 @@ static pid_t proc_find(struct xlx__proc *proc, const char *pidfile)
     struct usb_world *w = world_of(proc);
     char name[16];
     snprintf(name, sizeof(name), "/%u.pid", w->domid);
+    if (strstr(pidfile, "/" OTHER ".pid"))
+        return w->running_other ? 4243 : 0;
     if (!strstr(pidfile, name))
         return 0;
     return w->running ? 4242 : w->stale ? -ESTALE : 0;
@@ -418,10 +404,13 @@ static pid_t proc_find(struct xlx__proc *proc, const char *pidfile)
 static int proc_stop(struct xlx__proc *proc, const char *pidfile, int64_t until)
 {
     struct usb_world *w = world_of(proc);
-    (void)pidfile;
     (void)until;
     if (nth_fails(&w->nth))
         return -ETIMEDOUT;
+    if (strstr(pidfile, "/" OTHER ".pid")) {
+        w->running_other = false;
+        return 0;
+    }
     if (!w->running)
         return 0;
     act(w); /* it is at work until it has gone */
@@ -451,69 +440,6 @@ static struct xlx__proc *new_proc(struct usb_world *w)
     p->base.ops = &proc_ops;
     p->world = w;
     return &p->base;
-}
-
-/* --- the QMP socket ------------------------------------------------------- */
-
-struct qmp_fake {
-    struct xlx__qmp base;
-    struct usb_world *world;
-};
-
-static int qmp_version(struct xlx__qmp *qmp, const char *path, int64_t until,
-                       struct xlx__qemu_version *version_r)
-{
-    struct usb_world *w = ((struct qmp_fake *)qmp)->world;
-    (void)until;
-    w->asked++;
-    snprintf(w->asked_at, sizeof(w->asked_at), "%s", path);
-    if (nth_fails(&w->nth))
-        return -ETIMEDOUT;
-    *version_r = (struct xlx__qemu_version){ w->qemu, 0, 13 };
-    return w->mute;
-}
-
-static const struct xlx__qmp_ops qmp_ops = { .version = qmp_version };
-
-static struct xlx__qmp *new_qmp(struct usb_world *w)
-{
-    struct qmp_fake *q = calloc(1, sizeof(*q));
-    q->base.seam.close = proc_close;
-    q->base.ops = &qmp_ops;
-    q->world = w;
-    return &q->base;
-}
-
-/* --- pages of the guest --------------------------------------------------- */
-
-struct grants_fake {
-    struct xlx__grants base;
-    struct usb_world *world;
-};
-
-/* The indices: req_prod, req_event, rsp_prod, rsp_event. */
-static int grants_peek(struct xlx__grants *grants, uint32_t domid, uint32_t ref,
-                       void *to, size_t size)
-{
-    struct usb_world *w = ((struct grants_fake *)grants)->world;
-    uint32_t head[16] = { [2] = w->told };
-    if (nth_fails(&w->nth))
-        return -EIO;
-    if (domid != w->domid || ref != 7 || size > sizeof(head))
-        return -EINVAL;
-    memcpy(to, head, size);
-    return 0;
-}
-
-static const struct xlx__grants_ops grants_ops = { .peek = grants_peek };
-
-static struct xlx__grants *new_grants(struct usb_world *w)
-{
-    struct grants_fake *g = calloc(1, sizeof(*g));
-    g->base.seam.close = proc_close;
-    g->base.ops = &grants_ops;
-    g->world = w;
-    return &g->base;
 }
 
 /* --- the whole ------------------------------------------------------------ */
@@ -598,9 +524,7 @@ xlx_ctx *usb_world_other(struct usb_world *w)
     other->xs = w->ctx->xs;
     other->sysfs = w->ctx->sysfs;
     other->proc = w->ctx->proc;
-    other->qmp = w->ctx->qmp;
     other->libxl = w->ctx->libxl;
-    other->grants = w->ctx->grants;
     return other;
 }
 
@@ -609,9 +533,7 @@ void usb_world_close_other(xlx_ctx *other)
     other->xs = NULL;
     other->sysfs = NULL;
     other->proc = NULL;
-    other->qmp = NULL;
     other->libxl = NULL;
-    other->grants = NULL;
     xlx_ctx_free(other);
 }
 
@@ -625,7 +547,6 @@ struct usb_world *usb_world_new(void)
 {
     struct usb_world *w = calloc(1, sizeof(*w));
     w->domid = WORLD_DOMID;
-    w->qemu = 7;
     snprintf(w->dir, sizeof(w->dir), "/tmp/xlx-usb-XXXXXX");
     if (xlx_ctx_new(&w->ctx) || !mkdtemp(w->dir))
         abort();
@@ -634,9 +555,7 @@ struct usb_world *usb_world_new(void)
     w->ctx->xs = xs_mem_seam(w->xs);
     w->ctx->sysfs = sysfs_mem_seam(w->sysfs);
     w->ctx->proc = new_proc(w);
-    w->ctx->qmp = new_qmp(w);
     w->ctx->libxl = usb_world_libxl(w);
-    w->ctx->grants = new_grants(w);
     xs_mem_set_peer(w->xs, act, w);
     set_paths(w, w->ctx);
     xs_mem_put(w->xs, "/local/domain/0/backend/console/5/0", "");

@@ -35,25 +35,13 @@ struct usb_world {
     bool no_frontend;    /* the guest has no driver */
     bool no_claim;       /* the backend does not take devices */
     bool no_release;     /* nor give them back */
-    bool dies;           /* when a device is given to it; comes back when the
-                          * domain's lock is free */
-    bool coming_back;    /* it died */
+    bool not_configured; /* the guest has the device and does nothing */
+    bool dies;           /* the backend, when a device is given to it */
     bool dead;           /* the backend is there and does nothing */
     const char *refusal; /* what the daemon says instead of "ready" */
 
-    uint32_t qemu; /* its version: 7 at first. From 10 on it ends of a
-                    * controller that appears while it runs; a device model
-                    * does not come back */
-    int mute;      /* what asking for that gives, 0 or -errno */
-    int asked;     /* how often it was asked */
-    char asked_at[128];         /* on which socket, the last time */
-    bool found[WORLD_DEVIDS];   /* controllers that it knows */
-    int ended;                  /* how often it ended of one */
-
-    uint32_t told; /* how many times it has told guests of devices; after 256
-                    * it cannot, until a controller is made anew */
-
-    bool running; /* our backend process */
+    bool running; /* our backend process for "guest" */
+    bool running_other; /* and for "other" */
     bool stale;   /* it was killed and left its pidfile */
     int starts;
     bool closing[3][WORLD_DEVIDS]; /* the backend has yet to say Closed */

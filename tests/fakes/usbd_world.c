@@ -206,6 +206,9 @@ bool usbd_world_hear(struct usbd_world *w, struct xlx__usbd_message *m_r,
                      bool *had_fd_r)
 {
     int fd, rc = xlx__usbd_receive(w->worker, m_r, &fd);
+    /* It follows whatever PLUG there is, and is not answered. */
+    for (; rc > 0 && m_r->kind == XLX__USBD_SETTLED; w->settled++)
+        rc = xlx__usbd_receive(w->worker, m_r, &fd);
     *had_fd_r = rc > 0 && fd >= 0;
     if (*had_fd_r)
         close(fd);

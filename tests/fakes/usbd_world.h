@@ -14,6 +14,7 @@
 #define USBD_DOMID 5u
 
 struct usbd_world {
+    unsigned settled; /* SETTLED that came */
     xlx_ctx *ctx;
     struct nth nth; /* calls of all seams */
     struct xs_mem *xs;

@@ -24,7 +24,7 @@ backend()
         mount -t tmpfs none /run
         [ "$0" = no ] || mkdir -p /run/systemd/system
         "$@" || echo "exit $?"' "$1" "$(realpath "$BUILD/xl-ext-usb-backend")" \
-        5 "$dir" "$dir" "$dir" /nonexistent/qemu 2>/dev/null
+        5 "$dir" "$dir" "$dir" 2>/dev/null
 }
 
 without=$(backend no "$dir:$PATH")
@@ -33,7 +33,7 @@ without=$(backend no "$dir:$PATH")
 with=$(backend yes "$dir:$PATH")
 [ "$with" = "$without" ] ||
     { echo "under systemd: $with"; echo "without: $without"; exit 1; }
-grep -Eqx -- '--scope .*--unit=xl-ext-usb-backend-5-[0-9]+ /.*/qemu' \
+grep -Eqx -- '--scope .*--unit=xl-ext-usb-backend-5-[0-9]+ /.* 5 .*' \
     "$dir/said" || { cat "$dir/said"; exit 1; }
 [ "$(wc -l <"$dir/said")" = 1 ] || { echo "more than once"; exit 1; }
 

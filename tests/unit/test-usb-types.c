@@ -185,7 +185,7 @@ static const struct limit limits[] = {
     { 6, XLX_USB_DEVICEMODEL, 4, 0, -EINVAL, 0, 0, "version 4" },
     /* not for this guest */
     { 5, XLX_USB_DEVICEMODEL, 0, 0, -ENOTSUP, 0, 0, "no HVM guest" },
-    { 6, XLX_USB_QUSB, 0, 0, -ENOTSUP, 0, 0, "does not offer PVUSB" },
+    { 6, XLX_USB_QUSB, 0, 0, -ENOTSUP, 0, 0, "use type=pv" },
 };
 
 static void limits_are_those_of_the_type(void **state)
@@ -217,6 +217,22 @@ static void without_usbback_there_is_no_pv(void **state)
     char *before = usb_world_dump(w);
     assert_int_equal(create_as(w, 5, XLX_USB_PV, 0, 0), -ENOTSUP);
     assert_says(w, "no driver usbback");
+    assert_unchanged(w, before);
+    free(before);
+}
+
+/* Its device model leaves that layout alone. */
+static void but_for_an_hvm_guest_it_is_ours(void **state)
+{
+    struct usb_world *w = *state;
+    char *before = usb_world_dump(w);
+    assert_int_equal(create_as(w, 6, XLX_USB_PV, 0, 0), 0);
+    assert_int_equal(w->starts, 1);
+    assert_int_equal(attach_to(w, 6, "1-2"), 0);
+    assert_int_equal(only_type(w, 6), XLX_USB_PV);
+    assert_driver(w, "1-2", 0, "usbfs");
+    assert_int_equal(destroy(w, 6), 0);
+    assert_driver(w, "1-2", 0, "usb-storage");
     assert_unchanged(w, before);
     free(before);
 }
@@ -301,9 +317,9 @@ static void one_interface_is_not_the_device(void **state)
     const struct xlx__move m = { .busid = "1-2" };
     assert_int_equal(attach_to(w, 5, "1-2"), 0);
     sysfs_mem_find(w->sysfs, "1-2")->intf[1].driver = "usb-storage";
-    assert_int_equal(xlx__type_of(XLX_USB_PV)->claimed(w->ctx, &m), 0);
+    assert_int_equal(xlx__type_pv.claimed(w->ctx, &m), 0);
     sysfs_mem_find(w->sysfs, "1-2")->intf[1].driver = "usbback";
-    assert_int_equal(xlx__type_of(XLX_USB_PV)->claimed(w->ctx, &m), 1);
+    assert_int_equal(xlx__type_pv.claimed(w->ctx, &m), 1);
     /* nobody else gets it */
     assert_int_equal(attach_to(w, 6, "1-2"), -EBUSY);
 }
@@ -608,6 +624,7 @@ int main(void)
         cmocka_unit_test(auto_is_what_fits_the_guest),
         TEST_PV(limits_are_those_of_the_type),
         TEST(without_usbback_there_is_no_pv),
+        TEST(but_for_an_hvm_guest_it_is_ours),
         TEST_PV(usbback_gets_the_interfaces_and_gives_them_back),
         TEST_PV(what_usbback_has_for_others_is_refused),
         TEST_PV(a_port_usbback_does_not_see_is_emptied),

@@ -105,6 +105,20 @@ static void it_announces_itself(void **state)
     assert_string_equal(xs_mem_get(w->xs, ANNOUNCED), "");
 }
 
+/* Once for each time that it is opened, behind its devices. */
+static void the_worker_learns_when_all_are_there(void **state)
+{
+    struct usbd_world *w = *state;
+    struct xlx__usbd_message m;
+    bool had_fd;
+    start_with_device(w, "1-2");
+    assert_int_equal(w->settled, 1);
+    usbd_world_fill(w, 0, 1, "");
+    assert_int_equal(usbd_world_settle(w), 0);
+    assert_int_equal(w->settled, 1);
+    assert_false(usbd_world_hear(w, &m, &had_fd));
+}
+
 static void a_controller_is_made_and_connected(void **state)
 {
     struct usbd_world *w = *state;
@@ -1033,6 +1047,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         T(it_announces_itself),
+        T(the_worker_learns_when_all_are_there),
         T(a_controller_is_made_and_connected),
         T(a_frontend_that_is_initialised_will_do),
         T(one_that_cannot_be_opened_is_closed),

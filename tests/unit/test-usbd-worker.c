@@ -543,6 +543,25 @@ static void test_killed(void **state)
     assert_true(w->answer[1].there && w->answer[3].there);
 }
 
+/* Whatever the guest has sent waits until it is known what came back. */
+static void test_killed_and_settled(void **state)
+{
+    struct usbd_pair *w = *state;
+    struct xlx__usbd_message m = { .kind = XLX__USBD_SETTLED,
+                                   .devid = WORLD_DEVID };
+    plug(w);
+    usbd_pair_kill(w);
+    assert_int_equal(usbd_pair_open(w), 0);
+    push(w, bulk(1, true, 64));
+    assert_false(w->answer[1].there);
+    assert_int_equal(w->told[1], USBIF_SPEED_HIGH);
+    xlx__usbd_order(&w->usbd, &m, -1);
+    usbd_guest_run(w);
+    assert_int_equal(w->answer[1].status, USBIF_STATUS_NODEV);
+    assert_true(w->answer[1].there);
+    assert_int_equal(w->told[1], 0);
+}
+
 /* The device did not come back: then the guest is told. */
 static void test_killed_and_device_gone(void **state)
 {
@@ -681,6 +700,7 @@ int main(void)
         ROW(test_closed_under_load),
         ROW(test_open_that_fails),
         ROW(test_killed),
+        ROW(test_killed_and_settled),
         ROW(test_killed_and_device_gone),
         ROW(test_iso_in),
         ROW(test_iso_out),

@@ -27,42 +27,7 @@ struct attach {
     const struct xlx_usb_place *want;
     struct xlx_usb_place place;
     struct xlx__usbdev dev;
-    bool renew; /* the controller at `place`, which has no device */
 };
-
-static bool is_idle(const struct xlx_usb_hc *list, int nr, uint32_t devid)
-{
-    for (int i = 0; i < nr; i++)
-        for (uint32_t p = 0; p < list[i].nr_ports; p++)
-            if (list[i].devid == devid && list[i].port[p].busid[0])
-                return false;
-    return true;
-}
-
-/* A controller that the backend can tell nothing about any more is made again
- * when nobody uses it; else another one does as well, if any was asked for. */
-static int choose_fresh(xlx_ctx *ctx, struct attach *a,
-                        const struct xlx_usb_hc *list, int nr)
-{
-    struct xlx__hc *hc = &a->create.hc;
-    int rc = xlx__hc_read(ctx, hc->domid, a->place.hc, hc);
-    if (rc || !xlx__hc_worn(ctx, hc))
-        return rc;
-    a->renew = is_idle(list, nr, hc->devid);
-    if (a->renew)
-        return 0;
-    if (a->want->hc != XLX_USB_ANY) {
-        xlx__warn(ctx,
-                  "domain %u: USB controller %u: QEMU cannot tell the guest of "
-                  "more devices there: take another one, or detach its devices "
-                  "first",
-                  hc->domid, hc->devid);
-        return 0;
-    }
-    xlx__create_init(&a->create, hc->domid, a->create.until);
-    a->place = (struct xlx_usb_place){ XLX_USB_ANY, 1 };
-    return 0;
-}
 
 /* An existing controller, or what kind of one to make. */
 static int choose(xlx_ctx *ctx, struct attach *a)
@@ -75,26 +40,17 @@ static int choose(xlx_ctx *ctx, struct attach *a)
                     : xlx__place_choose(ctx, c->hc.domid, list, nr, &a->dev,
                                         a->want, &a->place);
     if (!rc && a->place.hc != XLX_USB_ANY)
-        rc = choose_fresh(ctx, a, list, nr);
+        rc = xlx__hc_read(ctx, c->hc.domid, a->place.hc, &c->hc);
     return rc || a->place.hc != XLX_USB_ANY
                ? rc
                : xlx__create_config(ctx, c, &usual, &a->dev);
-}
-
-static int renew(xlx_ctx *ctx, struct attach *a)
-{
-    const struct xlx__type *type = xlx__type_of(a->create.hc.type);
-    int rc = xlx__create_room(ctx, &a->create);
-    if (!rc)
-        rc = type->remove(ctx, &a->create.hc, a->create.until);
-    return rc ? rc : type->make(ctx, &a->create.hc);
 }
 
 static int find_or_make_hc(xlx_ctx *ctx, void *job)
 {
     struct attach *a = job;
     if (a->place.hc != XLX_USB_ANY)
-        return a->renew ? renew(ctx, a) : 0;
+        return 0;
     int rc = xlx__create_hc(ctx, &a->create);
     if (!rc)
         a->place.hc = a->create.hc.devid;
@@ -129,7 +85,7 @@ static int connect_hc(xlx_ctx *ctx, void *job)
 {
     struct attach *a = job;
     const struct xlx__hc *hc = &a->create.hc;
-    return xlx__type_of(hc->type)->connect(ctx, hc, a->create.until);
+    return xlx__type_of(hc)->connect(ctx, hc, a->create.until);
 }
 
 static int plug(xlx_ctx *ctx, void *job)
@@ -211,19 +167,13 @@ int xlx_usb_attach(xlx_ctx *ctx, uint32_t domid, const char *device,
                    int timeout_ms, struct xlx_usb_place *got_r)
 {
     struct attach a = { .want = place };
-    int64_t until = xlx__now_ms() + timeout_ms;
-    xlx__create_init(&a.create, domid, until);
+    xlx__create_init(&a.create, domid, xlx__now_ms() + timeout_ms);
     int rc = xlx__usb_check_domain(ctx, domid);
     if (!rc)
         rc = xlx__select(ctx, device, &a.dev);
     if (rc)
         return rc;
     rc = attach_once(ctx, &a, flags);
-    if (rc == -ECONNRESET &&
-        (a.create.started || !xlx__backend_wait(ctx, domid, until))) {
-        xlx__create_init(&a.create, domid, a.create.until);
-        rc = attach_once(ctx, &a, flags);
-    }
     if (!rc)
         *got_r = a.place;
     return rc;

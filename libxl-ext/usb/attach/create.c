@@ -50,40 +50,26 @@ int xlx__create_config(xlx_ctx *ctx, struct xlx__create *c,
 
 int xlx__create_check(xlx_ctx *ctx, struct xlx__create *c)
 {
-    return xlx__type_of(c->hc.type)->check(ctx, c->hc.domid);
+    return xlx__type_of(&c->hc)->check(ctx, c->hc.domid);
 }
 
-/* Other controllers of the guest have what they had. */
 void xlx__uncreate_backend(xlx_ctx *ctx, struct xlx__create *c)
 {
-    const struct xlx__type *type = xlx__type_of(c->hc.type);
-    bool again = false;
-    if (c->ended) /* and perhaps not started again */
-        type->start(ctx, c->hc.domid, xlx__now_ms() + XLX__START_MS, &again);
-    if (c->started || again)
+    const struct xlx__type *type = xlx__type_of(&c->hc);
+    if (c->started)
         type->stop_unused(ctx, c->hc.domid, xlx__now_ms() + XLX__UNDO_MS);
-}
-
-int xlx__create_room(xlx_ctx *ctx, struct xlx__create *c)
-{
-    const struct xlx__type *type = xlx__type_of(c->hc.type);
-    return type->make_room ? type->make_room(ctx, c->hc.domid, c->until,
-                                             &c->ended)
-                           : 0;
 }
 
 int xlx__create_hc(xlx_ctx *ctx, struct xlx__create *c)
 {
-    int rc = xlx__create_room(ctx, c);
-    if (!rc)
-        rc = xlx__type_of(c->hc.type)->make(ctx, &c->hc);
+    int rc = xlx__type_of(&c->hc)->make(ctx, &c->hc);
     c->made = !rc;
     return rc;
 }
 
 int xlx__create_start(xlx_ctx *ctx, struct xlx__create *c)
 {
-    const struct xlx__type *type = xlx__type_of(c->hc.type);
+    const struct xlx__type *type = xlx__type_of(&c->hc);
     int64_t before = xlx__now_ms(), own = before + XLX__START_MS;
     if (!type->start)
         return 0;
@@ -96,7 +82,7 @@ int xlx__create_start(xlx_ctx *ctx, struct xlx__create *c)
 void xlx__uncreate_hc(xlx_ctx *ctx, struct xlx__create *c)
 {
     if (c->made)
-        xlx__type_of(c->hc.type)->remove(ctx, &c->hc,
+        xlx__type_of(&c->hc)->remove(ctx, &c->hc,
                                          xlx__now_ms() + XLX__UNDO_MS);
 }
 
@@ -130,7 +116,7 @@ static int start_backend(xlx_ctx *ctx, void *job)
 static int connect_hc(xlx_ctx *ctx, void *job)
 {
     const struct xlx__create *c = job;
-    return xlx__type_of(c->hc.type)->connect(ctx, &c->hc, c->until);
+    return xlx__type_of(&c->hc)->connect(ctx, &c->hc, c->until);
 }
 
 static int make(xlx_ctx *ctx, struct xlx__create *c)
@@ -180,13 +166,9 @@ int xlx_usb_hc_create_as(xlx_ctx *ctx, uint32_t domid, uint32_t devid,
                          int timeout_ms, uint32_t *devid_r)
 {
     struct xlx__create c;
-    int64_t until = xlx__now_ms() + timeout_ms;
-    xlx__create_init(&c, domid, until);
+    xlx__create_init(&c, domid, xlx__now_ms() + timeout_ms);
     int rc = xlx__usb_check_domain(ctx, domid);
     if (!rc)
-        rc = create_once(ctx, &c, devid, config);
-    if (rc == -ECONNRESET &&
-        (c.started || !xlx__backend_wait(ctx, domid, until)))
         rc = create_once(ctx, &c, devid, config);
     if (!rc)
         *devid_r = c.hc.devid;

@@ -12,8 +12,7 @@
 struct xlx__create {
     struct xlx__hc hc; /* complete after xlx__create_hc() */
     int64_t until;
-    bool ended;   /* the backend process, to make room */
-    bool started; /* the same, by us */
+    bool started; /* the backend process, by us */
     bool made;    /* the controller */
 };
 
@@ -33,8 +32,7 @@ int xlx__create_config(xlx_ctx *ctx, struct xlx__create *c,
 int xlx__create_check(xlx_ctx *ctx, struct xlx__create *c);
 void xlx__uncreate_backend(xlx_ctx *ctx, struct xlx__create *c);
 
-/* The controller, or only the room for it. */
-int xlx__create_room(xlx_ctx *ctx, struct xlx__create *c);
+/* The controller. */
 int xlx__create_hc(xlx_ctx *ctx, struct xlx__create *c);
 void xlx__uncreate_hc(xlx_ctx *ctx, struct xlx__create *c);
 

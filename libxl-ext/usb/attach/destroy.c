@@ -61,14 +61,14 @@ static int close_and_remove(xlx_ctx *ctx, void *job)
 {
     struct destroy *d = job;
     d->closing = true;
-    return xlx__type_of(d->hc.type)->remove(ctx, &d->hc, d->until);
+    return xlx__type_of(&d->hc)->remove(ctx, &d->hc, d->until);
 }
 
 /* A closed controller does not open again: the same one is made anew. */
 static void make_again(xlx_ctx *ctx, void *job)
 {
     struct destroy *d = job;
-    const struct xlx__type *type = xlx__type_of(d->hc.type);
+    const struct xlx__type *type = xlx__type_of(&d->hc);
     if (!d->closing || type->connected(ctx, &d->hc) > 0)
         return;
     type->remove(ctx, &d->hc, xlx__now_ms() + XLX__UNDO_MS);
@@ -79,7 +79,7 @@ static void make_again(xlx_ctx *ctx, void *job)
 /* The controller is gone; a backend that stays is not worth a failure. */
 static void stop_unused(xlx_ctx *ctx, const struct xlx__hc *hc)
 {
-    const struct xlx__type *type = xlx__type_of(hc->type);
+    const struct xlx__type *type = xlx__type_of(hc);
     if (type->stop_unused &&
         type->stop_unused(ctx, hc->domid, xlx__now_ms() + XLX__UNDO_MS))
         xlx__warn(ctx, "domain %u: the USB backend process stays", hc->domid);

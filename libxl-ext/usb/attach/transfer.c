@@ -3,7 +3,6 @@
 
 #include "core/clock.h"
 #include "core/undo.h"
-#include "usb/controller/log.h"
 #include "usb/controller/type.h"
 #include "usb/deadline.h"
 #include "usb/device/device.h"
@@ -21,7 +20,7 @@ static struct job make_job(const struct xlx__hc *hc, uint32_t port,
                            const char *busid, int64_t until)
 {
     return (struct job){ .m = { hc, port, busid, until },
-                         .type = xlx__type_of(hc->type) };
+                         .type = xlx__type_of(hc) };
 }
 
 /* --- plugging ------------------------------------------------------------- */
@@ -49,11 +48,11 @@ static int plug(xlx_ctx *ctx, void *arg)
 static void unplug_again(xlx_ctx *ctx, void *arg)
 {
     struct job *j = arg;
-    int64_t until = xlx__now_ms() + XLX__UNDO_MS;
     if (!j->done)
         return;
+    j->m.until = xlx__now_ms() + XLX__UNDO_MS;
     j->type->unplug(ctx, &j->m);
-    j->type->give_back(ctx, j->m.busid, until);
+    j->type->give_back(ctx, &j->m);
 }
 
 static int look_claimed(xlx_ctx *ctx, void *arg)
@@ -65,29 +64,22 @@ static int look_claimed(xlx_ctx *ctx, void *arg)
 static int wait_claimed(xlx_ctx *ctx, void *arg)
 {
     struct job *j = arg;
-    char why[XLX__LOG_LINE_MAX];
     int rc = xlx__xs_wait_for(ctx, NULL, 0, POLL_MS, j->m.until, look_claimed,
                               j);
     if (rc == -ENODEV)
         return xlx__fail(ctx, ENODEV, "usb %s: was unplugged meanwhile",
                          j->m.busid);
-    if (rc == -ECONNRESET) {
-        xlx__usb_log_death(ctx, j->m.hc->domid, why);
+    if (rc == -ECONNRESET)
         return xlx__fail(ctx, ECONNRESET,
-                         "usb %s: the USB backend of domain %u died "
-                         "meanwhile%s",
-                         j->m.busid, j->m.hc->domid, why);
-    }
-    if (rc != -ETIMEDOUT)
-        return rc < 0 ? rc : 0;
-    xlx__usb_log_line(ctx, j->m.hc->domid, j->m.busid, why);
-    return xlx__fail(ctx, ETIMEDOUT,
-                     "usb %s: domain %u does not take it: %s%s", j->m.busid,
-                     j->m.hc->domid,
-                     *why ? "the backend says: "
-                          : "neither backend nor guest says why; see the "
-                            "guest's kernel log",
-                     why);
+                         "usb %s: the USB backend of domain %u died meanwhile: "
+                         "see its log",
+                         j->m.busid, j->m.hc->domid);
+    if (rc == -ETIMEDOUT)
+        return xlx__fail(ctx, ETIMEDOUT,
+                         "usb %s: domain %u does not take it: the guest has "
+                         "not configured it: see its kernel log",
+                         j->m.busid, j->m.hc->domid);
+    return rc < 0 ? rc : 0;
 }
 
 int xlx__usb_plug(xlx_ctx *ctx, const struct xlx__hc *hc, uint32_t port,
@@ -125,7 +117,7 @@ static void plug_again(xlx_ctx *ctx, void *arg)
 static int give_back(xlx_ctx *ctx, void *arg)
 {
     const struct job *j = arg;
-    return j->type->give_back(ctx, j->m.busid, j->m.until);
+    return j->type->give_back(ctx, &j->m);
 }
 
 static int forget(xlx_ctx *ctx, void *arg)

@@ -1,68 +1,39 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 /*
- * The process behind qusb controllers: a domain's own device model where it
- * offers qusb, else a QEMU of ours, run by xl-ext-usb-backend.
+ * The process behind PVUSB controllers, xl-ext-usb-backend: one a guest, started
+ * for its first controller (docs/usb.md). It lives on its own: the parts of it
+ * that can fail are started again by the one that cannot.
  */
 #ifndef XLX_USB_CONTROLLER_BACKEND_H
 #define XLX_USB_CONTROLLER_BACKEND_H
 
 #include "core/ctx.h"
 
-/*
- * A QEMU from 10.0 on takes the controllers that are there when it starts. One
- * that appears later ends it: "Device 'xen-backend' does not support
- * hotplugging". So a controller comes about in this order: check, make room,
- * write its nodes, start.
- */
-
-/*
- * Sees that a process serves qusb for the domain, or that ours can be started.
- * Changes nothing.
- *
- * -ECONNRESET  ours is about to start another QEMU, for which it needs the
- * domain's lock: let go of that, xlx__backend_wait(), and try again
- * -ENOTSUP  a guest whose device model does not offer qusb
- * -ENOENT   QEMU or our program is not installed
- */
+/* Sees that it runs for the domain, or can be started. Changes nothing. -ENOENT:
+ * it is not installed. */
 int xlx__backend_check(xlx_ctx *ctx, uint32_t domid);
 
 /*
- * Sees that nobody comes to harm when nodes of a controller are written. A QEMU
- * of ours that would is ended, to be started again after; *ended_r says so.
- *
- * -ENOTSUP  the guest's own device model would end of it, or does not say
- * whether it would
- * -EBUSY    ours would, and has devices
+ * Whether a QEMU of the guest's own (an HVM guest's device model; one that serves
+ * disks, a frame buffer or 9pfs to another) would take a controller of libxl's
+ * type qusb: 1, 0 or -errno. One from version 10.0 on ends of it, whoever made
+ * the controller.
  */
-int xlx__backend_make_room(xlx_ctx *ctx, uint32_t domid, int64_t until,
-                           bool *ended_r);
+int xlx__backend_has_rival(xlx_ctx *ctx, uint32_t domid);
 
-/*
- * Starts ours when no process serves qusb; *started_r says whether it did. It
- * carries over what an earlier one had. -EIO, -ETIMEDOUT: it did not come up,
- * with what it said.
- */
+/* Starts it when it does not run; *started_r says whether it did. It goes on with
+ * what one that was killed had. -EIO, -ETIMEDOUT: it did not come up, with what
+ * it said. */
 int xlx__backend_start(xlx_ctx *ctx, uint32_t domid, int64_t until,
                        bool *started_r);
 
-/* Waits, without the domain's lock, until a process serves qusb. */
-int xlx__backend_wait(xlx_ctx *ctx, uint32_t domid, int64_t until);
-
-/* Ends our process for the domain, if there is one. */
+/* Ends it, if it runs: the host has its devices back. */
 int xlx__backend_stop(xlx_ctx *ctx, uint32_t domid, int64_t until);
 
-/* As xlx__backend_stop(), unless a qusb controller is left. */
+/* As xlx__backend_stop(), unless a controller is left that it serves. */
 int xlx__backend_stop_unused(xlx_ctx *ctx, uint32_t domid, int64_t until);
 
-/* Whether QEMU announces that it serves qusb: 1, 0 or -errno. */
-int xlx__backend_announced(xlx_ctx *ctx, uint32_t domid);
-
-/* Removes what a QEMU announced that is no more. */
-int xlx__backend_unannounce(xlx_ctx *ctx, uint32_t domid);
-
-/* Composes the path of our process's pidfile or QMP socket (PATH_MAX bytes);
- * `suffix` is "pid" or "qmp". */
-int xlx__backend_path(xlx_ctx *ctx, uint32_t domid, const char *suffix,
-                      char *path_r);
+/* Whether it runs: 1, 0 or -errno. */
+int xlx__backend_alive(xlx_ctx *ctx, uint32_t domid);
 
 #endif

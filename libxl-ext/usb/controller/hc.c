@@ -7,6 +7,7 @@
 
 #include "core/clean.h"
 #include "core/parse.h"
+#include "usb/controller/usbback.h"
 
 #define LIBXL "/libxl/%u/device/vusb"
 /* The first devid that a guest does not still hold on to; goes with the domain. */
@@ -90,9 +91,13 @@ static int read_hc(xlx_ctx *ctx, uint32_t domid, uint32_t devid,
                               devid);
     if (!rc)
         rc = read_backend(ctx, &hc);
-    if (!rc)
+    if (!rc && hc.type == XLX_USB_PV) {
+        rc = xlx__usbback_loaded(ctx);
+        hc.by_kernel = rc > 0;
+    }
+    if (rc >= 0)
         *hc_r = hc;
-    return rc;
+    return rc < 0 ? rc : 0;
 }
 
 int xlx__hc_exists(xlx_ctx *ctx, uint32_t domid, uint32_t devid)

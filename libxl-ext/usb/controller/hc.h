@@ -28,6 +28,7 @@ struct xlx__hc {
     uint32_t version;
     uint32_t nr_ports;
     uint32_t backend_domid;
+    bool by_kernel; /* type pv: the kernel's usbback serves it, not ours */
     char be[XLX__XS_PATH_MAX]; /* where the ports are */
 };
 
@@ -74,12 +75,6 @@ int xlx__hc_set_port(xlx_ctx *ctx, const struct xlx__hc *hc, uint32_t port,
 int xlx__hc_make(xlx_ctx *ctx, struct xlx__hc *hc);
 
 /*
- * A controller that the guest has not connected goes back to where it was made,
- * for another backend: 1. 0: it has, or it is closing.
- */
-int xlx__hc_rewind(xlx_ctx *ctx, const struct xlx__hc *hc);
-
-/*
  * Lets no later controller of the domain have this one's devid: to a guest that
  * has not noticed its removal, the next one of that name would be the old one,
  * which it never opens again.
@@ -90,25 +85,12 @@ int xlx__hc_avoid(xlx_ctx *ctx, const struct xlx__hc *hc);
  * with who did not answer. */
 int xlx__hc_connect(xlx_ctx *ctx, const struct xlx__hc *hc, int64_t until);
 
-/*
- * Whether QEMU's backend will soon not be able any more to tell the guest of a
- * device on this controller: 1 or 0, also when that cannot be known. A new
- * controller can again.
- */
-int xlx__hc_worn(xlx_ctx *ctx, const struct xlx__hc *hc);
-
 /* Whether the backend is Connected: 1, 0 or -errno. */
 int xlx__hc_connected(xlx_ctx *ctx, const struct xlx__hc *hc);
 
 /* Asks both ends to close and waits. 0 also when they do not answer. A guest
  * that has not connected does so first: it would not survive the removal. */
 int xlx__hc_close(xlx_ctx *ctx, const struct xlx__hc *hc, int64_t until);
-
-/*
- * The same for a controller whose backend has died: answers what the guest
- * still sends it, or the guest would wait forever.
- */
-int xlx__hc_close_orphan(xlx_ctx *ctx, const struct xlx__hc *hc, int64_t until);
 
 /* Removes all nodes of the controller and the folders left empty. */
 int xlx__hc_remove(xlx_ctx *ctx, const struct xlx__hc *hc);

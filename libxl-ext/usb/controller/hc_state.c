@@ -12,12 +12,9 @@
 #include "usb/controller/hc.h"
 #include "usb/controller/log.h"
 #include "xen/domain.h"
-#include "xen/grants.h"
-#include "xen/usb_ring.h"
 
 #define FRONTEND "/local/domain/%u/device/vusb/%u"
 #define LOOK_MS 50 /* how often, where nothing tells of a change */
-#define RING_MS 5  /* how often a ring without backend is looked at */
 
 /* A guest may have written anything. */
 static int read_state(xlx_ctx *ctx, uint32_t t, const char *path,
@@ -50,11 +47,11 @@ int xlx__hc_state(xlx_ctx *ctx, const struct xlx__hc *hc, uint32_t *be_r,
 
 /* --- connecting ----------------------------------------------------------- */
 
-/* Who supervises a backend that died takes its announcement away. */
+/* One of ours whose process was killed. */
 static bool is_orphan(xlx_ctx *ctx, const struct xlx__hc *hc)
 {
     return hc->type == XLX_USB_QUSB && !hc->backend_domid &&
-           !xlx__backend_announced(ctx, hc->domid);
+           !xlx__backend_alive(ctx, hc->domid);
 }
 
 static int look_connected(xlx_ctx *ctx, void *arg)
@@ -85,13 +82,11 @@ static int not_connected(xlx_ctx *ctx, const struct xlx__hc *hc, int err)
     int rc = xlx__hc_state(ctx, hc, &be, &fe);
     if (rc)
         return rc;
-    if (err == ECONNRESET) {
-        xlx__usb_log_death(ctx, hc->domid, why);
+    if (err == ECONNRESET)
         return xlx__fail(ctx, err,
                          "domain %u: USB controller: the USB backend died "
-                         "meanwhile%s",
-                         hc->domid, why);
-    }
+                         "meanwhile: see its log",
+                         hc->domid);
     if (err == ECONNABORTED)
         return xlx__fail(ctx, err,
                          "domain %u: USB controller: %s closed it instead of "
@@ -140,38 +135,6 @@ static int write_before_open(xlx_ctx *ctx, uint32_t t, const struct xlx__hc *hc,
         (be != XLX__STATE_INITIALISING && be != XLX__STATE_INIT_WAIT))
         return -EALREADY;
     return be == state ? 0 : xlx__xs_write_u32(ctx, t, state, "%s", p.be);
-}
-
-static int write_rewound(xlx_ctx *ctx, uint32_t t, void *hc)
-{
-    return write_before_open(ctx, t, hc, XLX__STATE_INITIALISING);
-}
-
-int xlx__hc_rewind(xlx_ctx *ctx, const struct xlx__hc *hc)
-{
-    int rc = xlx__xs_transact(ctx, write_rewound, (void *)hc);
-    if (rc == -EALREADY)
-        return 0;
-    return rc ? rc : 1;
-}
-
-/* --- telling the guest ---------------------------------------------------- */
-
-/* Attach is told twice, detach once; another guest's driver may differ. */
-#define TOLD_SPARE 4
-
-int xlx__hc_worn(xlx_ctx *ctx, const struct xlx__hc *hc)
-{
-    char head[XLX__RING_HEAD];
-    uint32_t ref, max = xlx__ring_told_max();
-    if (hc->type != XLX_USB_QUSB ||
-        xlx__xs_read_u32(ctx, XLX__XS_NO_TX, 0, UINT32_MAX, &ref,
-                         FRONTEND "/conn-ring-ref", hc->domid, hc->devid) ||
-        xlx__grants_peek(ctx, hc->domid, ref, head, sizeof(head)))
-        return 0;
-    /* One that has told more is a QEMU that can. */
-    uint32_t told = xlx__ring_told(head);
-    return told <= max && told + TOLD_SPARE > max;
 }
 
 /* --- closing -------------------------------------------------------------- */
@@ -247,47 +210,8 @@ static bool is_gone(uint32_t state)
 
 struct closing {
     const struct xlx__hc *hc;
-    bool orphan;            /* its backend has died */
-    struct xlx__ring *ring; /* to be served meanwhile, or NULL */
-    int answer_ms;  /* how long the backend may take to follow the guest */
     int64_t closed; /* since when the guest's end is, 0: not yet */
 };
-
-/* What the guest wrote for its backend. Anything amiss: nobody to serve. */
-static void open_ring(xlx_ctx *ctx, struct closing *c)
-{
-    uint32_t ref, port, be, fe, domid = c->hc->domid, devid = c->hc->devid;
-    if (xlx__hc_state(ctx, c->hc, &be, &fe) || fe != XLX__STATE_CONNECTED ||
-        xlx__xs_read_u32(ctx, XLX__XS_NO_TX, 0, UINT32_MAX, &ref,
-                         FRONTEND "/urb-ring-ref", domid, devid) ||
-        xlx__xs_read_u32(ctx, XLX__XS_NO_TX, 0, UINT32_MAX, &port,
-                         FRONTEND "/event-channel", domid, devid))
-        return;
-    int rc = xlx__ring_open(domid, ref, port, &c->ring);
-    xlx__debug(ctx, "domain %u: USB controller %u: its ring: %s", domid, devid,
-               rc ? strerror(-rc) : "served");
-}
-
-static void serve_ring(xlx_ctx *ctx, struct closing *c)
-{
-    int nr = c->ring ? xlx__ring_serve(c->ring) : 0;
-    if (nr)
-        xlx__debug(ctx, "domain %u: USB controller %u: %d answers given",
-                   c->hc->domid, c->hc->devid, nr);
-    if (nr >= 0)
-        return;
-    xlx__ring_close(c->ring);
-    c->ring = NULL;
-}
-
-/* QEMU may end by itself while its guest closes. */
-static void adopt_orphan(xlx_ctx *ctx, struct closing *c)
-{
-    if (c->orphan || !is_orphan(ctx, c->hc))
-        return;
-    c->orphan = true;
-    open_ring(ctx, c);
-}
 
 /* The backend answers last: as long as it has not, it may write its state once
  * more, into nodes that are removed by then. One that was killed never does. */
@@ -295,52 +219,32 @@ static int look_closed(xlx_ctx *ctx, void *arg)
 {
     struct closing *c = arg;
     uint32_t be, fe;
-    adopt_orphan(ctx, c);
-    serve_ring(ctx, c);
     int rc = xlx__hc_state(ctx, c->hc, &be, &fe);
     if (rc || is_gone(be))
         return rc ? rc : 1;
     if (!c->closed && is_gone(fe))
         c->closed = xlx__now_ms();
-    return c->closed && xlx__now_ms() - c->closed >= c->answer_ms;
+    return c->closed && xlx__now_ms() - c->closed >= XLX__FOLLOW_MS;
 }
 
-static int close_serving(xlx_ctx *ctx, struct closing *c, int64_t until)
+int xlx__hc_close(xlx_ctx *ctx, const struct xlx__hc *hc, int64_t until)
 {
+    struct closing c = { .hc = hc };
     struct state_paths p;
-    state_paths(c->hc, &p);
+    state_paths(hc, &p);
     const char *paths[] = { p.be, p.fe };
-    int rc = let_connect(ctx, c->hc, &until);
-    if (!rc && c->orphan)
-        open_ring(ctx, c);
+    int rc = let_connect(ctx, hc, &until);
     if (!rc)
-        rc = xlx__xs_transact(ctx, write_closing, (void *)c->hc);
+        rc = xlx__xs_transact(ctx, write_closing, (void *)hc);
     if (!rc)
-        rc = xlx__xs_wait_for(ctx, paths, 2, c->ring ? RING_MS : LOOK_MS,
-                              until, look_closed, c);
+        rc = xlx__xs_wait_for(ctx, paths, 2, LOOK_MS, until, look_closed, &c);
     if (rc != -ETIMEDOUT)
         return rc > 0 ? 0 : rc;
     xlx__warn(ctx,
               "domain %u: USB controller %u: the guest does not close it: "
               "removed all the same",
-              c->hc->domid, c->hc->devid);
-    return xlx__hc_avoid(ctx, c->hc);
-}
-
-int xlx__hc_close(xlx_ctx *ctx, const struct xlx__hc *hc, int64_t until)
-{
-    struct closing c = { .hc = hc, .answer_ms = XLX__FOLLOW_MS };
-    int rc = close_serving(ctx, &c, until);
-    xlx__ring_close(c.ring);
-    return rc;
-}
-
-int xlx__hc_close_orphan(xlx_ctx *ctx, const struct xlx__hc *hc, int64_t until)
-{
-    struct closing c = { .hc = hc, .orphan = true };
-    int rc = close_serving(ctx, &c, until);
-    xlx__ring_close(c.ring);
-    return rc;
+              hc->domid, hc->devid);
+    return xlx__hc_avoid(ctx, hc);
 }
 
 int xlx__hc_close_and_remove(xlx_ctx *ctx, const struct xlx__hc *hc,

@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 #include "usb/controller/type.h"
 
+#include "usb/controller/backend.h"
 #include "usb/controller/usbback.h"
 #include "xen/domain.h"
 
 #define NR(a) (sizeof(a) / sizeof((a)[0]))
 
-const struct xlx__type *xlx__type_of(enum xlx_usb_type type)
+const struct xlx__type *xlx__type_of(const struct xlx__hc *hc)
 {
-    return type == XLX_USB_PV            ? &xlx__type_pv
-           : type == XLX_USB_DEVICEMODEL ? &xlx__type_devicemodel
-                                         : &xlx__type_qusb;
+    if (hc->type == XLX_USB_DEVICEMODEL)
+        return &xlx__type_devicemodel;
+    if (hc->type == XLX_USB_QUSB)
+        return &xlx__type_qusb;
+    return hc->by_kernel ? &xlx__type_pv : &xlx__type_vusb;
 }
 
 int xlx__type_auto(xlx_ctx *ctx, uint32_t domid, enum xlx_usb_type *type_r)
@@ -24,6 +27,8 @@ int xlx__type_auto(xlx_ctx *ctx, uint32_t domid, enum xlx_usb_type *type_r)
         return 0;
     }
     rc = xlx__usbback_loaded(ctx);
+    if (!rc)
+        rc = xlx__backend_has_rival(ctx, domid);
     if (rc >= 0)
         *type_r = rc ? XLX_USB_PV : XLX_USB_QUSB;
     return rc < 0 ? rc : 0;
@@ -82,6 +87,10 @@ int xlx__type_config(xlx_ctx *ctx, uint32_t version, uint32_t ports,
     if (ports > limit->max)
         return xlx__fail(ctx, EINVAL, "USB controller: %u ports: %u to %u",
                          ports, limit->min, limit->max);
+    int rc = hc->type == XLX_USB_PV ? xlx__usbback_loaded(ctx) : 0;
+    if (rc < 0)
+        return rc;
+    hc->by_kernel = rc > 0;
     hc->version = limit->version;
     hc->nr_ports = ports ? ports : limit->usual;
     return 0;

@@ -3,7 +3,7 @@
  * The three kinds of controllers behind one table: who does the work, how a
  * controller comes and goes, and how a device gets to one of its ports.
  *
- *   type_qusb.c         a QEMU process on the host that watches the ports
+ *   type_qusb.c         our backend, in libxl's layout of type qusb or pv
  *   type_pv.c           the kernel's usbback, which interfaces are bound to
  *   type_devicemodel.c  the guest's own device model, through libxenlight
  */
@@ -31,10 +31,6 @@ struct xlx__type {
      * started. Changes nothing. -ENOTSUP: not for this guest, or not on this
      * host. */
     int (*check)(xlx_ctx *ctx, uint32_t domid);
-    /* Before one more controller is made: sees that what serves them will take
-     * it; may end it for that, which *ended_r says. NULL: it always will. */
-    int (*make_room)(xlx_ctx *ctx, uint32_t domid, int64_t until,
-                     bool *ended_r);
     /* When the controller is made: starts what serves it, unless it is there.
      * NULL: it is. */
     int (*start)(xlx_ctx *ctx, uint32_t domid, int64_t until, bool *started_r);
@@ -61,25 +57,28 @@ struct xlx__type {
     /* Empties the port and makes the backend let go. Whole or undone, but a
      * device that is not plugged in any more leaves the port in any case. */
     int (*unplug)(xlx_ctx *ctx, const struct xlx__move *m);
-    /* Waits until the backend has let go and sees that the drivers are back. */
-    int (*give_back)(xlx_ctx *ctx, const char *busid, int64_t until);
+    /* After unplug: waits until the backend has let go and sees that the drivers
+     * are back. */
+    int (*give_back)(xlx_ctx *ctx, const struct xlx__move *m);
 };
 
-extern const struct xlx__type xlx__type_qusb, xlx__type_pv,
+extern const struct xlx__type xlx__type_qusb, xlx__type_vusb, xlx__type_pv,
     xlx__type_devicemodel;
 
 /* Not for XLX_USB_AUTO. */
-const struct xlx__type *xlx__type_of(enum xlx_usb_type type);
+const struct xlx__type *xlx__type_of(const struct xlx__hc *hc);
 
 /*
- * What XLX_USB_AUTO is for a guest: pv or qusb for one without device model,
- * devicemodel for an HVM guest.
+ * What XLX_USB_AUTO is for a guest: devicemodel for an HVM guest; else pv where
+ * the kernel has the driver or a QEMU of the guest's own would take qusb; else
+ * qusb.
  */
 int xlx__type_auto(xlx_ctx *ctx, uint32_t domid, enum xlx_usb_type *type_r);
 
 /*
- * Fills in the version and ports of hc->type, where 0 is what suits most:
- * pure. -EINVAL, reported, for what no controller of that type can have.
+ * Fills in the version and ports of hc->type, where 0 is what suits most, and
+ * who serves it. -EINVAL, reported, for what no controller of that type can
+ * have.
  */
 int xlx__type_config(xlx_ctx *ctx, uint32_t version, uint32_t ports,
                      struct xlx__hc *hc);

@@ -189,6 +189,11 @@ static int claimed(xlx_ctx *ctx, const struct xlx__move *m)
     return xlx__usbdev_claimed(ctx, m->busid);
 }
 
+static int give_back(xlx_ctx *ctx, const struct xlx__move *m)
+{
+    return xlx__usbdev_restore(ctx, m->busid, m->until);
+}
+
 const struct xlx__type xlx__type_devicemodel = {
     .check = check,
     .make = make,
@@ -198,5 +203,5 @@ const struct xlx__type xlx__type_devicemodel = {
     .plug = plug,
     .claimed = claimed,
     .unplug = unplug,
-    .give_back = xlx__usbdev_restore,
+    .give_back = give_back,
 };

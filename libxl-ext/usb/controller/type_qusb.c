@@ -1,13 +1,56 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 /*
- * A QEMU process on the host serves the controller. It watches the ports in
- * xenstore, claims what is written there when the guest configures it, and
- * gives the drivers back when the port is emptied.
+ * Our backend serves the controller (docs/usb.md). It watches the ports in
+ * xenstore, takes the device that is written there, gives it back when the port
+ * is emptied, and says in a node of its own what became of it.
+ *
+ * In libxl's layout of type qusb, which the distribution's commands know. A QEMU
+ * of the guest's own watches that layout as well, and would take what is meant
+ * for us, or end of it; then libxl's layout of type pv does, which only the
+ * kernel driver usbback watches, where there is one.
  */
 #include "usb/controller/type.h"
 
+#include <string.h>
+
 #include "usb/controller/backend.h"
 #include "usb/device/device.h"
+#include "usbd/port_status.h"
+
+#define LOOK_MS 10
+
+static int check_qusb(xlx_ctx *ctx, uint32_t domid)
+{
+    int rc = xlx__backend_has_rival(ctx, domid);
+    if (rc > 0)
+        return xlx__fail(ctx, ENOTSUP,
+                         "domain %u: USB controller: type qusb: the guest's own "
+                         "QEMU would take it too: use type=pv",
+                         domid);
+    return rc ? rc : xlx__backend_check(ctx, domid);
+}
+
+/* One layout a guest is enough: ours looks after one of them. */
+static int check_vusb(xlx_ctx *ctx, uint32_t domid)
+{
+    int rc = xlx__backend_has_rival(ctx, domid);
+    if (rc == 0)
+        return xlx__fail(ctx, ENOTSUP,
+                         "domain %u: USB controller: type pv: this host's "
+                         "kernel has no driver usbback: use type=qusb",
+                         domid);
+    return rc < 0 ? rc : xlx__backend_check(ctx, domid);
+}
+
+/* One that was killed answers nobody: the guest would not let go. */
+static int remove_hc(xlx_ctx *ctx, const struct xlx__hc *hc, int64_t until)
+{
+    bool started;
+    if (xlx__backend_start(ctx, hc->domid, until, &started))
+        xlx__warn(ctx, "domain %u: USB controller %u: nobody serves it: %s",
+                  hc->domid, hc->devid, xlx_ctx_error(ctx));
+    return xlx__hc_close_and_remove(ctx, hc, until);
+}
 
 static int plug(xlx_ctx *ctx, const struct xlx__move *m)
 {
@@ -19,27 +62,62 @@ static int unplug(xlx_ctx *ctx, const struct xlx__move *m)
     return xlx__hc_set_port(ctx, m->hc, m->port, m->busid, "");
 }
 
-/* Who supervises a backend that died takes its announcement away. */
+static int read_status(xlx_ctx *ctx, const struct xlx__move *m,
+                       struct xlx__usbd_status *s_r)
+{
+    return xlx__usbd_status_read(ctx, m->hc->domid, m->hc->devid, m->port,
+                                 s_r);
+}
+
 static int claimed(xlx_ctx *ctx, const struct xlx__move *m)
 {
-    int rc = xlx__usbdev_claimed(ctx, m->busid);
-    if (rc)
-        return rc;
-    rc = xlx__backend_announced(ctx, m->hc->domid);
+    struct xlx__usbd_status s;
+    int rc = read_status(ctx, m, &s);
+    if (rc > 0 && !strcmp(s.busid, m->busid)) {
+        if (s.what == XLX__USBD_FAILED_PORT)
+            return xlx__fail(ctx, EIO, "usb %s: cannot be given to domain %u: "
+                             "%s", m->busid, m->hc->domid, s.why);
+        if (s.what == XLX__USBD_CONFIGURED_PORT)
+            return 1;
+    }
+    if (rc >= 0)
+        rc = xlx__backend_alive(ctx, m->hc->domid);
     return rc > 0 ? 0 : rc < 0 ? rc : -ECONNRESET;
 }
 
-const struct xlx__type xlx__type_qusb = {
-    .check = xlx__backend_check,
-    .make_room = xlx__backend_make_room,
-    .start = xlx__backend_start,
-    .stop_unused = xlx__backend_stop_unused,
-    .make = xlx__hc_make,
-    .connect = xlx__hc_connect,
-    .connected = xlx__hc_connected,
-    .remove = xlx__hc_close_and_remove,
-    .plug = plug,
-    .claimed = claimed,
-    .unplug = unplug,
-    .give_back = xlx__usbdev_restore,
-};
+static int look_released(xlx_ctx *ctx, void *arg)
+{
+    struct xlx__usbd_status s;
+    struct xlx__usbdev dev;
+    const struct xlx__move *m = arg;
+    int rc = read_status(ctx, m, &s);
+    if (rc > 0 && strcmp(s.busid, m->busid))
+        return 1; /* another one is there by now */
+    /* What is not plugged in is nobody's. */
+    if (rc > 0 && xlx__usbdev_read(ctx, m->busid, &dev) == -ENODEV)
+        return 1;
+    if (rc > 0)
+        rc = xlx__backend_alive(ctx, m->hc->domid);
+    return rc > 0 ? 0 : rc < 0 ? rc : 1;
+}
+
+static int give_back(xlx_ctx *ctx, const struct xlx__move *m)
+{
+    int rc = xlx__xs_wait_for(ctx, NULL, 0, LOOK_MS, m->until, look_released,
+                              (void *)m);
+    if (rc == -ETIMEDOUT)
+        return xlx__fail(ctx, ETIMEDOUT,
+                         "usb %s: the USB backend of domain %u does not let go "
+                         "of it: see its log",
+                         m->busid, m->hc->domid);
+    return rc < 0 ? rc : xlx__usbdev_restore(ctx, m->busid, m->until);
+}
+
+#define OURS                                                                \
+    .start = xlx__backend_start, .stop_unused = xlx__backend_stop_unused,   \
+    .make = xlx__hc_make, .connect = xlx__hc_connect,                       \
+    .connected = xlx__hc_connected, .remove = remove_hc, .plug = plug,      \
+    .claimed = claimed, .unplug = unplug, .give_back = give_back
+
+const struct xlx__type xlx__type_qusb = { .check = check_qusb, OURS };
+const struct xlx__type xlx__type_vusb = { .check = check_vusb, OURS };

@@ -6,7 +6,7 @@
 dom0_packages() {
     echo "xen-utils-$xen_release" xen-utils-common xenstore-utils \
         qemu-system-xen seabios ipxe-qemu kmod busybox-static usbutils \
-        strace libyajl2 libuuid1 nbdkit libnbd0 iproute2 e2fsprogs
+        strace libyajl2 libuuid1 libseccomp2 nbdkit libnbd0 iproute2 e2fsprogs
 }
 # What an installation brings, beside the kernel and Xen, so that the packages
 # under test find all they depend on.
@@ -14,7 +14,7 @@ installed_packages() {
     echo linux-image-amd64 initramfs-tools zstd systemd-sysv udev dbus kmod \
         usbutils logrotate man-db bash-completion "xen-utils-$xen_release" \
         xen-utils-common xenstore-utils qemu-system-xen libyajl2 libuuid1 \
-        libnbd0
+        libnbd0 libseccomp2
 }
 dom0_modules=(
     xen-evtchn xen-gntdev xen-gntalloc xen-privcmd xenfs
@@ -30,7 +30,7 @@ guest_modules=(
 )
 build_packages=(
     gcc libc6-dev make autoconf pkg-config perl libxen-dev libyajl-dev uuid-dev
-    libnbd-dev libelf-dev libssl-dev zlib1g-dev
+    libnbd-dev libseccomp-dev libelf-dev libssl-dev zlib1g-dev
 )
 own_modules=("$top"/tests/guests/linux/*.c)
 builders=$rig/artefacts
