@@ -9,7 +9,7 @@ command -v musl-gcc >/dev/null ||
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 # Of the system's headers only those that are no C library's.
-for name in xen 'xen*.h' 'xs*.h' 'libxl*.h' '_libxl*.h' yajl uuid libnbd.h seccomp.h \
+for name in xen 'xen*.h' 'xs*.h' 'libxl*.h' '_libxl*.h' yajl uuid libnbd.h 'seccomp*.h' \
     linux asm-generic asm "$(gcc -print-multiarch)/asm"; do
     for header in /usr/include/$name; do
         [ ! -e "$header" ] || ln -sf "$header" "$dir/"
