@@ -38,6 +38,13 @@ static int root_read(struct xlx__sysfs *fs, const char *path, char *buf,
     return 0;
 }
 
+static int root_read_bytes(struct xlx__sysfs *fs, const char *path, void *buf,
+                           size_t size)
+{
+    XLX__AUTO_CLOSE int fd = openat(fd_of(fs), path, O_RDONLY | O_CLOEXEC);
+    return fd < 0 ? -errno : (int)xlx__read_upto(fd, buf, size);
+}
+
 static int root_list(struct xlx__sysfs *fs, const char *path,
                      struct xlx__names *names)
 {
@@ -152,6 +159,7 @@ static void root_close(struct xlx__seam *seam)
 
 static const struct xlx__sysfs_ops root_ops = {
     .read = root_read,
+    .read_bytes = root_read_bytes,
     .list = root_list,
     .link = root_link,
     .target = root_target,

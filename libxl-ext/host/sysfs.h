@@ -22,6 +22,9 @@ struct xlx__sysfs_ops {
      * NUL-terminated. A device chooses the content of some. */
     int (*read)(struct xlx__sysfs *fs, const char *path, char *buf,
                 size_t size);
+    /* An attribute of any bytes, cut to `size`; returns how many. */
+    int (*read_bytes)(struct xlx__sysfs *fs, const char *path, void *buf,
+                      size_t size);
     /* Appends the names in a folder to an empty list. */
     int (*list)(struct xlx__sysfs *fs, const char *path,
                 struct xlx__names *names);

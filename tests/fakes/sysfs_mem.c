@@ -164,6 +164,26 @@ static void list_devices(struct sysfs_mem *mem, struct xlx__names *names)
     }
 }
 
+/* Only a device's descriptors are of that kind. */
+static int mem_read_bytes(struct xlx__sysfs *fs, const char *path, void *buf,
+                          size_t size)
+{
+    char id[64];
+    const char *rest = after(path, devices);
+    if (nth_fails(mem_of(fs)->nth))
+        return -EIO;
+    size_t n = rest ? strcspn(rest, "/") : 0;
+    if (!n || n >= sizeof(id) || strcmp(rest + n, "/descriptors"))
+        return -ENOENT;
+    snprintf(id, sizeof(id), "%.*s", (int)n, rest);
+    const struct sysfs_dev *dev = sysfs_mem_find(mem_of(fs), id);
+    if (!dev || !dev->descriptors)
+        return -ENOENT;
+    n = dev->nr_descriptors < size ? dev->nr_descriptors : size;
+    memcpy(buf, dev->descriptors, n);
+    return (int)n;
+}
+
 static int mem_list(struct xlx__sysfs *fs, const char *path,
                     struct xlx__names *names)
 {
@@ -332,6 +352,7 @@ static void mem_close(struct xlx__seam *seam)
 
 static const struct xlx__sysfs_ops mem_ops = {
     .read = mem_read,
+    .read_bytes = mem_read_bytes,
     .list = mem_list,
     .link = mem_link,
     .target = mem_target,

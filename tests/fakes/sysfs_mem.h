@@ -23,6 +23,8 @@ struct sysfs_dev {
     const char *maker, *product; /* or NULL */
     struct sysfs_intf intf[SYSFS_MEM_INTFS + 1];
     const char *serial, *bus, *address; /* or NULL: none, 1, 0 */
+    const unsigned char *descriptors; /* or NULL: no such attribute */
+    size_t nr_descriptors;
     unsigned resets;
     bool another; /* a reset makes it one, with its own address and drivers */
 };

@@ -76,9 +76,12 @@ static void a_place_is_chosen(void **state)
     assert_int_equal(xlx_ctx_new(&ctx), 0);
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         struct xlx__usbdev dev = { .busid = "1-2", .mbits = rows[i].mbits };
+        if (dev.mbits > 480)
+            dev.pv_unfit = "it has isochronous endpoints";
         struct xlx_usb_place got = { 77, 77 };
         assert_int_equal(
-            xlx__place_choose(ctx, 5, hcs, NR_HCS, &dev, &rows[i].want, &got),
+            xlx__place_choose(ctx, 5, hcs, NULL, NR_HCS, &dev,
+                              &rows[i].want, &got),
             rows[i].rc);
         assert_int_equal(got.hc, rows[i].rc ? 77 : rows[i].got.hc);
         assert_int_equal(got.port, rows[i].rc ? 77 : rows[i].got.port);
@@ -93,12 +96,63 @@ static void without_a_fitting_controller_one_is_made(void **state)
     struct xlx_usb_place any = { ANY, ANY }, got;
     struct xlx__usbdev dev = { .busid = "1-2", .mbits = 480 };
     assert_int_equal(xlx_ctx_new(&ctx), 0);
-    assert_int_equal(xlx__place_choose(ctx, 5, NULL, 0, &dev, &any, &got), 0);
+    assert_int_equal(xlx__place_choose(ctx, 5, NULL, NULL, 0, &dev, &any, &got), 0);
     assert_int_equal(got.hc, ANY);
     assert_int_equal(got.port, 1);
     /* the full one and the slow one */
-    assert_int_equal(xlx__place_choose(ctx, 5, hcs, 2, &dev, &any, &got), 0);
+    assert_int_equal(xlx__place_choose(ctx, 5, hcs, NULL, 2, &dev, &any, &got), 0);
     assert_int_equal(got.hc, ANY);
+    xlx_ctx_free(ctx);
+}
+
+/* Sixteen requests a controller: one that always has some on their way. */
+static void isochronous_devices_have_their_own(void **state)
+{
+    static const struct xlx_usb_hc two[] = {
+        { .devid = 0, .type = XLX_USB_QUSB, .version = 2, .nr_ports = 2,
+          .port = { { .number = 1, .busid = "1-8" }, { .number = 2 } } },
+        { .devid = 1, .type = XLX_USB_QUSB, .version = 2, .nr_ports = 2,
+          .port = { { .number = 1 }, { .number = 2 } } },
+    };
+    static const struct {
+        bool isochronous, reserved;
+        struct xlx_usb_place want;
+        uint32_t hc;
+    } cases[] = {
+        { true, false, { ANY, ANY }, 1 },  /* the empty one */
+        { false, false, { ANY, ANY }, 0 },
+        { false, true, { ANY, ANY }, 1 },
+        { true, true, { ANY, ANY }, 1 },
+        { true, false, { 0, ANY }, 0 },    /* told otherwise */
+        { false, true, { 0, ANY }, 0 },
+    };
+    (void)state;
+    xlx_ctx *ctx;
+    assert_int_equal(xlx_ctx_new(&ctx), 0);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct xlx__usbdev dev = { .busid = "1-2", .mbits = 480,
+                                   .isochronous = cases[i].isochronous };
+        const bool reserved[] = { cases[i].reserved, false };
+        struct xlx_usb_place got;
+        assert_int_equal(xlx__place_choose(ctx, 5, two, reserved, 2, &dev,
+                                           &cases[i].want, &got), 0);
+        assert_int_equal(got.hc, cases[i].hc);
+    }
+    xlx_ctx_free(ctx);
+}
+
+/* At SuperSpeed, and nothing in its descriptors speaks against PVUSB. */
+static void a_super_speed_device_can_fit(void **state)
+{
+    (void)state;
+    const struct xlx_usb_place third = { 3, ANY };
+    struct xlx__usbdev dev = { .busid = "2-1", .mbits = 5000 };
+    struct xlx_usb_place got;
+    xlx_ctx *ctx;
+    assert_int_equal(xlx_ctx_new(&ctx), 0);
+    assert_int_equal(xlx__place_choose(ctx, 5, hcs, NULL, NR_HCS, &dev, &third,
+                                       &got), 0);
+    assert_int_equal(got.port, 2);
     xlx_ctx_free(ctx);
 }
 
@@ -107,6 +161,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_place_is_chosen),
         cmocka_unit_test(without_a_fitting_controller_one_is_made),
+        cmocka_unit_test(isochronous_devices_have_their_own),
+        cmocka_unit_test(a_super_speed_device_can_fit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "core/clock.h"
+#include "fakes/usb_sets.h"
 #include "fakes/usb_world.h"
 #include "libxl_ext_usb.h"
 #include "usb/controller/backend.h"
@@ -464,6 +465,26 @@ static void a_controller_without_backend_gets_one_to_close(void **state)
     assert_false(w->running || w->xenbus_dead);
 }
 
+/* By its descriptors: a stick can, a webcam cannot. */
+static void super_speed_is_carried_where_it_can_be(void **state)
+{
+    struct usb_world *w = *state;
+    struct sysfs_dev *dev = sysfs_mem_find(w->sysfs, "2-1");
+    const struct usb_set *stick = usb_set("stick"), *webcam = usb_set("webcam");
+    assert_int_equal(attach(w, "2-1"), -ENOTSUP);
+    assert_says(w, "does not show its descriptors");
+    dev->descriptors = webcam->d.bytes;
+    dev->nr_descriptors = webcam->d.length;
+    assert_int_equal(attach(w, "2-1"), -ENOTSUP);
+    assert_says(w, "usb 2-1: cannot be given to domain 5: it runs at SuperSpeed "
+                   "and has isochronous endpoints");
+    assert_node(w, BE, NULL);
+    dev->descriptors = stick->d.bytes;
+    dev->nr_descriptors = stick->d.length;
+    assert_int_equal(attach(w, "2-1"), 0);
+    assert_node(w, BE "/0/port/1", "2-1");
+}
+
 static void why_the_backend_does_not_take_it_is_said(void **state)
 {
     struct usb_world *w = *state;
@@ -889,6 +910,7 @@ int main(void)
         TEST(the_guest_loses_a_controller_it_does_not_close),
         TEST(many_devices_come_and_go),
         TEST(a_controller_without_backend_gets_one_to_close),
+        TEST(super_speed_is_carried_where_it_can_be),
         TEST(why_the_backend_does_not_take_it_is_said),
         TEST(a_refusal_has_a_reason_and_no_effect),
         TEST(what_the_policy_forbids_is_refused),

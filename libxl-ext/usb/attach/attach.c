@@ -17,6 +17,7 @@
 #include "usb/controller/list.h"
 #include "usb/controller/place.h"
 #include "usb/controller/type.h"
+#include "usb/device/busid.h"
 #include "usb/device/device.h"
 #include "usb/device/selector.h"
 
@@ -29,16 +30,45 @@ struct attach {
     struct xlx__usbdev dev;
 };
 
+/* 1: the controller has a device with isochronous endpoints, 0 or -errno. */
+static int is_reserved(xlx_ctx *ctx, const struct xlx_usb_hc *hc)
+{
+    struct xlx__usbdev dev = { 0 };
+    int rc = 0;
+    for (uint32_t i = 0; !rc && !dev.isochronous && i < hc->nr_ports; i++) {
+        const char *busid = hc->port[i].busid;
+        if (!xlx__busid_valid(busid) || xlx__usbdev_read(ctx, busid, &dev))
+            continue;
+        rc = xlx__usbdev_read_needs(ctx, &dev);
+    }
+    return rc ? rc : dev.isochronous;
+}
+
+static int choose_place(xlx_ctx *ctx, struct attach *a,
+                        const struct xlx_usb_hc *list, int nr)
+{
+    XLX__AUTO_FREE bool *reserved = calloc((size_t)nr + 1, sizeof(*reserved));
+    int rc = reserved ? 0 : xlx__fail(ctx, ENOMEM, "usb: no memory");
+    for (int i = 0; rc >= 0 && i < nr; i++) {
+        if (a->want->hc != XLX_USB_ANY || list[i].type == XLX_USB_DEVICEMODEL)
+            continue;
+        rc = is_reserved(ctx, &list[i]);
+        reserved[i] = rc > 0;
+    }
+    return rc < 0 ? rc
+                  : xlx__place_choose(ctx, a->create.hc.domid, list, reserved,
+                                      nr, &a->dev, a->want, &a->place);
+}
+
 /* An existing controller, or what kind of one to make. */
 static int choose(xlx_ctx *ctx, struct attach *a)
 {
     static const struct xlx_usb_hc_config usual = { .type = XLX_USB_AUTO };
     XLX__AUTO_FREE struct xlx_usb_hc *list = NULL;
     struct xlx__create *c = &a->create;
-    int nr = xlx__usb_snapshot(ctx, c->hc.domid, &list);
-    int rc = nr < 0 ? nr
-                    : xlx__place_choose(ctx, c->hc.domid, list, nr, &a->dev,
-                                        a->want, &a->place);
+    int rc = xlx__usbdev_read_needs(ctx, &a->dev);
+    int nr = rc ? rc : xlx__usb_snapshot(ctx, c->hc.domid, &list);
+    rc = nr < 0 ? nr : choose_place(ctx, a, list, nr);
     if (!rc && a->place.hc != XLX_USB_ANY)
         rc = xlx__hc_read(ctx, c->hc.domid, a->place.hc, &c->hc);
     return rc || a->place.hc != XLX_USB_ANY

@@ -26,12 +26,12 @@ static int check_suits(xlx_ctx *ctx, const struct xlx__hc *hc,
                        const struct xlx__usbdev *dev)
 {
     const struct xlx_usb_hc like = { .type = hc->type, .version = hc->version };
-    if (!xlx__place_unfit(&like, dev))
+    const char *unfit = xlx__place_unfit(&like, dev);
+    if (!unfit)
         return 0;
     return xlx__fail(ctx, ENOTSUP,
-                     "usb %s: runs at SuperSpeed (%u Mbit/s), PVUSB ends at "
-                     "high speed (480): plug it into a USB 2 port",
-                     dev->busid, dev->mbits);
+                     "usb %s: cannot be given to domain %u: %s", dev->busid,
+                     hc->domid, unfit);
 }
 
 int xlx__create_config(xlx_ctx *ctx, struct xlx__create *c,

@@ -13,11 +13,11 @@ const char *xlx__place_unfit(const struct xlx_usb_hc *hc,
     bool emulated = hc->type == XLX_USB_DEVICEMODEL;
     if (hc->backend_domid)
         return "its backend runs in another domain";
-    if (hc->version < 3 && dev->mbits > HIGH_SPEED)
-        return emulated ? "it is USB 2.0 and the device runs at SuperSpeed: "
-                          "use one with version=3"
-                        : "the device runs at SuperSpeed, PVUSB ends at high "
-                          "speed: plug it into a USB 2 port";
+    if (emulated && hc->version < 3 && dev->mbits > HIGH_SPEED)
+        return "it is USB 2.0 and the device runs at SuperSpeed: use one with "
+               "version=3";
+    if (!emulated && dev->pv_unfit)
+        return dev->pv_unfit;
     if (hc->version < 2 && dev->mbits > FULL_SPEED)
         return "it is USB 1.1 and the device runs at high speed: use one with "
                "version=2";
@@ -33,6 +33,25 @@ static uint32_t first_free(const struct xlx_usb_hc *hc)
         if (!hc->port[i].busid[0])
             return hc->port[i].number;
     return 0;
+}
+
+static bool is_empty(const struct xlx_usb_hc *hc)
+{
+    for (uint32_t i = 0; i < hc->nr_ports; i++)
+        if (hc->port[i].busid[0])
+            return false;
+    return true;
+}
+
+/* Without a wish. */
+static bool is_for(const struct xlx_usb_hc *hc, bool reserved,
+                   const struct xlx__usbdev *dev)
+{
+    if (xlx__place_unfit(hc, dev) || !first_free(hc))
+        return false;
+    if (hc->type == XLX_USB_DEVICEMODEL)
+        return true;
+    return dev->isochronous ? is_empty(hc) : !reserved;
 }
 
 static int choose_port(xlx_ctx *ctx, uint32_t domid,
@@ -78,8 +97,8 @@ static int choose_in(xlx_ctx *ctx, uint32_t domid, const struct xlx_usb_hc *hc,
 }
 
 int xlx__place_choose(xlx_ctx *ctx, uint32_t domid,
-                      const struct xlx_usb_hc *list, int nr,
-                      const struct xlx__usbdev *dev,
+                      const struct xlx_usb_hc *list, const bool *reserved,
+                      int nr, const struct xlx__usbdev *dev,
                       const struct xlx_usb_place *want,
                       struct xlx_usb_place *place_r)
 {
@@ -90,8 +109,8 @@ int xlx__place_choose(xlx_ctx *ctx, uint32_t domid,
     for (int i = 0; i < nr; i++) {
         if (want->hc == list[i].devid)
             return choose_in(ctx, domid, &list[i], dev, want, place_r);
-        if (want->hc == XLX_USB_ANY && !xlx__place_unfit(&list[i], dev) &&
-            first_free(&list[i]))
+        if (want->hc == XLX_USB_ANY &&
+            is_for(&list[i], reserved && reserved[i], dev))
             return choose_in(ctx, domid, &list[i], dev, want, place_r);
     }
     if (want->hc != XLX_USB_ANY)

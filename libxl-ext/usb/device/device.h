@@ -32,10 +32,20 @@ struct xlx__usbdev {
     struct xlx__usbintf intf[XLX__USB_INTFS_MAX];
     unsigned nr_intfs;
     bool more_intfs;
+    /* After xlx__usbdev_read_needs(). */
+    const char *pv_unfit; /* why PVUSB cannot carry it, or NULL */
+    bool isochronous;     /* it has endpoints of that kind */
 };
 
 /* -ENODEV, without a report, when no such device is plugged in. */
 int xlx__usbdev_read(xlx_ctx *ctx, const char *busid, struct xlx__usbdev *dev_r);
+
+/*
+ * Reads the device's descriptors for what a controller must be able to do; what
+ * will not work in a guest is warned about. 0, also when it is not plugged in any
+ * more, or -errno.
+ */
+int xlx__usbdev_read_needs(xlx_ctx *ctx, struct xlx__usbdev *dev);
 
 /*
  * All devices of this host but root hubs, sorted by bus and ports; one that is
