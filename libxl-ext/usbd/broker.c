@@ -30,8 +30,7 @@
 #define LINES_MAX 20
 #define LINES_MS 60000
 
-/* --- lines ------------------------------------------------------------------
- */
+/* --- lines ---------------------------------------------------------------- */
 
 void xlx__broker_say(struct xlx__usbd_broker *b, struct hc *hc, uint32_t port,
                      const char *fmt, ...)
@@ -53,8 +52,7 @@ void xlx__broker_say(struct xlx__usbd_broker *b, struct hc *hc, uint32_t port,
               where, text);
 }
 
-/* --- the socket -------------------------------------------------------------
- */
+/* --- the socket ----------------------------------------------------------- */
 
 bool xlx__broker_can_send(struct xlx__usbd_broker *b)
 {
@@ -132,8 +130,7 @@ static int take_messages(struct xlx__usbd_broker *b)
                               : rc;
 }
 
-/* --- controllers ------------------------------------------------------------
- */
+/* --- controllers ---------------------------------------------------------- */
 
 struct hc *xlx__broker_find_hc(struct xlx__usbd_broker *b, uint32_t devid)
 {
@@ -200,8 +197,7 @@ static int look_once(struct xlx__usbd_broker *b)
     return rc;
 }
 
-/* --- its end ----------------------------------------------------------------
- */
+/* --- its end -------------------------------------------------------------- */
 
 static bool is_idle(const struct xlx__usbd_broker *b)
 {
@@ -298,8 +294,7 @@ static int look_alive(struct xlx__usbd_broker *b)
     return 0;
 }
 
-/* --- the loop ---------------------------------------------------------------
- */
+/* --- the loop ------------------------------------------------------------- */
 
 static bool may_look(struct xlx__usbd_broker *b)
 {
@@ -366,8 +361,7 @@ int xlx__usbd_broker_run(struct xlx__usbd_broker *b, int signals)
     return rc;
 }
 
-/* --- its beginning ----------------------------------------------------------
- */
+/* --- its beginning -------------------------------------------------------- */
 
 static int recall(void *arg, uint32_t devid, uint32_t port,
                   const struct xlx__usbd_status *s)
@@ -422,8 +416,7 @@ void xlx__usbd_broker_free(struct xlx__usbd_broker *b)
     free(b);
 }
 
-/* --- without a worker -------------------------------------------------------
- */
+/* --- without a worker ----------------------------------------------------- */
 
 static int empty_ports(struct xlx__usbd_broker *b, struct hc *hc)
 {

@@ -63,8 +63,7 @@ static int send_close(struct xlx__usbd_broker *b, struct hc *hc)
     return xlx__broker_send(b, &m, -1);
 }
 
-/* --- not open ---------------------------------------------------------------
- */
+/* --- not open ------------------------------------------------------------- */
 
 /*
  * A controller that the toolstack is closing, with a guest that has not
@@ -113,8 +112,7 @@ static int end_idle(struct xlx__usbd_broker *b, struct hc *hc,
     return ours && !b->guest_gone ? close_end(b, hc, e->be) : 0;
 }
 
-/* --- open -------------------------------------------------------------------
- */
+/* --- open ----------------------------------------------------------------- */
 
 static int look_open(struct xlx__usbd_broker *b, struct hc *hc,
                      const struct xlx__usbd_ends *e)
@@ -177,8 +175,7 @@ int xlx__broker_look_hc(struct xlx__usbd_broker *b, struct hc *hc)
     return rc;
 }
 
-/* --- the worker's answers ----------------------------------------------------
- */
+/* --- the worker's answers ------------------------------------------------- */
 
 static int refuse(struct xlx__usbd_broker *b, struct hc *hc, int error)
 {

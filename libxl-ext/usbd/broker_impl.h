@@ -87,16 +87,14 @@ int xlx__broker_send(struct xlx__usbd_broker *b,
 struct hc *xlx__broker_find_hc(struct xlx__usbd_broker *b, uint32_t devid);
 struct hc *xlx__broker_make_hc(struct xlx__usbd_broker *b, uint32_t devid);
 
-/* --- controllers -----------------------------------------------------------
- */
+/* --- controllers ---------------------------------------------------------- */
 
 /* Brings a controller to where its nodes want it, as far as that can be now. */
 int xlx__broker_look_hc(struct xlx__usbd_broker *b, struct hc *hc);
 int xlx__broker_opened(struct xlx__usbd_broker *b, struct hc *hc, int error);
 int xlx__broker_closed(struct xlx__usbd_broker *b, struct hc *hc);
 
-/* --- ports, numbered from 1 -------------------------------------------------
- */
+/* --- ports, numbered from 1 ----------------------------------------------- */
 
 /* The same for a port. `plug`: it may be filled now. */
 int xlx__broker_look_port(struct xlx__usbd_broker *b, struct hc *hc,

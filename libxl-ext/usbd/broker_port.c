@@ -42,8 +42,7 @@ static int clear(struct xlx__usbd_broker *b, struct hc *hc, uint32_t nr)
     return xlx__usbd_status_remove(b->ctx, b->domid, hc->devid, nr);
 }
 
-/* --- what a device is ------------------------------------------------------
- */
+/* --- what a device is ----------------------------------------------------- */
 
 /* In Mbit/s, as sysfs has it without what is behind the point. */
 static bool set_speed(uint32_t mbits, struct xlx__usbd_message *m)
@@ -146,8 +145,7 @@ static int look_device(struct xlx__usbd_broker *b, const struct port *self,
     return 0;
 }
 
-/* --- plugging in -----------------------------------------------------------
- */
+/* --- plugging in ---------------------------------------------------------- */
 
 static int send_plug(struct xlx__usbd_broker *b, struct hc *hc, uint32_t nr,
                      const struct xlx__usbd_wish *wish)
@@ -208,8 +206,7 @@ static int plug(struct xlx__usbd_broker *b, struct hc *hc, uint32_t nr,
               : take(b, hc, nr, &wish, busid, why);
 }
 
-/* --- pulled out ------------------------------------------------------------
- */
+/* --- pulled out ----------------------------------------------------------- */
 
 static int empty_pulled(struct xlx__usbd_broker *b, struct hc *hc, uint32_t nr)
 {
@@ -245,8 +242,7 @@ static int forget_pulled(struct xlx__usbd_broker *b, struct hc *hc, uint32_t nr)
     return rc ? rc : forget(b, hc, nr);
 }
 
-/* --- giving back -----------------------------------------------------------
- */
+/* --- giving back ---------------------------------------------------------- */
 
 /* Of one that went with an earlier broker only the address is known. 1: that is
  * where it still is; 0: it was pulled out. */
@@ -280,8 +276,7 @@ int xlx__broker_release_port(struct xlx__usbd_broker *b, struct hc *hc,
     return clear(b, hc, nr);
 }
 
-/* --- the worker's words ----------------------------------------------------
- */
+/* --- the worker's words --------------------------------------------------- */
 
 int xlx__broker_unplugged(struct xlx__usbd_broker *b, struct hc *hc,
                           uint32_t nr)
@@ -395,8 +390,7 @@ int xlx__broker_port_closed(struct xlx__usbd_broker *b, struct hc *hc,
     return 0;
 }
 
-/* --- what xenstore wants ----------------------------------------------------
- */
+/* --- what xenstore wants -------------------------------------------------- */
 
 static int unplug(struct xlx__usbd_broker *b, struct hc *hc, uint32_t nr)
 {
@@ -423,10 +417,12 @@ static int plug_again(struct xlx__usbd_broker *b, struct hc *hc, uint32_t nr)
     int rc = look_device(b, p, p->busid, &wish, why);
     if (rc == -ENODEV || (!rc && wish.address != address))
         return forget_pulled(b, hc, nr);
+    /* Whatever is wrong with it is said when it is plugged in like any other.
+     */
+    if (rc)
+        return rc == -EAGAIN ? 0 : xlx__broker_release_port(b, hc, nr);
     memcpy(busid, p->busid, sizeof(busid));
     b->devices->ops->drop(b->devices, &p->claim);
-    if (rc)
-        return refuse(b, hc, nr, busid, why);
     wish.reset = p->used;
     return take(b, hc, nr, &wish, busid, why);
 }

@@ -97,10 +97,12 @@ static int verify(int fd, const struct xlx__usbd_wish *wish)
 
 /* --- interfaces ----------------------------------------------------------- */
 
+/* Where a device sent less than it said, usbfs leaves the bytes as they are:
+ * the descriptors' readers know a gap by its zeros. */
 static int read_descriptors(int fd, struct xlx__usbd_descriptors *d,
                             uint8_t **bytes_r)
 {
-    uint8_t *bytes = malloc(XLX__USBD_DESCRIPTORS_MAX);
+    uint8_t *bytes = calloc(1, XLX__USBD_DESCRIPTORS_MAX);
     if (!bytes)
         return -ENOMEM;
     *bytes_r = bytes;

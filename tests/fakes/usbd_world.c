@@ -124,8 +124,7 @@ int usbd_world_start(struct usbd_world *w)
     return xlx__usbd_broker_start(w->broker);
 }
 
-/* --- nodes ------------------------------------------------------------------
- */
+/* --- nodes ---------------------------------------------------------------- */
 
 static void put(struct usbd_world *w, const char *dir, unsigned devid,
                 const char *node, const char *value)
@@ -199,8 +198,7 @@ void usbd_world_fill(struct usbd_world *w, unsigned devid, unsigned port,
     usbd_world_put_be(w, devid, node, busid);
 }
 
-/* --- the worker --------------------------------------------------------------
- */
+/* --- the worker ----------------------------------------------------------- */
 
 bool usbd_world_hear(struct usbd_world *w, struct xlx__usbd_message *m_r,
                      bool *had_fd_r)
@@ -272,8 +270,7 @@ static bool let_worker(struct usbd_world *w)
     return did;
 }
 
-/* --- both
- * --------------------------------------------------------------------- */
+/* --- both ----------------------------------------------------------------- */
 
 int usbd_world_step(struct usbd_world *w)
 {

@@ -95,8 +95,7 @@ static void start_with_device(struct usbd_world *w, const char *busid)
     assert_int_equal(usbd_fake_claimed(&w->devices), 1);
 }
 
-/* --- controllers -------------------------------------------------------------
- */
+/* --- controllers ---------------------------------------------------------- */
 
 static void it_announces_itself(void **state)
 {
@@ -342,8 +341,7 @@ static void controllers_beyond_the_maximum_are_left_alone(void **state)
     assert_line(w, "more than 16 controllers");
 }
 
-/* --- ports
- * --------------------------------------------------------------------- */
+/* --- ports ---------------------------------------------------------------- */
 
 static void a_device_is_plugged_in(void **state)
 {
@@ -539,8 +537,7 @@ static void one_that_is_closing_gets_no_device(void **state)
     assert_int_equal(usbd_fake_claimed(&w->devices), 0);
 }
 
-/* --- configurations
- * ------------------------------------------------------------ */
+/* --- configurations ------------------------------------------------------- */
 
 static void the_guest_chooses_another_configuration(void **state)
 {
@@ -597,8 +594,23 @@ static void one_that_went_while_it_was_configured_is_gone(void **state)
     assert_status(w, 0, 1, NULL);
 }
 
-/* --- pulled out
- * ------------------------------------------------------------------ */
+/* It asked before it knew. */
+static void configure_and_close_cross(void **state)
+{
+    struct usbd_world *w = *state;
+    start_with_device(w, "1-2");
+    usbd_world_put_fe(w, 0, "state", "6");
+    hear(w, XLX__USBD_CLOSE, 0, 0);
+    usbd_world_tell(w, XLX__USBD_CONFIGURE, 0, 1, 0, 2);
+    hear_nothing(w);
+    assert_int_equal(device(w, "1-2")->claims, 1);
+    usbd_world_tell(w, XLX__USBD_CLOSED, 0, 0, 0, 0);
+    hear_nothing(w);
+    assert_be(w, 0, "6");
+    assert_string_equal(w->lines, "");
+}
+
+/* --- pulled out ----------------------------------------------------------- */
 
 static void put_memo(struct usbd_world *w, const char *domid,
                      const char *address)
@@ -667,8 +679,7 @@ static void gone_and_unplug_cross(void **state)
     assert_int_equal(device(w, "1-2")->given_back, 0);
 }
 
-/* --- a worker that lies
- * ------------------------------------------------------------ */
+/* --- a worker that lies --------------------------------------------------- */
 
 static void a_worker_that_lies_is_not_believed(void **state)
 {
@@ -734,9 +745,7 @@ static void a_worker_that_does_not_read_is_waited_for(void **state)
     hear(w, XLX__USBD_PLUG, 0, 1);
 }
 
-/* --- ends
- * ----------------------------------------------------------------------------
- */
+/* --- ends ----------------------------------------------------------------- */
 
 static void the_guest_goes(void **state)
 {
@@ -761,7 +770,9 @@ static void it_starts_when_the_guest_has_gone(void **state)
     start_with_device(w, "1-2");
     usbd_world_kill(w);
     xs_mem_put(w->xs, "/local/domain/5", NULL);
+    xs_mem_put(w->xs, ANNOUNCED, NULL);
     assert_int_equal(usbd_world_start(w), 0);
+    assert_null(xs_mem_get(w->xs, ANNOUNCED));
     assert_int_equal(usbd_world_settle(w), XLX__USBD_GUEST_GONE);
     assert_int_equal(device(w, "1-2")->given_back, 1);
     assert_null(xs_mem_get(w->xs, ANNOUNCED));
@@ -815,8 +826,33 @@ static void nobody_keeps_a_worker_alive(void **state)
     assert_null(xs_mem_get(w->xs, "/libxl-ext"));
 }
 
-/* --- one after the other
- * --------------------------------------------------------------- */
+/* What is readable stands for a signal that came. */
+static void its_loop_ends_by_a_signal(void **state)
+{
+    struct usbd_world *w = *state;
+    int signals[2];
+    assert_int_equal(pipe(signals), 0);
+    assert_int_equal(write(signals[1], "x", 1), 1);
+    assert_int_equal(usbd_world_start(w), 0);
+    assert_int_equal(xlx__usbd_broker_run(w->broker, signals[0]),
+                     XLX__USBD_ASKED);
+    close(signals[0]);
+    close(signals[1]);
+}
+
+static void its_loop_ends_with_its_worker(void **state)
+{
+    struct usbd_world *w = *state;
+    start_with_device(w, "1-2");
+    close(w->worker);
+    w->worker = -1;
+    assert_int_equal(xlx__usbd_broker_run(w->broker, -1), -EPIPE);
+    /* The next one goes on with what this one had. */
+    assert_status(w, 0, 1, "1-2 configured");
+    assert_non_null(xs_mem_get(w->xs, ANNOUNCED));
+}
+
+/* --- one after the other -------------------------------------------------- */
 
 static void the_next_one_goes_on(void **state)
 {
@@ -845,6 +881,23 @@ static void what_was_taken_away_meanwhile_is_given_back(void **state)
     assert_int_equal(device(w, "1-2")->given_back, 1);
     assert_int_equal(device(w, "1-2")->resets, 1);
     assert_status(w, 0, 1, NULL);
+}
+
+/* The device that is there now was never ours. */
+static void what_was_taken_away_and_pulled_out_meanwhile(void **state)
+{
+    struct usbd_world *w = *state;
+    put_memo(w, "5", "3");
+    start_with_device(w, "1-2");
+    usbd_world_kill(w);
+    usbd_world_fill(w, 0, 1, "");
+    sysfs_mem_find(w->sysfs, "1-2")->address = "44";
+    device(w, "1-2")->address = 44;
+    assert_int_equal(usbd_world_start(w), 0);
+    assert_int_equal(usbd_world_settle(w), 0);
+    assert_int_equal(device(w, "1-2")->given_back, 0);
+    assert_int_equal(device(w, "1-2")->resets, 0);
+    assert_null(xs_mem_get(w->xs, "/libxl-ext"));
 }
 
 /* Another device, maybe, in its place. */
@@ -924,8 +977,40 @@ static void it_starts_in_any_state(void **state)
         }
 }
 
-/* --- whatever fails, and whoever dies
- * -------------------------------------------------- */
+static void remove_it(void *w)
+{
+    usbd_world_remove(w, 0);
+}
+
+/* At whatever call the toolstack takes it away: nothing of it comes back. */
+static void nodes_that_go_meanwhile_stay_away(void **state)
+{
+    (void)state;
+    for (int n = 1;; n++) {
+        struct usbd_world *w = usbd_world_new();
+        usbd_world_make(w, 0);
+        usbd_world_connect(w, 0);
+        usbd_world_fill(w, 0, 1, "1-2");
+        w->nth.act_at = n;
+        w->nth.act = remove_it;
+        w->nth.user = w;
+        assert_int_equal(usbd_world_start(w), 0);
+        assert_int_equal(usbd_world_settle(w), 0);
+        bool acted = w->nth.calls >= n;
+        if (acted) {
+            assert_null(usbd_world_be(w, 0, "state"));
+            assert_null(usbd_world_status(w, 0, 1));
+            assert_int_equal(usbd_fake_claimed(&w->devices), 0);
+        }
+        usbd_world_free(w);
+        if (!acted) {
+            assert_true(n > 40);
+            return;
+        }
+    }
+}
+
+/* --- whatever fails, and whoever dies ------------------------------------- */
 
 /* A device is where the status says, and claimed for nobody else. */
 static void assert_sane(struct usbd_world *w, const char *busid)
@@ -1078,6 +1163,7 @@ int main(void)
         T(one_that_cannot_be_set_is_refused),
         T(configurations_at_their_bounds),
         T(one_that_went_while_it_was_configured_is_gone),
+        T(configure_and_close_cross),
         T(a_pulled_device_frees_its_port),
         T(what_is_written_of_the_next_one_stays),
         T(a_port_that_changed_meanwhile_is_not_emptied),
@@ -1089,13 +1175,17 @@ int main(void)
         T(it_starts_when_the_guest_has_gone),
         T(it_is_asked_to_end),
         T(it_is_asked_to_end_with_nothing_open),
+        T(its_loop_ends_by_a_signal),
+        T(its_loop_ends_with_its_worker),
         T(nobody_keeps_a_worker_alive),
         T(the_next_one_goes_on),
         T(what_was_taken_away_meanwhile_is_given_back),
+        T(what_was_taken_away_and_pulled_out_meanwhile),
         T(what_was_pulled_out_meanwhile_is_gone),
         T(what_failed_is_tried_again),
         T(one_that_cannot_be_had_again_gets_its_driver),
         T(it_starts_in_any_state),
+        cmocka_unit_test(nodes_that_go_meanwhile_stay_away),
         cmocka_unit_test(whichever_call_fails),
         cmocka_unit_test(the_worker_dies_at_any_message),
         cmocka_unit_test(the_broker_is_killed_after_any_step),

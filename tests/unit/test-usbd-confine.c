@@ -6,6 +6,8 @@
 #include "test.h"
 
 #include <fcntl.h>
+#include <grp.h>
+#include <linux/capability.h>
 #include <linux/usbdevice_fs.h>
 #include <poll.h>
 #include <signal.h>
@@ -18,6 +20,7 @@
 #include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
@@ -43,8 +46,7 @@ static int confine(void)
     return usbd_confine(&c);
 }
 
-/* --- in the child
- * ---------------------------------------------------------------- */
+/* --- in the child --------------------------------------------------------- */
 
 static _Noreturn void child(void (*act)(void))
 {
@@ -66,8 +68,7 @@ static int run(void (*act)(void))
     return status;
 }
 
-/* --- what is allowed
- * ------------------------------------------------------------- */
+/* --- what is allowed ------------------------------------------------------ */
 
 static void all_that_a_worker_does(void)
 {
@@ -124,8 +125,7 @@ static void every_request_of_a_worker(void)
         syscall(SYS_ioctl, -1, requests[i], 0);
 }
 
-/* --- what is not
- * ------------------------------------------------------------------ */
+/* --- what is not ---------------------------------------------------------- */
 
 static void opens(void)
 {
@@ -253,8 +253,7 @@ static void anything_else_is_its_end(void **state)
     }
 }
 
-/* --- what /proc has
- * ---------------------------------------------------------------- */
+/* --- what /proc has ------------------------------------------------------- */
 
 static void waits(void)
 {
@@ -284,6 +283,22 @@ static void assert_limit(const char *limits, const char *name, unsigned max)
     assert_int_equal(hard, max);
 }
 
+/* What a process may have from whoever started it. */
+static void inherit(void)
+{
+    struct __user_cap_header_struct head = {
+        .version = _LINUX_CAPABILITY_VERSION_3,
+    };
+    struct __user_cap_data_struct caps[2];
+    const gid_t groups[] = { 4, 27 };
+    if (syscall(SYS_capget, &head, caps))
+        _exit(UNCONFINED);
+    caps[0].inheritable = caps[0].permitted;
+    caps[1].inheritable = caps[1].permitted;
+    if (syscall(SYS_capset, &head, caps) || setgroups(2, groups))
+        _exit(UNCONFINED);
+}
+
 static void assert_has(const char *status, const char *line)
 {
     if (!strstr(status, line))
@@ -294,12 +309,15 @@ static void it_has_no_privilege(void **state)
 {
     char path[64], text[8192], c, line[64];
     int ends[2], saved = outside;
+    struct stat st;
     (void)state;
     assert_int_equal(pipe(ends), 0);
     outside = ends[1];
     pid_t pid = fork();
-    if (!pid)
+    if (!pid) {
+        inherit();
         child(waits);
+    }
     outside = saved;
     close(ends[1]);
     assert_int_equal(read(ends[0], &c, 1), 1);
@@ -317,6 +335,10 @@ static void it_has_no_privilege(void **state)
     assert_has(text, "\nCapAmb:\t0000000000000000\n");
     assert_has(text, "\nNoNewPrivs:\t1\n");
     assert_has(text, "\nSeccomp:\t2\n");
+    /* Not its own: nobody of the same uid can look into it. */
+    snprintf(path, sizeof(path), "/proc/%d/mem", pid);
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(st.st_uid, 0);
     snprintf(path, sizeof(path), "/proc/%d/root", pid);
     ssize_t n = readlink(path, text, sizeof(text) - 1);
     text[n < 0 ? 0 : n] = '\0';

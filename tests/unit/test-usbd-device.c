@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 /*
- * Who has a USB device open, in a made up /proc; and as much of usbfs as there is
- * without a device.
+ * Who has a USB device open, in a made up /proc; and as much of usbfs as there
+ * is without a device.
  */
 #include "test.h"
 

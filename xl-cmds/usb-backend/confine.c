@@ -34,8 +34,7 @@ static int failed(const char *what, int err)
     return -err;
 }
 
-/* --- limits ------------------------------------------------------------------
- */
+/* --- limits --------------------------------------------------------------- */
 
 static const struct {
     int which;
@@ -65,8 +64,7 @@ static int change_root(const char *root)
     return 0;
 }
 
-/* --- privileges
- * --------------------------------------------------------------- */
+/* --- privileges ----------------------------------------------------------- */
 
 /* What there is to drop only this kernel knows. */
 static int drop_bounding_set(void)
@@ -105,8 +103,7 @@ static int close_doors(pid_t parent)
     return getppid() == parent ? 0 : failed("parent", ESRCH);
 }
 
-/* --- system calls
- * --------------------------------------------------------------- */
+/* --- system calls --------------------------------------------------------- */
 
 /*
  * Of the Xen drivers, by the layout of their arguments in Linux's xen/gntdev.h

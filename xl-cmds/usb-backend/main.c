@@ -54,8 +54,7 @@ static void print_line(void *user, enum xlx_log_level level, const char *text)
     fprintf(stderr, "%s\n", text);
 }
 
-/* --- roles
- * ---------------------------------------------------------------------- */
+/* --- roles ---------------------------------------------------------------- */
 
 static int run_worker(void *user, int sock, int state)
 {
@@ -113,8 +112,7 @@ static int run_give_up(void *user)
     return rc || xlx__usbd_broker_give_up(p->ctx, p->domid, devices);
 }
 
-/* --- main
- * ------------------------------------------------------------------------ */
+/* --- main ----------------------------------------------------------------- */
 
 /*
  * Under systemd each backend is a scope of its own: whatever is stopped, the

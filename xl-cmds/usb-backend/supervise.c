@@ -25,6 +25,7 @@ static const char *const names[NR_CHILDREN] = { "worker", "broker" };
 struct child {
     pid_t pid; /* 0: none */
     int status;
+    bool by_itself; /* it ended, not we it */
     struct usbd_log_pipe log;
 };
 
@@ -64,8 +65,7 @@ static void say(struct run *r, const char *fmt, ...)
     usbd_log_line(r->s->log, text);
 }
 
-/* --- in a child
- * ---------------------------------------------------------------- */
+/* --- in a child ----------------------------------------------------------- */
 
 /* Leaves `a` as 3, `b` as 4, where they are not -1, and nothing else above 2.
  */
@@ -114,8 +114,7 @@ static _Noreturn void be_broker(const struct run *r, int sock, int ready)
                       : r->s->roles.broker(r->s->roles.user, 3, 4, signals));
 }
 
-/* --- starting
- * ------------------------------------------------------------------- */
+/* --- starting ------------------------------------------------------------- */
 
 static int fork_child(struct run *r, enum child_nr nr, int sock, int ready)
 {
@@ -132,6 +131,7 @@ static int fork_child(struct run *r, enum child_nr nr, int sock, int ready)
     }
     int err = errno;
     close(log[1]);
+    c->by_itself = false;
     usbd_log_pipe_init(&c->log, log[0]);
     if (c->pid > 0)
         return 0;
@@ -167,8 +167,7 @@ static int start(struct run *r)
     return rc;
 }
 
-/* --- watching
- * -------------------------------------------------------------------- */
+/* --- watching ------------------------------------------------------------- */
 
 /* Tells whoever waits for the start, and lets go of the pipe. */
 static void tell(struct run *r, const char *line)
@@ -249,6 +248,7 @@ static bool has_ended(struct run *r, enum child_nr nr)
     if (!c->pid || waitpid(c->pid, &c->status, WNOHANG) != c->pid)
         return false;
     c->pid = 0;
+    c->by_itself = true;
     return true;
 }
 
@@ -264,12 +264,6 @@ static void end_child(struct run *r, enum child_nr nr)
     usbd_log_pipe_close(r->s->log, &c->log);
 }
 
-static bool broker_ended_with(const struct run *r, int status)
-{
-    int s = r->child[BROKER].status;
-    return WIFEXITED(s) && WEXITSTATUS(s) == status;
-}
-
 static void note_death(struct run *r, enum child_nr nr)
 {
     int s = r->child[nr].status;
@@ -281,40 +275,46 @@ static void note_death(struct run *r, enum child_nr nr)
 /* How a life of both ended. */
 enum end { DIED, ENDED, REFUSED };
 
-static enum end judge(struct run *r, enum child_nr nr)
+/* Each ends when the other has, the worker with 0, and which of them is found
+ * first says little. */
+static enum child_nr who_died(const struct run *r)
 {
-    if (nr == BROKER && (broker_ended_with(r, USBD_ENDED) ||
-                         broker_ended_with(r, USBD_GUEST_GONE)))
+    const struct child *b = &r->child[BROKER], *w = &r->child[WORKER];
+    bool told =
+        WIFEXITED(b->status) && WEXITSTATUS(b->status) == USBD_WORKER_GONE;
+    bool followed = WIFEXITED(w->status) && !WEXITSTATUS(w->status);
+    return told || (w->by_itself && !followed) ? WORKER : BROKER;
+}
+
+static enum end judge(struct run *r)
+{
+    int s = r->child[BROKER].status;
+    int code = WIFEXITED(s) ? WEXITSTATUS(s) : -1;
+    if (code == USBD_ENDED || code == USBD_GUEST_GONE)
         return ENDED;
-    if (nr == BROKER && broker_ended_with(r, USBD_REFUSED) && r->deaths == 0)
+    /* Later, when xenstored is gone for example, it may come back. */
+    if (code == USBD_REFUSED && r->deaths == 0)
         return REFUSED;
-    if (nr == BROKER && broker_ended_with(r, USBD_WORKER_GONE))
-        nr = WORKER;
-    note_death(r, nr);
+    note_death(r, who_died(r));
     return DIED;
 }
 
-/* Until one of them has ended; then the other has, too. A broker that has done
- * its work may be found at the same time as the worker that it let go of. */
+/* Until one of them has ended; then the other has, too. */
 static enum end look_after(struct run *r)
 {
-    int first = -1;
-    while (first < 0) {
-        int left = r->asked ? xlx__ms_left(r->until, r->s->end_ms) : -1;
-        if (!left)
-            break;
+    bool ended = false;
+    int left = -1;
+    while (!ended && left) {
         wait_for_news(r, left);
-        if (has_ended(r, BROKER))
-            first = BROKER;
-        else if (has_ended(r, WORKER))
-            first = WORKER;
+        ended = has_ended(r, BROKER) || has_ended(r, WORKER);
+        left = r->asked ? xlx__ms_left(r->until, r->s->end_ms) : -1;
     }
     read_line(r);
     end_child(r, BROKER);
     end_child(r, WORKER);
     close_line(r);
-    if (first >= 0)
-        return judge(r, (enum child_nr)first);
+    if (ended)
+        return judge(r);
     say(r, "the USB backend did not end in time");
     return DIED;
 }
@@ -331,8 +331,7 @@ static enum end live_once(struct run *r)
     return DIED;
 }
 
-/* --- giving up
- * -------------------------------------------------------------------- */
+/* --- giving up ------------------------------------------------------------ */
 
 static void give_up(struct run *r)
 {
