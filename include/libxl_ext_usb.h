@@ -174,6 +174,32 @@ const char *xlx_usb_type_name(enum xlx_usb_type type);
  */
 int xlx_usb_list(xlx_ctx *ctx, uint32_t domid, struct xlx_usb_hc **list_r);
 
+/* How many requests took so long: less than 2^(i + 4) microseconds, the last one
+ * any time. */
+#define XLX_USB_LATENCIES 16
+
+/* What has gone through a port since its device was plugged in. */
+struct xlx_usb_stats {
+    uint64_t requests; /* given to the device, or answered in its place */
+    uint64_t errors;   /* of these, those that ended with one */
+    uint64_t refused;  /* others, which no device may be asked */
+    uint64_t bytes_in, bytes_out; /* as the guest sees it; without setup packets */
+    uint64_t lost_packets;        /* isochronous packets that had an error */
+    uint64_t latency[XLX_USB_LATENCIES];
+};
+
+/*
+ * Reads what xl-ext-usb-backend counts, from XLX_PATH_RUN; wants no lock and
+ * stops nobody, so the numbers need not be of one moment. `size` is
+ * sizeof(*stats_r): a later version of the struct may have more at its end.
+ *
+ * 0; -ENODATA, without a report, where nobody counts: the controller is not
+ * served by it, or the guest has not connected it; other -errno, reported.
+ */
+int xlx_usb_stats(xlx_ctx *ctx, uint32_t domid,
+                  const struct xlx_usb_place *place,
+                  struct xlx_usb_stats *stats_r, size_t size);
+
 /*
  * All USB devices of this host but its root hubs, sorted by bus and ports, each
  * with whether it may be given to a guest and, if not, the first reason.

@@ -1,18 +1,27 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 /*
- * usb-list, as text and as JSON. What a device says of itself is escaped.
+ * usb-list, as text and as JSON, once or again and again. What a device says of
+ * itself is escaped.
  */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
 
 #include "cmd.h"
+#include "follow.h"
 #include "json.h"
 #include "libxl_ext_usb.h"
 
-enum { OPT_JSON };
+enum { OPT_JSON, OPT_STATS, OPT_WATCH };
 
 const struct cmd_option cmd_usb_list_options[] = {
     { "json", 'j', CMD_NO_ARG, NULL, "print JSON (docs/usb.md has the schema)" },
+    { "stats", 's', CMD_NO_ARG, NULL,
+      "show what has gone through each port: requests, bytes, errors, latency" },
+    { "watch", 'W', CMD_NO_ARG, NULL,
+      "the same with --stats, each second, until it is interrupted" },
     { 0 }
 };
 
@@ -23,7 +32,85 @@ const char cmd_usb_list_details[] =
     "\n"
     "Examples:\n"
     "  xl-ext usb-list guest\n"
-    "  xl-ext usb-list --json guest\n";
+    "  xl-ext usb-list --json guest\n"
+    "  xl-ext usb-list --watch guest\n";
+
+struct listing {
+    struct cmd_env *env;
+    uint32_t domid;
+    bool json, stats, repeated;
+    int timer;
+};
+
+/* --- what went through ---------------------------------------------------- */
+
+/* False where nobody counts. */
+static bool read_stats(struct listing *l, const struct xlx_usb_hc *hc,
+                       uint32_t port, struct xlx_usb_stats *stats_r)
+{
+    const struct xlx_usb_place place = { hc->devid, port };
+    return l->stats && !xlx_usb_stats(l->env->ctx, l->domid, &place, stats_r,
+                                      sizeof(*stats_r));
+}
+
+/* Below how many microseconds so many of a hundred requests stayed; 0: there was
+ * none, or it took longer than is told apart. */
+static uint64_t percentile(const struct xlx_usb_stats *stats, unsigned percent)
+{
+    uint64_t all = 0, sum = 0;
+    for (unsigned i = 0; i < XLX_USB_LATENCIES; i++)
+        all += stats->latency[i];
+    for (unsigned i = 0; all && i + 1 < XLX_USB_LATENCIES; i++) {
+        sum += stats->latency[i];
+        if (sum * 100 >= all * percent)
+            return UINT64_C(16) << i;
+    }
+    return 0;
+}
+
+static void print_latency(FILE *out, const char *what, uint64_t us)
+{
+    if (us >= 1000)
+        fprintf(out, ", %s below %.1f ms", what, (double)us / 1000);
+    else if (us)
+        fprintf(out, ", %s below %u us", what, (unsigned)us);
+}
+
+static void print_stats(FILE *out, const struct xlx_usb_stats *s)
+{
+    fprintf(out, "    requests %llu, in %.1f KiB, out %.1f KiB, errors %llu, "
+            "refused %llu", (unsigned long long)s->requests,
+            (double)s->bytes_in / 1024, (double)s->bytes_out / 1024,
+            (unsigned long long)s->errors, (unsigned long long)s->refused);
+    if (s->lost_packets)
+        fprintf(out, ", lost packets %llu", (unsigned long long)s->lost_packets);
+    print_latency(out, "half", percentile(s, 50));
+    print_latency(out, "99 %", percentile(s, 99));
+    fputc('\n', out);
+}
+
+/* Whoever counts may count anything. */
+static void put_count(yajl_gen g, const char *key, uint64_t value)
+{
+    json_count(g, key, value & INT64_MAX);
+}
+
+static void put_stats(yajl_gen g, const struct xlx_usb_stats *s)
+{
+    json_string(g, "stats");
+    yajl_gen_map_open(g);
+    put_count(g, "requests", s->requests);
+    put_count(g, "bytes_in", s->bytes_in);
+    put_count(g, "bytes_out", s->bytes_out);
+    put_count(g, "errors", s->errors);
+    put_count(g, "refused", s->refused);
+    put_count(g, "lost_packets", s->lost_packets);
+    put_count(g, "latency_us_50", percentile(s, 50));
+    put_count(g, "latency_us_99", percentile(s, 99));
+    yajl_gen_map_close(g);
+}
+
+/* --- text ----------------------------------------------------------------- */
 
 static void print_port(FILE *out, const struct xlx_usb_port *port)
 {
@@ -39,23 +126,31 @@ static void print_port(FILE *out, const struct xlx_usb_port *port)
     fputc('\n', out);
 }
 
-static void print_text(FILE *out, const struct xlx_usb_hc *list, int nr)
+static void print_text(struct listing *l, const struct xlx_usb_hc *list, int nr)
 {
+    FILE *out = l->env->out;
+    struct xlx_usb_stats stats;
     for (int i = 0; i < nr; i++) {
         fprintf(out, "%-6s %-12s %-3s %-5s %-7s %-5s\n", "Devid", "Type", "BE",
                 "state", "usb-ver", "ports");
         fprintf(out, "%-6u %-12s %-3u %-5u %-7u %-5u\n", list[i].devid,
                 xlx_usb_type_name(list[i].type), list[i].backend_domid,
                 list[i].state, list[i].version, list[i].nr_ports);
-        for (uint32_t p = 0; p < list[i].nr_ports; p++)
+        for (uint32_t p = 0; p < list[i].nr_ports; p++) {
             print_port(out, &list[i].port[p]);
+            if (list[i].port[p].busid[0] &&
+                read_stats(l, &list[i], p + 1, &stats))
+                print_stats(out, &stats);
+        }
     }
 }
 
 /* --- JSON ----------------------------------------------------------------- */
 
-static void put_port(yajl_gen g, const struct xlx_usb_port *port)
+static void put_port(struct listing *l, yajl_gen g, const struct xlx_usb_hc *hc,
+                     const struct xlx_usb_port *port)
 {
+    struct xlx_usb_stats stats;
     yajl_gen_map_open(g);
     json_number(g, "port", port->number);
     if (port->busid[0]) {
@@ -67,10 +162,12 @@ static void put_port(yajl_gen g, const struct xlx_usb_port *port)
         json_id(g, "product_id", port->product);
         json_text(g, "name", port->name);
     }
+    if (port->busid[0] && read_stats(l, hc, port->number, &stats))
+        put_stats(g, &stats);
     yajl_gen_map_close(g);
 }
 
-static void put_hc(yajl_gen g, const struct xlx_usb_hc *hc)
+static void put_hc(struct listing *l, yajl_gen g, const struct xlx_usb_hc *hc)
 {
     yajl_gen_map_open(g);
     json_number(g, "devid", hc->devid);
@@ -81,51 +178,88 @@ static void put_hc(yajl_gen g, const struct xlx_usb_hc *hc)
     json_string(g, "ports");
     yajl_gen_array_open(g);
     for (uint32_t p = 0; p < hc->nr_ports; p++)
-        put_port(g, &hc->port[p]);
+        put_port(l, g, hc, &hc->port[p]);
     yajl_gen_array_close(g);
     yajl_gen_map_close(g);
 }
 
-static int print_json(FILE *out, uint32_t domid, const struct xlx_usb_hc *list,
-                      int nr)
+static int print_json(struct listing *l, const struct xlx_usb_hc *list, int nr)
 {
-    yajl_gen g = json_open(out);
+    yajl_gen g = json_open(l->env->out);
     if (!g)
         return CMD_FAILED;
     yajl_gen_map_open(g);
-    json_number(g, "domid", domid);
+    json_number(g, "domid", l->domid);
     json_string(g, "controllers");
     yajl_gen_array_open(g);
     for (int i = 0; i < nr; i++)
-        put_hc(g, &list[i]);
+        put_hc(l, g, &list[i]);
     yajl_gen_array_close(g);
     yajl_gen_map_close(g);
     yajl_gen_free(g);
     return CMD_OK;
 }
 
+/* --- once, or again and again --------------------------------------------- */
+
+static int list_once(struct listing *l)
+{
+    struct xlx_usb_hc *list;
+    int status = CMD_OK, nr = xlx_usb_list(l->env->ctx, l->domid, &list);
+    if (nr < 0)
+        return CMD_FAILED;
+    if (l->repeated && !l->json && isatty(fileno(l->env->out)))
+        fputs("\033[H\033[J", l->env->out);
+    if (l->json)
+        status = print_json(l, list, nr);
+    else
+        print_text(l, list, nr);
+    free(list);
+    fflush(l->env->out);
+    return status;
+}
+
+static int dispatch(void *user)
+{
+    struct listing *l = user;
+    uint64_t times;
+    if (read(l->timer, &times, sizeof(times)) != sizeof(times))
+        return errno == EAGAIN ? 0 : -errno;
+    return list_once(l) ? -EIO : 0;
+}
+
+static int list_again_and_again(struct listing *l)
+{
+    static const struct itimerspec each = { { 1, 0 }, { 0, 1 } };
+    struct follow follow;
+    int status = CMD_FAILED;
+    l->repeated = true;
+    l->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+    if (l->timer < 0) {
+        fprintf(l->env->err, "%s: usb-list: no timer: %s\n",
+                cmd_program(l->env), strerror(errno));
+        return CMD_FAILED;
+    }
+    if (follow_begin(&follow) && !timerfd_settime(l->timer, 0, &each, NULL))
+        status = follow_run(&follow, l->timer, dispatch, l);
+    follow_end(&follow);
+    close(l->timer);
+    return status;
+}
+
 int cmd_usb_list(struct cmd_env *env, int argc, char **argv)
 {
     const struct cmd *self = cmd_find(argv[0]);
+    struct listing l = { .env = env };
     struct cmd_opts opts;
-    struct xlx_usb_hc *list;
-    uint32_t domid;
     int status;
     if (!cmd_parse(env, self, argc, argv, &opts, &status))
         return status;
     if (opts.argc != 1)
         return cmd_usage(env, self, "one domain: %s", self->args);
-    if (xlx_domain_find(env->ctx, opts.argv[0], &domid))
+    if (xlx_domain_find(env->ctx, opts.argv[0], &l.domid))
         return CMD_FAILED;
-    int nr = xlx_usb_list(env->ctx, domid, &list);
-    if (nr < 0)
-        return CMD_FAILED;
-    if (opts.set[OPT_JSON])
-        status = print_json(env->out, domid, list, nr);
-    else {
-        print_text(env->out, list, nr);
-        status = CMD_OK;
-    }
-    free(list);
-    return status;
+    l.json = opts.set[OPT_JSON];
+    l.stats = opts.set[OPT_STATS] || opts.set[OPT_WATCH];
+    return opts.set[OPT_WATCH] ? list_again_and_again(&l) : list_once(&l);
 }

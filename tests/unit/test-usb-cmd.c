@@ -9,6 +9,7 @@
 #include "cmd.h"
 #include "fakes/uevent_mem.h"
 #include "fakes/usb_world.h"
+#include "usbd/state.h"
 #include "guard_usb.h"
 
 struct fixture {
@@ -539,6 +540,52 @@ static void save_refuses_a_guest_with_devices(void **state)
     free(after);
 }
 
+/* The state file as a worker leaves it, cut to `size`. */
+static void leave_state(struct fixture *f, uint32_t magic, size_t size)
+{
+    struct xlx__usbd_state *state = calloc(1, sizeof(*state));
+    char path[128];
+    state->magic = magic;
+    state->version = XLX__USBD_STATE_VERSION;
+    state->hc[2].used = 1;
+    state->hc[2].devid = 0;
+    struct xlx__usbd_stats *stats = &state->hc[2].port[0].stats;
+    stats->requests = 1234;
+    stats->bytes_in = 3 * 1024;
+    stats->errors = UINT64_MAX;
+    stats->latency[2] = 70;
+    stats->latency[7] = 30;
+    snprintf(path, sizeof(path), "%s/usb/5.state", f->world->dir);
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    assert_int_equal(fwrite(state, 1, size, file), size);
+    fclose(file);
+    free(state);
+}
+
+static void what_went_through_a_port_is_shown(void **state)
+{
+    struct fixture *f = *state;
+    assert_int_equal(call(f, "usb-attach guest 1-2"), CMD_OK);
+    assert_int_equal(call(f, "usb-list --stats guest"), CMD_OK);
+    assert_null(strstr(f->out, "requests"));
+    leave_state(f, XLX__USBD_STATE_MAGIC, sizeof(struct xlx__usbd_state));
+    assert_int_equal(call(f, "usb-list guest"), CMD_OK);
+    assert_null(strstr(f->out, "requests"));
+    assert_int_equal(call(f, "usb-list --stats guest"), CMD_OK);
+    assert_non_null(strstr(f->out, "requests 1234, in 3.0 KiB, out 0.0 KiB"));
+    assert_non_null(strstr(f->out, "half below 64 us, 99 % below 2.0 ms"));
+    assert_int_equal(call(f, "usb-list --stats --json guest"), CMD_OK);
+    assert_non_null(strstr(f->out, "\"latency_us_99\": 2048"));
+    /* Neither one of another version nor a part of one. */
+    leave_state(f, 1, sizeof(struct xlx__usbd_state));
+    assert_int_equal(call(f, "usb-list --stats guest"), CMD_OK);
+    assert_null(strstr(f->out, "requests"));
+    leave_state(f, XLX__USBD_STATE_MAGIC, sizeof(struct xlx__usbd_state) - 1);
+    assert_int_equal(call(f, "usb-list --stats guest"), CMD_OK);
+    assert_null(strstr(f->out, "requests"));
+}
+
 static void what_was_detached_for_a_save_comes_back(void **state)
 {
     struct fixture *f = *state;
@@ -690,6 +737,7 @@ int main(void)
         TEST(json_has_the_same),
         TEST(a_dry_run_says_what_it_would_do),
         TEST(save_refuses_a_guest_with_devices),
+        TEST(what_went_through_a_port_is_shown),
         TEST(what_was_detached_for_a_save_comes_back),
         TEST(a_saved_guest_is_given_its_devices_once),
         TEST(one_that_goes_on_has_them_again),
