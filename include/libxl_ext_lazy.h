@@ -199,7 +199,8 @@ int xlx_lazy_abandon(xlx_ctx *ctx, uint32_t domid, const char *reason);
 
 enum xlx_lazy_state {
     XLX_LAZY_FILLING,
-    XLX_LAZY_STALLED,  /* loads fail; the domain is paused until they work */
+    XLX_LAZY_STALLED,  /* loads that the domain waits for fail, or one hangs:
+                          it is paused until they work */
     XLX_LAZY_COMPLETE, /* all memory is present, paging has ended */
     XLX_LAZY_GONE,     /* the domain was destroyed meanwhile */
     XLX_LAZY_FAILED,   /* memory is incomplete for good; the domain is paused */
@@ -208,12 +209,16 @@ enum xlx_lazy_state {
 /* "filling", "stalled", ...; "?" for another value. */
 const char *xlx_lazy_state_name(enum xlx_lazy_state state);
 
+/* How many runs of pages that cannot be read a status names. */
+#define XLX_LAZY_BAD_MAX 16
+
 struct xlx_lazy_status {
     uint32_t domid;
     uint32_t pid; /* of the pager; may be over */
     enum xlx_lazy_state state;
     char image[256];  /* its name, cut if longer */
-    char reason[256]; /* of stalled and failed; else "" */
+    char reason[256]; /* of stalled and failed; of filling, what hinders the
+                         backfill; else "" */
     /* Pages. */
     uint64_t pages;       /* of the guest in the image */
     uint64_t held_back;   /* of these not restored before the guest ran */
@@ -235,6 +240,13 @@ struct xlx_lazy_status {
     /* As set by xlx_lazy_set(). */
     uint64_t bwlimit; /* of the backfill, bytes a second; 0: none */
     uint64_t paused;  /* 1: only pages that are asked for are loaded */
+    /*
+     * Pages that could not be read, or had a wrong checksum: the guest runs
+     * without them until it touches one. They are tried again now and then.
+     */
+    uint64_t bad_pages;
+    size_t nr_bad; /* the first runs of them are in bad[0..nr_bad) */
+    struct xlx_image_range bad[XLX_LAZY_BAD_MAX];
 };
 
 /*

@@ -17,8 +17,9 @@ const struct cmd_option cmd_lazy_list_options[] = {
 
 const char cmd_lazy_list_details[] =
     "STATE is filling, paused (by lazy-set: only what the guest touches\n"
-    "comes), stalled (reads fail: the guest is paused until they\n"
-    "work again), complete, or failed (see REASON).\n";
+    "comes), stalled (reads that the guest waits for fail: it is paused until\n"
+    "they work again), complete, or failed. What is wrong is behind the image;\n"
+    "pages that cannot be read do no harm until the guest touches one.\n";
 
 static void print_row(FILE *out, const struct xlx_lazy_status *s)
 {

@@ -80,11 +80,23 @@ static void show(FILE *err, struct progress *p, const struct xlx_lazy_status *s)
             (unsigned long)(s->held_back * XLX_PAGE_SIZE >> 20));
     if (s->state == XLX_LAZY_STALLED)
         fprintf(err, " stalled: %s", s->reason);
+    else if (*s->reason)
+        fprintf(err, " %s", s->reason);
     else if (s->paused)
         fprintf(err, " paused");
     else
         show_rate(err, p, s);
     fflush(err);
+}
+
+/* Where there is no bar, so that nobody waits without a word. */
+static void say_reason(FILE *err, const char *command, char *said, size_t size,
+                       const struct xlx_lazy_status *s)
+{
+    if (*s->reason && strcmp(s->reason, said))
+        fprintf(err, "%s: domain %u: %s: %s\n", command, s->domid,
+                xlx_lazy_state_name(s->state), s->reason);
+    snprintf(said, size, "%s", s->reason);
 }
 
 /* --- waiting -------------------------------------------------------------- */
@@ -110,6 +122,7 @@ int cmd_wait_until_filled(struct cmd_env *env, const char *command,
     bool bar = !(how & CMD_WAIT_QUIET) && isatty(fileno(env->err));
     bool asked = !(how & CMD_WAIT_FINISH);
     struct progress progress = { 0 };
+    char said[sizeof(((struct xlx_lazy_status *)0)->reason)] = "";
     struct xlx_lazy_status s;
     for (;;) {
         if (xlx_lazy_status(env->ctx, domid, &s))
@@ -118,6 +131,8 @@ int cmd_wait_until_filled(struct cmd_env *env, const char *command,
             show(env->err, &progress, &s);
         if (!is_going_on(&s))
             break;
+        if (!bar)
+            say_reason(env->err, command, said, sizeof(said), &s);
         if (ask_to_finish(env, domid, &asked))
             return CMD_FAILED;
         nanosleep(&interval, NULL);

@@ -12,15 +12,10 @@
 
 #define REPORT_EVERY_US 200000u
 
-/* A fault is served in well under this; then backfill goes on regardless, so
- * that a guest that faults without end still gets filled. */
-#define GIVE_WAY_US 50u
-#define GIVE_WAY_TIMES 40
-
-/* Pages read at a time, between looks at the faults. */
-#define READ_PIECE 128u
-
 #define LATER_US 1000u
+
+/* For pages whose time may have come, or which somebody has brought. */
+#define LOOK_AGAIN_MS 50u
 
 /* Faults and whatever runs the guest go first; but a host that is busy without
  * end still fills. */
@@ -28,13 +23,6 @@
 
 /* A guess, 1 GiB/s, that decides on the order of loads only. */
 #define PAGES_PER_MS 262u
-
-static void give_way_to_faults(struct xlx__pager *pager)
-{
-    const struct timespec ts = { .tv_nsec = GIVE_WAY_US * 1000 };
-    for (int i = 0; i < GIVE_WAY_TIMES && atomic_load(&pager->faulting); i++)
-        nanosleep(&ts, NULL);
-}
 
 /* --- what comes next ------------------------------------------------------ */
 
@@ -116,49 +104,31 @@ static enum xlx__policy_step next_run(struct xlx__pager *pager,
     return step;
 }
 
-/* --- loading -------------------------------------------------------------- */
-
 /*
- * Reads a run before it is claimed, so that a fault on one of its pages waits
- * for no disk but its own. False: it could not be read.
+ * When the policy has nothing more: pages that were kept aside, when their time
+ * has come again.
  */
-static bool read_ahead(struct xlx__pager *pager,
-                       const struct xlx__gfn_range *run, char *buffer)
+static enum xlx__policy_step next_bad(struct xlx__pager *pager,
+                                      struct xlx__gfn_range *run_r)
 {
-    for (uint64_t at = run->start; at < run->end; at += READ_PIECE) {
-        uint64_t left = run->end - at;
-        uint32_t nr = left < READ_PIECE ? (uint32_t)left : READ_PIECE;
-        give_way_to_faults(pager);
-        if (xlx__pager_read(pager, at, nr,
-                            buffer + (at - run->start) * XLX_PAGE_SIZE))
-            return false;
+    uint64_t now = xlx__now_us();
+    bool wait;
+    pthread_mutex_lock(&pager->lock);
+    bool taken =
+        xlx__bad_take(&pager->fill.bad, pager->pages, now,
+                      now + XLX__BACKOFF_LAST_MS * 1000, run_r, &wait);
+    pthread_mutex_unlock(&pager->lock);
+    if (taken) {
+        atomic_fetch_add(&pager->stats->retries, 1);
+        return XLX__POLICY_REST;
     }
-    return true;
+    if (!wait)
+        return XLX__POLICY_END;
+    xlx__pager_nap(pager, LOOK_AGAIN_MS);
+    return XLX__POLICY_LATER;
 }
 
-/* Loads what is absent of a run. False when the domain is gone. */
-static bool fill_run(struct xlx__pager *pager,
-                     const struct xlx__gfn_range *run, char *buffer)
-{
-    bool is_read = read_ahead(pager, run, buffer), loaded = true;
-    uint64_t at = run->start, gfn, nr;
-    give_way_to_faults(pager);
-    while (loaded && at < run->end &&
-           (nr = xlx__pages_claim_run(pager->pages, at, run->end - at, &gfn))) {
-        char *from = buffer + (gfn - run->start) * XLX_PAGE_SIZE;
-        if (is_read)
-            loaded = xlx__pager_load_read(pager, gfn, (uint32_t)nr, from);
-        else
-            loaded = xlx__pager_load(pager, gfn, (uint32_t)nr, from);
-        if (loaded)
-            atomic_fetch_add(pager->fill.prefetching
-                                 ? &pager->stats->prefetch_pages
-                                 : &pager->stats->fill_pages,
-                             nr);
-        at = gfn + nr;
-    }
-    return loaded;
-}
+/* --- the threads ---------------------------------------------------------- */
 
 static void tick(struct xlx__pager *pager)
 {
@@ -174,42 +144,47 @@ static void tick(struct xlx__pager *pager)
         xlx__pager_progress(pager);
 }
 
-static bool fill_all(struct xlx__pager *pager, void *buffer)
+static bool fill_all(struct xlx__filler *f)
 {
     const struct timespec later = { .tv_nsec = LATER_US * 1000 };
-    enum xlx__policy_step step;
+    struct xlx__pager *pager = f->pager;
     struct xlx__gfn_range run;
-    while ((step = next_run(pager, &run)) != XLX__POLICY_END) {
-        if (atomic_load(&pager->stop))
-            return false;
+    while (!atomic_load(&pager->stop)) {
+        enum xlx__policy_step step = next_run(pager, &run);
+        if (step == XLX__POLICY_END && !pager->fill.prefetching)
+            step = next_bad(pager, &run);
+        if (step == XLX__POLICY_END)
+            return true;
         if (step != XLX__POLICY_LATER)
             xlx__pager_throttle(pager, run.end - run.start);
         if (step == XLX__POLICY_LATER)
             nanosleep(&later, NULL);
-        else if (!fill_run(pager, &run, buffer))
+        else if (!xlx__fill_run(f, &run))
             return false;
         tick(pager);
     }
-    return true;
+    return false;
 }
 
 static void *backfill(void *arg)
 {
     struct xlx__pager *pager = arg;
     const struct xlx__paging_ops *ops = pager->paging->ops;
-    void *buffer = ops->buffer_alloc(pager->paging, XLX__PAGING_RUN_MAX);
+    struct xlx__filler f = { .pager = pager,
+                             .backoff_ms = XLX__BACKOFF_FIRST_MS };
 
+    f.buffer = ops->buffer_alloc(pager->paging, XLX__PAGING_RUN_MAX);
     /* Only a preference, as that of the fault thread. */
     if (!pager->fill.prefetching)
         setpriority(PRIO_PROCESS, 0, FILL_NICE);
-    if (!buffer || !fill_all(pager, buffer))
+    if (!f.buffer || !fill_all(&f))
         atomic_store(pager->fill.prefetching ? &pager->fill.failed
                                              : &pager->stop,
                      true);
     if (atomic_fetch_sub(&pager->fill.running, 1) == 1 &&
         !pager->fill.prefetching && !atomic_load(&pager->stop))
         atomic_store(&pager->filled, true);
-    ops->buffer_free(pager->paging, buffer, XLX__PAGING_RUN_MAX);
+    ops->buffer_free(pager->paging, f.buffer, XLX__PAGING_RUN_MAX);
     return NULL;
 }
 
@@ -281,4 +256,5 @@ void xlx__pager_fill_free(struct xlx__pager *pager)
     if (pager->fill.policy)
         pager->fill.policy->ops->free(pager->fill.policy);
     pager->fill.policy = NULL;
+    xlx__bad_free(&pager->fill.bad);
 }

@@ -141,9 +141,10 @@ const xlx_image *xlx_lazy_image(const xlx_lazy *lazy)
 
 /* --- status --------------------------------------------------------------- */
 
-static void copy_counters(struct xlx_lazy_status *to,
-                          const struct xlx__pager *pager)
+/* With the status lock held, which comes before the pager's own. */
+static void copy_counters(struct xlx_lazy_status *to, struct xlx__pager *pager)
 {
+    xlx__pager_bad(pager, to);
     to->done = xlx__pages_done(pager->pages);
     to->held_back = xlx__pages_total(pager->pages);
     to->fault_pages = atomic_load(&pager->stats->fault_pages);
@@ -188,7 +189,7 @@ static bool is_over(enum xlx_lazy_state state)
 
 /* Called from all threads of the pager. A status that cannot be written is no
  * reason to stop serving. */
-static void report(void *user, const struct xlx__pager *pager,
+static void report(void *user, struct xlx__pager *pager,
                    enum xlx_lazy_state state, const char *reason)
 {
     xlx_lazy *lazy = user;

@@ -7,9 +7,6 @@
 
 #include "lazy/pager.h"
 
-#define BACKOFF_FIRST_MS 5u
-#define BACKOFF_LAST_MS 500u
-
 uint64_t xlx__now_us(void)
 {
     struct timespec ts;
@@ -82,7 +79,7 @@ int xlx__pager_read(struct xlx__pager *pager, uint64_t gfn, uint32_t nr,
     return rc;
 }
 
-static const char *why(int rc)
+const char *xlx__pager_why(int rc)
 {
     return rc == -EBADMSG ? "its checksum is wrong" : strerror(-rc);
 }
@@ -91,52 +88,47 @@ static const char *why(int rc)
  * One attempt. *what_r names the side that failed; *is_read tells what is in the
  * buffer already.
  */
-static int try_load(struct xlx__pager *pager, uint64_t gfn, uint32_t nr,
-                    void *buffer, bool *is_read, const char **what_r)
+static int try_load(struct xlx__pager *pager, uint64_t gfn, void *buffer,
+                    bool *is_read, const char **what_r)
 {
     *what_r = "read of the image";
-    int rc = *is_read ? 0 : xlx__pager_read(pager, gfn, nr, buffer);
+    int rc = *is_read ? 0 : xlx__pager_read(pager, gfn, 1, buffer);
     if (rc == -EBADMSG)
         *what_r = "wrong checksum of the page in the image";
     if (rc)
         return rc;
     *is_read = true;
     *what_r = "load into the guest";
-    return pager->paging->ops->load_run(pager->paging, gfn, nr, buffer);
+    return pager->paging->ops->load_run(pager->paging, gfn, 1, buffer);
 }
 
 static bool load_until_it_works(struct xlx__pager *pager, uint64_t gfn,
-                                uint32_t nr, void *buffer, bool is_read,
-                                struct xlx__loading *loading)
+                                void *buffer, struct xlx__loading *loading)
 {
     uint64_t start = 0;
-    unsigned backoff = BACKOFF_FIRST_MS;
+    unsigned backoff = XLX__BACKOFF_FIRST_MS;
+    bool is_read = false;
     const char *what;
 
     for (;;) {
         xlx__loading_begin(pager, loading, gfn);
-        int rc = try_load(pager, gfn, nr, buffer, &is_read, &what);
+        int rc = try_load(pager, gfn, buffer, &is_read, &what);
         if (!rc)
             return true;
-        if (xlx__pager_gone(pager) || pager->fill.prefetching)
+        if (xlx__pager_gone(pager))
             return false;
         atomic_fetch_add(&pager->stats->retries, 1);
         if (!start)
             start = xlx__now_us();
         if (xlx__now_us() - start >= (uint64_t)pager->patience_ms * 1000)
-            xlx__loading_stall(pager, loading, gfn, what, why(rc));
-        xlx__pager_nap(pager, backoff);
-        backoff = backoff * 2 < BACKOFF_LAST_MS ? backoff * 2 : BACKOFF_LAST_MS;
+            xlx__loading_stall(pager, loading, gfn, what, xlx__pager_why(rc));
+        xlx__pager_back_off(pager, &backoff);
     }
 }
 
-static bool load(struct xlx__pager *pager, uint64_t gfn, uint32_t nr,
-                 void *buffer, bool is_read)
+static void end_load(struct xlx__pager *pager, uint64_t gfn, uint32_t nr,
+                     bool loaded)
 {
-    struct xlx__loading *loading = xlx__loading_enter(pager);
-    bool loaded =
-        load_until_it_works(pager, gfn, nr, buffer, is_read, loading);
-    xlx__loading_leave(pager, loading);
     if (loaded)
         xlx__pages_settle(pager->pages, gfn, nr);
     else
@@ -144,17 +136,24 @@ static bool load(struct xlx__pager *pager, uint64_t gfn, uint32_t nr,
     pthread_mutex_lock(&pager->lock);
     pthread_cond_broadcast(&pager->settled);
     pthread_mutex_unlock(&pager->lock);
+}
+
+bool xlx__pager_load(struct xlx__pager *pager, uint64_t gfn, void *buffer)
+{
+    struct xlx__loading *loading = xlx__loading_enter(pager);
+    bool loaded = load_until_it_works(pager, gfn, buffer, loading);
+    xlx__loading_leave(pager, loading);
+    end_load(pager, gfn, 1, loaded);
     return loaded;
 }
 
-bool xlx__pager_load(struct xlx__pager *pager, uint64_t gfn, uint32_t nr,
-                     void *buffer)
+int xlx__pager_try_load(struct xlx__pager *pager, uint64_t gfn, uint32_t nr,
+                        const void *buffer)
 {
-    return load(pager, gfn, nr, buffer, false);
-}
-
-bool xlx__pager_load_read(struct xlx__pager *pager, uint64_t gfn, uint32_t nr,
-                          void *buffer)
-{
-    return load(pager, gfn, nr, buffer, true);
+    struct xlx__loading *loading = xlx__loading_enter(pager);
+    xlx__loading_begin(pager, loading, gfn);
+    int rc = pager->paging->ops->load_run(pager->paging, gfn, nr, buffer);
+    xlx__loading_leave(pager, loading);
+    end_load(pager, gfn, nr, !rc);
+    return rc;
 }

@@ -140,7 +140,7 @@ static bool bring(struct xlx__pager *pager, uint64_t gfn, void *buffer)
     while (!atomic_load(&pager->stop)) {
         switch (xlx__pages_claim(pager->pages, gfn)) {
         case XLX__PAGE_ABSENT:
-            if (!xlx__pager_load(pager, gfn, 1, buffer))
+            if (!xlx__pager_load(pager, gfn, buffer))
                 return false;
             atomic_fetch_add(&pager->stats->fault_pages, 1);
             return true;

@@ -8,10 +8,11 @@
  * (lazy/policy.h) and give way while a fault is being served. All load only
  * pages that they claimed (lazy/pages.h).
  *
- * What happens when a load fails is the same for all, and part of the contract
- * in docs/lazy-restore.md: it is tried again, the domain is paused when that
- * lasts, and it goes on by itself once a load works. Data is never replaced by
- * zeros.
+ * What happens when a load fails is part of the contract in
+ * docs/lazy-restore.md. For a fault it is tried again, the domain is paused when
+ * that lasts, and it goes on by itself once a load works. The backfill has
+ * nobody waiting: it keeps pages that cannot be read aside (lazy/bad.h), holds
+ * no claim while it waits, and pauses nobody. Data is never replaced by zeros.
  */
 #ifndef XLX_LAZY_PAGER_H
 #define XLX_LAZY_PAGER_H
@@ -20,6 +21,7 @@
 #include <stdatomic.h>
 
 #include "image/image.h"
+#include "lazy/bad.h"
 #include "lazy/held.h"
 #include "lazy/pages.h"
 #include "lazy/policy.h"
@@ -27,8 +29,13 @@
 #include "libxl_ext_lazy.h"
 #include "xen/paging.h"
 
-/* How long loads may fail before the domain is paused, in milliseconds. */
+/* How long loads may fail before the domain is paused, or before it is said
+ * that the backfill does not get on, in milliseconds. */
 #define XLX__PAGER_PATIENCE_MS 3000u
+
+/* Between two attempts, in milliseconds: the first time, and at most. */
+#define XLX__BACKOFF_FIRST_MS 5u
+#define XLX__BACKOFF_LAST_MS 500u
 
 /* How long one load may take before that counts as a failure. */
 #define XLX__PAGER_HANG_MS 10000u
@@ -72,7 +79,7 @@ struct xlx__pager;
  * Called with every change of state, from whichever thread made it, and about
  * five times a second while filling.
  */
-typedef void xlx__pager_report_fn(void *user, const struct xlx__pager *pager,
+typedef void xlx__pager_report_fn(void *user, struct xlx__pager *pager,
                                   enum xlx_lazy_state state,
                                   const char *reason);
 
@@ -116,6 +123,8 @@ struct xlx__fill {
     uint64_t until;       /* its end, xlx__now_us() */
     uint64_t told;     /* faults that the policy knows of */
     uint64_t reported; /* xlx__now_us() */
+    struct xlx__bad bad; /* pages kept aside */
+    char trouble[160];   /* why the backfill does not get on; else "" */
 };
 
 /* One load that is under way. */
@@ -216,20 +225,51 @@ int xlx__pager_fill_start(struct xlx__pager *pager);
 void xlx__pager_fill_join(struct xlx__pager *pager);
 void xlx__pager_fill_free(struct xlx__pager *pager);
 
+/* Pages kept aside are tried again at once. With the lock held. */
+void xlx__pager_fill_retry(struct xlx__pager *pager);
+
+/*
+ * What the backfill has to say: that there are pages it cannot read, or why it
+ * does not get on. False and "" when there is nothing. With the lock held.
+ */
+bool xlx__pager_fill_trouble(const struct xlx__pager *pager, char *text,
+                             size_t len);
+
+/* The pages kept aside, for a status; from any thread. */
+void xlx__pager_bad(struct xlx__pager *pager, struct xlx_lazy_status *status);
+
+/* What a thread of the backfill has. */
+struct xlx__filler {
+    struct xlx__pager *pager;
+    char *buffer; /* XLX__PAGING_RUN_MAX pages */
+    bool unread[XLX__PAGING_RUN_MAX]; /* of the run: not in the buffer */
+    unsigned backoff_ms; /* where nothing can be read */
+    const char *what;    /* it does */
+};
+
+/*
+ * Loads what is absent of a run; pages that cannot be read are kept aside.
+ * False when the domain is gone; in a prefetch, when anything failed.
+ */
+bool xlx__fill_run(struct xlx__filler *f, const struct xlx__gfn_range *run);
+
 /* Tells the backfill where the guest is. Of the fault thread; never blocks. */
 void xlx__pager_fill_fault(struct xlx__pager *pager, uint64_t gfn);
 
 /*
- * Loads claimed pages [gfn, gfn + nr), nr at most XLX__PAGING_RUN_MAX, through
- * `buffer`, as often as it takes, and settles them. False when there is no
- * domain to load for any more: then they are released.
+ * Loads the claimed page `gfn`, which somebody waits for, through `buffer`, as
+ * often as it takes, and settles it. False when there is no domain to load for
+ * any more: then it is released.
  */
-bool xlx__pager_load(struct xlx__pager *pager, uint64_t gfn, uint32_t nr,
-                     void *buffer);
+bool xlx__pager_load(struct xlx__pager *pager, uint64_t gfn, void *buffer);
 
-/* The same for pages whose content is in `buffer` already. */
-bool xlx__pager_load_read(struct xlx__pager *pager, uint64_t gfn, uint32_t nr,
-                          void *buffer);
+/*
+ * One attempt to load claimed pages [gfn, gfn + nr), nr at most
+ * XLX__PAGING_RUN_MAX, whose content is in `buffer`; settles them, or releases
+ * them when it fails. 0 or as load_run() of xen/paging.h.
+ */
+int xlx__pager_try_load(struct xlx__pager *pager, uint64_t gfn, uint32_t nr,
+                        const void *buffer);
 
 /*
  * One attempt to read; the pages need not be claimed. What the index knows to be
@@ -272,14 +312,19 @@ void xlx__pager_change(struct xlx__pager *pager,
 uint64_t xlx__pace(uint64_t *next_us, uint64_t now_us, uint64_t bytes,
                    uint64_t rate);
 
-/* Waits; xlx__pager_nudge() ends all waits. */
+/* Waits; xlx__pager_nudge() ends all waits. back_off() waits *ms and doubles
+ * it, up to XLX__BACKOFF_LAST_MS. */
 void xlx__pager_nap(struct xlx__pager *pager, unsigned ms);
+void xlx__pager_back_off(struct xlx__pager *pager, unsigned *ms);
 void xlx__pager_nudge(struct xlx__pager *pager);
 
 /* Makes the locks; also those that a dead pager may have held. */
 void xlx__pager_init_locks(struct xlx__pager *pager);
 
-/* Reports where it is: filling, or stalled and why. */
+/* "its checksum is wrong", or the words of another -errno of xlx__pager_read(). */
+const char *xlx__pager_why(int rc);
+
+/* Reports where it is: filling, and with what trouble, or stalled and why. */
 void xlx__pager_progress(struct xlx__pager *pager);
 
 /* True when the domain is being destroyed or gone; also sets stop. */

@@ -33,6 +33,12 @@ void xlx__pager_nap(struct xlx__pager *pager, unsigned ms)
     pthread_mutex_unlock(&pager->lock);
 }
 
+void xlx__pager_back_off(struct xlx__pager *pager, unsigned *ms)
+{
+    xlx__pager_nap(pager, *ms);
+    *ms = *ms * 2 < XLX__BACKOFF_LAST_MS ? *ms * 2 : XLX__BACKOFF_LAST_MS;
+}
+
 void xlx__pager_nudge(struct xlx__pager *pager)
 {
     pthread_mutex_lock(&pager->lock);
@@ -122,9 +128,12 @@ void xlx__pager_progress(struct xlx__pager *pager)
 {
     char reason[sizeof(pager->stall_reason)];
     pthread_mutex_lock(&pager->lock);
-    bool stalled = pager->stalled > 0;
-    memcpy(reason, pager->stall_reason, sizeof(reason));
+    bool stalled = pager->stalled > 0, trouble = false;
+    if (stalled)
+        memcpy(reason, pager->stall_reason, sizeof(reason));
+    else
+        trouble = xlx__pager_fill_trouble(pager, reason, sizeof(reason));
     pthread_mutex_unlock(&pager->lock);
     xlx__pager_report(pager, stalled ? XLX_LAZY_STALLED : XLX_LAZY_FILLING,
-                      stalled ? reason : NULL);
+                      stalled || trouble ? reason : NULL);
 }

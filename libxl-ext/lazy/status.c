@@ -19,7 +19,7 @@
 #include "core/parse.h"
 #include "xen/domain.h"
 
-#define STATUS_MAX 4096
+#define STATUS_MAX 8192
 #define DOMID_MAX 0x7fefu
 
 static const char *const state_names[] = {
@@ -45,7 +45,7 @@ static const struct {
     NUMBER(prefetch_pages), NUMBER(dropped), NUMBER(pages_2m), NUMBER(retries),
     NUMBER(index_us),  NUMBER(mark_us),    NUMBER(fault_us),
     NUMBER(fault_us_max), NUMBER(fill_us),    NUMBER(restarts),
-    NUMBER(bwlimit),   NUMBER(paused),
+    NUMBER(bwlimit),   NUMBER(paused),     NUMBER(bad_pages),
 #undef NUMBER
 };
 #define NR_NUMBERS (sizeof(numbers) / sizeof(numbers[0]))
@@ -63,6 +63,20 @@ static void gen_number(yajl_gen gen, const char *name, uint64_t value)
     yajl_gen_integer(gen, (long long)value);
 }
 
+/* Pairs of the first gfn and a number of pages. */
+static void gen_bad(yajl_gen gen, const struct xlx_lazy_status *status)
+{
+    gen_string(gen, "bad");
+    yajl_gen_array_open(gen);
+    for (size_t i = 0; i < status->nr_bad && i < XLX_LAZY_BAD_MAX; i++) {
+        yajl_gen_array_open(gen);
+        yajl_gen_integer(gen, (long long)status->bad[i].gfn);
+        yajl_gen_integer(gen, (long long)status->bad[i].nr);
+        yajl_gen_array_close(gen);
+    }
+    yajl_gen_array_close(gen);
+}
+
 static void generate(yajl_gen gen, const struct xlx_lazy_status *status)
 {
     yajl_gen_map_open(gen);
@@ -78,6 +92,7 @@ static void generate(yajl_gen gen, const struct xlx_lazy_status *status)
         gen_number(gen, numbers[i].name,
                    *(const uint64_t *)((const char *)status +
                                        numbers[i].offset));
+    gen_bad(gen, status);
     yajl_gen_map_close(gen);
 }
 
@@ -162,14 +177,18 @@ void xlx__lazy_status_remove(const char *run_dir, uint32_t domid)
 
 /* --- reading -------------------------------------------------------------- */
 
-static int get_number(yajl_val tree, const char *name, uint64_t *value_r)
+static int natural(yajl_val v, uint64_t *value_r)
 {
-    const char *path[] = { name, NULL };
-    yajl_val v = yajl_tree_get(tree, path, yajl_t_number);
     if (!YAJL_IS_INTEGER(v) || YAJL_GET_INTEGER(v) < 0)
         return -EBADMSG;
     *value_r = (uint64_t)YAJL_GET_INTEGER(v);
     return 0;
+}
+
+static int get_number(yajl_val tree, const char *name, uint64_t *value_r)
+{
+    const char *path[] = { name, NULL };
+    return natural(yajl_tree_get(tree, path, yajl_t_number), value_r);
 }
 
 static int get_string(yajl_val tree, const char *name, char *text, size_t len)
@@ -197,6 +216,23 @@ static int get_state(yajl_val tree, enum xlx_lazy_state *state_r)
     return -EBADMSG;
 }
 
+static int get_bad(yajl_val tree, struct xlx_lazy_status *status)
+{
+    const char *path[] = { "bad", NULL };
+    yajl_val list = yajl_tree_get(tree, path, yajl_t_array);
+    if (!list || YAJL_GET_ARRAY(list)->len > XLX_LAZY_BAD_MAX)
+        return -EBADMSG;
+    status->nr_bad = YAJL_GET_ARRAY(list)->len;
+    for (size_t i = 0; i < status->nr_bad; i++) {
+        yajl_val run = YAJL_GET_ARRAY(list)->values[i];
+        if (!YAJL_IS_ARRAY(run) || YAJL_GET_ARRAY(run)->len != 2 ||
+            natural(YAJL_GET_ARRAY(run)->values[0], &status->bad[i].gfn) ||
+            natural(YAJL_GET_ARRAY(run)->values[1], &status->bad[i].nr))
+            return -EBADMSG;
+    }
+    return 0;
+}
+
 static int from_tree(yajl_val tree, struct xlx_lazy_status *status)
 {
     uint64_t domid, pid;
@@ -210,6 +246,8 @@ static int from_tree(yajl_val tree, struct xlx_lazy_status *status)
         if (get_number(tree, numbers[i].name,
                        (uint64_t *)((char *)status + numbers[i].offset)))
             return -EBADMSG;
+    if (get_bad(tree, status))
+        return -EBADMSG;
     status->domid = (uint32_t)domid;
     status->pid = (uint32_t)pid;
     return 0;

@@ -85,6 +85,8 @@ void xlx__pager_change(struct xlx__pager *pager,
         pager->changes++;
         pager->pace_us = 0;
     }
+    if (change->retry)
+        xlx__pager_fill_retry(pager);
     pthread_mutex_unlock(&pager->lock);
     xlx__pager_nudge(pager); /* above all for retry: no wait after this */
 }

@@ -7,7 +7,7 @@
 
 static const struct xlx__gfn_range resident[] = { { 5, 15 } };
 
-static void report(void *user, const struct xlx__pager *pager,
+static void report(void *user, struct xlx__pager *pager,
                    enum xlx_lazy_state state, const char *reason)
 {
     struct world *w = user;
@@ -58,6 +58,7 @@ int pager_world_teardown(void **state)
     struct world *w = *state;
     xlx__pager_free(w->pager);
     paging_fake_free(w->fake);
+    xlx_image_index_close(w->index);
     xlx_image_close(w->image);
     close(w->fd);
     xlx_ctx_free(w->ctx);
@@ -76,4 +77,44 @@ bool is_as_in_image(struct world *w, uint64_t gfn)
     unsigned char page[XLX_PAGE_SIZE];
     build_page(gfn, 0, page);
     return !memcmp(page, w->fake->memory + gfn * XLX_PAGE_SIZE, sizeof(page));
+}
+
+void pager_world_use_checksums(struct world *w)
+{
+    char path[] = "/tmp/xlx-lzx-XXXXXX";
+    close(mkstemp(path));
+    unlink(path);
+    assert_int_equal(xlx_image_index_write(w->ctx, w->image, path, NULL, NULL),
+                     0);
+    assert_int_equal(xlx_image_index_open(w->ctx, w->image, path, &w->index),
+                     0);
+    unlink(path);
+    w->pager->index = w->index;
+}
+
+static void write_page(struct world *w, uint64_t gfn, const void *page)
+{
+    size_t nr, i = 0;
+    const struct xlx_image_run *run = xlx_image_runs(w->image, &nr);
+    while (gfn - run[i].gfn >= run[i].nr)
+        i++;
+    assert_int_equal(pwrite(w->fd, page, XLX_PAGE_SIZE,
+                            (off_t)(run[i].offset +
+                                    (gfn - run[i].gfn) * XLX_PAGE_SIZE)),
+                     XLX_PAGE_SIZE);
+}
+
+void pager_world_spoil(struct world *w, uint64_t gfn)
+{
+    unsigned char page[XLX_PAGE_SIZE];
+    build_page(gfn, 0, page);
+    page[100] ^= 1;
+    write_page(w, gfn, page);
+}
+
+void pager_world_mend(struct world *w, uint64_t gfn)
+{
+    unsigned char page[XLX_PAGE_SIZE];
+    build_page(gfn, 0, page);
+    write_page(w, gfn, page);
 }

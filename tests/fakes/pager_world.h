@@ -20,6 +20,7 @@ struct world {
     xlx_ctx *ctx;
     int fd;
     xlx_image *image;
+    xlx_image_index *index; /* NULL: none */
     struct paging_fake *fake;
     struct xlx__pager *pager;
     /* What report() saw. */
@@ -37,5 +38,12 @@ int pager_world_seen(struct world *w, enum xlx_lazy_state state);
 
 bool was_held_back(uint64_t gfn);
 bool is_as_in_image(struct world *w, uint64_t gfn);
+
+/* Has the pager hold what it reads against checksums of the image as it is. */
+void pager_world_use_checksums(struct world *w);
+
+/* Makes a page of the image another than it was; the same as it was. */
+void pager_world_spoil(struct world *w, uint64_t gfn);
+void pager_world_mend(struct world *w, uint64_t gfn);
 
 #endif

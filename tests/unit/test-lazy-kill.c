@@ -260,6 +260,13 @@ static void a_death_while_it_starts_is_known(void **state)
     assert_int_equal(w->fake->paused, 0);
 }
 
+static void *touch_one(void *arg)
+{
+    struct world *w = arg;
+    paging_fake_touch(w->fake, 0, LOW_PAGES - 1);
+    return NULL;
+}
+
 static void a_stalled_pager_that_dies_leaves_no_pause(void **state)
 {
     struct world *w = *state;
@@ -271,6 +278,8 @@ static void a_stalled_pager_that_dies_leaves_no_pause(void **state)
     pid_t pid = fork();
     if (pid == 0)
         _exit(be_pager(w, false));
+    pthread_t vcpu;
+    pthread_create(&vcpu, NULL, touch_one, w);
     while (*(volatile int *)&w->fake->pauses < 2) /* take over, stall */
         usleep(1000);
     kill(pid, SIGKILL);
@@ -279,6 +288,7 @@ static void a_stalled_pager_that_dies_leaves_no_pause(void **state)
 
     w->fake->fail_at = 0;
     assert_int_equal(run_pager(w, false, 0, false), 0);
+    pthread_join(vcpu, NULL);
     assert_int_equal(w->fake->paused, 0);
 }
 

@@ -320,13 +320,16 @@ static void loads_that_keep_failing_pause_the_guest(void **state)
     w->fake->fail_at = 1;
     w->fake->fail_times = 1000000;
     w->fake->fail_err = ENOMEM;
+    struct vcpu vcpu = { .w = w };
     pthread_t thread = start_and_run(w);
+    pthread_create(&vcpu.thread, NULL, touch_everything, &vcpu);
     while (!pager_world_seen(w, XLX_LAZY_STALLED))
         usleep(1000);
     paging_fake_lock(w->fake);
     assert_true(w->fake->paused > 0);
     w->fake->fail_at = 0; /* there is memory again */
     paging_fake_unlock(w->fake);
+    pthread_join(vcpu.thread, NULL);
 
     assert_int_equal(end_of(thread), 0);
     assert_all_present(w);
@@ -338,12 +341,15 @@ static void a_file_that_became_shorter_stalls_and_never_gives_zeros(void **state
 {
     struct world *w = *state;
     assert_int_equal(ftruncate(w->fd, 900 * XLX_PAGE_SIZE), 0);
+    struct vcpu vcpu = { .w = w };
     pthread_t thread = start_and_run(w);
+    pthread_create(&vcpu.thread, NULL, touch_everything, &vcpu);
     while (!pager_world_seen(w, XLX_LAZY_STALLED))
         usleep(1000);
     assert_int_equal(w->fake->type[HIGH_GFN], FAKE_PAGED);
     paging_fake_kill(w->fake);
     assert_int_equal(end_of(thread), -ESRCH);
+    pthread_join(vcpu.thread, NULL);
     for (uint64_t gfn = 0; gfn < NR_GFNS; gfn++)
         if (w->fake->type[gfn] == FAKE_RAM)
             assert_true(is_as_in_image(w, gfn));

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "fakes/xenstore_mem.h"
+#include "lazy/message.h"
 #include "lazy/status.h"
 #include "xen/xenstore.h"
 
@@ -47,6 +48,10 @@ static struct xlx_lazy_status example(void)
     uint64_t *number = &s.pages;
     for (size_t i = 0; number + i <= &s.paused; i++)
         number[i] = 1000 + i;
+    s.bad_pages = 5;
+    s.nr_bad = 2;
+    s.bad[0] = (struct xlx_image_range){ 300, 4 };
+    s.bad[1] = (struct xlx_image_range){ UINT64_C(1) << 40, 1 };
     return s;
 }
 
@@ -123,6 +128,32 @@ static void a_file_that_is_no_status_is_refused(void **state)
         write_text(w, bad[i]);
         assert_int_equal(xlx_lazy_status(w->ctx, 12, &s), -EBADMSG);
     }
+}
+
+/* The longest there is, and one more. */
+static void the_list_of_bad_pages_is_bounded(void **state)
+{
+    struct world *w = *state;
+    struct xlx_lazy_status s = example(), back;
+    memset(s.image, 1, sizeof(s.image) - 1); /* six bytes each in JSON */
+    memset(s.reason, 1, sizeof(s.reason) - 1);
+    for (uint64_t *n = &s.pages; n <= &s.bad_pages; n++)
+        *n = INT64_MAX;
+    s.nr_bad = XLX_LAZY_BAD_MAX;
+    for (size_t i = 0; i < s.nr_bad; i++)
+        s.bad[i] = (struct xlx_image_range){ INT64_MAX, INT64_MAX };
+    char *json = xlx_lazy_status_json(&s);
+    assert_true(strlen(json) + 2 <= XLX__ANSWER_MAX);
+    assert_int_equal(xlx__lazy_status_write(w->run, &s), 0);
+    assert_int_equal(xlx_lazy_status(w->ctx, 12, &back), 0);
+    assert_memory_equal(&s, &back, sizeof(s));
+
+    char text[XLX__ANSWER_MAX], *at = strstr(json, "\"bad\":[");
+    assert_non_null(at);
+    at += strlen("\"bad\":[");
+    snprintf(text, sizeof(text), "%.*s[1,2],%s", (int)(at - json), json, at);
+    free(json);
+    assert_int_equal(xlx__lazy_status_parse(text, &back), -EBADMSG);
 }
 
 static void let_it_age(struct world *w, time_t seconds)
@@ -215,6 +246,7 @@ int main(void)
         TEST(domains_are_listed_by_number),
         TEST(an_unknown_domain_has_none),
         TEST(a_file_that_is_no_status_is_refused),
+        TEST(the_list_of_bad_pages_is_bounded),
         TEST(a_pager_that_is_gone_counts_as_failed),
         TEST(a_guest_is_listed_until_it_is_destroyed),
         TEST(the_status_is_in_xenstore_for_dom0),
