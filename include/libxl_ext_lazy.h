@@ -209,6 +209,9 @@ enum xlx_lazy_state {
 /* "filling", "stalled", ...; "?" for another value. */
 const char *xlx_lazy_state_name(enum xlx_lazy_state state);
 
+/* Room for the name of an image, with its NUL: a path's. */
+#define XLX_LAZY_NAME_MAX 4096
+
 /* How many runs of pages that cannot be read a status names. */
 #define XLX_LAZY_BAD_MAX 16
 
@@ -216,7 +219,7 @@ struct xlx_lazy_status {
     uint32_t domid;
     uint32_t pid; /* of the pager; may be over */
     enum xlx_lazy_state state;
-    char image[256];  /* its name, cut if longer */
+    char image[XLX_LAZY_NAME_MAX]; /* its name, any bytes */
     char reason[256]; /* of stalled and failed; of filling, what hinders the
                          backfill; else "" */
     /* Pages. */
@@ -257,7 +260,8 @@ int xlx_lazy_status(xlx_ctx *ctx, uint32_t domid,
                     struct xlx_lazy_status *status_r);
 
 /* The status as a JSON object with the names above; the caller's to free().
- * NULL without memory. */
+ * Bytes of image and reason that are not UTF-8 are \xHH there. NULL without
+ * memory. */
 char *xlx_lazy_status_json(const struct xlx_lazy_status *status);
 
 /* What the backfill is to do; pages that are touched always come at once. */

@@ -48,44 +48,60 @@ static const char *domain_operand(char **argv)
     return NULL;
 }
 
-/* Whether any guest of this host is incomplete; most hosts stop here. */
-static bool any_incomplete(xlx_ctx *ctx)
+/*
+ * Whether any guest of this host may be incomplete; most hosts stop here. A
+ * status that cannot be read says nothing good. 0, 1 or -errno.
+ */
+static int any_incomplete(xlx_ctx *ctx)
 {
     struct xlx_lazy_status s;
     uint32_t *domids;
-    bool any = false;
-    int nr = xlx_lazy_list(ctx, &domids);
-    for (int i = 0; i < nr; i++)
-        any |= !xlx_lazy_status(ctx, domids[i], &s) &&
-               s.state != XLX_LAZY_COMPLETE;
-    if (nr >= 0)
-        free(domids);
+    int any = 0, nr = xlx_lazy_list(ctx, &domids);
+    if (nr < 0)
+        return nr;
+    for (int i = 0; i < nr && !any; i++)
+        any = xlx_lazy_status(ctx, domids[i], &s) ||
+              s.state != XLX_LAZY_COMPLETE;
+    free(domids);
     return any;
 }
 
-static bool is_restored_lazily(xlx_ctx *ctx, uint32_t domid)
+/* 0, 1 or -errno. */
+static int is_restored_lazily(xlx_ctx *ctx, uint32_t domid)
 {
     uint32_t *domids;
-    bool found = false;
-    int nr = xlx_lazy_list(ctx, &domids);
-    for (int i = 0; i < nr; i++)
-        found |= domids[i] == domid;
-    if (nr >= 0)
-        free(domids);
+    int found = 0, nr = xlx_lazy_list(ctx, &domids);
+    if (nr < 0)
+        return nr;
+    for (int i = 0; i < nr && !found; i++)
+        found = domids[i] == domid;
+    free(domids);
     return found;
+}
+
+static int not_known(struct cmd_env *env, const char *command,
+                     const char *domain)
+{
+    fprintf(env->err, "%s: %s: whether its memory is complete cannot be "
+                      "learned: nothing is done\n", command, domain);
+    return CMD_FAILED;
 }
 
 static int fill_first(struct cmd_env *env, const char *command,
                       const char *domain)
 {
     uint32_t domid;
-    if (!any_incomplete(env->ctx))
+    int rc = any_incomplete(env->ctx);
+    if (!rc)
         return CMD_OK;
-    if (xlx_domain_find(env->ctx, domain, &domid))
+    if (rc > 0 && xlx_domain_find(env->ctx, domain, &domid))
         return CMD_FAILED;
-    return is_restored_lazily(env->ctx, domid)
-               ? cmd_wait_until_filled(env, command, domid, CMD_WAIT_FINISH)
-               : CMD_OK;
+    if (rc > 0)
+        rc = is_restored_lazily(env->ctx, domid);
+    if (rc < 0)
+        return not_known(env, command, domain);
+    return rc ? cmd_wait_until_filled(env, command, domid, CMD_WAIT_FINISH)
+              : CMD_OK;
 }
 
 /* --- USB ------------------------------------------------------------------ */

@@ -2,6 +2,7 @@
 /*
  * lazy-list: how far the lazily restored guests are.
  */
+#include <errno.h>
 #include <stdlib.h>
 
 #include "cmd.h"
@@ -26,11 +27,13 @@ static void print_row(FILE *out, const struct xlx_lazy_status *s)
     const char *state = s->state == XLX_LAZY_FILLING && s->paused
                             ? "paused"
                             : xlx_lazy_state_name(s->state);
+    char image[sizeof(s->image) * 4], reason[sizeof(s->reason) * 4];
+    cmd_escape(s->image, image);
+    cmd_escape(s->reason, reason);
     fprintf(out, "%-6u %-9s %4u%% %10lu %10lu %8lu  %s%s%s\n", s->domid, state,
-             cmd_lazy_percent(s),
-            (unsigned long)s->held_back, (unsigned long)s->done,
-            (unsigned long)s->faults, s->image, *s->reason ? ": " : "",
-            s->reason);
+            cmd_lazy_percent(s), (unsigned long)s->held_back,
+            (unsigned long)s->done, (unsigned long)s->faults, image,
+            *reason ? ": " : "", reason);
 }
 
 static int print_json(FILE *out, const struct xlx_lazy_status *list, size_t nr)
@@ -72,9 +75,12 @@ int cmd_lazy_list(struct cmd_env *env, int argc, char **argv)
         return CMD_FAILED;
     struct xlx_lazy_status *list = calloc((size_t)nr + 1, sizeof(*list));
     size_t known = 0;
-    for (int i = 0; list && i < nr; i++)
-        if (!xlx_lazy_status(env->ctx, domids[i], &list[known]))
-            known++;
+    bool all = true;
+    for (int i = 0; list && i < nr; i++) {
+        int rc = xlx_lazy_status(env->ctx, domids[i], &list[known]);
+        known += !rc;
+        all &= !rc || rc == -ENOENT; /* it went meanwhile */
+    }
     free(domids);
     if (!list)
         return CMD_FAILED;
@@ -84,5 +90,5 @@ int cmd_lazy_list(struct cmd_env *env, int argc, char **argv)
     else
         print_table(env->out, list, known);
     free(list);
-    return status;
+    return all ? status : CMD_FAILED;
 }

@@ -125,6 +125,7 @@ int cmd_wait_until_filled(struct cmd_env *env, const char *command,
     char said[sizeof(((struct xlx_lazy_status *)0)->reason)] = "";
     struct xlx_lazy_status s;
     for (;;) {
+        /* Without it nothing tells that memory is complete. */
         if (xlx_lazy_status(env->ctx, domid, &s))
             return CMD_FAILED;
         if (bar)

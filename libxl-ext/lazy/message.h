@@ -16,7 +16,7 @@
 #include "libxl_ext_lazy.h"
 
 #define XLX__REQUEST_MAX 512 /* with the newline */
-#define XLX__ANSWER_MAX 8192
+#define XLX__ANSWER_MAX 32768
 
 /* A line with its newline; the caller's to free(). NULL without memory. */
 char *xlx__request_text(const struct xlx_lazy_change *change, bool watch);

@@ -5,8 +5,12 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "core/bytes.h"
 #include "lazy/status.h"
 #include "xen/xenstore.h"
+
+/* Of a value; a whole message to xenstored has at most 4096 bytes. */
+#define VALUE_MAX 2048
 
 static int put(xlx_ctx *ctx, uint32_t t, uint32_t domid, const char *name,
                const char *value)
@@ -22,6 +26,16 @@ static int put_number(xlx_ctx *ctx, uint32_t t, uint32_t domid,
     return put(ctx, t, domid, name, text);
 }
 
+/* Xenstore's tools take text, and less than a path may have. */
+static int put_bytes(xlx_ctx *ctx, uint32_t t, uint32_t domid, const char *name,
+                     const char *bytes)
+{
+    char text[XLX_LAZY_NAME_MAX * XLX__BYTES_GROW + 1];
+    xlx__bytes_to_text(bytes, text);
+    xlx__cut_text(text, VALUE_MAX);
+    return put(ctx, t, domid, name, text);
+}
+
 static int publish(xlx_ctx *ctx, uint32_t t, void *arg)
 {
     const struct xlx_lazy_status *s = arg;
@@ -34,9 +48,9 @@ static int publish(xlx_ctx *ctx, uint32_t t, void *arg)
     if (!rc)
         rc = put(ctx, t, domid, "state", xlx_lazy_state_name(s->state));
     if (!rc)
-        rc = put(ctx, t, domid, "reason", s->reason);
+        rc = put_bytes(ctx, t, domid, "reason", s->reason);
     if (!rc)
-        rc = put(ctx, t, domid, "image", s->image);
+        rc = put_bytes(ctx, t, domid, "image", s->image);
     if (!rc)
         rc = put_number(ctx, t, domid, "pid", s->pid);
     if (!rc)

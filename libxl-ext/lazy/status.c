@@ -14,12 +14,13 @@
 #include <yajl/yajl_gen.h>
 #include <yajl/yajl_tree.h>
 
+#include "core/bytes.h"
 #include "core/clean.h"
 #include "core/io.h"
 #include "core/parse.h"
 #include "xen/domain.h"
 
-#define STATUS_MAX 8192
+#define STATUS_MAX 32768
 #define DOMID_MAX 0x7fefu
 
 static const char *const state_names[] = {
@@ -57,6 +58,14 @@ static void gen_string(yajl_gen gen, const char *text)
     yajl_gen_string(gen, (const unsigned char *)text, strlen(text));
 }
 
+/* JSON is UTF-8; a name is any bytes. */
+static void gen_bytes(yajl_gen gen, const char *bytes)
+{
+    char text[XLX_LAZY_NAME_MAX * XLX__BYTES_GROW + 1];
+    xlx__bytes_to_text(bytes, text);
+    gen_string(gen, text);
+}
+
 static void gen_number(yajl_gen gen, const char *name, uint64_t value)
 {
     gen_string(gen, name);
@@ -85,9 +94,9 @@ static void generate(yajl_gen gen, const struct xlx_lazy_status *status)
     gen_string(gen, "state");
     gen_string(gen, xlx_lazy_state_name(status->state));
     gen_string(gen, "image");
-    gen_string(gen, status->image);
+    gen_bytes(gen, status->image);
     gen_string(gen, "reason");
-    gen_string(gen, status->reason);
+    gen_bytes(gen, status->reason);
     for (size_t i = 0; i < NR_NUMBERS; i++)
         gen_number(gen, numbers[i].name,
                    *(const uint64_t *)((const char *)status +
@@ -202,6 +211,19 @@ static int get_string(yajl_val tree, const char *name, char *text, size_t len)
     return 0;
 }
 
+static int get_bytes(yajl_val tree, const char *name, char *bytes, size_t size)
+{
+    char text[XLX_LAZY_NAME_MAX * XLX__BYTES_GROW + 1];
+    int rc = get_string(tree, name, text, sizeof(text));
+    if (rc)
+        return rc;
+    xlx__text_to_bytes(text);
+    if (strlen(text) >= size)
+        return -EBADMSG;
+    strcpy(bytes, text);
+    return 0;
+}
+
 static int get_state(yajl_val tree, enum xlx_lazy_state *state_r)
 {
     char name[32];
@@ -239,8 +261,8 @@ static int from_tree(yajl_val tree, struct xlx_lazy_status *status)
     if (get_number(tree, "domid", &domid) || get_number(tree, "pid", &pid) ||
         domid > DOMID_MAX || pid > INT_MAX ||
         get_state(tree, &status->state) ||
-        get_string(tree, "image", status->image, sizeof(status->image)) ||
-        get_string(tree, "reason", status->reason, sizeof(status->reason)))
+        get_bytes(tree, "image", status->image, sizeof(status->image)) ||
+        get_bytes(tree, "reason", status->reason, sizeof(status->reason)))
         return -EBADMSG;
     for (size_t i = 0; i < NR_NUMBERS; i++)
         if (get_number(tree, numbers[i].name,

@@ -64,6 +64,21 @@ static void every_field_comes_back(void **state)
     assert_memory_equal(&s, &back, sizeof(s));
 }
 
+static void any_name_comes_back(void **state)
+{
+    struct world *w = *state;
+    struct xlx_lazy_status s = example(), back;
+    static const char *const names[] = { "/srv/f\xfcr.save", "/srv/\xc3",
+                                         "/srv/\\xfc", "/srv/f\xc3\xbcr" };
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        memset(s.image, 0, sizeof(s.image));
+        strcpy(s.image, names[i]);
+        assert_int_equal(xlx__lazy_status_write(w->run, &s), 0);
+        assert_int_equal(xlx_lazy_status(w->ctx, 12, &back), 0);
+        assert_string_equal(back.image, s.image);
+    }
+}
+
 static void a_second_status_replaces_the_first(void **state)
 {
     struct world *w = *state;
@@ -242,6 +257,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(every_field_comes_back),
+        TEST(any_name_comes_back),
         TEST(a_second_status_replaces_the_first),
         TEST(domains_are_listed_by_number),
         TEST(an_unknown_domain_has_none),

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+/*
+ * What the commands make of the status of lazily restored guests, above all
+ * those that may only hand a guest on when its memory is complete.
+ */
+#include "test.h"
+
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "cmd.h"
+#include "fakes/xenstore_mem.h"
+#include "lazy/status.h"
+
+#define HANDED_ON 42 /* exit status of the distribution's xl */
+
+struct world {
+    xlx_ctx *ctx;
+    struct xs_mem *xs;
+    char dir[32], run[64], xl[64];
+};
+
+static void write_file(const char *path, const char *text)
+{
+    FILE *f = fopen(path, "w");
+    assert_non_null(f);
+    fputs(text, f);
+    fclose(f);
+}
+
+static int setup(void **state)
+{
+    struct world *w = calloc(1, sizeof(*w));
+    *state = w;
+    strcpy(w->dir, "/tmp/xlx-lazy-cmd-XXXXXX");
+    assert_non_null(mkdtemp(w->dir));
+    snprintf(w->run, sizeof(w->run), "%s/run", w->dir);
+    snprintf(w->xl, sizeof(w->xl), "%s/xl", w->dir);
+    write_file(w->xl, "#!/bin/sh\nexit 42\n");
+    chmod(w->xl, 0755);
+    assert_int_equal(xlx_ctx_new(&w->ctx), 0);
+    xlx_ctx_set_path(w->ctx, XLX_PATH_RUN, w->run);
+    xlx_ctx_set_path(w->ctx, XLX_PATH_XL, w->xl);
+    w->xs = xs_mem_new(NULL);
+    w->ctx->xs = xs_mem_seam(w->xs);
+    xs_mem_put(w->xs, "/local/domain/12/name", "g");
+    xs_mem_put(w->xs, "/local/domain/13/name", "other");
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct world *w = *state;
+    char command[64];
+    xlx_ctx_free(w->ctx);
+    snprintf(command, sizeof(command), "rm -rf %s", w->dir);
+    int rc = system(command);
+    free(w);
+    return rc;
+}
+
+static void put_status(struct world *w, enum xlx_lazy_state status)
+{
+    struct xlx_lazy_status s = { .domid = 12,
+                                 .state = status,
+                                 .image = "/srv/f\xfcr.save" };
+    assert_int_equal(xlx__lazy_status_write(w->run, &s), 0);
+}
+
+static void spoil_status(struct world *w, const char *text)
+{
+    char path[96];
+    put_status(w, XLX_LAZY_FILLING);
+    snprintf(path, sizeof(path), "%s/lazy/12.json", w->run);
+    write_file(path, text);
+}
+
+/* Its exit status: a process of its own, as it may become another program. */
+static int run_words(struct world *w, char **argv)
+{
+    int argc = 0, status;
+    while (argv[argc])
+        argc++;
+    pid_t pid = fork();
+    if (pid == 0) {
+        char *global[] = { NULL };
+        FILE *null = fopen("/dev/null", "w");
+        struct cmd_env env = {
+            .ctx = w->ctx, .out = null, .err = null, .global = global
+        };
+        _exit(cmd_find(argv[0])->run(&env, argc, argv));
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFEXITED(status));
+    return WEXITSTATUS(status);
+}
+
+#define run_command(w, ...) run_words(w, (char *[]){ __VA_ARGS__, NULL })
+
+static void a_complete_guest_is_handed_on(void **state)
+{
+    struct world *w = *state;
+    assert_int_equal(run_command(w, "save", "g", "/f"), HANDED_ON);
+    put_status(w, XLX_LAZY_COMPLETE);
+    assert_int_equal(run_command(w, "save", "g", "/f"), HANDED_ON);
+    assert_int_equal(run_command(w, "migrate", "g", "host"), HANDED_ON);
+    assert_int_equal(run_command(w, "dump-core", "g", "/f"), HANDED_ON);
+}
+
+static void one_whose_status_cannot_be_read_is_not(void **state)
+{
+    struct world *w = *state;
+    static const char *const texts[] = { "", "{\"domid\":12", "f\xfcr" };
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        spoil_status(w, texts[i]);
+        assert_int_equal(run_command(w, "save", "g", "/f"), CMD_FAILED);
+        assert_int_equal(run_command(w, "migrate", "12", "host"), CMD_FAILED);
+        assert_int_equal(run_command(w, "dump-core", "g", "/f"), CMD_FAILED);
+        /* Others have nothing to do with it. */
+        assert_int_equal(run_command(w, "save", "other", "/f"), HANDED_ON);
+        assert_int_equal(run_command(w, "lazy-wait", "g"), CMD_FAILED);
+        assert_int_equal(run_command(w, "lazy-list"), CMD_FAILED);
+    }
+}
+
+static void no_list_is_no_good_news(void **state)
+{
+    struct world *w = *state;
+    char path[96];
+    assert_int_equal(mkdir(w->run, 0755), 0);
+    snprintf(path, sizeof(path), "%s/lazy", w->run);
+    write_file(path, "not a folder");
+    assert_int_equal(run_command(w, "save", "g", "/f"), CMD_FAILED);
+}
+
+static void one_that_failed_is_not_handed_on(void **state)
+{
+    struct world *w = *state;
+    put_status(w, XLX_LAZY_FAILED);
+    assert_int_equal(run_command(w, "save", "g", "/f"), CMD_FAILED);
+    assert_int_equal(run_command(w, "lazy-wait", "g"), CMD_FAILED);
+    assert_int_equal(run_command(w, "lazy-list"), CMD_OK);
+}
+
+#define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(a_complete_guest_is_handed_on),
+        TEST(one_whose_status_cannot_be_read_is_not),
+        TEST(no_list_is_no_good_news),
+        TEST(one_that_failed_is_not_handed_on),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
