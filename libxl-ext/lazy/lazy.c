@@ -164,20 +164,19 @@ static void copy_counters(struct xlx_lazy_status *to, struct xlx__pager *pager)
                  !atomic_load(&pager->kept->finish);
 }
 
-static void tell(xlx_lazy *lazy, enum xlx_lazy_state state)
+static void tell(xlx_ctx *ctx, const struct xlx_lazy_status *s)
 {
     static const enum xlx_log_level level[] = {
         [XLX_LAZY_FILLING] = XLX_LOG_DEBUG, [XLX_LAZY_STALLED] = XLX_LOG_WARN,
         [XLX_LAZY_COMPLETE] = XLX_LOG_INFO, [XLX_LAZY_GONE] = XLX_LOG_INFO,
         [XLX_LAZY_FAILED] = XLX_LOG_WARN,
     };
-    const struct xlx_lazy_status *s = &lazy->status;
-    xlx__log(lazy->ctx, level[state],
+    xlx__log(ctx, level[s->state],
              "domain %u: %s: %lu of %lu pages, %lu faults%s%s%s", s->domid,
-             xlx_lazy_state_name(state), (unsigned long)s->done,
+             xlx_lazy_state_name(s->state), (unsigned long)s->done,
              (unsigned long)s->held_back, (unsigned long)s->faults,
              *s->reason ? ": " : "", s->reason,
-             state == XLX_LAZY_STALLED
+             s->state == XLX_LAZY_STALLED
                  ? " (the domain is paused until it works again)"
                  : "");
 }
@@ -187,14 +186,23 @@ static bool is_over(enum xlx_lazy_state state)
     return state != XLX_LAZY_FILLING && state != XLX_LAZY_STALLED;
 }
 
-/* Called from all threads of the pager. A status that cannot be written is no
- * reason to stop serving. */
+/* A status that cannot be written is no reason to stop serving. */
+static void write_status(xlx_lazy *lazy)
+{
+    const char *run_dir = xlx_ctx_path(lazy->ctx, XLX_PATH_RUN);
+    if (lazy->status.state == XLX_LAZY_GONE)
+        xlx__lazy_status_remove(run_dir, lazy->domid);
+    else if (xlx__lazy_status_write(run_dir, &lazy->status))
+        xlx__debug(lazy->ctx, "domain %u: cannot write the status in %s",
+                   lazy->domid, run_dir);
+}
+
+/* Called from all threads of the pager. The log comes last and without the
+ * lock: it may be on the disk that hangs. */
 static void report(void *user, struct xlx__pager *pager,
                    enum xlx_lazy_state state, const char *reason)
 {
     xlx_lazy *lazy = user;
-    const char *run_dir = xlx_ctx_path(lazy->ctx, XLX_PATH_RUN);
-
     pthread_mutex_lock(&lazy->status_lock);
     if (is_over(lazy->status.state) && !is_over(state)) {
         pthread_mutex_unlock(&lazy->status_lock); /* a tick that was late */
@@ -205,14 +213,11 @@ static void report(void *user, struct xlx__pager *pager,
     lazy->status.state = state;
     snprintf(lazy->status.reason, sizeof(lazy->status.reason), "%s",
              reason ? reason : "");
-    if (news || state == XLX_LAZY_FILLING)
-        tell(lazy, state);
-    if (state == XLX_LAZY_GONE)
-        xlx__lazy_status_remove(run_dir, lazy->domid);
-    else if (xlx__lazy_status_write(run_dir, &lazy->status))
-        xlx__debug(lazy->ctx, "domain %u: cannot write the status in %s",
-                   lazy->domid, run_dir);
+    write_status(lazy);
+    struct xlx_lazy_status copy = lazy->status;
     pthread_mutex_unlock(&lazy->status_lock);
+    if (news || state == XLX_LAZY_FILLING)
+        tell(lazy->ctx, &copy);
 }
 
 /* --- the steps ------------------------------------------------------------ */
@@ -364,7 +369,6 @@ static void publish(xlx_lazy *lazy)
 static void tick(void *user)
 {
     xlx_lazy *lazy = user;
-    xlx__pager_look_for_hangs(lazy->pager);
     xlx__pager_progress(lazy->pager);
     if (lazy->ticks++ % PUBLISH_TICKS == 0)
         publish(lazy);

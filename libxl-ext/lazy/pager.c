@@ -338,6 +338,7 @@ int xlx__pager_run(struct xlx__pager *pager)
         report_end(pager, rc);
         return rc;
     }
+    xlx__pager_watch_start(pager);
     rc = xlx__pager_fill_start(pager);
     if (!rc) {
         /* Only a preference: without the right to it, faults still work. */
@@ -347,6 +348,7 @@ int xlx__pager_run(struct xlx__pager *pager)
             atomic_store(&pager->stop, true);
     }
     xlx__pager_fill_join(pager);
+    xlx__pager_watch_stop(pager);
     if (!rc)
         rc = finish(pager, buffer);
     report_end(pager, rc);

@@ -158,6 +158,11 @@ struct xlx__pager {
     xlx__pager_report_fn *report;
     void *report_user;
     unsigned patience_ms, hang_ms;
+    struct {
+        pthread_t thread;
+        bool started;
+        _Atomic bool end;
+    } watch; /* for loads that hang */
 
     _Atomic bool stop;     /* the domain is gone, or we failed */
     _Atomic bool filled;   /* the backfill is through */
@@ -296,6 +301,10 @@ void xlx__loading_stall(struct xlx__pager *pager, struct xlx__loading *loading,
                         uint64_t gfn, const char *what, const char *why);
 void xlx__loading_leave(struct xlx__pager *pager, struct xlx__loading *loading);
 void xlx__pager_look_for_hangs(struct xlx__pager *pager);
+
+/* Has a thread look for hangs, all the time; what it cannot be is logged. */
+void xlx__pager_watch_start(struct xlx__pager *pager);
+void xlx__pager_watch_stop(struct xlx__pager *pager);
 
 /* Returns when the backfill may load `pages` more, or on stop. */
 void xlx__pager_throttle(struct xlx__pager *pager, uint64_t pages);

@@ -65,6 +65,7 @@ static void forget_threads(struct xlx__pager *pager)
     /* Its policy may be half changed: the next one starts afresh. */
     pager->fill = (struct xlx__fill){ .threads = pager->fill.threads };
     pager->stalled = 0;
+    pager->watch.started = false;
     pager->recording = false;
     atomic_store(&pager->stop, false);
     atomic_store(&pager->filled, false);

@@ -114,16 +114,43 @@ static void a_load_that_hangs_pauses_the_guest_until_it_returns(void **state)
     w->pager->hang_ms = 20;
     w->fake->hang_loads = true;
     pthread_t thread = start_and_run(w);
-    while (!pager_world_seen(w, XLX_LAZY_STALLED)) {
-        xlx__pager_look_for_hangs(w->pager);
+    while (!pager_world_seen(w, XLX_LAZY_STALLED))
         usleep(1000);
-    }
     paging_fake_lock(w->fake);
     assert_int_equal(w->fake->paused, 1);
     w->fake->hang_loads = false;
     paging_fake_unlock(w->fake);
     assert_completes(w, thread);
     assert_non_null(strstr(w->reason, "no answer for"));
+}
+
+static void *prefetch(void *arg)
+{
+    struct world *w = arg;
+    xlx__pager_prefetch(w->pager, UINT64_MAX, 60000000);
+    return NULL;
+}
+
+static void a_load_that_hangs_before_the_domain_runs_is_noticed(void **state)
+{
+    struct world *w = *state;
+    pthread_t thread;
+    w->pager->recorded = calloc(1, sizeof(*w->pager->recorded));
+    w->pager->recorded[0] = (struct xlx__gfn_range){ 700, 720 };
+    w->pager->nr_recorded = 1;
+    w->pager->hang_ms = 20;
+    w->fake->hang_loads = true;
+    assert_int_equal(xlx__pager_start(w->pager, 1), 0);
+    assert_int_equal(pthread_create(&thread, NULL, prefetch, w), 0);
+    while (!pager_world_seen(w, XLX_LAZY_STALLED))
+        usleep(1000);
+    paging_fake_lock(w->fake);
+    w->fake->hang_loads = false;
+    paging_fake_unlock(w->fake);
+    pthread_join(thread, NULL);
+    assert_int_equal(w->fake->paused, 0);
+    assert_int_equal(w->pager->stats->prefetch_pages, 20);
+    assert_int_equal(xlx__pager_run(w->pager), 0);
 }
 
 /* All threads hang at once: one pause, one report. */
@@ -134,7 +161,6 @@ static void a_failure_is_said_once(void **state)
     w->fake->hang_loads = true;
     pthread_t thread = start_and_run(w);
     for (;;) {
-        xlx__pager_look_for_hangs(w->pager);
         pthread_mutex_lock(&w->pager->lock);
         int stalled = w->pager->stalled;
         pthread_mutex_unlock(&w->pager->lock);
@@ -163,6 +189,7 @@ int main(void)
         TEST(a_limit_holds_until_it_is_lifted),
         TEST(a_paused_fill_ends_with_the_domain),
         TEST(a_load_that_hangs_pauses_the_guest_until_it_returns),
+        TEST(a_load_that_hangs_before_the_domain_runs_is_noticed),
         TEST(a_failure_is_said_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
