@@ -18,7 +18,9 @@
  * xlx_lazy_start(), so one xlx_lazy may be opened before the fork, started and
  * served in the child and fed in the parent. Which pages are present is in
  * memory that all forks share: a process that keeps an opened xlx_lazy can fork
- * another pager when one was killed (xlx_lazy_take_over()).
+ * another pager when one was killed (xlx_lazy_take_over()). That process has no
+ * threads, so it is never a pager itself: a copy of one has locks, and slots of
+ * an NBD server's connections, that nobody will give back.
  */
 #ifndef LIBXL_EXT_LAZY_H
 #define LIBXL_EXT_LAZY_H
@@ -119,10 +121,6 @@ int xlx_lazy_take_over(xlx_lazy *lazy);
 
 /* Whether xlx_lazy_start() has succeeded, in whichever process. */
 bool xlx_lazy_started(const xlx_lazy *lazy);
-
-/* In a process forked from a pager, which goes on to be the pager: closes what
- * it has inherited of it. Then `lazy` can be used for xlx_lazy_take_over(). */
-void xlx_lazy_forget(xlx_lazy *lazy);
 
 /* Ends paging of a domain that was started, never ran, and will be restored
  * eagerly or destroyed. */

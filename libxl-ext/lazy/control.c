@@ -209,10 +209,8 @@ static int listen_at(const struct sockaddr_un *addr)
     return xlx__steal_fd(&fd);
 }
 
-void xlx__control_forget(struct xlx__control *control)
+static void free_control(struct xlx__control *control)
 {
-    if (!control)
-        return;
     for (int i = 0; i < XLX__CLIENTS_MAX; i++)
         if (control->client[i].fd >= 0)
             close(control->client[i].fd);
@@ -230,7 +228,7 @@ void xlx__control_stop(struct xlx__control *control)
     eventfd_write(control->end_fd, 1);
     pthread_join(control->thread, NULL);
     unlink(control->addr.sun_path);
-    xlx__control_forget(control);
+    free_control(control);
 }
 
 static int start(xlx_ctx *ctx, uint32_t domid, struct xlx__control *control)
@@ -265,7 +263,7 @@ int xlx__control_start(xlx_ctx *ctx, uint32_t domid,
     if (rc) {
         xlx__fail_errno(ctx, -rc, "domain %u: control socket %s", domid,
                         control->addr.sun_path);
-        xlx__control_forget(control);
+        free_control(control);
         return rc;
     }
     *control_r = control;

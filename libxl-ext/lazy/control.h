@@ -33,9 +33,6 @@ int xlx__control_start(xlx_ctx *ctx, uint32_t domid,
 /* Ends the thread, closes and removes the socket. NULL is allowed. */
 void xlx__control_stop(struct xlx__control *control);
 
-/* In a forked process, where there is no thread: closes what was inherited. */
-void xlx__control_forget(struct xlx__control *control);
-
 /* The address of a domain's socket. 0 or -ENAMETOOLONG. */
 struct sockaddr_un;
 int xlx__control_address(xlx_ctx *ctx, uint32_t domid,

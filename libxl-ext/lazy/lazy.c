@@ -235,6 +235,18 @@ int xlx_lazy_start(xlx_lazy *lazy)
     return 0;
 }
 
+/* What a try of before has left. */
+static void forget(xlx_lazy *lazy)
+{
+    close_paging(lazy);
+    pthread_mutex_init(&lazy->status_lock, NULL);
+    if (lazy->ctx->xs) {
+        struct xlx__seam *xs = &lazy->ctx->xs->seam;
+        xs->close(xs);
+        lazy->ctx->xs = NULL;
+    }
+}
+
 /* A process that was killed is not gone at once. */
 int xlx_lazy_take_over(xlx_lazy *lazy)
 {
@@ -242,7 +254,7 @@ int xlx_lazy_take_over(xlx_lazy *lazy)
     for (int i = 0; rc == -EBUSY && i < TAKE_OVER_TRIES; i++) {
         if (i)
             xlx__sleep_ms(TAKE_OVER_PAUSE_MS);
-        xlx_lazy_forget(lazy);
+        forget(lazy);
         rc = open_paging(lazy);
         if (rc)
             return rc;
@@ -268,19 +280,6 @@ int xlx_lazy_take_over(xlx_lazy *lazy)
 bool xlx_lazy_started(const xlx_lazy *lazy)
 {
     return atomic_load(&lazy->pager->kept->started);
-}
-
-void xlx_lazy_forget(xlx_lazy *lazy)
-{
-    close_paging(lazy);
-    xlx__control_forget(lazy->control);
-    lazy->control = NULL;
-    pthread_mutex_init(&lazy->status_lock, NULL);
-    if (lazy->ctx->xs) {
-        struct xlx__seam *xs = &lazy->ctx->xs->seam;
-        xs->close(xs);
-        lazy->ctx->xs = NULL;
-    }
 }
 
 void xlx_lazy_cancel(xlx_lazy *lazy)

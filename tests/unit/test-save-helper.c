@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 /*
- * The pager's process and its supervisor, each killed in turn: there are always
- * two again, and in the end none. What they do for a domain is a fake here.
+ * The pager's process, its supervisor and the reserve, each killed in turn: there
+ * are always three again, and in the end none. What they do for a domain is a
+ * fake here.
  */
 #include "test.h"
 
+#include <dirent.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -18,7 +21,8 @@
 /* What all processes see. */
 struct seen {
     _Atomic pid_t pager, supervisor, serving;
-    _Atomic int starts, take_overs, forgets, cancels, abandoned;
+    _Atomic int starts, take_overs, cancels, abandoned;
+    _Atomic int forks_with_threads;
     _Atomic int records, prefetches;
     _Atomic bool started, finish, die_in_start, die_always;
 };
@@ -41,6 +45,7 @@ static int fake_take_over(xlx_lazy *lazy)
 {
     (void)lazy;
     seen->take_overs++;
+    seen->supervisor = getppid();
     seen->pager = getpid();
     if (seen->die_always)
         raise(SIGKILL);
@@ -53,22 +58,25 @@ static bool fake_started(const xlx_lazy *lazy)
     return seen->started;
 }
 
-static void fake_forget(xlx_lazy *lazy)
-{
-    (void)lazy;
-    seen->supervisor = getpid();
-    seen->forgets++;
-}
-
 static void fake_cancel(xlx_lazy *lazy)
 {
     (void)lazy;
     seen->cancels++;
 }
 
+static void *do_nothing(void *arg)
+{
+    for (;;)
+        pause();
+    return arg;
+}
+
+/* With a thread beside it, as the real one. */
 static int fake_serve(xlx_lazy *lazy)
 {
+    pthread_t thread;
     (void)lazy;
+    pthread_create(&thread, NULL, do_nothing, NULL);
     seen->serving = getpid();
     while (!seen->finish)
         usleep(1000);
@@ -105,11 +113,28 @@ static int fake_prefetch(xlx_lazy *lazy, const struct xlx_lazy_prefetch *p)
 #define xlx_lazy_start fake_start
 #define xlx_lazy_take_over fake_take_over
 #define xlx_lazy_started fake_started
-#define xlx_lazy_forget fake_forget
 #define xlx_lazy_cancel fake_cancel
 #define xlx_lazy_serve fake_serve
 #define xlx_lazy_abandon fake_abandon
 #include "save-helper/pager.c"
+
+/* Of this process. */
+static int threads(void)
+{
+    int n = 0;
+    DIR *dir = opendir("/proc/self/task");
+    for (struct dirent *d; dir && (d = readdir(dir));)
+        n += d->d_name[0] != '.';
+    if (dir)
+        closedir(dir);
+    return n;
+}
+
+static void look_at_fork(void)
+{
+    if (seen && threads() > 1)
+        seen->forks_with_threads++;
+}
 
 struct world {
     struct helper h;
@@ -120,6 +145,10 @@ struct world {
 static int setup(void **state)
 {
     struct world *w = calloc(1, sizeof(*w));
+    static bool looked_at;
+    if (!looked_at)
+        pthread_atfork(look_at_fork, NULL, NULL);
+    looked_at = true;
     seen = mmap(NULL, sizeof(*seen), PROT_READ | PROT_WRITE,
                 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     assert_true(seen != MAP_FAILED);
@@ -143,6 +172,7 @@ static int teardown(void **state)
     snprintf(command, sizeof(command), "rm -r '%s'", w->dir);
     assert_int_equal(system(command), 0);
     munmap(seen, sizeof(*seen));
+    seen = NULL;
     xlx_ctx_free(w->h.ctx);
     free(w);
     return 0;
@@ -177,12 +207,58 @@ static void kill_pager(void)
         usleep(1000);
 }
 
+/* Who started the pager. Its reserve takes its place at once, or a moment later:
+ * nobody needs it before the next pager dies. */
 static void kill_supervisor(void)
 {
-    pid_t old = seen->supervisor;
-    kill(old, SIGKILL);
-    while (seen->supervisor == old)
+    kill(seen->supervisor, SIGKILL);
+}
+
+static bool is_child_of(const char *pid, pid_t parent)
+{
+    char path[64], comm[64];
+    int ppid = 0;
+    snprintf(path, sizeof(path), "/proc/%.20s/stat", pid);
+    FILE *f = fopen(path, "r");
+    if (f && fscanf(f, "%*d (%63[^)]) %*c %d", comm, &ppid) != 2)
+        ppid = 0;
+    if (f)
+        fclose(f);
+    return ppid && ppid == parent;
+}
+
+static bool is_zombie(pid_t pid)
+{
+    char path[64], comm[64], how = 'Z';
+    snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+    FILE *f = fopen(path, "r");
+    if (f && fscanf(f, "%*d (%63[^)]) %c", comm, &how) != 2)
+        how = 'Z';
+    if (f)
+        fclose(f);
+    return how == 'Z';
+}
+
+/* The supervisor's child that is not the pager; 0: there is none. */
+static pid_t reserve(void)
+{
+    pid_t found = 0;
+    DIR *dir = opendir("/proc");
+    assert_non_null(dir);
+    for (struct dirent *d; (d = readdir(dir));)
+        if (atoi(d->d_name) > 0 && atoi(d->d_name) != seen->pager &&
+            is_child_of(d->d_name, seen->supervisor))
+            found = atoi(d->d_name);
+    closedir(dir);
+    return found;
+}
+
+static pid_t wait_for_reserve(pid_t old)
+{
+    pid_t pid;
+    while ((pid = reserve()) == 0 || pid == old)
         usleep(1000);
+    return pid;
 }
 
 /* Returns once no process is left. */
@@ -194,21 +270,70 @@ static void all_leave(void)
     assert_int_equal(errno, ECHILD);
 }
 
-static void each_is_replaced_by_the_other(void **state)
+static void each_is_replaced(void **state)
 {
     go(*state);
     for (int i = 1; i <= 3; i++) {
+        pid_t old = seen->supervisor;
         kill_pager();
         assert_int_equal(seen->take_overs, 2 * i - 1);
+        wait_for_reserve(0);
         kill_supervisor();
         kill_pager();
         assert_int_equal(seen->take_overs, 2 * i);
+        assert_int_not_equal(seen->supervisor, old);
     }
     all_leave();
     assert_int_equal(seen->starts, 1);
-    assert_int_equal(seen->forgets, 3);
     assert_int_equal(seen->cancels, 0);
     assert_int_equal(seen->abandoned, 0);
+    assert_int_equal(seen->forks_with_threads, 0);
+}
+
+static void a_reserve_is_replaced_and_knows_the_pager(void **state)
+{
+    go(*state);
+    pid_t old = wait_for_reserve(0);
+    kill(old, SIGKILL);
+    wait_for_reserve(old);
+    kill_supervisor();
+    kill_pager();
+    assert_int_equal(seen->take_overs, 1);
+    all_leave();
+    assert_int_equal(seen->abandoned, 0);
+}
+
+/* The last that is left has all it needs. */
+static void pager_and_supervisor_may_die_at_once(void **state)
+{
+    go(*state);
+    for (int i = 1; i <= 3; i++) {
+        pid_t pager = seen->serving, supervisor = seen->supervisor;
+        wait_for_reserve(0);
+        kill(supervisor, i % 2 ? SIGSTOP : SIGKILL);
+        kill(pager, SIGKILL);
+        kill(supervisor, SIGKILL);
+        while (seen->serving == pager)
+            usleep(1000);
+        assert_int_equal(seen->take_overs, i);
+    }
+    all_leave();
+    assert_int_equal(seen->cancels, 0);
+}
+
+/* Its end is not heard: that it was done is known all the same. */
+static void a_pager_that_is_done_is_not_replaced(void **state)
+{
+    go(*state);
+    wait_for_reserve(0);
+    kill(seen->supervisor, SIGSTOP);
+    pid_t pager = seen->serving;
+    seen->finish = true;
+    while (!kill(pager, 0) && !is_zombie(pager))
+        usleep(1000);
+    kill_supervisor();
+    all_leave();
+    assert_int_equal(seen->take_overs, 0);
 }
 
 /* Only the first loads pages before the domain runs. */
@@ -306,7 +431,10 @@ static void a_pager_killed_in_its_start_is_undone(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(each_is_replaced_by_the_other),
+        TEST(each_is_replaced),
+        TEST(a_reserve_is_replaced_and_knows_the_pager),
+        TEST(pager_and_supervisor_may_die_at_once),
+        TEST(a_pager_that_is_done_is_not_replaced),
         TEST(each_pager_goes_on_recording),
         TEST(a_pager_killed_after_go_is_replaced_by_one_that_goes_on),
         TEST(a_helper_that_leaves_without_reading_is_heard),

@@ -3,20 +3,27 @@
  * The processes that outlive the save helper:
  *
  *   helper --fork--> supervisor --fork--> pager
+ *                          +------fork--> reserve
  *
- * Both wait for the end of the bond, a socket between them. The supervisor does
- * nothing else: when it comes without a farewell, the pager died, and it makes
- * another one, which goes on where that was. The pager makes another supervisor
- * when that dies. So either may be killed at any time.
+ * A pager has threads, and the copy of a process with threads has locks that
+ * nobody will ever open: so no pager forks. The supervisor does nothing but wait.
+ * When the pager dies it makes another one, which goes on where that was; when
+ * the reserve dies, another reserve. The reserve waits for the supervisor's end,
+ * and is the supervisor from then on. So each may be killed at any time, the
+ * pager and one of the others at once.
+ *
+ * Who has ended is told by sockets that the kernel closes. Whether it was done
+ * is in memory that all share, so that no word about it can get lost.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <pthread.h>
+#include <poll.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -59,92 +66,41 @@ static void detach_from_libxl(const struct helper *h)
     xlx_ctx_set_log(h->ctx, log_line, NULL, XLX_LOG_INFO);
 }
 
-/* What both processes have. */
+/* What all processes see. */
+struct common {
+    _Atomic bool over; /* nobody is needed any more */
+};
+
+/* What each process has. */
 struct guard {
     struct helper *h;
     xlx_lazy *lazy;
+    struct common *common;
     int channel; /* to the helper: its "go" stays in there for the next pager */
-    int bond;    /* to the other process */
-    _Atomic bool leaving; /* the pager needs no supervisor any more */
+    int bond;    /* ends with the pager; of the pager, its own end; -1: none */
+    int partner; /* between supervisor and reserve: ends with either */
 };
 
-static int supervise(struct guard *g);
-
-static void farewell(struct guard *g)
+static void leave(const struct guard *g)
 {
-    atomic_store(&g->leaving, true);
-    if (send(g->bond, ".", 1, MSG_NOSIGNAL) != 1)
-        fprintf(stderr, "domain %u: the supervisor has gone\n", g->h->domid);
+    atomic_store(&g->common->over, true);
 }
 
-/* True when the other process said farewell, false when it died. */
-static bool wait_for_farewell(int bond)
+/* Both ends of a socket; 0 or -errno. */
+static int tie(int ends[2])
 {
-    char bye;
-    ssize_t n;
-    while ((n = recv(bond, &bye, 1, 0)) < 0 && errno == EINTR)
-        ;
-    return n == 1;
-}
-
-/* --- the pager ------------------------------------------------------------ */
-
-/* Both ends of a new bond; 0 or -errno. */
-static int tie(int bond[2])
-{
-    return socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, bond) ? -errno
+    return socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) ? -errno
                                                                       : 0;
 }
 
-/*
- * Another supervisor, which is not the pager's parent, but as good. It keeps
- * nothing of the pager's open, above all not its event channel.
- */
-static int supervisor_again(struct guard *g)
+static void close_one(int *fd)
 {
-    int bond[2], rc = tie(bond);
-    if (rc)
-        return rc;
-    pid_t pid = fork();
-    if (pid == 0) {
-        xlx_lazy_forget(g->lazy);
-        close(bond[1]);
-        close(g->bond);
-        g->bond = bond[0];
-        _exit(supervise(g));
-    }
-    rc = pid < 0 ? -errno : 0;
-    close(bond[0]);
-    if (rc)
-        close(bond[1]);
-    else
-        dup3(bond[1], g->bond, O_CLOEXEC);
-    if (!rc)
-        close(bond[1]);
-    return rc;
+    if (*fd >= 0)
+        close(*fd);
+    *fd = -1;
 }
 
-static void *keep_a_supervisor(void *arg)
-{
-    struct guard *g = arg;
-    while (!wait_for_farewell(g->bond) && !atomic_load(&g->leaving)) {
-        int rc = supervisor_again(g);
-        fprintf(stderr, "domain %u: the supervisor died: %s\n", g->h->domid,
-                rc ? strerror(-rc) : "there is another one");
-        if (rc)
-            break;
-    }
-    return NULL;
-}
-
-static void bind_to_supervisor(struct guard *g)
-{
-    pthread_t thread;
-    int rc = pthread_create(&thread, NULL, keep_a_supervisor, g);
-    if (rc)
-        fprintf(stderr, "domain %u: the supervisor is not watched: %s\n",
-                g->h->domid, strerror(rc));
-}
+/* --- the pager ------------------------------------------------------------ */
 
 /* Of a pager that died before it could say that paging is on. */
 static int cancel_start(struct guard *g, struct pager_reply *reply)
@@ -215,10 +171,9 @@ static int pager_main(struct guard *g, bool first)
     if (send(g->channel, &reply, sizeof(reply), MSG_NOSIGNAL) < 0 && first)
         fprintf(stderr, "domain %u: the helper has gone\n", g->h->domid);
     if (reply.rc) {
-        farewell(g);
+        leave(g);
         return EXIT_SUCCESS;
     }
-    bind_to_supervisor(g);
     make_ready(g, first);
     say_ready(g);
     if (may_serve(g)) {
@@ -228,73 +183,178 @@ static int pager_main(struct guard *g, bool first)
         xlx_lazy_cancel(g->lazy);
         rc = 0;
     }
-    farewell(g);
+    leave(g);
     return rc && rc != -ESRCH ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+/* --- the reserve ---------------------------------------------------------- */
+
+/* Tells the reserve which bond is the pager's. One that is dead is replaced by
+ * another, which has it from the start. */
+static void hand_over(int partner, int bond)
+{
+    char space[CMSG_SPACE(sizeof(int))] = { 0 };
+    struct iovec word = { .iov_base = "b", .iov_len = 1 };
+    struct msghdr m = { .msg_iov = &word, .msg_iovlen = 1,
+                        .msg_control = space, .msg_controllen = sizeof(space) };
+    struct cmsghdr *c = CMSG_FIRSTHDR(&m);
+    c->cmsg_level = SOL_SOCKET;
+    c->cmsg_type = SCM_RIGHTS;
+    c->cmsg_len = CMSG_LEN(sizeof(int));
+    memcpy(CMSG_DATA(c), &bond, sizeof(int));
+    if (partner >= 0 && sendmsg(partner, &m, MSG_NOSIGNAL) < 0 &&
+        errno != EPIPE && errno != ECONNRESET)
+        fprintf(stderr, "the reserve does not hear: %s\n", strerror(errno));
+}
+
+/* False when the supervisor has ended. */
+static bool take_bond(struct guard *g)
+{
+    char space[CMSG_SPACE(sizeof(int))], byte;
+    struct iovec word = { .iov_base = &byte, .iov_len = 1 };
+    struct msghdr m = { .msg_iov = &word, .msg_iovlen = 1,
+                        .msg_control = space, .msg_controllen = sizeof(space) };
+    ssize_t n;
+    while ((n = recvmsg(g->partner, &m, MSG_CMSG_CLOEXEC)) < 0 &&
+           errno == EINTR)
+        ;
+    if (n <= 0)
+        return false;
+    struct cmsghdr *c = CMSG_FIRSTHDR(&m);
+    if (c && c->cmsg_type == SCM_RIGHTS) {
+        close_one(&g->bond);
+        memcpy(&g->bond, CMSG_DATA(c), sizeof(int));
+    }
+    return true;
+}
+
+static int supervise(struct guard *g);
+
+static int stand_by(struct guard *g)
+{
+    while (take_bond(g))
+        ;
+    close_one(&g->partner);
+    if (atomic_load(&g->common->over))
+        return EXIT_SUCCESS;
+    fprintf(stderr, "domain %u: the supervisor died: there is another one\n",
+            g->h->domid);
+    return supervise(g);
+}
+
+/* Without one the guest is served all the same. */
+static void reserve_start(struct guard *g)
+{
+    int ends[2];
+    close_one(&g->partner);
+    int rc = tie(ends);
+    if (!rc) {
+        pid_t pid = fork();
+        if (pid == 0) {
+            close(ends[0]);
+            g->partner = ends[1];
+            _exit(stand_by(g));
+        }
+        rc = pid < 0 ? -errno : 0;
+        close(ends[1]);
+        g->partner = ends[0];
+    }
+    if (!rc)
+        return;
+    close_one(&g->partner);
+    fprintf(stderr, "domain %u: no reserve of the supervisor: %s\n",
+            g->h->domid, strerror(-rc));
 }
 
 /* --- the supervisor ------------------------------------------------------- */
 
-/* Returns its pid, the bond in g->bond; or -errno. */
-static pid_t pager_start(struct guard *g, bool first)
+/* The bond is the reserve's before there is a pager: where this process dies in
+ * between, its end is that of the pager. 0 or -errno. */
+static int pager_start(struct guard *g, bool first)
 {
-    int bond[2], rc = tie(bond);
+    int ends[2], rc = tie(ends);
     if (rc)
         return rc;
+    hand_over(g->partner, ends[0]);
     pid_t pid = fork();
     if (pid == 0) {
-        close(bond[0]);
-        g->bond = bond[1];
+        close(ends[0]);
+        close_one(&g->bond);
+        close_one(&g->partner);
+        g->bond = ends[1];
         _exit(pager_main(g, first));
     }
-    rc = -errno;
-    close(bond[1]);
-    if (pid < 0) {
-        close(bond[0]);
-        return rc;
-    }
-    g->bond = bond[0];
-    return pid;
+    rc = pid < 0 ? -errno : 0;
+    close(ends[1]);
+    close_one(&g->bond);
+    g->bond = ends[0];
+    return rc;
 }
 
-static void give_up(const struct guard *g, const char *why)
+static int give_up(const struct guard *g, const char *why)
 {
     fprintf(stderr, "domain %u: %s\n", g->h->domid, why);
     xlx_lazy_abandon(g->h->ctx, g->h->domid, why);
+    leave(g);
+    return EXIT_FAILURE;
 }
 
 /* Each pager that dies has time to come further than the one before. */
 #define DEATHS_IN_A_ROW 20
 #define QUICK_DEATH_S 2
 
+/* Returns when the pager has ended; until then there is a reserve. */
+static void wait_for_the_pager(struct guard *g)
+{
+    while (g->bond >= 0) {
+        struct pollfd pfd[2] = { { .fd = g->bond }, { .fd = g->partner } };
+        poll(pfd, 2, -1);
+        while (waitpid(-1, NULL, WNOHANG) > 0)
+            ;
+        if (pfd[0].revents)
+            return;
+        if (pfd[1].revents) {
+            fprintf(stderr, "domain %u: the reserve died\n", g->h->domid);
+            reserve_start(g);
+        }
+    }
+}
+
 static int supervise(struct guard *g)
 {
     int quick = 0;
     time_t begun = time(NULL);
-    while (!wait_for_farewell(g->bond)) {
-        close(g->bond);
+    if (g->partner < 0)
+        reserve_start(g);
+    for (;;) {
+        wait_for_the_pager(g);
+        if (atomic_load(&g->common->over))
+            return EXIT_SUCCESS;
         quick = time(NULL) - begun <= QUICK_DEATH_S ? quick + 1 : 0;
         begun = time(NULL);
         fprintf(stderr, "domain %u: the pager died\n", g->h->domid);
-        if (quick == DEATHS_IN_A_ROW) {
-            give_up(g, "the pager dies again and again: destroy the domain and "
-                       "restore it again");
-            return EXIT_FAILURE;
-        }
-        pid_t pid = pager_start(g, false);
-        if (pid < 0) {
-            give_up(g, "the pager died, and there is no process for another");
-            return EXIT_FAILURE;
-        }
-        while (waitpid(-1, NULL, WNOHANG) > 0)
-            ;
+        if (quick == DEATHS_IN_A_ROW)
+            return give_up(g, "the pager dies again and again: destroy the "
+                              "domain and restore it again");
+        if (pager_start(g, false))
+            return give_up(g, "the pager died, and there is no process for "
+                              "another");
     }
-    return EXIT_SUCCESS;
 }
 
 static int supervisor_main(struct helper *h, xlx_lazy *lazy, int channel)
 {
-    struct guard g = { .h = h, .lazy = lazy, .channel = channel };
-    return pager_start(&g, true) < 0 ? EXIT_FAILURE : supervise(&g);
+    struct guard g = { .h = h, .lazy = lazy, .channel = channel, .bond = -1,
+                       .partner = -1 };
+    g.common = mmap(NULL, sizeof(*g.common), PROT_READ | PROT_WRITE,
+                    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (g.common == MAP_FAILED)
+        return EXIT_FAILURE;
+    reserve_start(&g);
+    if (!pager_start(&g, true))
+        return supervise(&g);
+    leave(&g);
+    return EXIT_FAILURE;
 }
 
 /* --- the helper ----------------------------------------------------------- */

@@ -10,7 +10,7 @@ set -eu
 . /rig/lib/lazy.sh
 
 state_is() { [ "$(lazy_field "$domid" state)" = "$1" ]; }
-has_supervisor() { [ "$(lazy_processes | wc -l)" = 2 ]; }
+has_supervisor() { [ "$(lazy_processes | wc -l)" = 3 ]; }
 free_memory() { xl info free_memory; }
 
 check_data() {
@@ -44,7 +44,7 @@ fails() {
     [ ! -e "$RIG_TMP/saved" ] || rig_fail "$1: a file was written"
 }
 
-# Both: nobody is left.
+# Pager, supervisor and reserve: nobody is left.
 all_killed() {
     lazy_restore_stopped "$lazy_file"
     has_supervisor || rig_fail "all killed: no supervisor"

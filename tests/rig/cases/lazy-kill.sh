@@ -12,10 +12,9 @@ kills=8
 state() { lazy_field "$domid" state; }
 has_new_pager() { [ "$(lazy_field "$domid" pid)" != "$pager" ]; }
 
-# The other of the two processes.
-supervisor() {
-    lazy_processes | sed 's|/proc/\(.*\)/comm|\1|' | grep -vx "$pager"
-}
+parent_of() { sed 's/.*) . \([0-9]*\) .*/\1/' "/proc/$1/stat"; }
+supervisor() { parent_of "$pager"; }
+are_three() { [ "$(lazy_processes | wc -l)" = 3 ]; }
 
 failed() {
     cat "/var/log/xen/xl-ext-lazy-$domid.log"
@@ -63,14 +62,14 @@ killed_again_and_again() {
 
 # Before anything is served, so that all happens in a known order.
 supervisor_killed() {
-    local old
     lazy_restore_stopped "$lazy_file"
-    old=$(supervisor)
-    kill -KILL "$old"
-    kill -CONT "$pager"
-    rig_wait_for 20 eval '[ -n "$(supervisor)" ] || [ "$(state)" = complete ]' ||
-        failed "no new supervisor"
-    [ "$(state)" = complete ] || kill_pager # the new one works, too
+    rig_wait_for 20 are_three || failed "not three processes"
+    kill -KILL "$(supervisor)"
+    rig_wait_for 20 are_three || failed "no new reserve"
+    kill_pager # the new supervisor works
+    kill -KILL "$(supervisor)" "$pager"
+    rig_wait_for 20 has_new_pager || failed "no pager of the reserve"
+    pager=$(lazy_field "$domid" pid)
     all_is_right
 }
 

@@ -55,7 +55,7 @@ lazy_paged_out() {
         }" | tail -n 1
 }
 
-# lazy_processes : of all restores, pagers and supervisors.
+# lazy_processes : of all restores, pagers, supervisors and their reserves.
 lazy_processes() { grep -l '^xl-ext-save-hel' /proc/[0-9]*/comm 2>/dev/null; }
 
 lazy_no_processes() {
