@@ -27,10 +27,33 @@ static int new_image(xlx_ctx *ctx, struct xlx__storage *storage,
     return 0;
 }
 
+/*
+ * The ends of the stream: what is in front of the first pages, and, behind the
+ * last, the state of the processors, which no two saves have in common.
+ */
+static int recognize(xlx_ctx *ctx, const struct xlx_image *image)
+{
+    const struct xlx_image_info *info = &image->info;
+    struct xlx__storage *storage = image->storage;
+    uint64_t len = info->libxc_end - info->libxc_start;
+    if (len > XLX__MARK_MAX)
+        len = XLX__MARK_MAX;
+    int rc = storage->ops->recognize(storage, info->libxc_start, (size_t)len);
+    if (!rc)
+        rc = storage->ops->recognize(storage, info->libxc_end - len,
+                                     (size_t)len);
+    return rc ? xlx__fail_errno(ctx, -rc, "%s: cannot read it again",
+                                image->name)
+              : 0;
+}
+
 /* Gives the image away if it could be indexed, else closes it. */
-static int opened(struct xlx_image *image, int rc, xlx_image **image_r)
+static int opened(xlx_ctx *ctx, struct xlx_image *image, int rc,
+                  xlx_image **image_r)
 {
     image->storage->ops->settle(image->storage);
+    if (!rc)
+        rc = recognize(ctx, image);
     if (rc)
         xlx_image_close(image);
     else
@@ -68,7 +91,7 @@ int xlx_image_open(xlx_ctx *ctx, const char *path, xlx_image **image_r)
     if (rc)
         return rc;
     xlx__source_init(&src, ctx, storage, image->name);
-    return opened(image, xlx__save_file_index(&src, image), image_r);
+    return opened(ctx, image, xlx__save_file_index(&src, image), image_r);
 }
 
 int xlx_image_open_fd(xlx_ctx *ctx, int fd, uint64_t offset, const char *name,
@@ -89,7 +112,7 @@ int xlx_image_open_fd(xlx_ctx *ctx, int fd, uint64_t offset, const char *name,
     if (rc)
         return rc;
     xlx__source_init(&src, ctx, storage, image->name);
-    return opened(image, xlx__libxc_index(&src, offset, image), image_r);
+    return opened(ctx, image, xlx__libxc_index(&src, offset, image), image_r);
 }
 
 void xlx_image_close(xlx_image *image)

@@ -54,23 +54,6 @@ bool xlx__nbd_is_mine(const struct xlx__nbd_connection *c)
     return c->nbd && c->owner == getpid();
 }
 
-int xlx__nbd_connect(const struct xlx__nbd_server *server,
-                     struct xlx__nbd_connection *c)
-{
-    if (xlx__nbd_is_mine(c))
-        return 0;
-    xlx__nbd_drop(server, c); /* closes our copy of the socket, no more */
-    c->nbd = server->lib.create();
-    if (!c->nbd)
-        return -ENOMEM;
-    c->owner = getpid();
-    int rc = make_connection(server, c->nbd);
-    if (!rc && server->size &&
-        server->lib.get_size(c->nbd) != (int64_t)server->size)
-        rc = -ESTALE; /* another export by now */
-    return rc;
-}
-
 int64_t xlx__nbd_ask(const struct xlx__nbd_server *server,
                      const struct xlx__nbd_connection *c, void *buf, size_t len,
                      uint64_t offset)
@@ -91,6 +74,55 @@ int xlx__nbd_answer(const struct xlx__nbd_server *server,
             rc = wait_for_server(server, c->nbd, until);
     }
     return rc ? rc : done < 0 ? xlx__nbd_error(server) : 0;
+}
+
+static int has_mark(const struct xlx__nbd_server *server,
+                    struct xlx__nbd_connection *c, size_t i)
+{
+    size_t len = server->mark[i].len;
+    char *found = malloc(len);
+    if (!found)
+        return -ENOMEM;
+    int rc = xlx__nbd_answer(
+        server, c,
+        xlx__nbd_ask(server, c, found, len, server->mark[i].offset));
+    if (!rc && memcmp(found, server->mark[i].bytes, len))
+        rc = -ESTALE;
+    if (rc)
+        xlx__nbd_drop(server, c); /* before its buffer */
+    free(found);
+    return rc;
+}
+
+/* An export is known by its name, which says nothing of what it has. */
+static int is_the_same(const struct xlx__nbd_server *server,
+                       struct xlx__nbd_connection *c)
+{
+    int rc = 0;
+    if (server->size && server->lib.get_size(c->nbd) != (int64_t)server->size)
+        rc = -ESTALE;
+    for (size_t i = 0; !rc && i < XLX__MARKS; i++)
+        if (server->mark[i].bytes)
+            rc = has_mark(server, c, i);
+    return rc;
+}
+
+int xlx__nbd_connect(const struct xlx__nbd_server *server,
+                     struct xlx__nbd_connection *c)
+{
+    if (xlx__nbd_is_mine(c))
+        return 0;
+    xlx__nbd_drop(server, c); /* closes our copy of the socket, no more */
+    c->nbd = server->lib.create();
+    if (!c->nbd)
+        return -ENOMEM;
+    c->owner = getpid();
+    int rc = make_connection(server, c->nbd);
+    if (!rc)
+        rc = is_the_same(server, c);
+    if (rc) /* it is not to be taken for one */
+        xlx__nbd_drop(server, c);
+    return rc;
 }
 
 #define LOAD(name) \
@@ -114,6 +146,8 @@ int xlx__nbd_server_init(xlx_ctx *ctx, const char *uri, int timeout_ms,
 
 void xlx__nbd_server_free(struct xlx__nbd_server *server)
 {
+    for (size_t i = 0; i < XLX__MARKS; i++)
+        free(server->mark[i].bytes);
     if (server->library)
         dlclose(server->library);
     free(server->uri);

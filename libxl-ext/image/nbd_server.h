@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "core/ctx.h"
+#include "image/storage.h"
 
 /*
  * Libnbd is loaded when an image is on a server, and only then: it brings 20
@@ -33,6 +34,11 @@ struct xlx__nbd_server {
     char *uri;      /* owned */
     int timeout_ms; /* of a connect, and of a request */
     uint64_t size;  /* of the export; 0: not known yet */
+    struct {
+        char *bytes; /* owned */
+        uint64_t offset;
+        size_t len;
+    } mark[XLX__MARKS]; /* of the export; NULL: none yet */
     void *library;
     struct {
         XLX__NBD_CALLS(XLX__NBD_MEMBER)
@@ -51,8 +57,8 @@ void xlx__nbd_server_free(struct xlx__nbd_server *server);
 
 /*
  * Makes the connection where there is none, or one that another process made
- * before a fork. -ESTALE the export has another size by now; -ETIMEDOUT;
- * -errno. Not reported; libnbd's get_error() may tell more.
+ * before a fork. -ESTALE another export is there by now: its size or its marks
+ * differ; -ETIMEDOUT; -errno. Not reported; libnbd's get_error() may tell more.
  */
 int xlx__nbd_connect(const struct xlx__nbd_server *server,
                      struct xlx__nbd_connection *c);

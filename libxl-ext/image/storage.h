@@ -10,6 +10,9 @@
 
 #include "core/ctx.h"
 
+#define XLX__MARKS 2
+#define XLX__MARK_MAX ((size_t)64 << 10)
+
 struct xlx__storage;
 
 struct xlx__storage_ops {
@@ -24,6 +27,12 @@ struct xlx__storage_ops {
     void (*expect)(struct xlx__storage *storage, uint64_t offset, size_t len);
     /* Nothing that was expected will be wanted any more. */
     void (*settle)(struct xlx__storage *storage);
+    /*
+     * These bytes tell this storage from another one: where a connection has to
+     * be made anew, they must be the same there. XLX__MARKS ranges at most, of
+     * XLX__MARK_MAX bytes. 0, -ENOMEM, or as pread().
+     */
+    int (*recognize)(struct xlx__storage *storage, uint64_t offset, size_t len);
     /*
      * When it was last written to, 0 where that is not known, and which
      * permissions a file made of its contents should have. 0 or -errno.

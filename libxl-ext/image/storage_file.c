@@ -38,6 +38,16 @@ static void file_settle(struct xlx__storage *storage)
     (void)storage;
 }
 
+/* It stays the one that was opened. */
+static int file_recognize(struct xlx__storage *storage, uint64_t offset,
+                          size_t len)
+{
+    (void)storage;
+    (void)offset;
+    (void)len;
+    return 0;
+}
+
 /* The time of a block device is that of its node. */
 static int file_examine(struct xlx__storage *storage, struct timespec *mtime_r,
                         mode_t *mode_r)
@@ -67,6 +77,7 @@ static const struct xlx__storage_ops file_ops = {
     .pread = file_pread,
     .expect = file_expect,
     .settle = file_settle,
+    .recognize = file_recognize,
     .examine = file_examine,
     .is_named = file_is_named,
     .close = file_close,

@@ -9,6 +9,7 @@
 
 #include "image/storage.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -134,6 +135,26 @@ static void storage_settle(struct xlx__storage *storage)
     xlx__nbd_ahead_settle(&nbd_of(storage)->ahead);
 }
 
+static int storage_recognize(struct xlx__storage *storage, uint64_t offset,
+                             size_t len)
+{
+    struct xlx__nbd_server *server = &nbd_of(storage)->server;
+    size_t i = 0;
+    while (i < XLX__MARKS && server->mark[i].bytes)
+        i++;
+    assert(i < XLX__MARKS && len && len <= XLX__MARK_MAX);
+    char *bytes = malloc(len);
+    int rc = bytes ? storage_pread(storage, bytes, len, offset) : -ENOMEM;
+    if (rc) {
+        free(bytes);
+        return rc;
+    }
+    server->mark[i].offset = offset;
+    server->mark[i].len = len;
+    server->mark[i].bytes = bytes;
+    return 0;
+}
+
 static int storage_examine(struct xlx__storage *storage,
                            struct timespec *mtime_r, mode_t *mode_r)
 {
@@ -166,6 +187,7 @@ static const struct xlx__storage_ops nbd_ops = {
     .pread = storage_pread,
     .expect = storage_expect,
     .settle = storage_settle,
+    .recognize = storage_recognize,
     .examine = storage_examine,
     .is_named = storage_is_named,
     .close = storage_close,

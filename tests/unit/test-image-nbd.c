@@ -290,6 +290,41 @@ static void another_export_is_not_taken_for_it(void **state)
         assert_true(xlx_image_read(f->image, 1, 1, page) < 0);
 }
 
+static void flip(const struct fixture *f, uint64_t at)
+{
+    FILE *file = fopen(f->path, "r+");
+    assert_non_null(file);
+    fseek(file, (long)at, SEEK_SET);
+    int c = fgetc(file);
+    fseek(file, (long)at, SEEK_SET);
+    fputc(c ^ 1, file);
+    assert_int_equal(fclose(file), 0);
+}
+
+/* Of the same size: another guest's, or the same one's of another day. */
+static void another_image_is_not_taken_for_it(void **state)
+{
+    struct fixture *f = *state;
+    char page[XLX_PAGE_SIZE];
+    save(f);
+    start_server(f, NULL, NULL);
+    must_open(f);
+    const struct xlx_image_info *info = xlx_image_info(f->image);
+    const uint64_t at[] = { info->libxc_start + 100, info->libxc_end - 24 };
+    for (int i = 0; i < 2; i++) {
+        stop_server(f);
+        flip(f, at[i]);
+        start_server(f, NULL, NULL);
+        assert_true(xlx_image_read(f->image, 1, 1, page) < 0); /* cut off */
+        for (int n = 0; n < 4; n++)
+            assert_int_equal(xlx_image_read(f->image, 1, 1, page), -ESTALE);
+        stop_server(f);
+        flip(f, at[i]);
+        start_server(f, NULL, NULL);
+        expect_page(f, 1);
+    }
+}
+
 static void errors_of_the_server_are_passed_on(void **state)
 {
     struct fixture *f = *state;
@@ -575,6 +610,7 @@ int main(void)
         TEST(a_fork_does_not_share_connections),
         TEST(a_server_that_comes_back_is_read_again),
         TEST(another_export_is_not_taken_for_it),
+        TEST(another_image_is_not_taken_for_it),
         TEST(errors_of_the_server_are_passed_on),
         TEST(without_a_server_one_line_says_so),
         TEST(what_is_no_server_is_refused),
