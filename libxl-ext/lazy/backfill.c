@@ -51,7 +51,7 @@ static void tell_of_faults(struct xlx__fill *fill)
 static bool is_recording(struct xlx__pager *pager)
 {
     if (!pager->recording || atomic_load(&pager->kept->finish) ||
-        xlx__pages_done(pager->pages) == xlx__pages_total(pager->pages))
+        xlx__pager_has_all(pager))
         return false;
     uint64_t now = xlx__now_us();
     uint64_t last = atomic_load(&pager->fill.last_fault);
@@ -153,7 +153,7 @@ static bool fill_all(struct xlx__filler *f)
         enum xlx__policy_step step = next_run(pager, &run);
         if (step == XLX__POLICY_END && !pager->fill.prefetching)
             step = next_bad(pager, &run);
-        if (step == XLX__POLICY_END)
+        if (step == XLX__POLICY_END || xlx__pager_has_all(pager))
             return true;
         if (step != XLX__POLICY_LATER)
             xlx__pager_throttle(pager, run.end - run.start);

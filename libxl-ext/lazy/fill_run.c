@@ -179,6 +179,8 @@ bool xlx__fill_run(struct xlx__filler *f, const struct xlx__gfn_range *run)
     while ((rc = read_ahead(f, run)) || (rc = load_run(f, run))) {
         if (pager->fill.prefetching || xlx__pager_gone(pager))
             return false;
+        if (xlx__pager_has_all(pager)) /* it was not needed */
+            break;
         atomic_fetch_add(&pager->stats->retries, 1);
         if (xlx__now_us() - begun >= (uint64_t)pager->patience_ms * 1000)
             say_trouble(f, run->start, rc);

@@ -21,6 +21,11 @@ void xlx__pager_report(struct xlx__pager *pager, enum xlx_lazy_state state,
         pager->report(pager->report_user, pager, state, reason);
 }
 
+bool xlx__pager_has_all(const struct xlx__pager *pager)
+{
+    return xlx__pages_done(pager->pages) == xlx__pages_total(pager->pages);
+}
+
 bool xlx__pager_gone(struct xlx__pager *pager)
 {
     struct xlx__paging_info info;

@@ -306,7 +306,11 @@ void xlx__pager_look_for_hangs(struct xlx__pager *pager);
 void xlx__pager_watch_start(struct xlx__pager *pager);
 void xlx__pager_watch_stop(struct xlx__pager *pager);
 
-/* Returns when the backfill may load `pages` more, or on stop. */
+/* Whether every page that was held back is present, or was given away. */
+bool xlx__pager_has_all(const struct xlx__pager *pager);
+
+/* Returns when the backfill may load `pages` more, on stop, or when all is
+ * present. */
 void xlx__pager_throttle(struct xlx__pager *pager, uint64_t pages);
 
 /* Does what the operator wants, from any thread. */

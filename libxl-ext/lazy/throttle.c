@@ -17,6 +17,12 @@ static bool is_paused(const struct xlx__pager_kept *kept)
     return atomic_load(&kept->fill_paused) && !atomic_load(&kept->finish);
 }
 
+/* Nobody has anything to wait for: faults may have brought the last page. */
+static bool is_over(struct xlx__pager *pager)
+{
+    return atomic_load(&pager->stop) || xlx__pager_has_all(pager);
+}
+
 /* When `pages` may be loaded, xlx__now_us(), under the limit of now. */
 static uint64_t turn_of(struct xlx__pager *pager, uint64_t pages,
                         unsigned *changes_r)
@@ -45,7 +51,7 @@ static bool wait_for_turn(struct xlx__pager *pager, uint64_t at,
 {
     for (;;) {
         uint64_t now = xlx__now_us();
-        if (now >= at || atomic_load(&pager->stop))
+        if (now >= at || is_over(pager))
             return true;
         if (has_changed(pager, changes))
             return false;
@@ -58,11 +64,11 @@ void xlx__pager_throttle(struct xlx__pager *pager, uint64_t pages)
 {
     unsigned changes;
     for (;;) {
-        while (is_paused(pager->kept) && !atomic_load(&pager->stop))
+        while (is_paused(pager->kept) && !is_over(pager))
             xlx__pager_nap(pager, 100);
         uint64_t at = turn_of(pager, pages, &changes);
         if (wait_for_turn(pager, at, changes) &&
-            (!is_paused(pager->kept) || atomic_load(&pager->stop)))
+            (!is_paused(pager->kept) || is_over(pager)))
             return;
     }
 }

@@ -69,6 +69,34 @@ static void a_paused_fill_still_serves_faults(void **state)
     assert_int_equal(w->pager->stats->fill_pages + 20, HELD);
 }
 
+static void touch_all(struct world *w)
+{
+    for (uint64_t gfn = 0; gfn < NR_GFNS; gfn++)
+        if (was_held_back(gfn))
+            assert_true(paging_fake_touch(w->fake, 0, gfn));
+}
+
+static void a_paused_fill_that_faults_emptied_completes(void **state)
+{
+    struct world *w = *state;
+    set_fill(w, XLX_LAZY_FILL_PAUSE);
+    pthread_t thread = start_and_run(w);
+    touch_all(w);
+    assert_completes(w, thread);
+    assert_int_equal(w->pager->stats->fill_pages, 0);
+    assert_int_equal(pager_world_seen(w, XLX_LAZY_COMPLETE), 1);
+}
+
+static void a_limited_fill_that_faults_emptied_completes(void **state)
+{
+    struct world *w = *state;
+    struct xlx_lazy_change change = { .set_bwlimit = true, .bwlimit = 1 };
+    xlx__pager_change(w->pager, &change);
+    pthread_t thread = start_and_run(w);
+    touch_all(w);
+    assert_completes(w, thread);
+}
+
 static void finish_goes_over_pause_and_limit(void **state)
 {
     struct world *w = *state;
@@ -185,6 +213,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_pace_is_the_rate),
         TEST(a_paused_fill_still_serves_faults),
+        TEST(a_paused_fill_that_faults_emptied_completes),
+        TEST(a_limited_fill_that_faults_emptied_completes),
         TEST(finish_goes_over_pause_and_limit),
         TEST(a_limit_holds_until_it_is_lifted),
         TEST(a_paused_fill_ends_with_the_domain),
