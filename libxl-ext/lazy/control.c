@@ -29,6 +29,7 @@ struct xlx__control {
     struct xlx__control_user user;
     struct sockaddr_un addr;
     int listen_fd, end_fd;
+    bool deaf; /* until the next tick: there is no descriptor for a client */
     pthread_t thread;
     struct client client[XLX__CLIENTS_MAX];
 };
@@ -127,8 +128,12 @@ static void take_client(struct xlx__control *control)
 {
     int fd = accept4(control->listen_fd, NULL, NULL,
                      SOCK_CLOEXEC | SOCK_NONBLOCK);
-    if (fd < 0)
+    if (fd < 0) {
+        /* Who waits goes on to wait, and poll() would say so at once. */
+        control->deaf = errno != EAGAIN && errno != EINTR &&
+                        errno != ECONNABORTED;
         return;
+    }
     for (int i = 0; is_allowed(fd) && i < XLX__CLIENTS_MAX; i++) {
         struct client *c = &control->client[i];
         if (c->fd < 0) {
@@ -162,7 +167,8 @@ static bool serve_once(struct xlx__control *control, int timeout_ms)
 {
     struct pollfd pfd[2 + XLX__CLIENTS_MAX];
     pfd[0] = (struct pollfd){ .fd = control->end_fd, .events = POLLIN };
-    pfd[1] = (struct pollfd){ .fd = control->listen_fd, .events = POLLIN };
+    pfd[1] = (struct pollfd){ .fd = control->deaf ? -1 : control->listen_fd,
+                              .events = POLLIN };
     for (int i = 0; i < XLX__CLIENTS_MAX; i++)
         pfd[2 + i] = (struct pollfd){ .fd = control->client[i].fd,
                                       .events = POLLIN };
@@ -184,6 +190,7 @@ static void *control_thread(void *arg)
         if (xlx__now_ms() < tick)
             continue;
         tick = xlx__now_ms() + XLX__CONTROL_TICK_MS;
+        control->deaf = false;
         control->user.tick(control->user.user);
         tell_watchers(control);
         let_go_of_silent(control);

@@ -5,15 +5,30 @@
  */
 #include "test.h"
 
+#include <errno.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include "lazy/control.h"
 #include "lazy/message.h"
+
+/* What the library gets instead of the system's. */
+static _Atomic int accepts, accept_err;
+
+int accept4(int fd, struct sockaddr *addr, socklen_t *len, int flags)
+{
+    accepts++;
+    if (accept_err) {
+        errno = accept_err;
+        return -1;
+    }
+    return (int)syscall(SYS_accept4, fd, addr, len, flags);
+}
 
 struct world {
     xlx_ctx *ctx;
@@ -196,6 +211,36 @@ static void silent_clients_do_not_keep_others_out(void **state)
     }
 }
 
+static int ticks(struct world *w)
+{
+    pthread_mutex_lock(&w->lock);
+    int n = w->ticks;
+    pthread_mutex_unlock(&w->lock);
+    return n;
+}
+
+/* One try a tick; and who waited meanwhile is served. */
+static void without_descriptors_it_does_not_spin(void **state)
+{
+    struct world *w = *state;
+    const char request[] = "{}\n";
+    char answer[16];
+    accept_err = EMFILE;
+    int fd = connect_raw(w);
+    assert_int_equal(send(fd, request, strlen(request), 0), strlen(request));
+    while (!accepts)
+        usleep(1000);
+    int begun = ticks(w);
+    accepts = 0;
+    while (ticks(w) < begun + 3)
+        usleep(1000);
+    assert_true(accepts <= 4);
+    assert_true(accepts >= 1);
+    accept_err = 0;
+    assert_true(recv(fd, answer, sizeof(answer), 0) > 0);
+    close(fd);
+}
+
 /* It asks and asks and reads nothing; the tick goes on. */
 static void a_client_that_does_not_read_is_let_go(void **state)
 {
@@ -277,6 +322,7 @@ int main(void)
         TEST(what_is_no_request_is_refused),
         TEST(a_request_without_end_is_refused),
         TEST(silent_clients_do_not_keep_others_out),
+        TEST(without_descriptors_it_does_not_spin),
         TEST(a_client_that_does_not_read_is_let_go),
         TEST(a_watch_sees_changes_and_the_end),
         TEST(a_socket_that_is_left_is_replaced),
