@@ -17,15 +17,15 @@ static const char *const default_path[XLX_PATH_NR] = {
     [XLX_PATH_XEN_RUN] = "/var/run/xen",
 };
 
-int xlx_ctx_new(xlx_ctx **ctx_r)
+static int with_paths(const char *const *path, xlx_ctx **ctx_r)
 {
     xlx_ctx *ctx = calloc(1, sizeof(*ctx));
     if (!ctx)
         return -ENOMEM;
     for (int i = 0; i < XLX_PATH_NR; i++) {
-        if (!default_path[i])
+        if (!path[i])
             continue;
-        ctx->path[i] = strdup(default_path[i]);
+        ctx->path[i] = strdup(path[i]);
         if (!ctx->path[i]) {
             xlx_ctx_free(ctx);
             return -ENOMEM;
@@ -33,6 +33,19 @@ int xlx_ctx_new(xlx_ctx **ctx_r)
     }
     *ctx_r = ctx;
     return 0;
+}
+
+int xlx_ctx_new(xlx_ctx **ctx_r)
+{
+    return with_paths(default_path, ctx_r);
+}
+
+int xlx__ctx_twin(const xlx_ctx *ctx, xlx_ctx **twin_r)
+{
+    int rc = with_paths((const char *const *)ctx->path, twin_r);
+    if (!rc)
+        xlx_ctx_set_log(*twin_r, ctx->log_fn, ctx->log_user, ctx->log_level);
+    return rc;
 }
 
 /* A seam's first member is its struct xlx__seam. */

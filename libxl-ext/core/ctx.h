@@ -51,6 +51,12 @@ struct xlx_ctx {
 };
 
 /*
+ * Another context for a thread of the library's own: the same paths and log, an
+ * error text and seams of its own. 0 or -ENOMEM, not reported.
+ */
+int xlx__ctx_twin(const xlx_ctx *ctx, xlx_ctx **twin_r);
+
+/*
  * Reports one failure: composes the text, keeps it for xlx_ctx_error(), logs
  * it once and returns -err, so that callers write
  *     return xlx__fail(ctx, ENOENT, "domain %u: no such domain", domid);

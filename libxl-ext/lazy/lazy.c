@@ -13,7 +13,6 @@
 #include "lazy/status.h"
 #include "lazy/working_set.h"
 #include "libxl_ext_lazy.h"
-#include "xen/xenstore.h"
 
 /*
  * Where Xen's builder puts the ring of the pager: the first of the special
@@ -38,7 +37,8 @@ struct xlx_lazy {
     struct xlx__pager *pager;
     struct xlx__control *control; /* while it serves */
     unsigned ticks;
-    bool no_xenstore; /* it failed once */
+    xlx_ctx *xs_ctx; /* for xenstore, as another thread writes there; NULL: it
+                        failed once */
     pthread_mutex_t status_lock;
     struct xlx_lazy_status status;
 };
@@ -240,11 +240,6 @@ static void forget(xlx_lazy *lazy)
 {
     close_paging(lazy);
     pthread_mutex_init(&lazy->status_lock, NULL);
-    if (lazy->ctx->xs) {
-        struct xlx__seam *xs = &lazy->ctx->xs->seam;
-        xs->close(xs);
-        lazy->ctx->xs = NULL;
-    }
 }
 
 /* A process that was killed is not gone at once. */
@@ -353,16 +348,18 @@ static void change(void *user, const struct xlx_lazy_change *what)
     xlx__pager_progress(lazy->pager);
 }
 
-/* Xenstore is written by this thread only, so that no fault waits for it. One
- * that cannot be written is no reason to stop serving. */
+/* Xenstore is written by this thread only, so that no fault waits for it; with
+ * a context of its own, as the fault thread's error is the reason that is told.
+ * One that cannot be written is no reason to stop serving. */
 static void publish(xlx_lazy *lazy)
 {
     struct xlx_lazy_status status;
     snapshot(lazy, &status);
-    if (lazy->no_xenstore || !xlx__lazy_status_publish(lazy->ctx, &status))
+    if (!lazy->xs_ctx || !xlx__lazy_status_publish(lazy->xs_ctx, &status))
         return;
     xlx__warn(lazy->ctx, "domain %u: no more status in xenstore", lazy->domid);
-    lazy->no_xenstore = true;
+    xlx_ctx_free(lazy->xs_ctx);
+    lazy->xs_ctx = NULL;
 }
 
 static void tick(void *user)
@@ -377,7 +374,10 @@ int xlx_lazy_serve(xlx_lazy *lazy)
 {
     const struct xlx__control_user user = { change, status_json, tick, lazy,
                                            XLX__CLIENT_MS };
-    /* Without it the guest is served all the same; the log says why. */
+    /* Without them the guest is served all the same; the log says why. */
+    if (xlx__ctx_twin(lazy->ctx, &lazy->xs_ctx))
+        xlx__warn(lazy->ctx, "domain %u: no status in xenstore: no memory",
+                  lazy->domid);
     if (xlx__control_start(lazy->ctx, lazy->domid, &user, &lazy->control))
         lazy->control = NULL;
     int rc = xlx__pager_run(lazy->pager);
@@ -387,6 +387,8 @@ int xlx_lazy_serve(xlx_lazy *lazy)
     lazy->control = NULL;
     if (rc != -ESRCH)
         publish(lazy);
+    xlx_ctx_free(lazy->xs_ctx);
+    lazy->xs_ctx = NULL;
     return rc;
 }
 

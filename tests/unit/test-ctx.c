@@ -97,6 +97,25 @@ static void paths_have_defaults_and_can_be_set(void **state)
     assert_null(xlx_ctx_path(ctx, XLX_PATH_NR));
 }
 
+static void a_twin_has_an_error_of_its_own(void **state)
+{
+    xlx_ctx *ctx = *state, *twin;
+    struct seen seen = { 0 };
+    xlx_ctx_set_log(ctx, remember, &seen, XLX_LOG_WARN);
+    xlx_ctx_set_path(ctx, XLX_PATH_SYSFS, "/tmp/root");
+    xlx__fail(ctx, EIO, "first");
+    assert_int_equal(xlx__ctx_twin(ctx, &twin), 0);
+    assert_string_equal(xlx_ctx_error(twin), "");
+    assert_string_equal(xlx_ctx_path(twin, XLX_PATH_SYSFS), "/tmp/root");
+    assert_null(xlx_ctx_path(twin, XLX_PATH_XL));
+    xlx__fail(twin, EIO, "second");
+    assert_int_equal(seen.calls, 2);
+    assert_string_equal(xlx_ctx_error(ctx), "first");
+    xlx_ctx_set_path(twin, XLX_PATH_SYSFS, "/sys");
+    xlx_ctx_free(twin);
+    assert_string_equal(xlx_ctx_path(ctx, XLX_PATH_SYSFS), "/tmp/root");
+}
+
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, new_ctx, free_ctx)
 
 int main(void)
@@ -108,6 +127,7 @@ int main(void)
         TEST(a_long_text_is_cut),
         TEST(levels_above_the_limit_are_not_logged),
         TEST(paths_have_defaults_and_can_be_set),
+        TEST(a_twin_has_an_error_of_its_own),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
