@@ -78,7 +78,9 @@ void xlx_lazy_report(struct xlx_lazy_report *report_r);
 
 /*
  * Prepares the lazy restore of `domid` from the libxc stream at byte `offset`
- * of `io_fd`, which is duplicated and not moved. `name` is the image's name in
+ * of `io_fd`, which is duplicated and not moved; where the file system of `name`
+ * can do that, an unnamed copy is read that shares its blocks with the file, so
+ * that nothing done to the file matters any more. `name` is the image's name in
  * messages and status. `sidecar` is the path of its sidecar
  * (libxl_ext_image.h), or NULL: beside the image, and none for an image on an
  * NBD server. One that cannot be used is logged, and changes nothing else. Both
@@ -241,6 +243,11 @@ struct xlx_lazy_status {
     /* As set by xlx_lazy_set(). */
     uint64_t bwlimit; /* of the backfill, bytes a second; 0: none */
     uint64_t paused;  /* 1: only pages that are asked for are loaded */
+    /*
+     * Device and inode of the file that must not be written to before state is
+     * COMPLETE; of a block device its number and 0. Both 0: there is none.
+     */
+    uint64_t image_dev, image_ino;
     /*
      * Pages that could not be read, or had a wrong checksum: the guest runs
      * without them until it touches one. They are tried again now and then.

@@ -2,12 +2,14 @@
 /*
  * save, migrate and dump-core of a guest whose memory is still coming: they
  * would leave out, without a word, every page that is not there yet. So fill
- * first, then hand on to the distribution's xl. And no USB controller outlives
- * save and migrate, so it goes before.
+ * first, then hand on to the distribution's xl. Nor may they write to a file that
+ * another guest's memory still comes from. And no USB controller outlives save
+ * and migrate, so it goes before.
  */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -18,6 +20,7 @@
 const char cmd_guard_details[] =
     "Completes the memory of a lazily restored guest, as lazy-finish does, then\n"
     "does what the distribution's xl does, with the same arguments. See xl(1).\n"
+    "A file that the memory of another guest still comes from is refused.\n"
     "\n"
     "save and migrate: a guest with USB devices is refused, for its USB driver\n"
     "does not come back from either. With --usb=detach they are detached\n"
@@ -36,16 +39,15 @@ static bool takes_argument(const char *option)
     return !strcmp(option, "-s") || !strcmp(option, "-C");
 }
 
-/* The first operand of xl save, migrate and dump-core; NULL without one. */
-static const char *domain_operand(char **argv)
+/* Where the first operand of xl save, migrate and dump-core is, the domain; the
+ * one behind it is the file. At the end without one. */
+static char **operands(char **argv)
 {
-    for (char **a = argv + 1; *a; a++) {
-        if ((*a)[0] != '-')
-            return *a;
+    char **a = argv + 1;
+    for (; *a && (*a)[0] == '-'; a++)
         if (takes_argument(*a) && a[1])
             a++;
-    }
-    return NULL;
+    return a;
 }
 
 /*
@@ -80,10 +82,10 @@ static int is_restored_lazily(xlx_ctx *ctx, uint32_t domid)
 }
 
 static int not_known(struct cmd_env *env, const char *command,
-                     const char *domain)
+                     const char *object, const char *what)
 {
-    fprintf(env->err, "%s: %s: whether its memory is complete cannot be "
-                      "learned: nothing is done\n", command, domain);
+    fprintf(env->err, "%s: %s: it is not known whether %s: nothing is done\n",
+            command, object, what);
     return CMD_FAILED;
 }
 
@@ -99,9 +101,53 @@ static int fill_first(struct cmd_env *env, const char *command,
     if (rc > 0)
         rc = is_restored_lazily(env->ctx, domid);
     if (rc < 0)
-        return not_known(env, command, domain);
+        return not_known(env, command, domain, "its memory is complete");
     return rc ? cmd_wait_until_filled(env, command, domid, CMD_WAIT_FINISH)
               : CMD_OK;
+}
+
+/* --- files ---------------------------------------------------------------- */
+
+static bool is_filled_from(const struct xlx_lazy_status *s,
+                           const struct stat *file)
+{
+    if (s->state != XLX_LAZY_FILLING && s->state != XLX_LAZY_STALLED)
+        return false;
+    if (S_ISBLK(file->st_mode))
+        return s->image_dev == file->st_rdev && !s->image_ino;
+    return s->image_dev == file->st_dev && s->image_ino == file->st_ino;
+}
+
+/*
+ * xl opens what it saves to with O_TRUNC, before all else: a guest that fills
+ * from that file would lose its memory, under whatever name the file is told.
+ */
+static int spare_images(struct cmd_env *env, const char *command,
+                        const char *path)
+{
+    struct xlx_lazy_status s;
+    struct stat file;
+    uint32_t *domids;
+    int status = CMD_OK;
+    if (stat(path, &file))
+        return CMD_OK;
+    int nr = xlx_lazy_list(env->ctx, &domids);
+    if (nr < 0)
+        return not_known(env, command, path, "no guest fills from it");
+    for (int i = 0; i < nr && status == CMD_OK; i++) {
+        int rc = xlx_lazy_status(env->ctx, domids[i], &s);
+        if (rc && rc != -ENOENT)
+            status = not_known(env, command, path, "no guest fills from it");
+        if (rc || !is_filled_from(&s, &file))
+            continue;
+        fprintf(env->err, "%s: %s: the memory of domain %u still comes from "
+                          "this file: choose another one, or first '%s "
+                          "lazy-finish %u'\n", command, path, domids[i],
+                cmd_program(env), domids[i]);
+        status = CMD_FAILED;
+    }
+    free(domids);
+    return status;
 }
 
 /* --- USB ------------------------------------------------------------------ */
@@ -181,8 +227,12 @@ int cmd_guard(struct cmd_env *env, int argc, char **argv)
     }
     if (!take_usb_option(argv, &detach))
         return cmd_usage(env, self, "--usb takes refuse or detach");
-    const char *domain = domain_operand(argv);
+    char **operand = operands(argv);
+    const char *domain = operand[0];
     if (domain && fill_first(env, argv[0], domain) != CMD_OK)
+        return CMD_FAILED;
+    if (domain && operand[1] && strcmp(argv[0], "migrate") &&
+        spare_images(env, argv[0], operand[1]) != CMD_OK)
         return CMD_FAILED;
     /* A core has the memory alone; elsewhere xl says what is wrong. */
     if (!domain || !self->options || !xlx_on_xen(env->ctx))

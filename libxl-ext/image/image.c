@@ -94,8 +94,8 @@ int xlx_image_open(xlx_ctx *ctx, const char *path, xlx_image **image_r)
     return opened(ctx, image, xlx__save_file_index(&src, image), image_r);
 }
 
-int xlx_image_open_fd(xlx_ctx *ctx, int fd, uint64_t offset, const char *name,
-                      xlx_image **image_r)
+static int open_fd(xlx_ctx *ctx, int fd, uint64_t offset, const char *name,
+                   bool keep, xlx_image **image_r)
 {
     struct xlx__storage *storage;
     struct xlx__source src;
@@ -107,12 +107,32 @@ int xlx_image_open_fd(xlx_ctx *ctx, int fd, uint64_t offset, const char *name,
         return xlx__fail_errno(ctx, errno, "%s: cannot use descriptor %d", name,
                                fd);
     int rc = xlx__storage_file(ctx, own, name, &storage);
+    if (!rc && keep && xlx__storage_file_keep(storage, name))
+        xlx__debug(ctx, "%s: read from a copy that shares its blocks", name);
     if (!rc)
         rc = new_image(ctx, storage, name, &image);
     if (rc)
         return rc;
     xlx__source_init(&src, ctx, storage, image->name);
     return opened(ctx, image, xlx__libxc_index(&src, offset, image), image_r);
+}
+
+int xlx_image_open_fd(xlx_ctx *ctx, int fd, uint64_t offset, const char *name,
+                      xlx_image **image_r)
+{
+    return open_fd(ctx, fd, offset, name, false, image_r);
+}
+
+int xlx__image_open_kept(xlx_ctx *ctx, int fd, uint64_t offset,
+                         const char *name, xlx_image **image_r)
+{
+    return open_fd(ctx, fd, offset, name, true, image_r);
+}
+
+bool xlx__image_reads_from(const xlx_image *image, uint64_t *dev_r,
+                           uint64_t *ino_r)
+{
+    return image->storage->ops->reads_from(image->storage, dev_r, ino_r);
 }
 
 void xlx_image_close(xlx_image *image)

@@ -41,6 +41,12 @@ struct xlx__storage_ops {
                    mode_t *mode_r);
     /* Whether it is the file that has this name now. */
     bool (*is_named)(struct xlx__storage *storage, const char *name);
+    /*
+     * Which file or block device (its number, inode 0) must not be written to
+     * while this is read. False: there is none, the bytes are elsewhere.
+     */
+    bool (*reads_from)(struct xlx__storage *storage, uint64_t *dev_r,
+                       uint64_t *ino_r);
     void (*close)(struct xlx__storage *storage); /* frees it too */
 };
 
@@ -56,6 +62,14 @@ struct xlx__storage {
  */
 int xlx__storage_file(xlx_ctx *ctx, int fd, const char *name,
                       struct xlx__storage **storage_r);
+
+/*
+ * From now on reads a copy that shares its blocks with the file, where the file
+ * system can do that (reflink), and goes on to be the file otherwise: nothing
+ * that is done to the file changes what is read. The copy has no name. False
+ * where that is not possible: the file itself is read.
+ */
+bool xlx__storage_file_keep(struct xlx__storage *storage, const char *name);
 
 /* Refuses what cannot be read at any place: -ESPIPE. */
 int xlx__storage_no_positions(xlx_ctx *ctx, const char *name);

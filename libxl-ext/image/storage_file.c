@@ -2,8 +2,11 @@
 #include "image/storage.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/fs.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -13,6 +16,7 @@
 struct file {
     struct xlx__storage storage;
     int fd;
+    int copy; /* what is read: a copy of fd, which has no name; or fd */
 };
 
 static struct file *file_of(struct xlx__storage *storage)
@@ -23,13 +27,13 @@ static struct file *file_of(struct xlx__storage *storage)
 static int file_pread(struct xlx__storage *storage, void *buf, size_t len,
                       uint64_t offset)
 {
-    return xlx__pread_all(file_of(storage)->fd, buf, len, offset);
+    return xlx__pread_all(file_of(storage)->copy, buf, len, offset);
 }
 
 static void file_expect(struct xlx__storage *storage, uint64_t offset,
                         size_t len)
 {
-    posix_fadvise(file_of(storage)->fd, (off_t)offset, (off_t)len,
+    posix_fadvise(file_of(storage)->copy, (off_t)offset, (off_t)len,
                   POSIX_FADV_WILLNEED);
 }
 
@@ -67,10 +71,25 @@ static bool file_is_named(struct xlx__storage *storage, const char *name)
            named.st_dev == open.st_dev && named.st_ino == open.st_ino;
 }
 
+static bool file_reads_from(struct xlx__storage *storage, uint64_t *dev_r,
+                            uint64_t *ino_r)
+{
+    const struct file *file = file_of(storage);
+    struct stat st;
+    if (file->copy != file->fd || fstat(file->fd, &st))
+        return false;
+    *dev_r = S_ISBLK(st.st_mode) ? st.st_rdev : st.st_dev;
+    *ino_r = S_ISBLK(st.st_mode) ? 0 : st.st_ino;
+    return true;
+}
+
 static void file_close(struct xlx__storage *storage)
 {
-    close(file_of(storage)->fd);
-    free(storage);
+    struct file *file = file_of(storage);
+    if (file->copy != file->fd)
+        close(file->copy);
+    close(file->fd);
+    free(file);
 }
 
 static const struct xlx__storage_ops file_ops = {
@@ -80,6 +99,7 @@ static const struct xlx__storage_ops file_ops = {
     .recognize = file_recognize,
     .examine = file_examine,
     .is_named = file_is_named,
+    .reads_from = file_reads_from,
     .close = file_close,
 };
 
@@ -123,7 +143,36 @@ int xlx__storage_file(xlx_ctx *ctx, int fd, const char *name,
     file->storage.ops = &file_ops;
     file->storage.size = size;
     file->storage.has_folder = true;
-    file->fd = fd;
+    file->fd = file->copy = fd;
     *storage_r = &file->storage;
     return 0;
+}
+
+/* In the folder of the file: blocks are shared within a file system only. */
+static int open_unnamed(const char *name)
+{
+    const char *slash = strrchr(name, '/');
+    char folder[PATH_MAX];
+    int n = snprintf(folder, sizeof(folder), "%.*s",
+                     slash ? (int)(slash - name) + 1 : 1, slash ? name : ".");
+    if (n >= (int)sizeof(folder))
+        return -1;
+    return open(folder, O_RDWR | O_TMPFILE | O_CLOEXEC, 0600);
+}
+
+bool xlx__storage_file_keep(struct xlx__storage *storage, const char *name)
+{
+    struct file *file = file_of(storage);
+    struct stat st;
+    if (fstat(file->fd, &st) || !S_ISREG(st.st_mode))
+        return false;
+    int copy = open_unnamed(name);
+    if (copy < 0)
+        return false;
+    if (ioctl(copy, FICLONE, file->fd)) {
+        close(copy);
+        return false;
+    }
+    file->copy = copy;
+    return true;
 }

@@ -171,6 +171,15 @@ static bool storage_is_named(struct xlx__storage *storage, const char *name)
     return false;
 }
 
+static bool storage_reads_from(struct xlx__storage *storage, uint64_t *dev_r,
+                               uint64_t *ino_r)
+{
+    (void)storage;
+    (void)dev_r;
+    (void)ino_r;
+    return false;
+}
+
 static void storage_close(struct xlx__storage *storage)
 {
     struct nbd *nbd = nbd_of(storage);
@@ -190,6 +199,7 @@ static const struct xlx__storage_ops nbd_ops = {
     .recognize = storage_recognize,
     .examine = storage_examine,
     .is_named = storage_is_named,
+    .reads_from = storage_reads_from,
     .close = storage_close,
 };
 

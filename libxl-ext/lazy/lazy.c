@@ -97,8 +97,11 @@ int xlx_lazy_open(xlx_ctx *ctx, uint32_t domid, int io_fd, uint64_t offset,
     pthread_mutex_init(&lazy->status_lock, NULL);
 
     uint64_t begun = xlx__now_us();
-    rc = xlx_image_open_fd(ctx, io_fd, offset, name, &lazy->image);
+    rc = xlx__image_open_kept(ctx, io_fd, offset, name, &lazy->image);
     if (!rc) {
+        if (!xlx__image_reads_from(lazy->image, &lazy->status.image_dev,
+                                   &lazy->status.image_ino))
+            lazy->status.image_dev = lazy->status.image_ino = 0;
         snprintf(lazy->status.image, sizeof(lazy->status.image), "%s",
                  xlx_image_name(lazy->image));
         rc = check_guest(lazy);

@@ -46,7 +46,8 @@ static const struct {
     NUMBER(prefetch_pages), NUMBER(dropped), NUMBER(pages_2m), NUMBER(retries),
     NUMBER(index_us),  NUMBER(mark_us),    NUMBER(fault_us),
     NUMBER(fault_us_max), NUMBER(fill_us),    NUMBER(restarts),
-    NUMBER(bwlimit),   NUMBER(paused),     NUMBER(bad_pages),
+    NUMBER(bwlimit),   NUMBER(paused),     NUMBER(image_dev),
+    NUMBER(image_ino), NUMBER(bad_pages),
 #undef NUMBER
 };
 #define NR_NUMBERS (sizeof(numbers) / sizeof(numbers[0]))

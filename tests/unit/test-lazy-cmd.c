@@ -134,6 +134,53 @@ static void no_list_is_no_good_news(void **state)
     assert_int_equal(run_command(w, "save", "g", "/f"), CMD_FAILED);
 }
 
+/* Guest 12 does. */
+static void fill_from(struct world *w, const char *path,
+                      enum xlx_lazy_state state)
+{
+    struct stat st;
+    assert_int_equal(stat(path, &st), 0);
+    struct xlx_lazy_status s = { .domid = 12, .state = state,
+                                 .pid = (uint32_t)getpid(),
+                                 .image_dev = st.st_dev,
+                                 .image_ino = st.st_ino };
+    assert_int_equal(xlx__lazy_status_write(w->run, &s), 0);
+}
+
+static void a_file_that_a_guest_fills_from_is_spared(void **state)
+{
+    struct world *w = *state;
+    char file[64], other[64], link_to[64], linked[64], none[64];
+    snprintf(file, sizeof(file), "%s/file", w->dir);
+    snprintf(other, sizeof(other), "%s/other", w->dir);
+    snprintf(link_to, sizeof(link_to), "%s/symlink", w->dir);
+    snprintf(linked, sizeof(linked), "%s/link", w->dir);
+    snprintf(none, sizeof(none), "%s/none", w->dir);
+    write_file(file, "");
+    write_file(other, "");
+    assert_int_equal(symlink(file, link_to), 0);
+    assert_int_equal(link(file, linked), 0);
+    static const enum xlx_lazy_state needed[] = { XLX_LAZY_FILLING,
+                                                  XLX_LAZY_STALLED };
+    for (int i = 0; i < 2; i++) {
+        fill_from(w, file, needed[i]);
+        assert_int_equal(run_command(w, "save", "other", file), CMD_FAILED);
+        assert_int_equal(run_command(w, "save", "-c", "other", link_to),
+                         CMD_FAILED);
+        assert_int_equal(run_command(w, "save", "13", linked), CMD_FAILED);
+        assert_int_equal(run_command(w, "dump-core", "other", file),
+                         CMD_FAILED);
+        assert_int_equal(run_command(w, "save", "other", other), HANDED_ON);
+        assert_int_equal(run_command(w, "save", "other", none), HANDED_ON);
+        assert_int_equal(run_command(w, "migrate", "other", file), HANDED_ON);
+    }
+    fill_from(w, file, XLX_LAZY_COMPLETE);
+    assert_int_equal(run_command(w, "save", "other", file), HANDED_ON);
+    assert_int_equal(run_command(w, "save", "g", file), HANDED_ON);
+    spoil_status(w, "");
+    assert_int_equal(run_command(w, "save", "other", file), CMD_FAILED);
+}
+
 static void one_that_failed_is_not_handed_on(void **state)
 {
     struct world *w = *state;
@@ -151,6 +198,7 @@ int main(void)
         TEST(a_complete_guest_is_handed_on),
         TEST(one_whose_status_cannot_be_read_is_not),
         TEST(no_list_is_no_good_news),
+        TEST(a_file_that_a_guest_fills_from_is_spared),
         TEST(one_that_failed_is_not_handed_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -46,7 +46,7 @@ static struct xlx_lazy_status example(void)
     struct xlx_lazy_status s = { .domid = 12, .state = XLX_LAZY_COMPLETE,
                                  .image = "/srv/\"odd\"\n.save" };
     uint64_t *number = &s.pages;
-    for (size_t i = 0; number + i <= &s.paused; i++)
+    for (size_t i = 0; number + i <= &s.image_ino; i++)
         number[i] = 1000 + i;
     s.bad_pages = 5;
     s.nr_bad = 2;
