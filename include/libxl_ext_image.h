@@ -213,6 +213,7 @@ struct xlx_image_index_info {
     bool has_crc;        /* a crc32c of every page */
     bool has_zero;       /* which pages are zeros; of an image that was written
                             to since, by its time, this is left out */
+    bool time_differs;   /* so that it was left out */
     uint64_t zero_pages; /* that are known to be zeros */
     uint64_t working_set_pages;
 };

@@ -76,6 +76,9 @@ static void print_index(FILE *out, const struct view *v)
         fprintf(out, "%-11s a crc32c of each page\n", "");
     if (v->index.has_zero)
         print_pages(out, "  zero", v->index.zero_pages, v->info->pages);
+    if (v->index.time_differs)
+        fprintf(out, "%-11s not known: the file has another time than when "
+                     "this was made\n", "  zero");
     if (v->index.working_set_pages)
         print_pages(out, "  first used", v->index.working_set_pages,
                     v->info->pages);
@@ -109,6 +112,7 @@ static void json_index(yajl_gen g, const struct view *v)
     json_text(g, "state", v->sidecar);
     json_bool(g, "has_crc", v->index.has_crc);
     json_bool(g, "has_zero", v->index.has_zero);
+    json_bool(g, "time_differs", v->index.time_differs);
     json_count(g, "zero_pages", v->index.zero_pages);
     json_count(g, "working_set_pages", v->index.working_set_pages);
     yajl_gen_map_close(g);

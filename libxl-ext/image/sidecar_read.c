@@ -245,6 +245,12 @@ static int check_header(struct reading *r, const struct lzx_header *header)
     return 0;
 }
 
+/* A copy may have a time of whole seconds, as some file systems have them. */
+static bool same_time(const struct lzx_header *header, int64_t s, uint32_t ns)
+{
+    return s == header->mtime_s && (ns == header->mtime_ns || !ns);
+}
+
 /* Forgets what the image's pages held if it was written to since. */
 static int forget_if_changed(struct reading *r)
 {
@@ -252,8 +258,9 @@ static int forget_if_changed(struct reading *r)
     int64_t s;
     uint32_t ns;
     int rc = xlx__sidecar_mtime(r->ctx, index->image, &s, &ns);
-    if (rc || (s == index->header.mtime_s && ns == index->header.mtime_ns))
+    if (rc || !index->zero || same_time(&index->header, s, ns))
         return rc;
+    index->info.time_differs = true;
     free(index->zero);
     index->zero = NULL;
     index->info.has_zero = false;

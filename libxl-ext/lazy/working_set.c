@@ -35,6 +35,12 @@ xlx_image_index *xlx__working_set_open(const struct xlx__pager *pager)
     if (rc && rc != -ENOENT)
         xlx__log(ctx, XLX_LOG_INFO, "the sidecar is not used: %s",
                  xlx_ctx_error(ctx));
+    else if (!rc && xlx_image_index_info(index)->time_differs)
+        xlx__log(ctx, XLX_LOG_INFO,
+                 "%s: has another time than when its sidecar was made: its "
+                 "zero pages are read as all others, until image-index makes "
+                 "the sidecar again (copies keep the time with cp -p)",
+                 xlx_image_name(pager->image));
     else if (rc && pager->sidecar)
         xlx__log(ctx, XLX_LOG_INFO, "%s: there is no sidecar yet",
                  pager->sidecar);

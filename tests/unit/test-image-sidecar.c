@@ -324,6 +324,7 @@ static void an_image_that_was_written_to_has_no_known_zeros(void **state)
     assert_int_equal(open_index(f), 0);
     assert_false(xlx_image_index_info(f->index)->has_zero);
     assert_int_equal(xlx_image_index_info(f->index)->zero_pages, 0);
+    assert_true(xlx_image_index_info(f->index)->time_differs);
     assert_false(xlx_image_index_next_zero(f->index, 0, &zero));
     assert_true(xlx_image_index_info(f->index)->has_crc);
 
@@ -333,6 +334,35 @@ static void an_image_that_was_written_to_has_no_known_zeros(void **state)
     assert_int_equal(open_index(f), 0);
     assert_false(xlx_image_index_info(f->index)->has_zero);
     assert_true(xlx_image_index_info(f->index)->has_crc);
+}
+
+static void set_time(const struct fixture *f, time_t s, long ns)
+{
+    const struct timespec times[2] = { { 0, UTIME_OMIT }, { s, ns } };
+    assert_int_equal(utimensat(AT_FDCWD, f->path, times, 0), 0);
+}
+
+/* A copy on a file system, or by a program, that knows no less than seconds. */
+static void a_time_of_whole_seconds_is_the_same_one(void **state)
+{
+    struct fixture *f = *state;
+    static const struct {
+        time_t s;
+        long ns;
+        bool same;
+    } rows[] = { { 1000, 5, true },  { 1000, 0, true }, { 1000, 6, false },
+                 { 1001, 0, false }, { 999, 0, false }, { 999, 5, false } };
+    start(f);
+    set_time(f, 1000, 5);
+    must_index(f);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        set_time(f, rows[i].s, rows[i].ns);
+        assert_int_equal(open_index(f), 0);
+        assert_int_equal(xlx_image_index_info(f->index)->has_zero,
+                         rows[i].same);
+        assert_int_equal(xlx_image_index_info(f->index)->time_differs,
+                         !rows[i].same);
+    }
 }
 
 static void another_save_has_another_sidecar(void **state)
@@ -547,6 +577,7 @@ int main(void)
         TEST(it_may_lie_elsewhere),
         TEST(a_guest_without_pages_has_one_too),
         TEST(an_image_that_was_written_to_has_no_known_zeros),
+        TEST(a_time_of_whole_seconds_is_the_same_one),
         TEST(another_save_has_another_sidecar),
         TEST(every_byte_counts),
         TEST(numbers_may_be_wrong),

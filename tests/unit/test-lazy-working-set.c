@@ -291,6 +291,28 @@ static void known_zeros_are_not_read(void **state)
     }
 }
 
+static void keep_text(void *user, enum xlx_log_level level, const char *text)
+{
+    (void)level;
+    snprintf(user, 256, "%s", text);
+}
+
+static void that_zeros_are_not_known_any_more_is_said(void **state)
+{
+    struct world *w = *state;
+    const struct timespec times[2] = { { 1000, 0 }, { 1000, 0 } };
+    char said[256] = "";
+    assert_int_equal(
+        xlx_image_index_write(w->ctx, w->image, NULL, NULL, NULL), 0);
+    xlx_ctx_set_log(w->ctx, keep_text, said, XLX_LOG_INFO);
+    begin(w);
+    assert_string_equal(said, "");
+    assert_int_equal(futimens(w->fd, times), 0);
+    begin(w);
+    assert_non_null(strstr(said, "has another time"));
+    assert_non_null(w->index); /* the rest of it is used */
+}
+
 static void a_page_with_a_wrong_checksum_is_kept_aside(void **state)
 {
     struct world *w = *state;
@@ -394,6 +416,7 @@ int main(void)
         TEST(a_record_that_cannot_be_written_is_only_told),
         TEST(a_damaged_sidecar_is_not_used),
         TEST(known_zeros_are_not_read),
+        TEST(that_zeros_are_not_known_any_more_is_said),
         TEST(a_page_with_a_wrong_checksum_is_kept_aside),
         TEST(a_prefetch_that_fails_is_left_to_the_backfill),
         cmocka_unit_test(sizes_and_times_are_told_apart),
