@@ -325,7 +325,8 @@ void xlx_lazy_watch_free(xlx_lazy_watch *watch);
 
 /*
  * All such domains, by domid; *domids_r is the caller's to free(). One that
- * was destroyed since is forgotten. Returns their number or -errno.
+ * was destroyed since is forgotten, its files are removed; xlx_lazy_serve() does
+ * so, too. Returns their number or -errno.
  */
 int xlx_lazy_list(xlx_ctx *ctx, uint32_t **domids_r);
 

@@ -37,6 +37,7 @@ struct xlx_lazy {
     struct xlx__pager *pager;
     struct xlx__control *control; /* while it serves */
     unsigned ticks;
+    bool swept;
     xlx_ctx *xs_ctx; /* for xenstore, as another thread writes there; NULL: it
                         failed once */
     pthread_mutex_t status_lock;
@@ -351,6 +352,18 @@ static void change(void *user, const struct xlx_lazy_change *what)
     xlx__pager_progress(lazy->pager);
 }
 
+/* Once: what earlier restores of guests that are gone by now left in the folder
+ * of the statuses, so that it does not grow. */
+static void forget_others(xlx_lazy *lazy)
+{
+    uint32_t *domids;
+    if (lazy->swept || !lazy->xs_ctx)
+        return;
+    lazy->swept = true;
+    if (xlx_lazy_list(lazy->xs_ctx, &domids) >= 0)
+        free(domids);
+}
+
 /* Xenstore is written by this thread only, so that no fault waits for it; with
  * a context of its own, as the fault thread's error is the reason that is told.
  * One that cannot be written is no reason to stop serving. */
@@ -358,6 +371,7 @@ static void publish(xlx_lazy *lazy)
 {
     struct xlx_lazy_status status;
     snapshot(lazy, &status);
+    forget_others(lazy);
     if (!lazy->xs_ctx || !xlx__lazy_status_publish(lazy->xs_ctx, &status))
         return;
     xlx__warn(lazy->ctx, "domain %u: no more status in xenstore", lazy->domid);

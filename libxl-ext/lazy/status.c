@@ -341,20 +341,35 @@ int xlx_lazy_status(xlx_ctx *ctx, uint32_t domid,
     return 0;
 }
 
-/* A guest that was destroyed since: nobody is left to remove its status. */
-static bool is_over(xlx_ctx *ctx, const char *dir, const char *name,
-                    uint32_t domid)
+/* Of a domain that is not there, and nobody works on: one that is being restored
+ * is not there yet. What cannot be read tells nothing. */
+static bool is_left_behind(xlx_ctx *ctx, const char *path, uint32_t domid)
 {
-    char path[PATH_MAX];
     struct xlx_lazy_status status = { 0 };
-    if (snprintf(path, sizeof(path), "%s/%s", dir, name) >= (int)sizeof(path) ||
-        read_status(path, &status))
+    int rc = read_status(path, &status);
+    if (rc && rc != -EBADMSG)
         return false;
-    if ((status.state != XLX_LAZY_FAILED &&
-         status.state != XLX_LAZY_COMPLETE) ||
-        xlx__dom_alive(ctx, domid) != 0)
+    if (!rc && status.state != XLX_LAZY_FAILED &&
+        status.state != XLX_LAZY_COMPLETE)
         return false;
-    unlink(path);
+    return xlx__dom_alive(ctx, domid) == 0;
+}
+
+/* A guest that was destroyed since: nobody is left to remove what its pager
+ * wrote, or did not come to remove. */
+static bool is_over(xlx_ctx *ctx, const char *dir, uint32_t domid)
+{
+    static const char *const names[] = { "%s/%u.json", "%s/%u.sock",
+                                         "%s/.%u.new" };
+    char path[PATH_MAX];
+    if (snprintf(path, sizeof(path), names[0], dir, domid) >=
+            (int)sizeof(path) ||
+        !is_left_behind(ctx, path, domid))
+        return false;
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        if (snprintf(path, sizeof(path), names[i], dir, domid) <
+            (int)sizeof(path))
+            unlink(path);
     return true;
 }
 
@@ -387,8 +402,7 @@ int xlx_lazy_list(xlx_ctx *ctx, uint32_t **domids_r)
     size_t nr = 0;
     for (struct dirent *d; dir && (d = readdir(dir));) {
         uint32_t domid;
-        if (domid_of_name(d->d_name, &domid) ||
-            is_over(ctx, path, d->d_name, domid))
+        if (domid_of_name(d->d_name, &domid) || is_over(ctx, path, domid))
             continue;
         uint32_t *more = reallocarray(domids, nr + 1, sizeof(*domids));
         if (!more)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 #include "test.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -226,6 +227,55 @@ static void a_guest_is_listed_until_it_is_destroyed(void **state)
     }
 }
 
+static int files(struct world *w)
+{
+    char path[120];
+    int n = 0;
+    snprintf(path, sizeof(path), "%s/lazy", w->run);
+    DIR *dir = opendir(path);
+    assert_non_null(dir);
+    for (struct dirent *d; (d = readdir(dir));)
+        n += strcmp(d->d_name, ".") && strcmp(d->d_name, "..");
+    closedir(dir);
+    return n;
+}
+
+static void put_file(struct world *w, const char *name)
+{
+    char path[160];
+    snprintf(path, sizeof(path), "%s/lazy/%s", w->run, name);
+    int fd = open(path, O_WRONLY | O_CREAT, 0600);
+    assert_true(fd >= 0);
+    close(fd);
+}
+
+static void nothing_of_a_destroyed_guest_stays(void **state)
+{
+    struct world *w = *state;
+    struct xlx_lazy_status s = example();
+    uint32_t *domids;
+    w->ctx->xs = xs_mem_seam(xs_mem_new(NULL));
+    for (uint32_t domid = 1; domid <= 40; domid++) {
+        s.domid = domid;
+        assert_int_equal(xlx__lazy_status_write(w->run, &s), 0);
+    }
+    put_file(w, "3.sock");
+    put_file(w, ".4.new");
+    s.domid = 12;
+    assert_int_equal(xlx__lazy_status_write(w->run, &s), 0);
+    write_text(w, "not a status");
+    /* Its domain is not there yet. */
+    s.domid = 41;
+    s.state = XLX_LAZY_FILLING;
+    s.pid = (uint32_t)getpid();
+    assert_int_equal(xlx__lazy_status_write(w->run, &s), 0);
+    put_file(w, "41.sock");
+    assert_int_equal(xlx_lazy_list(w->ctx, &domids), 1);
+    assert_int_equal(domids[0], 41);
+    free(domids);
+    assert_int_equal(files(w), 2);
+}
+
 static void the_status_is_in_xenstore_for_dom0(void **state)
 {
     struct world *w = *state;
@@ -265,6 +315,7 @@ int main(void)
         TEST(the_list_of_bad_pages_is_bounded),
         TEST(a_pager_that_is_gone_counts_as_failed),
         TEST(a_guest_is_listed_until_it_is_destroyed),
+        TEST(nothing_of_a_destroyed_guest_stays),
         TEST(the_status_is_in_xenstore_for_dom0),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -88,9 +88,21 @@ saved_when_complete() {
     rig_guest_stop g
 }
 
+# Each restore removes what those before left of guests that are gone.
+nothing_grows() {
+    local i
+    for i in 1 2 3; do
+        lazy_restore "$lazy_file" && xl-ext lazy-wait -q g ||
+            rig_fail "nothing grows: restore $i"
+        rig_guest_stop g
+    done
+    [ "$(find /run/libxl-ext/lazy -type f | wc -l)" = 1 ] ||
+        rig_fail "nothing grows: $(ls -A /run/libxl-ext/lazy)"
+}
+
 lazy_save pvh 1
 memory=$(free_memory)
-for check in destroyed_while_filling all_killed helper_killed \
+for check in nothing_grows destroyed_while_filling all_killed helper_killed \
     killed_before_it_ran saved_when_complete; do
     rig_time "== $check" $check
 done
