@@ -175,7 +175,7 @@ extern const char cmd_image_verify_details[];
 extern const char cmd_image_optimize_details[];
 
 int cmd_guard(struct cmd_env *env, int argc, char **argv);
-extern const char cmd_guard_details[];
+extern const char cmd_guard_details[], cmd_guard_mem_details[];
 extern const struct cmd_option cmd_guard_usb_options[]; /* save, migrate */
 
 int cmd_usb_attach(struct cmd_env *env, int argc, char **argv);

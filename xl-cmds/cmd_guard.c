@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 /*
  * save, migrate and dump-core of a guest whose memory is still coming: they
- * would leave out, without a word, every page that is not there yet. So fill
- * first, then hand on to the distribution's xl. Nor may they write to a file that
+ * would leave out, without a word, every page that is not there yet. mem-set and
+ * mem-max: the limit would be reached while pages are out, which then have no
+ * room, and the guest's balloon waits for one of them. So fill first, then hand
+ * on to the distribution's xl. Nor may they write to a file that
  * another guest's memory still comes from. And no USB controller outlives save
  * and migrate, so it goes before.
  */
@@ -27,6 +29,11 @@ const char cmd_guard_details[] =
     "before; a guest that goes on afterwards (save -c, or a failure) has them\n"
     "again, and a saved one when 'usb-reconcile' sees it restored.\n";
 
+const char cmd_guard_mem_details[] =
+    "Completes the memory of a lazily restored guest, as lazy-finish does, then\n"
+    "does what the distribution's xl does, with the same arguments. See xl(1).\n"
+    "With less memory than it was saved with it could not be completed any more.\n";
+
 const struct cmd_option cmd_guard_usb_options[] = {
     { "usb", 0, CMD_NEEDS_ARG, "refuse|detach",
       "what to do with USB devices (default refuse)" },
@@ -39,8 +46,8 @@ static bool takes_argument(const char *option)
     return !strcmp(option, "-s") || !strcmp(option, "-C");
 }
 
-/* Where the first operand of xl save, migrate and dump-core is, the domain; the
- * one behind it is the file. At the end without one. */
+/* Where the first operand of these commands is, the domain; the one behind it
+ * may be a file. At the end without one. */
 static char **operands(char **argv)
 {
     char **a = argv + 1;
@@ -116,6 +123,12 @@ static bool is_filled_from(const struct xlx_lazy_status *s,
     if (S_ISBLK(file->st_mode))
         return s->image_dev == file->st_rdev && !s->image_ino;
     return s->image_dev == file->st_dev && s->image_ino == file->st_ino;
+}
+
+/* The second operand of the other commands is a host, or a size. */
+static bool writes_a_file(const char *command)
+{
+    return !strcmp(command, "save") || !strcmp(command, "dump-core");
 }
 
 /*
@@ -231,10 +244,10 @@ int cmd_guard(struct cmd_env *env, int argc, char **argv)
     const char *domain = operand[0];
     if (domain && fill_first(env, argv[0], domain) != CMD_OK)
         return CMD_FAILED;
-    if (domain && operand[1] && strcmp(argv[0], "migrate") &&
+    if (domain && operand[1] && writes_a_file(argv[0]) &&
         spare_images(env, argv[0], operand[1]) != CMD_OK)
         return CMD_FAILED;
-    /* A core has the memory alone; elsewhere xl says what is wrong. */
+    /* The others have nothing to do with USB; elsewhere xl says what is wrong. */
     if (!domain || !self->options || !xlx_on_xen(env->ctx))
         return cmd_hand_on_command(env, argv);
     if (xlx_domain_find(env->ctx, domain, &domid))

@@ -106,6 +106,8 @@ static void a_complete_guest_is_handed_on(void **state)
     assert_int_equal(run_command(w, "save", "g", "/f"), HANDED_ON);
     assert_int_equal(run_command(w, "migrate", "g", "host"), HANDED_ON);
     assert_int_equal(run_command(w, "dump-core", "g", "/f"), HANDED_ON);
+    assert_int_equal(run_command(w, "mem-set", "g", "128"), HANDED_ON);
+    assert_int_equal(run_command(w, "mem-max", "g", "128"), HANDED_ON);
 }
 
 static void one_whose_status_cannot_be_read_is_not(void **state)
@@ -117,6 +119,8 @@ static void one_whose_status_cannot_be_read_is_not(void **state)
         assert_int_equal(run_command(w, "save", "g", "/f"), CMD_FAILED);
         assert_int_equal(run_command(w, "migrate", "12", "host"), CMD_FAILED);
         assert_int_equal(run_command(w, "dump-core", "g", "/f"), CMD_FAILED);
+        assert_int_equal(run_command(w, "mem-set", "g", "128"), CMD_FAILED);
+        assert_int_equal(run_command(w, "mem-max", "12", "128"), CMD_FAILED);
         /* Others have nothing to do with it. */
         assert_int_equal(run_command(w, "save", "other", "/f"), HANDED_ON);
         assert_int_equal(run_command(w, "lazy-wait", "g"), CMD_FAILED);

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-only
 #
 # The distribution's own commands on a guest with pages that are out: save and
-# migrate fail, and the guest goes on. What maps its memory, as dump-core does
-# page by page, gets it.
+# migrate fail, and the guest goes on. What maps its memory page by page gets
+# it. (libxc's dump-core does not: it leaves out what is paged out.)
 
 set -eu
 . /rig/lib/rig.sh
