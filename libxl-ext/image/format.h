@@ -226,4 +226,14 @@ _Static_assert(sizeof(struct fmt_save_descriptor) == 8, "save descriptor");
 #define FMT_SAVE_CPU_CR3 672u /* offset of cr3 in struct hvm_hw_cpu */
 #define FMT_CR3_ADDRESS 0x000ffffffffff000ull
 
+/* Enlightenments for Windows: MSRs that name a page of the guest's, by their
+ * offsets in hvm_viridian_domain_context and hvm_viridian_vcpu_context. */
+#define FMT_SAVE_VIRIDIAN_DOMAIN 15u
+#define FMT_SAVE_VIRIDIAN_HYPERCALL 0u
+#define FMT_SAVE_VIRIDIAN_REFERENCE_TSC 24u
+#define FMT_SAVE_VIRIDIAN_VCPU 17u
+#define FMT_SAVE_VIRIDIAN_VP_ASSIST 0u
+#define FMT_SAVE_VIRIDIAN_SIMP 16u
+#define FMT_VIRIDIAN_ENABLED 1u /* such an MSR; its page is from bit 12 on */
+
 #endif

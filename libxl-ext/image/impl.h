@@ -106,7 +106,7 @@ uint64_t xlx__image_sum(const struct xlx_image *image);
 int xlx__named_params(struct xlx__source *src, const struct xlx__record *record,
                       struct xlx__named *named);
 
-/* Adds the gfns that the vCPUs of an HVM_CONTEXT record have in CR3. */
+/* Adds the gfns that Xen reads or maps while an HVM_CONTEXT record is loaded. */
 int xlx__named_context(struct xlx__source *src,
                        const struct xlx__record *record,
                        struct xlx__named *named);

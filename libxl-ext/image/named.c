@@ -130,6 +130,42 @@ static int add_cr3(struct xlx__source *src, uint64_t at, uint32_t length,
     return add(src, at, named, (cr3 & FMT_CR3_ADDRESS) / XLX_PAGE_SIZE, 1);
 }
 
+/*
+ * Xen maps these pages when the context is set and never again (viridian/synic.c,
+ * time.c: viridian_map_guest_page() in the load handlers): one that is out then
+ * stays unmapped, timers and EOIs get lost. An entry of an older Xen is shorter,
+ * what it lacks is zero. docs/lazy-restore.md has the other entries.
+ */
+static const struct {
+    uint16_t typecode;
+    uint32_t offset;
+} viridian_pages[] = {
+    { FMT_SAVE_VIRIDIAN_DOMAIN, FMT_SAVE_VIRIDIAN_HYPERCALL },
+    { FMT_SAVE_VIRIDIAN_DOMAIN, FMT_SAVE_VIRIDIAN_REFERENCE_TSC },
+    { FMT_SAVE_VIRIDIAN_VCPU, FMT_SAVE_VIRIDIAN_VP_ASSIST },
+    { FMT_SAVE_VIRIDIAN_VCPU, FMT_SAVE_VIRIDIAN_SIMP },
+};
+
+static int add_viridian(struct xlx__source *src, uint64_t at,
+                        const struct fmt_save_descriptor *entry,
+                        struct xlx__named *named)
+{
+    uint64_t msr;
+    int rc = 0;
+    for (size_t i = 0;
+         !rc && i < sizeof(viridian_pages) / sizeof(viridian_pages[0]); i++) {
+        uint32_t offset = viridian_pages[i].offset;
+        if (viridian_pages[i].typecode != entry->typecode ||
+            entry->length < offset + sizeof(msr))
+            continue;
+        rc = xlx__source_copy(src, at + offset, &msr, sizeof(msr),
+                              "HVM_CONTEXT");
+        if (!rc && msr & FMT_VIRIDIAN_ENABLED)
+            rc = add(src, at, named, msr / XLX_PAGE_SIZE, 1);
+    }
+    return rc;
+}
+
 /* As Xen's hvm_load(): entries up to an END, which must be there. */
 int xlx__named_context(struct xlx__source *src,
                        const struct xlx__record *record,
@@ -151,6 +187,8 @@ int xlx__named_context(struct xlx__source *src,
             return bad_context(src, at, "an entry that is longer than it");
         if (entry.typecode == FMT_SAVE_CPU)
             rc = add_cr3(src, at, entry.length, named);
+        if (!rc)
+            rc = add_viridian(src, at, &entry, named);
         if (rc)
             return rc;
         at += entry.length;

@@ -158,6 +158,27 @@ size_t build_params(struct image_build *b, const uint64_t (*params)[2],
     return offset;
 }
 
+size_t build_context_of(struct image_build *b, const struct build_entry *entry,
+                        size_t nr)
+{
+    struct image_build body = { 0 };
+    unsigned char cpu[1024] = { 2 };
+    struct fmt_save_descriptor d = { FMT_SAVE_CPU, 0, sizeof(cpu) };
+    const struct fmt_save_descriptor end = { 0 };
+    build_bytes(&body, &d, sizeof(d));
+    build_bytes(&body, cpu, sizeof(cpu));
+    for (size_t i = 0; i < nr; i++) {
+        d = (struct fmt_save_descriptor){ entry[i].typecode, entry[i].instance,
+                                          entry[i].length };
+        build_bytes(&body, &d, sizeof(d));
+        build_bytes(&body, entry[i].body, entry[i].length);
+    }
+    build_bytes(&body, &end, sizeof(end));
+    size_t offset = build_record(b, FMT_HVM_CONTEXT, body.bytes, body.len);
+    build_free(&body);
+    return offset;
+}
+
 size_t build_context(struct image_build *b, const uint64_t *cr3, size_t nr)
 {
     struct image_build body = { 0 };

@@ -61,6 +61,15 @@ size_t build_params(struct image_build *b, const uint64_t (*params)[2],
 /* HVM_CONTEXT of nr vCPUs with these in CR3, and some other entries. */
 size_t build_context(struct image_build *b, const uint64_t *cr3, size_t nr);
 
+/* One entry of a context; and HVM_CONTEXT of one vCPU, with these entries. */
+struct build_entry {
+    uint16_t typecode, instance;
+    uint32_t length;
+    const void *body;
+};
+size_t build_context_of(struct image_build *b, const struct build_entry *entry,
+                        size_t nr);
+
 /* --- wholes --------------------------------------------------------------- */
 
 /* Everything before the pages. */

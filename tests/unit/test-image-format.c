@@ -30,6 +30,20 @@ SAME(FMT_SAVE_END, HVM_SAVE_CODE(END));
 SAME(FMT_SAVE_CPU, HVM_SAVE_CODE(CPU));
 SAME(FMT_SAVE_CPU_CR3, offsetof(struct hvm_hw_cpu, cr3));
 
+SAME(FMT_SAVE_VIRIDIAN_DOMAIN, HVM_SAVE_CODE(VIRIDIAN_DOMAIN));
+SAME(FMT_SAVE_VIRIDIAN_HYPERCALL,
+     offsetof(struct hvm_viridian_domain_context, hypercall_gpa));
+SAME(FMT_SAVE_VIRIDIAN_REFERENCE_TSC,
+     offsetof(struct hvm_viridian_domain_context, reference_tsc));
+SAME(FMT_SAVE_VIRIDIAN_VCPU, HVM_SAVE_CODE(VIRIDIAN_VCPU));
+SAME(FMT_SAVE_VIRIDIAN_VP_ASSIST,
+     offsetof(struct hvm_viridian_vcpu_context, vp_assist_msr));
+SAME(FMT_SAVE_VIRIDIAN_SIMP,
+     offsetof(struct hvm_viridian_vcpu_context, simp_msr));
+
+/* Each entry that a context may have was looked at: docs/lazy-restore.md. */
+SAME(HVM_SAVE_CODE_MAX, 20);
+
 /* The assertions above are the test; this is for the count. */
 static void numbers_are_those_of_xen(void **state)
 {

@@ -119,6 +119,65 @@ static void every_gfn_that_is_named_is_resident(void **state)
                   14);
 }
 
+static void pages_of_enlightenments_are_resident(void **state)
+{
+    struct fixture *f = *state;
+    /* hypercall page, guest OS, time, reference TSC */
+    static const uint64_t domain[] = { 0x2000 | 1, 0x3001, 0x4001,
+                                       0x5000 | 0xffe | 1 };
+    /* VP assist, pending, SIMP, and others that look like a page */
+    static const uint64_t vcpu0[] = { 0x10001, 0x11001, 0x12001, 0x13001 };
+    static const uint64_t off[] = { 0x20000, 0, 0x21000, 0x22001 };
+    static const uint64_t wild[] = { FMT_GFN_LIMIT << 12 | 1, 0,
+                                     (FMT_GFN_LIMIT - 1) << 12 | 1 };
+    const struct build_entry entries[] = {
+        { FMT_SAVE_VIRIDIAN_DOMAIN, 0, sizeof(domain), domain },
+        { FMT_SAVE_VIRIDIAN_VCPU, 0, sizeof(vcpu0), vcpu0 },
+        { FMT_SAVE_VIRIDIAN_VCPU, 1, sizeof(off), off },
+        { FMT_SAVE_VIRIDIAN_VCPU, 2, sizeof(wild), wild },
+        { 16, 0, sizeof(vcpu0), (const uint64_t[]){ 0x30001, 1, 1, 1 } },
+    };
+    build_start(&f->b, 3, FMT_GUEST_HVM);
+    build_context_of(&f->b, entries, NR(entries));
+    build_params(&f->b, NULL, 0);
+    build_ends(&f->b);
+    must_open(f);
+    expect_ranges(f,
+                  (const uint64_t[][2]){ { 0x0, 0x1 },
+                                         { 0x2, 0x3 },
+                                         { 0x5, 0x6 },
+                                         { 0x10, 0x11 },
+                                         { 0x12, 0x13 },
+                                         { 0xfc000, 0x100000 },
+                                         { FMT_GFN_LIMIT - 1, FMT_GFN_LIMIT } },
+                  7);
+}
+
+/* Of an older Xen: what is not in there is zero. */
+static void a_short_enlightenment_is_read_as_far_as_it_goes(void **state)
+{
+    struct fixture *f = *state;
+    static const uint64_t domain[] = { 0x2001, 0, 0, 0x5001 };
+    static const uint64_t vcpu[] = { 0x10001, 0, 0x12001 };
+    const struct build_entry entries[] = {
+        { FMT_SAVE_VIRIDIAN_DOMAIN, 0, 31, domain },
+        { FMT_SAVE_VIRIDIAN_VCPU, 0, 23, vcpu },
+        { FMT_SAVE_VIRIDIAN_VCPU, 1, 7, vcpu },
+        { FMT_SAVE_VIRIDIAN_VCPU, 2, 0, vcpu },
+    };
+    build_start(&f->b, 3, FMT_GUEST_HVM);
+    build_context_of(&f->b, entries, NR(entries));
+    build_params(&f->b, NULL, 0);
+    build_ends(&f->b);
+    must_open(f);
+    expect_ranges(f,
+                  (const uint64_t[][2]){ { 0x0, 0x1 },
+                                         { 0x2, 0x3 },
+                                         { 0x10, 0x11 },
+                                         { 0xfc000, 0x100000 } },
+                  4);
+}
+
 static void numbers_that_are_no_gfn_are_left_out(void **state)
 {
     struct fixture *f = *state;
@@ -413,6 +472,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(every_gfn_that_is_named_is_resident),
+        TEST(pages_of_enlightenments_are_resident),
+        TEST(a_short_enlightenment_is_read_as_far_as_it_goes),
         TEST(numbers_that_are_no_gfn_are_left_out),
         TEST(without_a_device_model_the_hole_is_smaller),
         cmocka_unit_test(ranges_are_searched_by_their_ends),
