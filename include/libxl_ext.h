@@ -49,11 +49,9 @@ enum xlx_path {
     XLX_PATH_LOG,         /* logs of our processes; default /var/log/xen */
     XLX_PATH_XL,          /* the distribution's xl; default: found at use */
     XLX_PATH_SAVE_HELPER, /* the distribution's save helper; default: found */
-    XLX_PATH_QEMU,        /* Xen's device model; default: found at use */
     XLX_PATH_USB_BACKEND, /* our xl-ext-usb-backend; default: found at use */
     XLX_PATH_USB_POLICY,  /* and PATH.d; default /etc/xen/usb-policy.conf */
     XLX_PATH_STATE,       /* outlives a reboot; default /var/lib/libxl-ext */
-    XLX_PATH_XEN_RUN,     /* libxl's run-time state; default /var/run/xen */
     XLX_PATH_NR
 };
 

@@ -14,7 +14,6 @@ static const char *const default_path[XLX_PATH_NR] = {
     [XLX_PATH_LOG] = "/var/log/xen",
     [XLX_PATH_USB_POLICY] = "/etc/xen/usb-policy.conf",
     [XLX_PATH_STATE] = XLX_STATE_DIR,
-    [XLX_PATH_XEN_RUN] = "/var/run/xen",
 };
 
 static int with_paths(const char *const *path, xlx_ctx **ctx_r)

@@ -14,19 +14,6 @@
 #include "core/io.h"
 #include "core/parse.h"
 
-static int set_in_context(xlx_ctx *ctx, enum xlx_path which, const char *what,
-                          char *path_r)
-{
-    const char *set = xlx_ctx_path(ctx, which);
-    if (!set)
-        return 0;
-    if (access(set, X_OK))
-        return xlx__fail_errno(ctx, errno, "%s: %s", set, what);
-    if (snprintf(path_r, PATH_MAX, "%s", set) >= PATH_MAX)
-        return xlx__fail(ctx, ENAMETOOLONG, "%s: path too long", what);
-    return 1;
-}
-
 /* --- the distribution's --------------------------------------------------- */
 
 static uint32_t read_version(xlx_ctx *ctx, const char *which)
@@ -56,18 +43,20 @@ int xlx__find_place(xlx_ctx *ctx, const char *const *places, char *path,
     return -ENOENT;
 }
 
-int xlx__find_program(xlx_ctx *ctx, enum xlx_path which, const char *what,
-                      const char *const *places, char *path_r)
-{
-    int rc = set_in_context(ctx, which, what, path_r);
-    if (rc)
-        return rc < 0 ? rc : 0;
-    if (!xlx__find_place(ctx, places, path_r, PATH_MAX))
-        return 0;
-    return xlx__fail(ctx, ENOENT, "%s: not found: install it", what);
-}
-
 /* --- ours ----------------------------------------------------------------- */
+
+static int set_in_context(xlx_ctx *ctx, enum xlx_path which, const char *what,
+                          char *path_r)
+{
+    const char *set = xlx_ctx_path(ctx, which);
+    if (!set)
+        return 0;
+    if (access(set, X_OK))
+        return xlx__fail_errno(ctx, errno, "%s: %s", set, what);
+    if (snprintf(path_r, PATH_MAX, "%s", set) >= PATH_MAX)
+        return xlx__fail(ctx, ENAMETOOLONG, "%s: path too long", what);
+    return 1;
+}
 
 /* The folder this code was loaded from. */
 static bool own_folder(char *dir_r)

@@ -16,17 +16,11 @@ int xlx__find_place(xlx_ctx *ctx, const char *const *places, char *path,
                     size_t len);
 
 /*
- * The distribution's program for `which`: the path set in the context; else
- * the first of `places`. Copies it to `path_r` (PATH_MAX bytes).
+ * Our program `name`: the path set in the context for `which`; else in the same
+ * folder as this library (build tree), else where it is installed. Copies it to
+ * `path_r` (PATH_MAX bytes).
  *
- * -ENOENT  none; the text says what `what` is and how to set it.
- */
-int xlx__find_program(xlx_ctx *ctx, enum xlx_path which, const char *what,
-                      const char *const *places, char *path_r);
-
-/*
- * The same for a program of ours: in the same folder as this library (build
- * tree), else where it is installed.
+ * -ENOENT  none; the text says which one is to be installed.
  */
 int xlx__find_own_program(xlx_ctx *ctx, enum xlx_path which, const char *name,
                           char *path_r);

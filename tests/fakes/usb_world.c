@@ -511,7 +511,6 @@ static void set_paths(struct usb_world *w, xlx_ctx *ctx)
     xlx_ctx_set_path(ctx, XLX_PATH_LOG, w->dir);
     xlx_ctx_set_path(ctx, XLX_PATH_STATE, w->dir);
     xlx_ctx_set_path(ctx, XLX_PATH_USB_POLICY, policy);
-    xlx_ctx_set_path(ctx, XLX_PATH_QEMU, "/bin/true");
     xlx_ctx_set_path(ctx, XLX_PATH_USB_BACKEND, "/bin/true");
 }
 

@@ -31,11 +31,10 @@ installs() {
 configured --prefix=/usr --libdir='${prefix}/lib/x86_64-linux-gnu' \
     --libexecdir='${exec_prefix}/libexec' --sbindir=/usr/bin \
     --sysconfdir=/etc/site --mandir=/m --with-xl=/some/xl \
-    --with-qemu=/some/qemu --with-save-helper-dir=/some/bin \
+    --with-save-helper-dir=/some/bin \
     --with-systemdsystemunitdir=/units --enable-sysv \
     CFLAGS=-O3 CPPFLAGS=-DX LDFLAGS=-Wl,-z,relro
 has config.h '#define XLX_XL "/some/xl"'
-has config.h '#define XLX_QEMU "/some/qemu"'
 has config.h '#define XLX_SAVE_HELPER_DIR "/some/bin"'
 has config.h '#define XLX_LIBEXEC_DIR "/usr/libexec/libxl-ext"'
 has config.mk 'WERROR := '
@@ -51,7 +50,7 @@ installs /etc/site/init.d/libxl-ext-usb
 installs '/m/man'
 
 configured --enable-werror --without-systemdsystemunitdir
-has config.h '#define XLX_QEMU ""'
+has config.h '#define XLX_XL ""'
 has config.h '#define XLX_LIBEXEC_DIR "/usr/local/libexec/libxl-ext"'
 has config.mk 'WERROR := -Werror'
 installs /usr/local/lib/libxl-ext.so.0

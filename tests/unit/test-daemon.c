@@ -217,22 +217,24 @@ static void programs_are_found(void **state)
     struct fixture *f = *state;
     static const char *const places[] = { "/nonexistent", "/bin/sh", NULL };
     char path[PATH_MAX];
-    assert_int_equal(
-        xlx__find_program(f->ctx, XLX_PATH_QEMU, "QEMU", places, path), 0);
+    assert_int_equal(xlx__find_place(f->ctx, places, path, sizeof(path)), 0);
     assert_string_equal(path, "/bin/sh");
-    assert_int_equal(
-        xlx__find_program(f->ctx, XLX_PATH_QEMU, "QEMU", places + 2, path),
-        -ENOENT);
-    assert_string_equal(xlx_ctx_error(f->ctx), "QEMU: not found: install it");
-    xlx_ctx_set_path(f->ctx, XLX_PATH_QEMU, "/bin/true");
-    assert_int_equal(
-        xlx__find_program(f->ctx, XLX_PATH_QEMU, "QEMU", places, path), 0);
-    assert_string_equal(path, "/bin/true");
+    assert_int_equal(xlx__find_place(f->ctx, places + 2, path, sizeof(path)),
+                     -ENOENT);
     assert_int_equal(xlx__find_own_program(f->ctx, XLX_PATH_USB_BACKEND,
                                            "no-such-program", path), -ENOENT);
+    assert_string_equal(xlx_ctx_error(f->ctx),
+                        "no-such-program: not found: install it");
     /* Beside the library, which is this one in the tests, and executable. */
     assert_int_equal(xlx__find_own_program(f->ctx, XLX_PATH_USB_BACKEND,
                                            "tested.so", path), 0);
+    xlx_ctx_set_path(f->ctx, XLX_PATH_USB_BACKEND, "/nonexistent");
+    assert_int_equal(xlx__find_own_program(f->ctx, XLX_PATH_USB_BACKEND,
+                                           "tested.so", path), -ENOENT);
+    xlx_ctx_set_path(f->ctx, XLX_PATH_USB_BACKEND, "/bin/true");
+    assert_int_equal(xlx__find_own_program(f->ctx, XLX_PATH_USB_BACKEND,
+                                           "tested.so", path), 0);
+    assert_string_equal(path, "/bin/true");
 }
 
 static void put(const char *folder, const char *name, const char *text)
