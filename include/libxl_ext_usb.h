@@ -51,14 +51,14 @@ extern "C" {
 #define XLX_USB_START_MS 60000
 
 /*
- * Who does the work behind a controller. `auto` is, for a guest without device
- * model, pv where the kernel has the driver usbback, else qusb; for an HVM
- * guest devicemodel.
+ * What a controller is to libxl and to the guest. `auto` is devicemodel for an
+ * HVM guest; for any other pv where the kernel has the driver usbback or where a
+ * QEMU of the guest's own would take a qusb controller; else qusb.
  */
 enum xlx_usb_type {
     XLX_USB_AUTO,        /* whichever fits the guest */
-    XLX_USB_QUSB,        /* a QEMU process on the host, to a PV frontend */
-    XLX_USB_PV,          /* a kernel driver on the host, to a PV frontend */
+    XLX_USB_QUSB,        /* our backend on the host, to a PV frontend */
+    XLX_USB_PV,          /* the host's usbback, or ours, to a PV frontend */
     XLX_USB_DEVICEMODEL, /* emulated by the guest's own device model */
 };
 

@@ -49,7 +49,7 @@ const char cmd_usb_attach_details[] =
     "  046d:c52b       vendor and product; with :SERIAL where there are twins\n"
     "usb-list-assignable-devices lists them. Without controller= and port= the\n"
     "device goes to the first free port; a guest that has none gets a\n"
-    "controller. A guest without device model gets a backend process, which\n"
+    "controller. A guest with PVUSB has a backend process on this host, which\n"
     "ends with its last controller.\n"
     "\n"
     "The command is done when backend and guest have taken the device; when\n"
@@ -76,12 +76,13 @@ const char cmd_usb_detach_details[] =
     "  xl-ext usb-detach guest 1-2 --move other\n";
 
 const char cmd_usb_hc_create_details[] =
-    "type=qusb (a QEMU process on this host) and type=pv (its kernel driver\n"
-    "usbback) need a PVUSB frontend driver in the guest (Linux: xen-hcd); with\n"
-    "version=2 (the default) they take devices up to high speed, with version=1\n"
-    "up to full speed, on 1 to 31 ports (8). type=devicemodel is emulated for an\n"
-    "HVM guest: version=3 (the default) takes all devices on 1 to 15 ports (8),\n"
-    "version=2 those of high speed on 6, version=1 slower ones on 2.\n"
+    "type=qusb (served by xl-ext-usb-backend) and type=pv (by this host's kernel\n"
+    "driver usbback, or by xl-ext-usb-backend for a guest that has a QEMU of its\n"
+    "own) need a PVUSB frontend driver in the guest (Linux: xen-hcd); version=1\n"
+    "takes devices up to full speed, version=2 (the default) faster ones too, on\n"
+    "1 to 31 ports (8). type=devicemodel is emulated for an HVM guest: version=3\n"
+    "(the default) takes all devices on 1 to 15 ports (8), version=2 those of\n"
+    "high speed on 6, version=1 slower ones on 2.\n"
     "Without type= it is what fits the guest; the type is printed.\n"
     "\n"
     "Examples:\n"

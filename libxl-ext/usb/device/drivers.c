@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 /*
  * Which driver has the interfaces of a device, written down before a device is
- * given away and looked after when it comes back. QEMU gives the drivers back
- * itself when it ends in order; not when it is killed, and not those of an
- * interface it never saw.
+ * given away and looked after when it comes back. Our backend calls the drivers
+ * back itself, and so does a device model that ends in order; usbback does not,
+ * nor does anybody who was killed, and the kernel's choice need not be the
+ * driver that was there before.
  */
 #include <stdio.h>
 #include <string.h>
@@ -21,8 +22,8 @@
 #define NAME_SIZE XLX__USB_NODE_MAX
 #define PATH_SIZE 128
 
-/* The backend lets go of an interface just before it calls the driver back, and
- * resets the device in between: this long we leave it to do so. */
+/* A backend lets go of an interface just before it calls the driver back, and may
+ * reset the device in between: this long we leave it to do so. */
 #define GRACE_MS 1000
 #define POLL_MS 10
 
