@@ -210,22 +210,6 @@ static int make_controller(struct run *run, const struct xlx__action *a)
                           run->r->timeout_ms, &devid);
 }
 
-/* A QEMU from 10.0 on takes none while it has a device (usb/backend.h), so those
- * that others of the guest ask for are made too, before the first device comes.
- * One that fails is told of in its turn. */
-static int make_controllers(struct run *run, const struct xlx__action *a)
-{
-    if (a->place.hc == XLX_USB_ANY)
-        return 0;
-    int rc = make_controller(run, a);
-    for (int i = 0; !rc && i < run->nr; i++) {
-        const struct xlx__action *b = &run->list[i];
-        if (b->act == XLX__ACT_ATTACH && b->domid == a->domid && !b->done)
-            make_controller(run, b);
-    }
-    return rc;
-}
-
 /* Another command was faster. */
 static bool has_it(xlx_ctx *ctx, const struct xlx__action *a,
                    struct xlx_usb_place *got_r)
@@ -244,7 +228,7 @@ static int do_attach(struct run *run, struct xlx__action *a)
 {
     xlx_ctx *ctx = run->r->ctx;
     struct xlx_usb_place got;
-    int rc = make_controllers(run, a);
+    int rc = make_controller(run, a);
     if (!rc)
         rc = xlx_usb_attach(ctx, a->domid, a->busid, &a->place, 0,
                             run->r->timeout_ms, &got);
