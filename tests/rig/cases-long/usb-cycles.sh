@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-only
 #
 # 200 times to and fro: nothing is left behind, and the backend still tells the
-# guest. QEMU's stops after 256 plug events; the controller is made again
-# before that.
+# guest. That is 400 plug events; QEMU's backend fell silent after 256.
 
 . /rig/host/cases/usb.bash
 

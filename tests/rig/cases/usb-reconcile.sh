@@ -3,10 +3,6 @@
 # What is assigned to a guest comes back: after a replug into the same or
 # another port, a reboot, and with a watcher by itself, which else sleeps.
 
-# QEMU may die of a disk that is pulled out while the guest reads it; the
-# controllers are carried over then, which takes the guest's own timeouts: hence
-# the long waits.
-
 . ./usb.bash
 
 uuid=3b5f0b4e-6d53-4c0e-9d4e-1f2a3b4c5d6e
