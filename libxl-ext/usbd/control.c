@@ -24,16 +24,15 @@
  *   a high-speed device does not know them.
  * - SET_SEL (0x30), SET_ISOCH_DELAY (0x31): the delays on the way from the real
  *   controller, which only the host knows.
- * - SET_DESCRIPTOR of the device: the host has read its descriptors, and what
- * it may be given to was decided by them. Of an interface it is a class's.
+ * - SET_DESCRIPTOR of the device: the host has read its descriptors, and who
+ *   may have it was decided by them. Of an interface it is a class's.
  * - SET_ADDRESS 0: back to the state of a reset, which no driver asks for in
- * this way; after a reset its pipe has the address 0.
+ *   this way; after a reset its pipe has the address 0.
  * - The requests of wireless USB, authentication (AUTH_IN, AUTH_OUT), and
- * numbers that the standard has not given away: what they will do to a bus is
- * not known.
+ *   numbers that the standard has not given away: what they will do to a bus
+ *   is not known.
  * - A known number with another direction or recipient than the standard's:
- * some devices look at the number only, and would take the request all the
- * same.
+ *   some devices look at the number only, and would take the request.
  */
 static const struct rule {
     uint8_t request_type, request;

@@ -175,9 +175,13 @@ void xlx__usbd_port_not_configured(struct xlx__usbd_port *port)
 void xlx__usbd_port_reap(struct xlx__usbd_port *port)
 {
     struct usbdevfs_urb *kernel;
-    int rc = 1;
-    while (rc == 1 && port->dev >= 0) {
+    bool more = true;
+    int rc = 0;
+    /* Once in any case, and once more when the last one says that the device has
+     * gone. */
+    while (more && port->dev >= 0) {
         rc = fs_of(port)->ops->reap(fs_of(port), port->dev, &kernel);
+        more = rc == 1 && (port->in_flight > 1 || kernel->status == -ESHUTDOWN);
         if (rc == 1)
             xlx__usbd_urb_done(port->hc, kernel);
     }

@@ -45,6 +45,7 @@ struct xlx__usbd_port {
     struct xlx__usbd_port_state *state;
     uint32_t number;
     int dev;              /* usbfs; -1: no device */
+    uint32_t in_flight;   /* requests that the device has */
     uint32_t speed;       /* as the guest is told */
     bool super_speed;     /* in truth */
     bool replaced;        /* the guest is to see the former one go first */

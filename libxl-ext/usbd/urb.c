@@ -137,9 +137,11 @@ static void submit(struct xlx__usbd_port *port, uint32_t slot, uint8_t type,
     urb->unlink_slot = XLX__USBD_NO_SLOT;
     urb->started = xlx__usbd_now_us();
     port->state->stats.requests++;
+    port->in_flight++;
     int rc = fs->ops->submit(fs, port->dev, kernel);
     if (!rc)
         return;
+    port->in_flight--;
     urb->port = NULL;
     port->state->stats.errors++;
     /* usbfs: no such endpoint in the setting that is active. */
@@ -412,6 +414,7 @@ static void finish(struct xlx__usbd_hc *hc, struct xlx__usbd_urb *urb)
     if (deliver_done(hc, urb, &answer))
         answer = (struct xlx__front_answer){ .status = XLX__FRONT_IOERROR };
     count(urb, &answer);
+    urb->port->in_flight--;
     urb->port = NULL;
     urb->unlink_slot = XLX__USBD_NO_SLOT;
     xlx__usbd_answer(hc, slot_of(hc, urb), &answer);

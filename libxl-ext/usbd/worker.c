@@ -184,12 +184,14 @@ static void take_events(struct xlx__usbd *d)
 {
     struct xlx__usb_guest *g = d->guest;
     uint32_t evtchn;
-    while (g->ops->pending(g, &evtchn) == 1) {
-        for (unsigned i = 0; i < NR(d->hc); i++)
-            if (d->hc[i] && d->hc[i]->evtchn == evtchn)
-                xlx__usbd_hc_serve(d->hc[i]);
-        g->ops->unmask(g, evtchn);
-    }
+    /* One at a time: another one would be told of again, and mostly there is
+     * none. */
+    if (g->ops->pending(g, &evtchn) != 1)
+        return;
+    for (unsigned i = 0; i < NR(d->hc); i++)
+        if (d->hc[i] && d->hc[i]->evtchn == evtchn)
+            xlx__usbd_hc_serve(d->hc[i]);
+    g->ops->unmask(g, evtchn);
 }
 
 /* A port that was closed by what came before it is not there any more. */
