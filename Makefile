@@ -262,7 +262,14 @@ endif
 $(B)/bench/%: $(B)/obj/tests/bench/%.o $(tested).a
 	@mkdir -p $(@D)
 	$(call say,LD)
-	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(DEPS_LIBS) $(CMOCKA_LIBS)
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(DEPS_LIBS) $(USBD_LIBS) $(CMOCKA_LIBS)
+
+# With the sanitizers: what usbd-hostile finds, they tell.
+$(B)/bench-asan/%: LDFLAGS_ALL += $(SANITIZE)
+$(B)/bench-asan/%: $(B)/asan/tests/bench/%.o $(tested_asan).a
+	@mkdir -p $(@D)
+	$(call say,LD)
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(DEPS_LIBS) $(USBD_LIBS) $(CMOCKA_LIBS)
 
 # Options for lazy-uffd, e.g. LAZY_UFFD='--mib 1024 --rounds 5'.
 LAZY_UFFD :=

@@ -2,7 +2,7 @@
 /*
  * usbd-hostile [REQUESTS [SEED]]: sends that many requests of a guest that means
  * harm (tests/fakes/usbd_hostile.c) and says what became of them. It is the
- * sanitizers that make it a trial: build/unit-asan has it built with them.
+ * sanitizers that make it a trial: make build/bench-asan/usbd-hostile.
  */
 #include <stdio.h>
 #include <stdlib.h>
