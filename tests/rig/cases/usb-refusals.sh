@@ -7,7 +7,6 @@
 
 plug disk disk
 plug tablet tablet
-plug super disk port=1
 plug hub hub
 start_guest
 
@@ -31,8 +30,6 @@ refused "no such address" "usb 1.999: no such device" \
 refused "octal or decimal?" "usb 01-2: names no device" xl usb-attach $guest 01-2
 refused "a root hub" "is a root hub" xl usb-attach $guest usb1
 refused "a hub" "usb $hub: is a hub" xl usb-attach $guest "$hub"
-refused "SuperSpeed" "usb $super: runs at SuperSpeed" \
-    xl usb-attach $guest "$super"
 refused "no such controller" "no USB controller 3" \
     xl usb-attach $guest "$disk" controller=3
 refused "a port of no controller" "of which controller" \
