@@ -21,12 +21,12 @@ dom0_modules=(
     virtio_pci virtio_console 9p 9pnet_virtio
     xhci-pci ehci-pci usbhid hid-generic evdev usb-storage sd_mod
     usbserial ftdi_sio dummy_hcd vhci-hcd ext4
-    xen-netback xen-blkback bridge loop
+    xen-netback xen-blkback bridge loop virtio_net cdc_ether uas
 )
 guest_modules=(
     xen-hcd xhci-pci ehci-pci uhci-hcd usbhid hid-generic evdev
     usb-storage sd_mod usbserial ftdi_sio xen-evtchn xen-privcmd xenfs
-    xen-blkfront xen-netfront -evtchn-vector
+    xen-blkfront xen-netfront -evtchn-vector cdc_ether uas
 )
 build_packages=(
     gcc libc6-dev make autoconf pkg-config perl libxen-dev libyajl-dev uuid-dev
@@ -81,7 +81,8 @@ dom0_image_artefact() {
 }
 
 guest_artefact() {
-    artefact guest "$(key_of "${1##*/}" "$rig"/guest/* "${guest_modules[*]}" \
+    artefact guest "$(key_of "${1##*/}" "$rig"/{guest,usbfs}/* \
+        "$rig"/usbip/pattern.? "${guest_modules[*]}" \
         "$rig/host/modules.sh" "$builders/guest")" \
         "$builders/guest" "$1" "$rig/guest" "${guest_modules[@]}"
 }

@@ -73,12 +73,34 @@ usb() {
     echo "-device usb-storage,bus=xhci.0,port=4,id=disk,drive=disk0,serial=RIG0"
 }
 
+# What cases plug in, and where dom0 finds the other side of it: what a sound
+# card plays is recorded in /rig/run/sound.wav, as it is sent (the mixer would
+# change it); a serial line's end is /dev/virtio-ports/line; of a network card's
+# cable, eth0; a phone's files are /rig/run/phone.
+usb_backs() {
+    echo "-audiodev wav,id=sound,path=$run/sound.wav,out.mixing-engine=off"
+    echo "-chardev socket,id=line,path=$run/line,server=on,wait=off"
+    echo "-chardev socket,id=dom0line,path=$run/line,server=off"
+    echo "-device virtserialport,bus=ports.0,nr=4,chardev=dom0line,name=line"
+    echo "-netdev hubport,id=cable,hubid=0"
+    echo "-netdev hubport,id=dom0cable,hubid=0"
+    echo "-device virtio-net-pci,netdev=dom0cable,romfile=,$(
+        )mac=52:54:00:00:00:01"
+    mkdir -p "$run/phone"
+    # QEMU wants to be told of it by its name out here.
+    echo "$run" >"$run/folder"
+    printf 'rig phone\n' >"$run/phone/note.txt"
+    truncate -s 320M "$run/stick"
+    echo "-blockdev driver=raw,node-name=stick,$(
+        )file.driver=file,file.filename=$run/stick"
+}
+
 # Words of these lines hold no blanks, but for the paths of the shares.
 machine_arguments() {
     local -n list=$1
     mapfile -t list < <(shares)
     # shellcheck disable=SC2207
-    list+=($(ports) $(usb))
+    list+=($(ports) $(usb) $(usb_backs))
     list+=(
         -name libxl-ext-rig -nodefaults -display none -no-reboot
         -machine q35 -accel tcg,thread=multi -cpu "$cpu_model" -smp 2

@@ -9,7 +9,10 @@ rig_usb_records=/run/rig/usb
 
 # rig_usb_plug ID TYPE [OPTION=VALUE]... : plugs a device in, waits until dom0
 # has it, and prints its busid. TYPE is tablet, mouse, keyboard, disk, serial or
-# hub. Options are QEMU's; the ones used most:
+# hub; or one of which there is one: stick (a disk of 320 MiB), sound, line (a
+# serial one whose other end is /dev/virtio-ports/line), net (eth0 is the other
+# end), phone (MTP), card (a reader of smart cards).
+# Options are QEMU's; the ones used most:
 #   port=P      on the xHCI: 1 and 2 take SuperSpeed, 3 to 12 high speed at most
 #   port=P.Q    behind the hub in port P
 #   bus=ehci.0  on the EHCI instead
@@ -73,6 +76,12 @@ rig__usb_device() {
     keyboard) echo usb-kbd ;;
     serial) echo usb-serial,always-plugged=on,chardev=null ;;
     disk) echo "usb-storage,drive=$(rig__usb_free_disk)" ;;
+    stick) echo usb-storage,drive=stick ;;
+    sound) echo usb-audio,audiodev=sound ;;
+    line) echo usb-serial,always-plugged=on,chardev=line ;;
+    net) echo usb-net,netdev=cable ;;
+    phone) echo "usb-mtp,rootdir=$(</rig/run/folder)/phone" ;;
+    card) echo usb-ccid ;;
     *) echo "usb: no type $1" >&2; return 1 ;;
     esac
 }
