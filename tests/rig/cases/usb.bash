@@ -126,3 +126,30 @@ start_guest() {
     domid=$(rig_domid $guest)
     backend=/local/domain/0/backend/qusb/$domid
 }
+
+# The same without what is new whenever a guest connects.
+state_without_rings() { state | grep -v 'ref = \|event-channel = '; }
+
+# The guest counts the devices that it sees come and go, from now on; dom0 notes
+# in $rig_tmp/counts when. $watcher is what notes.
+watch_guest() {
+    local gfn
+    rig_guest_run $guest '(usb-try gone >/run/gone) >/dev/null 2>&1 &'
+    rig_wait_for 10 rig_guest_run $guest grep ready /run/gone || return
+    gfn=$(rig_guest_run $guest sed -n 's/gfn //p' /run/gone)
+    echo "0 0 0" >"$rig_tmp/counts"
+    "$rig_tools/guest-counts" "$domid" "$gfn" >>"$rig_tmp/counts" &
+    watcher=$!
+}
+
+# guest_has_seen COME GONE
+guest_has_seen() {
+    [ "$(tail -n 1 "$rig_tmp/counts" | cut -d ' ' -f 2,3)" = "$1 $2" ]
+}
+
+# heard_well TEXT : what `listen` counted, at most one packet of a thousand lost.
+heard_well() {
+    echo "$1"
+    [[ $1 =~ packets=([0-9]+)\ lost=([0-9]+)\ bad=0\ wrong=0\ empty=0 ]] &&
+        [ $((BASH_REMATCH[2] * 1000)) -le "${BASH_REMATCH[1]}" ]
+}

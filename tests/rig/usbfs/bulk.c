@@ -25,6 +25,21 @@ static int count_answers(struct usbdevfs_urb **urbs, unsigned int n,
     fail("unlink: an answer to no request");
 }
 
+/* Discards them one after the other; the longest time one took, in µs. */
+static uint64_t discard_all(int fd, struct usbdevfs_urb **urbs, unsigned int n)
+{
+    uint64_t most = 0, start, took;
+
+    for (unsigned int i = 0; i < n; i++) {
+        start = clock_us();
+        if (ioctl(fd, USBDEVFS_DISCARDURB, urbs[i]))
+            fail("discard %u: %s", i, strerror(errno));
+        took = clock_us() - start;
+        most = took > most ? took : most;
+    }
+    return most;
+}
+
 /*
  * Every request is discarded, and then answered once: more are waited for as
  * long as they may still come.
@@ -32,38 +47,31 @@ static int count_answers(struct usbdevfs_urb **urbs, unsigned int n,
 int unlink_all(int argc, char **argv)
 {
     struct usbdevfs_urb *urbs[MAX_URBS], *urb;
-    unsigned int answers[MAX_URBS] = { 0 }, endpoint, n, i, done = 0;
+    unsigned int answers[MAX_URBS] = { 0 }, endpoint, n, done = 0;
     unsigned int twice = 0, unlinked = 0;
-    uint64_t start, last;
-    size_t length;
+    uint64_t most;
     int fd;
 
-    if (argc != 4)
+    if (argc != 4 || number(argv[2], 10) > MAX_URBS)
         return 2;
     fd = device_open(argv[0]);
     endpoint = number(argv[1], 16);
     n = number(argv[2], 10);
-    length = number(argv[3], 10);
-    if (n > MAX_URBS)
-        return 2;
     device_claim(fd, endpoint);
-    for (i = 0; i < n; i++) {
-        urbs[i] = urb_new(USBDEVFS_URB_TYPE_BULK, endpoint, length, 0);
+    for (unsigned int i = 0; i < n; i++) {
+        urbs[i] =
+            urb_new(USBDEVFS_URB_TYPE_BULK, endpoint, number(argv[3], 10), 0);
         urb_submit(fd, urbs[i]);
     }
     usleep(500000);
-    last = start = clock_us();
-    for (i = 0; i < n; i++)
-        if (ioctl(fd, USBDEVFS_DISCARDURB, urbs[i]))
-            printf("discard %u: %s\n", i, strerror(errno));
+    most = discard_all(fd, urbs, n);
     while ((urb = urb_reap(fd, done < n ? PATIENCE_MS : 1000))) {
         twice += count_answers(urbs, n, urb, answers);
         unlinked += urb->status == -ENOENT || urb->status == -ECONNRESET;
-        last = clock_us();
         done++;
     }
-    printf("requests=%u answers=%u unlinked=%u twice=%u us=%llu\n", n, done,
-           unlinked, twice, (unsigned long long)(last - start));
+    printf("requests=%u answers=%u unlinked=%u twice=%u most_us=%llu\n", n,
+           done, unlinked, twice, (unsigned long long)most);
     return done == n && unlinked == n && !twice ? 0 : 1;
 }
 
@@ -216,11 +224,14 @@ int ask(int argc, char **argv)
     uint8_t out[1024], in[1024];
     unsigned int in_endpoint, out_endpoint;
     size_t length;
+    unsigned long answers = 1;
     int fd, n;
 
-    if (argc != 4)
+    if (argc != 4 && argc != 5)
         return 2;
     fd = device_open(argv[0]);
+    if (argc == 5)
+        answers = number(argv[4], 10);
     in_endpoint = number(argv[1], 16);
     out_endpoint = number(argv[2], 16);
     length = unhex(argv[3], out, sizeof(out));
@@ -229,10 +240,12 @@ int ask(int argc, char **argv)
     n = transfer(fd, out_endpoint, out, length);
     if (n != (int)length)
         fail("ask: sent %d of %zu", n, length);
-    n = transfer(fd, in_endpoint, in, sizeof(in));
-    if (n < 0)
-        fail("ask: %s", strerror(-n));
-    print_hex(in, n);
+    for (; answers; answers--) {
+        n = transfer(fd, in_endpoint, in, sizeof(in));
+        if (n < 0)
+            fail("ask: %s", strerror(-n));
+        print_hex(in, n);
+    }
     return 0;
 }
 

@@ -7,14 +7,14 @@
 
 #include "usbfs.h"
 
-/* 48 kHz, 16 bits, stereo: 48 frames of 4 bytes in each of a second's packets.
- */
+/* 48 kHz, 16 bits, stereo: a packet a millisecond, of 48 frames of 4 bytes. */
 enum {
     FRAMES = 48,
     FRAME = 4,
     PACKET = FRAMES * FRAME,
     PACKETS = 8,
-    DEPTH = 8
+    DEPTH = 8,
+    SILENCE = 24000 /* frames */
 };
 
 /* A frame, left and right sample, is its own number; none is silence. */
@@ -27,9 +27,13 @@ static void compose(uint8_t *to, uint32_t first, uint32_t frames)
     }
 }
 
-static void prepare(struct usbdevfs_urb *urb, uint32_t *next)
+/* Silence at the end: a card forgets what it has not played by then. */
+static void prepare(struct usbdevfs_urb *urb, uint32_t *next, uint32_t frames)
 {
-    compose(urb->buffer, *next, PACKETS * FRAMES);
+    if (*next < frames)
+        compose(urb->buffer, *next, PACKETS * FRAMES);
+    else
+        memset(urb->buffer, 0, PACKETS * PACKET);
     *next += PACKETS * FRAMES;
     for (int i = 0; i < PACKETS; i++)
         urb->iso_frame_desc[i].length = PACKET;
@@ -59,7 +63,7 @@ int play(int argc, char **argv)
     for (pending = 0; pending < DEPTH; pending++) {
         struct usbdevfs_urb *urb =
             urb_new(USBDEVFS_URB_TYPE_ISO, endpoint, PACKETS * PACKET, PACKETS);
-        prepare(urb, &next);
+        prepare(urb, &next, frames);
         urb_submit(fd, urb);
     }
     while (pending) {
@@ -71,14 +75,14 @@ int play(int argc, char **argv)
             fail("play: request %u: %s", requests, strerror(-urb->status));
         requests++;
         bad += bad_packets(urb);
-        if (next >= frames) {
+        if (next >= frames + SILENCE) {
             pending--;
             continue;
         }
-        prepare(urb, &next);
+        prepare(urb, &next, frames);
         urb_submit(fd, urb);
     }
-    printf("frames=%u bad=%u\n", next, bad);
+    printf("frames=%u bad=%u\n", frames, bad);
     return bad ? 1 : 0;
 }
 
