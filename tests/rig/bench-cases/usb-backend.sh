@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: LGPL-2.1-only
+#
+# A disk in a guest, and in dom0 for comparison: requests a second, of 4 KiB and
+# 64 KiB, one and eight at a time, and dom0's processor time for each. Measured, not
+# judged.
+
+. /rig/host/cases/usb.bash
+. /rig/lib/measure.sh
+
+seconds=${seconds:-6}
+
+# dom0's processor time in ms: what Xen has counted.
+dom0_ms() { "$rig_xl" list 0 | awk 'NR == 2 { print $NF * 1000 }'; }
+
+# measure WHERE COMMAND... : COMMAND with each size, depth and direction.
+measure() {
+    local where=$1 what size depth said cpu
+    shift
+    for what in read write; do
+        for size in 4096 65536; do
+            for depth in 1 8; do
+                cpu=$(dom0_ms)
+                said=$("$@" $what $size $depth $seconds) || rig_fail "$said"
+                cpu=$(($(dom0_ms) - cpu))
+                report "$where" $what $size $depth "$said" "$cpu"
+            done
+        done
+    done
+}
+
+report() {
+    local n us
+    [[ $5 =~ requests=([0-9]+)\ us=([0-9]+) ]] || rig_fail "$5"
+    n=${BASH_REMATCH[1]} us=${BASH_REMATCH[2]}
+    echo "MEASURE usb_backend where=$1 $2=$3 depth=$4 per_second=$(rate "$n" \
+        "$us") dom0_us_each=$(($6 * 1000 / (n ? n : 1)))"
+}
+
+in_guest() {
+    rig_guest_run -t 60 $guest usb-try rate /dev/sda "$@"
+}
+in_dom0() { "$rig_tools/usb-try" rate "/dev/$(block)" "$@"; }
+block() {
+    local d
+    for d in /sys/class/block/*; do
+        [[ $(readlink -f "$d") != */"$stick":* ]] || basename "$d"
+    done | head -n 1
+}
+# What the backend's processes have in memory, in KiB.
+resident() {
+    local p
+    for p in /proc/[0-9]*; do
+        ! tr '\0' ' ' <"$p/cmdline" | grep -q '[x]l-ext-usb\|[q]emu-system' ||
+            sed -n "s/^VmRSS:[^0-9]*\([0-9]*\).*/\1/p" "$p/status"
+    done 2>/dev/null | awk '{ sum += $1 } END { print sum + 0 }'
+}
+
+plug stick stick
+check "the stick is a disk" rig_wait_for 10 eval '[ -n "$(block)" ]'
+measure dom0 in_dom0
+start_guest
+rig_time "the first attach, with the backend's start" \
+    xl usb-attach $guest "$stick"
+check "a disk in the guest" rig_wait_for 20 rig_guest_run $guest test -e /dev/sda
+measure guest in_guest
+usb_processes
+echo "MEASURE usb_backend_kib $(resident)"
