@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-only
 #
-# A disk in a guest, and in dom0 for comparison: requests a second, of 4 KiB and
-# 64 KiB, one and eight at a time, and dom0's processor time for each. Measured, not
-# judged.
+# A disk in a guest, by our backend and by QEMU's, and in dom0 for comparison:
+# requests a second, of 4 KiB and 64 KiB, one and eight at a time, and dom0's
+# processor time for each. Measured, not judged.
 
 . /rig/host/cases/usb.bash
 . /rig/lib/measure.sh
@@ -65,3 +65,32 @@ check "a disk in the guest" rig_wait_for 20 rig_guest_run $guest test -e /dev/sd
 measure guest in_guest
 usb_processes
 echo "MEASURE usb_backend_kib $(resident)"
+
+# --- by a QEMU, as libxl has it serve qusb (before 10.0, which ends of it)
+
+check "away with it" xl usb-hc-destroy $guest 0
+xl destroy $guest
+for qemu in /usr/libexec/xen-qemu-system-i386 /usr/lib/xen/bin/qemu-system-i386
+do
+    [ ! -x $qemu ] || break
+done
+[ "$($qemu --version | sed -n 's/.*version \([0-9]*\).*/\1/p')" -lt 10 ] || exit 0
+attr() { cat "/sys/bus/usb/devices/$stick/$1"; }
+check "the host has the stick" rig_wait_for 10 eval '[ -n "$(block)" ]'
+start_guest
+$qemu -xen-domid "$domid" -nodefaults -no-user-config -xen-attach -name bench \
+    -display none -machine xenpv -m 1 2>"$rig_tmp/qemu" &
+qemu_pid=$!
+check "QEMU announces itself" rig_wait_for 30 \
+    xenstore-exists "/local/domain/0/device-model/$domid/backends/qusb"
+check "a controller" "$rig_xl" usbctrl-attach $guest type=qusb
+check "connected" rig_wait_for 20 eval \
+    '[ "$(xenstore-read "$backend/0/state")" = 4 ]'
+check "the stick" "$rig_xl" usbdev-attach $guest "hostbus=$(attr busnum)" \
+    "hostaddr=$(attr devnum)" controller=0 port=1
+check "a disk in the guest" rig_wait_for 20 rig_guest_run $guest test -e /dev/sda
+measure qemu in_guest
+echo "MEASURE usb_backend_qemu_kib $(resident)"
+"$rig_xl" usbdev-detach $guest 0 1
+"$rig_xl" destroy $guest
+kill "$qemu_pid"
