@@ -187,12 +187,18 @@ void usb_world_take(struct usb_world *w, const char *busid, const char *port)
     put_status(w, port, busid, w->not_configured ? "opened" : "configured");
 }
 
-void usb_world_give_back(struct usb_world *w, int slot, bool drivers)
+/* Without a word: it was killed. */
+static void let_go(struct usb_world *w, int slot, bool drivers)
 {
     struct sysfs_dev *dev = sysfs_mem_find(w->sysfs, w->taken[slot].busid);
     for (int i = 0; dev && dev->intf[i].name; i++)
         dev->intf[i].driver = drivers ? w->taken[slot].driver[i] : NULL;
     w->taken[slot].busid = NULL;
+}
+
+void usb_world_give_back(struct usb_world *w, int slot, bool drivers)
+{
+    let_go(w, slot, drivers);
     put_status(w, w->taken[slot].port, NULL, NULL);
 }
 
@@ -352,7 +358,7 @@ void usb_world_kill_backend(struct usb_world *w)
     w->stale = true;
     for (int i = 0; i < WORLD_TAKEN; i++)
         if (w->taken[i].busid)
-            usb_world_give_back(w, i, false);
+            let_go(w, i, false);
 }
 
 /* --- the process seam ----------------------------------------------------- */

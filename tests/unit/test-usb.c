@@ -225,8 +225,11 @@ static void drivers_come_back_after_the_backend_was_killed(void **state)
     assert_int_equal(attach(w, "1-2"), 0);
     usb_world_kill_backend(w);
     assert_driver(w, "1-2", 0, "");
+    assert_node(w, "/libxl-ext/usb-backend/5/0/1", "1-2 configured");
     assert_int_equal(detach(w, 0, 1), 0);
     assert_driver(w, "1-2", 0, "usb-storage");
+    /* the next one would take it for its own */
+    assert_node(w, "/libxl-ext", NULL);
 }
 
 static void a_driver_nobody_wrote_down_is_probed_for(void **state)

@@ -34,7 +34,8 @@ struct xlx_usb_watch {
 };
 
 static const char *const nodes[] = { "@introduceDomain", "@releaseDomain",
-                                     "/local/domain/0/backend/qusb" };
+                                     "/local/domain/0/backend/qusb",
+                                     "/local/domain/0/backend/vusb" };
 #define NR_NODES (sizeof(nodes) / sizeof(nodes[0]))
 
 /* --- start and end -------------------------------------------------------- */

@@ -4,6 +4,7 @@
 #include "core/clean.h"
 #include "core/clock.h"
 #include "usb/attach/locks.h"
+#include "usb/controller/backend.h"
 #include "usb/controller/list.h"
 #include "usb/deadline.h"
 #include "usb/device/device.h"
@@ -27,6 +28,19 @@ static int restore_drivers(xlx_ctx *ctx, const char *busid)
     return rc;
 }
 
+/* The device's drivers, and what was written down for it. */
+static int undo_giving(xlx_ctx *ctx, const char *busid)
+{
+    uint32_t domid;
+    int rc = restore_drivers(ctx, busid);
+    int given = rc ? rc : xlx__usbdev_given_to(ctx, busid, &domid);
+    if (given > 0)
+        rc = xlx__backend_forget(ctx, domid, busid);
+    if (given < 0 || rc)
+        return rc ? rc : given;
+    return xlx__usbdev_forget(ctx, busid);
+}
+
 int xlx__usb_repair(xlx_ctx *ctx, const char *busid)
 {
     XLX__AUTO_FREE struct xlx__owned *owned = NULL;
@@ -36,9 +50,7 @@ int xlx__usb_repair(xlx_ctx *ctx, const char *busid)
     int nr = xlx__usb_owned(ctx, &owned);
     if (nr < 0 || xlx__usb_owner(owned, nr, busid))
         return nr < 0 ? nr : 0;
-    rc = restore_drivers(ctx, busid);
-    if (!rc)
-        rc = xlx__usbdev_forget(ctx, busid);
+    rc = undo_giving(ctx, busid);
     return rc ? rc : 1;
 }
 

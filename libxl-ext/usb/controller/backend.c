@@ -12,6 +12,7 @@
 #include "host/program.h"
 #include "usb/controller/hc.h"
 #include "usb/controller/log.h"
+#include "usbd/port_status.h"
 #include "xen/domain.h"
 #include "xen/xenstore.h"
 
@@ -143,4 +144,30 @@ int xlx__backend_stop_unused(xlx_ctx *ctx, uint32_t domid, int64_t until)
         if (list[i].type != XLX_USB_DEVICEMODEL && list[i].backend_domid == 0)
             return 0;
     return nr < 0 ? nr : xlx__backend_stop(ctx, domid, until);
+}
+
+/* --- what is left of it --------------------------------------------------- */
+
+struct forgotten {
+    xlx_ctx *ctx;
+    uint32_t domid;
+    const char *busid;
+};
+
+static int forget_port(void *arg, uint32_t devid, uint32_t port,
+                       const struct xlx__usbd_status *s)
+{
+    const struct forgotten *f = arg;
+    if (strcmp(s->busid, f->busid))
+        return 0;
+    return xlx__usbd_status_remove(f->ctx, f->domid, devid, port);
+}
+
+int xlx__backend_forget(xlx_ctx *ctx, uint32_t domid, const char *busid)
+{
+    struct forgotten f = { ctx, domid, busid };
+    int rc = xlx__backend_alive(ctx, domid);
+    if (rc)
+        return rc < 0 ? rc : 0;
+    return xlx__usbd_status_each(ctx, domid, forget_port, &f);
 }

@@ -33,6 +33,10 @@ int xlx__backend_stop(xlx_ctx *ctx, uint32_t domid, int64_t until);
 /* As xlx__backend_stop(), unless a controller is left that it serves. */
 int xlx__backend_stop_unused(xlx_ctx *ctx, uint32_t domid, int64_t until);
 
+/* Where it does not run: removes what one that was killed said of the device. The
+ * next one would go on with that, and it is somebody else's by then. */
+int xlx__backend_forget(xlx_ctx *ctx, uint32_t domid, const char *busid);
+
 /* Whether it runs: 1, 0 or -errno. */
 int xlx__backend_alive(xlx_ctx *ctx, uint32_t domid);
 

@@ -50,8 +50,8 @@ int xlx__hc_state(xlx_ctx *ctx, const struct xlx__hc *hc, uint32_t *be_r,
 /* One of ours whose process was killed. */
 static bool is_orphan(xlx_ctx *ctx, const struct xlx__hc *hc)
 {
-    return hc->type == XLX_USB_QUSB && !hc->backend_domid &&
-           !xlx__backend_alive(ctx, hc->domid);
+    return hc->type != XLX_USB_DEVICEMODEL && !hc->by_kernel &&
+           !hc->backend_domid && !xlx__backend_alive(ctx, hc->domid);
 }
 
 static int look_connected(xlx_ctx *ctx, void *arg)

@@ -110,7 +110,8 @@ static int give_back(xlx_ctx *ctx, const struct xlx__move *m)
                          "usb %s: the USB backend of domain %u does not let go "
                          "of it: see its log",
                          m->busid, m->hc->domid);
-    return rc < 0 ? rc : xlx__usbdev_restore(ctx, m->busid, m->until);
+    rc = rc < 0 ? rc : xlx__usbdev_restore(ctx, m->busid, m->until);
+    return rc ? rc : xlx__backend_forget(ctx, m->hc->domid, m->busid);
 }
 
 #define OURS                                                                \
