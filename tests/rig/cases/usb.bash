@@ -136,7 +136,8 @@ watch_guest() {
     local gfn
     rig_guest_run $guest '(usb-try gone >/run/gone) >/dev/null 2>&1 &'
     rig_wait_for 10 rig_guest_run $guest grep ready /run/gone || return
-    gfn=$(rig_guest_run $guest sed -n 's/gfn //p' /run/gone)
+    gfn=$(rig_guest_run $guest "sed -n 's/^gfn //p' /run/gone")
+    [[ $gfn == 0x* ]] || return
     echo "0 0 0" >"$rig_tmp/counts"
     "$rig_tools/guest-counts" "$domid" "$gfn" >>"$rig_tmp/counts" &
     watcher=$!
