@@ -26,7 +26,7 @@ dom0_modules=(
 guest_modules=(
     xen-hcd xhci-pci ehci-pci uhci-hcd usbhid hid-generic evdev
     usb-storage sd_mod usbserial ftdi_sio xen-evtchn xen-privcmd xenfs
-    xen-blkfront xen-netfront -evtchn-vector cdc_ether uas
+    xen-blkfront xen-netfront -msr -evtchn-vector cdc_ether uas
 )
 build_packages=(
     gcc libc6-dev make autoconf pkg-config perl libxen-dev libyajl-dev uuid-dev
