@@ -15,7 +15,7 @@ block() {
 }
 sum_of() { head -c $size | sha256sum | cut -d ' ' -f 1; }
 guest_sum() {
-    rig_guest_run -t 120 $guest \
+    rig_guest_run -t 250 $guest \
         "dd if=$1 bs=1M count=256 2>/dev/null | sha256sum" | cut -d ' ' -f 1
 }
 
