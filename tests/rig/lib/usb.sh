@@ -77,7 +77,8 @@ rig__usb_device() {
     serial) echo usb-serial,always-plugged=on,chardev=null ;;
     disk) echo "usb-storage,drive=$(rig__usb_free_disk)" ;;
     stick) echo usb-storage,drive=stick ;;
-    sound) echo usb-audio,audiodev=sound ;;
+    # As is, QEMU drops what a busy host sends late and all at once: 32 ms.
+    sound) echo usb-audio,audiodev=sound,buffer=1048576 ;;
     line) echo usb-serial,always-plugged=on,chardev=line ;;
     net) echo usb-net,netdev=cable ;;
     phone) echo "usb-mtp,rootdir=$(</rig/run/folder)/phone" ;;
