@@ -25,7 +25,12 @@ pull_once() {
     else
         rig_ip_pull load >/dev/null
     fi
-    rig_wait_for 10 guest_has_seen "$1" "$1" || rig_fail "pull $1: the guest is not told"
+    rig_wait_for 10 guest_has_seen "$1" "$1" || {
+        tail -n 3 "$rig_tmp/counts"
+        xenstore-ls /libxl-ext
+        xl usb-list $guest
+        rig_fail "pull $1: the guest is not told"
+    }
 }
 
 again() {
