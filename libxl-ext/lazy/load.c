@@ -77,7 +77,7 @@ static int read_all(struct xlx__pager *pager, uint64_t gfn, uint32_t nr,
 int xlx__pager_read(struct xlx__pager *pager, uint64_t gfn, uint32_t nr,
                     void *buffer)
 {
-    struct xlx__loading *loading = xlx__loading_enter(pager);
+    struct xlx__loading *loading = xlx__loading_enter(pager, false);
     xlx__loading_begin(pager, loading, gfn);
     int rc = read_all(pager, gfn, nr, buffer);
     xlx__loading_leave(pager, loading);
@@ -97,7 +97,7 @@ static int try_load(struct xlx__pager *pager, uint64_t gfn, void *buffer,
                     bool *is_read, const char **what_r)
 {
     *what_r = "read of the image";
-    int rc = *is_read ? 0 : xlx__pager_read(pager, gfn, 1, buffer);
+    int rc = *is_read ? 0 : read_all(pager, gfn, 1, buffer);
     if (rc == -EBADMSG)
         *what_r = "wrong checksum of the page in the image";
     if (rc)
@@ -145,7 +145,7 @@ static void end_load(struct xlx__pager *pager, uint64_t gfn, uint32_t nr,
 
 bool xlx__pager_load(struct xlx__pager *pager, uint64_t gfn, void *buffer)
 {
-    struct xlx__loading *loading = xlx__loading_enter(pager);
+    struct xlx__loading *loading = xlx__loading_enter(pager, true);
     bool loaded = load_until_it_works(pager, gfn, buffer, loading);
     xlx__loading_leave(pager, loading);
     end_load(pager, gfn, 1, loaded);
@@ -155,7 +155,7 @@ bool xlx__pager_load(struct xlx__pager *pager, uint64_t gfn, void *buffer)
 int xlx__pager_try_load(struct xlx__pager *pager, uint64_t gfn, uint32_t nr,
                         const void *buffer)
 {
-    struct xlx__loading *loading = xlx__loading_enter(pager);
+    struct xlx__loading *loading = xlx__loading_enter(pager, true);
     xlx__loading_begin(pager, loading, gfn);
     int rc = pager->paging->ops->load_run(pager->paging, gfn, nr, buffer);
     xlx__loading_leave(pager, loading);

@@ -130,7 +130,8 @@ struct xlx__fill {
 /* One load that is under way. */
 struct xlx__loading {
     bool used;
-    bool stalled;   /* counted in pager->stalled */
+    bool waited;    /* for by the domain, or it may be at any moment */
+    bool stalled;   /* counted in pager->stalled; not waited for: it was said */
     uint64_t begun; /* this attempt, xlx__now_us(); 0 between two */
     uint64_t gfn;
 };
@@ -277,7 +278,7 @@ int xlx__pager_try_load(struct xlx__pager *pager, uint64_t gfn, uint32_t nr,
                         const void *buffer);
 
 /*
- * One attempt to read; the pages need not be claimed. What the index knows to be
+ * One attempt to read what nobody waits for; it need not be claimed. What the index knows to be
  * zeros is not read, all else is held against its checksums.
  * 0; -EBADMSG a wrong checksum; or as xlx_image_read().
  */
@@ -292,9 +293,10 @@ void xlx__pager_unpause(struct xlx__pager *pager);
 /*
  * A load's life: enter, begin every attempt, leave. stall() pauses the domain
  * and says why, once for all loads that fail at a time; leave() of the last of
- * them ends that. look_for_hangs() stalls those whose attempt does not end.
+ * them ends that. look_for_hangs() stalls those whose attempt does not end; of
+ * those that nobody waits for it says so.
  */
-struct xlx__loading *xlx__loading_enter(struct xlx__pager *pager);
+struct xlx__loading *xlx__loading_enter(struct xlx__pager *pager, bool waited);
 void xlx__loading_begin(struct xlx__pager *pager, struct xlx__loading *loading,
                         uint64_t gfn);
 void xlx__loading_stall(struct xlx__pager *pager, struct xlx__loading *loading,

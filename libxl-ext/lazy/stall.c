@@ -46,13 +46,14 @@ void xlx__pager_nudge(struct xlx__pager *pager)
     pthread_mutex_unlock(&pager->lock);
 }
 
-struct xlx__loading *xlx__loading_enter(struct xlx__pager *pager)
+struct xlx__loading *xlx__loading_enter(struct xlx__pager *pager, bool waited)
 {
     int i = 0;
     pthread_mutex_lock(&pager->lock);
     while (i < XLX__LOADING_MAX - 1 && pager->loading[i].used)
         i++;
     pager->loading[i].used = true;
+    pager->loading[i].waited |= waited; /* the last slot may be shared */
     pthread_mutex_unlock(&pager->lock);
     return &pager->loading[i];
 }
@@ -96,10 +97,12 @@ void xlx__loading_leave(struct xlx__pager *pager, struct xlx__loading *loading)
 {
     bool last = false;
     pthread_mutex_lock(&pager->lock);
-    if (loading->stalled) {
+    if (loading->stalled && loading->waited) {
         last = --pager->stalled == 0;
         if (last)
             xlx__pager_unpause(pager);
+    } else if (loading->stalled) {
+        *pager->fill.trouble = '\0';
     }
     *loading = (struct xlx__loading){ 0 };
     pthread_mutex_unlock(&pager->lock);
@@ -107,21 +110,43 @@ void xlx__loading_leave(struct xlx__pager *pager, struct xlx__loading *loading)
         xlx__pager_progress(pager);
 }
 
+/* With the lock held. True when it was not said before. A run that the other
+ * thread has got done meanwhile took the words back. */
+static bool say_hang(struct xlx__pager *pager, struct xlx__loading *loading,
+                     const char *why)
+{
+    char *text = pager->fill.trouble;
+    bool first = !loading->stalled;
+    loading->stalled = true;
+    if (!*text)
+        snprintf(text, sizeof(pager->fill.trouble),
+                 "gfn 0x%lx: read of the image: %s",
+                 (unsigned long)loading->gfn, why);
+    return first;
+}
+
 void xlx__pager_look_for_hangs(struct xlx__pager *pager)
 {
     uint64_t now = xlx__now_us(), limit = (uint64_t)pager->hang_ms * 1000;
-    bool first = false;
+    bool stalled = false, said = false;
     char why[48];
     snprintf(why, sizeof(why), "no answer for %u s", pager->hang_ms / 1000);
     pthread_mutex_lock(&pager->lock);
     for (int i = 0; i < XLX__LOADING_MAX; i++) {
         struct xlx__loading *l = &pager->loading[i];
-        if (l->begun && now > l->begun && now - l->begun >= limit)
-            first |= add_stall(pager, l, l->gfn, "read of the image", why);
+        if (!l->begun || now < l->begun || now - l->begun < limit)
+            continue;
+        if (l->waited)
+            stalled |= add_stall(pager, l, l->gfn, "read of the image", why);
+        else
+            said |= say_hang(pager, l, why);
     }
     pthread_mutex_unlock(&pager->lock);
-    if (first)
+    if (stalled || said)
         xlx__pager_progress(pager);
+    if (said)
+        xlx__warn(pager->ctx, "domain %u: the backfill does not get on: %s",
+                  pager->paging->domid, why);
 }
 
 void xlx__pager_progress(struct xlx__pager *pager)

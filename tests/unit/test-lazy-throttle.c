@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "fakes/pager_world.h"
+#include "image/impl.h"
 
 static void the_pace_is_the_rate(void **state)
 {
@@ -152,6 +153,61 @@ static void a_load_that_hangs_pauses_the_guest_until_it_returns(void **state)
     assert_non_null(strstr(w->reason, "no answer for"));
 }
 
+/* Reads of the image that do not return. */
+static struct xlx__storage_ops hanging;
+static int (*read_file)(struct xlx__storage *, void *, size_t, uint64_t);
+static _Atomic bool hang_reads;
+
+static int hang_or_read(struct xlx__storage *storage, void *buf, size_t len,
+                        uint64_t offset)
+{
+    while (hang_reads)
+        usleep(1000);
+    return read_file(storage, buf, len, offset);
+}
+
+static bool has_said(struct world *w, const char *text)
+{
+    pthread_mutex_lock(&w->lock);
+    bool said = strstr(w->reason, text);
+    pthread_mutex_unlock(&w->lock);
+    return said;
+}
+
+static void *touch_last(void *arg)
+{
+    struct world *w = arg;
+    paging_fake_touch(w->fake, 0, HIGH_GFN + HIGH_PAGES - 1);
+    return NULL;
+}
+
+/* The backfill's: said. One that the guest waits for: it is paused. */
+static void a_read_that_hangs_pauses_only_who_waits_for_it(void **state)
+{
+    struct world *w = *state;
+    pthread_t vcpu;
+    hanging = *w->image->storage->ops;
+    read_file = hanging.pread;
+    hanging.pread = hang_or_read;
+    w->image->storage->ops = &hanging;
+    w->pager->hang_ms = 20;
+    hang_reads = true;
+    pthread_t thread = start_and_run(w);
+    while (!has_said(w, "no answer for"))
+        usleep(1000);
+    assert_int_equal(pager_world_seen(w, XLX_LAZY_STALLED), 0);
+    assert_int_equal(w->fake->pauses, 0);
+
+    pthread_create(&vcpu, NULL, touch_last, w);
+    while (!pager_world_seen(w, XLX_LAZY_STALLED))
+        usleep(1000);
+    assert_int_equal(w->fake->pauses, 1);
+    hang_reads = false;
+    assert_completes(w, thread);
+    pthread_join(vcpu, NULL);
+    assert_string_equal(w->pager->fill.trouble, "");
+}
+
 static void *prefetch(void *arg)
 {
     struct world *w = arg;
@@ -219,6 +275,7 @@ int main(void)
         TEST(a_limit_holds_until_it_is_lifted),
         TEST(a_paused_fill_ends_with_the_domain),
         TEST(a_load_that_hangs_pauses_the_guest_until_it_returns),
+        TEST(a_read_that_hangs_pauses_only_who_waits_for_it),
         TEST(a_load_that_hangs_before_the_domain_runs_is_noticed),
         TEST(a_failure_is_said_once),
     };
