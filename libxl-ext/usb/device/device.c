@@ -13,15 +13,17 @@
 #define DEVICES "bus/usb/devices"
 #define PATH_SIZE 160
 #define CLASS_HUB 0x09
+#define READS_MAX 3
 
-/* -ENOENT, without a report, for an attribute that is not there. */
+/* Without a report -ENOENT for an attribute that is not there, -ENODEV for a
+ * device that goes while it is read. */
 static int read_attr(xlx_ctx *ctx, const char *busid, const char *attr,
                      char *buf, size_t size)
 {
     char path[PATH_SIZE];
     snprintf(path, sizeof(path), DEVICES "/%s/%s", busid, attr);
     int rc = ctx->sysfs->ops->read(ctx->sysfs, path, buf, size);
-    if (rc && rc != -ENOENT)
+    if (rc && rc != -ENOENT && rc != -ENODEV)
         return xlx__fail_errno(ctx, -rc, "usb %s: cannot read %s", busid, attr);
     return rc;
 }
@@ -156,14 +158,11 @@ static int read_intfs(xlx_ctx *ctx, struct xlx__usbdev *dev)
     return rc;
 }
 
-int xlx__usbdev_read(xlx_ctx *ctx, const char *busid, struct xlx__usbdev *dev_r)
+static int read_once(xlx_ctx *ctx, const char *busid, struct xlx__usbdev *dev_r)
 {
     struct xlx__usbdev dev = { 0 };
     char text[8];
-    int rc = xlx__sysfs_open(ctx);
-    if (rc)
-        return rc;
-    rc = read_attr(ctx, busid, "busnum", text, sizeof(text));
+    int rc = read_attr(ctx, busid, "busnum", text, sizeof(text));
     if (rc)
         return rc == -ENOENT ? -ENODEV : rc;
     xlx__parse_u32(text, 1, UINT16_MAX, &dev.bus);
@@ -182,6 +181,50 @@ int xlx__usbdev_read(xlx_ctx *ctx, const char *busid, struct xlx__usbdev *dev_r)
     dev.hub = dev.class == CLASS_HUB;
     *dev_r = dev;
     return 0;
+}
+
+/* Another device may be plugged in between two attributes. The address, which
+ * was read first, is another one then. */
+int xlx__usbdev_read(xlx_ctx *ctx, const char *busid, struct xlx__usbdev *dev_r)
+{
+    struct xlx__usbdev dev;
+    int rc = xlx__sysfs_open(ctx);
+    for (int i = 0; !rc && i < READS_MAX; i++) {
+        uint32_t address;
+        rc = read_once(ctx, busid, &dev);
+        if (!rc)
+            rc = read_number(ctx, busid, "devnum", &address);
+        if (!rc && address == dev.address) {
+            *dev_r = dev;
+            return 0;
+        }
+    }
+    return rc ? rc : -ENODEV;
+}
+
+bool xlx__usbdev_same(const struct xlx__usbdev *a, const struct xlx__usbdev *b)
+{
+    return !strcmp(a->busid, b->busid) && a->bus == b->bus &&
+           a->address == b->address && a->vendor == b->vendor &&
+           a->product == b->product && a->release == b->release &&
+           !strcmp(a->serial, b->serial);
+}
+
+int xlx__usbdev_read_again(xlx_ctx *ctx, struct xlx__usbdev *dev)
+{
+    struct xlx__usbdev now;
+    int rc = xlx__usbdev_read(ctx, dev->busid, &now);
+    if (rc == -ENODEV)
+        return xlx__fail(ctx, ENODEV, "usb %s: was unplugged meanwhile",
+                         dev->busid);
+    if (!rc && !xlx__usbdev_same(dev, &now))
+        return xlx__fail(ctx, ENODEV,
+                         "usb %s: another device was plugged in there "
+                         "meanwhile, or this one again",
+                         dev->busid);
+    if (!rc)
+        *dev = now;
+    return rc;
 }
 
 bool xlx__usbdev_reset(xlx_ctx *ctx, const char *busid)

@@ -37,8 +37,17 @@ struct xlx__usbdev {
     bool isochronous;     /* it has endpoints of that kind */
 };
 
-/* -ENODEV, without a report, when no such device is plugged in. */
+/* -ENODEV, without a report, when no such device is plugged in. All of it is of
+ * one device, also when another one takes its place meanwhile. */
 int xlx__usbdev_read(xlx_ctx *ctx, const char *busid, struct xlx__usbdev *dev_r);
+
+/* Whether both are of one device that stayed plugged in: the address alone is
+ * used again after 127 others. Pure. */
+bool xlx__usbdev_same(const struct xlx__usbdev *a, const struct xlx__usbdev *b);
+
+/* Reads anew a device that was read before. -ENODEV, reported, when it is not
+ * plugged in any more, or was again. */
+int xlx__usbdev_read_again(xlx_ctx *ctx, struct xlx__usbdev *dev);
 
 /*
  * Reads the device's descriptors for what a controller must be able to do; what

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+/*
+ * Another device is plugged in between two reads, at every read: what is judged
+ * is what is given away.
+ */
+#include "test.h"
+
+#include "fakes/passes.h"
+#include "usb/device/device.h"
+
+#define LONG_MS 60000 /* never reached */
+
+/* Forbidden, and with its own address. */
+static const struct sysfs_dev keyboard = {
+    .busid = "1-2", .class = "00", .vendor = "1050", .product_id = "0407",
+    .speed = "12", .serial = "K1", .address = "44",
+    .intf = { { "1-2:1.0", "usbhid", "usbhid", "030101" } },
+};
+
+static void swap(void *user)
+{
+    struct usb_world *w = user;
+    sysfs_mem_unplug(w->sysfs, "1-2");
+    sysfs_mem_plug(w->sysfs, &keyboard);
+}
+
+static void swap_at(struct usb_world *w, int n)
+{
+    w->nth = (struct nth){ .act_at = n, .act = swap, .user = w };
+}
+
+/* --- reading -------------------------------------------------------------- */
+
+static bool read_at(int n)
+{
+    struct usb_world *w = usb_world_new();
+    struct xlx__usbdev dev;
+    swap_at(w, n);
+    assert_int_equal(xlx__usbdev_read(w->ctx, "1-2", &dev), 0);
+    bool more = w->nth.calls >= n, is_keyboard = dev.address == 44;
+    assert_int_equal(dev.vendor, is_keyboard ? 0x1050 : 0x46f4);
+    assert_int_equal(dev.product, is_keyboard ? 0x0407 : 1);
+    assert_int_equal(dev.mbits, is_keyboard ? 12 : 480);
+    assert_string_equal(dev.serial, is_keyboard ? "K1" : "S1");
+    assert_int_equal(dev.nr_intfs, is_keyboard ? 1 : 2);
+    assert_int_equal(dev.intf[0].class, is_keyboard ? 3 : 8);
+    usb_world_free(w);
+    return more;
+}
+
+static void a_device_is_read_whole(void **state)
+{
+    (void)state;
+    int n = 1;
+    while (read_at(n))
+        n++;
+    assert_true(n > 15);
+}
+
+/* Each time another one: nobody could say what is there. */
+static void restless(void *user)
+{
+    static const char *const addresses[] = { "50", "51", "52", "53",
+                                             "54", "55", "56", "57" };
+    struct usb_world *w = user;
+    struct sysfs_dev *dev = sysfs_mem_find(w->sysfs, "1-2");
+    dev->address = addresses[w->nth.calls / 10 % 8];
+    w->nth.act_at += 10;
+}
+
+static void one_that_does_not_come_to_rest_is_not_there(void **state)
+{
+    (void)state;
+    struct usb_world *w = usb_world_new();
+    struct xlx__usbdev dev;
+    w->nth = (struct nth){ .act_at = 10, .act = restless, .user = w };
+    assert_int_equal(xlx__usbdev_read(w->ctx, "1-2", &dev), -ENODEV);
+    usb_world_free(w);
+}
+
+static const struct xlx__sysfs_ops *real;
+
+static int goes(struct xlx__sysfs *fs, const char *path, char *buf, size_t size)
+{
+    return strstr(path, "/idVendor") ? -ENODEV
+                                     : real->read(fs, path, buf, size);
+}
+
+/* What the kernel answers whoever has the attribute open then. */
+static void one_that_goes_while_it_is_read_is_no_failure(void **state)
+{
+    (void)state;
+    struct usb_world *w = usb_world_new();
+    struct xlx__sysfs_ops ops = *w->ctx->sysfs->ops;
+    struct xlx__usbdev dev;
+    real = w->ctx->sysfs->ops;
+    ops.read = goes;
+    w->ctx->sysfs->ops = &ops;
+    assert_int_equal(xlx__usbdev_read(w->ctx, "1-2", &dev), -ENODEV);
+    assert_string_equal(xlx_ctx_error(w->ctx), "");
+    w->ctx->sysfs->ops = real;
+    usb_world_free(w);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_device_is_read_whole),
+        cmocka_unit_test(one_that_does_not_come_to_rest_is_not_there),
+        cmocka_unit_test(one_that_goes_while_it_is_read_is_no_failure),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
