@@ -179,6 +179,7 @@ void usb_world_take(struct usb_world *w, const char *busid, const char *port)
     while (w->taken[slot].busid)
         slot++;
     w->taken[slot].busid = dev->busid;
+    w->taken[slot].address = dev->address;
     snprintf(w->taken[slot].port, sizeof(w->taken[slot].port), "%s", port);
     for (int i = 0; dev->intf[i].name; i++) {
         w->taken[slot].driver[i] = dev->intf[i].driver;
@@ -191,8 +192,14 @@ void usb_world_take(struct usb_world *w, const char *busid, const char *port)
 static void let_go(struct usb_world *w, int slot, bool drivers)
 {
     struct sysfs_dev *dev = sysfs_mem_find(w->sysfs, w->taken[slot].busid);
-    for (int i = 0; dev && dev->intf[i].name; i++)
-        dev->intf[i].driver = drivers ? w->taken[slot].driver[i] : NULL;
+    /* Another one there has only to lose what was claimed of it. */
+    bool same = dev && dev->address == w->taken[slot].address;
+    for (int i = 0; dev && dev->intf[i].name; i++) {
+        struct sysfs_intf *intf = &dev->intf[i];
+        const char *own = same ? w->taken[slot].driver[i] : intf->match;
+        if (same || (intf->driver && !strcmp(intf->driver, "usbfs")))
+            intf->driver = drivers ? own : NULL;
+    }
     w->taken[slot].busid = NULL;
 }
 

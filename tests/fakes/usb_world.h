@@ -64,6 +64,7 @@ struct usb_world {
 
     struct {
         const char *busid; /* taken by the backend, or NULL */
+        const char *address;
         char port[128];    /* the node it was taken for */
         const char *driver[SYSFS_MEM_INTFS];
     } taken[WORLD_TAKEN];

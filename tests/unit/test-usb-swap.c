@@ -102,12 +102,102 @@ static void one_that_goes_while_it_is_read_is_no_failure(void **state)
     usb_world_free(w);
 }
 
+/* --- giving away ---------------------------------------------------------- */
+
+static void forbid_keyboards(struct usb_world *w)
+{
+    char path[128];
+    snprintf(path, sizeof(path), "%s/usb-policy.conf", w->dir);
+    FILE *file = fopen(path, "w");
+    fputs("DENY: class=03\nALLOW:\n", file);
+    fclose(file);
+}
+
+static void swap_like_twin(void *user)
+{
+    struct usb_world *w = user;
+    struct sysfs_dev twin = *sysfs_mem_find(w->sysfs, "1-2");
+    twin.serial = "S2";
+    twin.intf[0].driver = "usb-storage";
+    sysfs_mem_unplug(w->sysfs, "1-2");
+    sysfs_mem_plug(w->sysfs, &twin);
+}
+
+static bool is_given(struct usb_world *w)
+{
+    const char *driver = sysfs_mem_find(w->sysfs, "1-2")->intf[0].driver;
+    return driver && !strcmp(driver, "usbfs");
+}
+
+static bool was_swapped(struct usb_world *w)
+{
+    return strcmp(sysfs_mem_find(w->sysfs, "1-2")->serial, "S1") != 0;
+}
+
+/* What was put there in its place is this host's, and nothing speaks of it. */
+static void assert_nobodys(struct usb_world *w, int n)
+{
+    char *dump = usb_world_dump(w);
+    if (is_given(w))
+        fail_msg("call %d: the guest has another device: %s", n,
+                 xlx_ctx_error(w->ctx));
+    if (strstr(dump, "= 1-2 ") || strstr(dump, "/libxl-ext/usb/"))
+        fail_msg("call %d: %s: something is left:\n%s", n,
+                 xlx_ctx_error(w->ctx), dump);
+    free(dump);
+}
+
+struct swapping {
+    void (*act)(void *user);
+    int refused, given;
+};
+
+/* True while there is an n-th call. */
+static bool attach_at(struct swapping *s, int n)
+{
+    const struct xlx_usb_place any = { XLX_USB_ANY, XLX_USB_ANY };
+    struct usb_world *w = usb_world_new();
+    struct xlx_usb_place got;
+    forbid_keyboards(w);
+    w->nth = (struct nth){ .act_at = n, .act = s->act, .user = w };
+    int rc = xlx_usb_attach(w->ctx, WORLD_DOMID, "46f4:0001:S1", &any, 0,
+                            LONG_MS, &got);
+    bool more = w->nth.calls >= n;
+    w->nth = (struct nth){ 0 };
+    usb_world_rest(w);
+    /* One that is swapped behind the last look was pulled out of the guest. */
+    if (was_swapped(w) && rc)
+        assert_nobodys(w, n);
+    else if (was_swapped(w))
+        assert_false(is_given(w));
+    else if (rc || !is_given(w))
+        fail_msg("call %d: %s", n, xlx_ctx_error(w->ctx));
+    s->refused += rc != 0;
+    s->given += !rc;
+    usb_world_free(w);
+    return more;
+}
+
+static void attach_gives_what_was_judged(void **state)
+{
+    struct swapping keyboards = { .act = swap }, twins = { .act = swap_like_twin };
+    int n = 1;
+    (void)state;
+    while (attach_at(&keyboards, n))
+        n++;
+    assert_true(keyboards.refused > 100);
+    for (n = 1; attach_at(&twins, n); n++)
+        ;
+    assert_true(twins.refused > 100);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_device_is_read_whole),
         cmocka_unit_test(one_that_does_not_come_to_rest_is_not_there),
         cmocka_unit_test(one_that_goes_while_it_is_read_is_no_failure),
+        cmocka_unit_test(attach_gives_what_was_judged),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

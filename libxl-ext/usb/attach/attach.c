@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
-#include "libxl_ext_usb.h"
+#include "usb/attach/attach.h"
 
 #include <stdlib.h>
 
@@ -27,7 +27,8 @@ struct attach {
     struct xlx__create create; /* of a controller, unless there is one */
     const struct xlx_usb_place *want;
     struct xlx_usb_place place;
-    struct xlx__usbdev dev;
+    struct xlx__usbdev dev; /* first as it was chosen, then as it is judged */
+    bool force;
 };
 
 /* 1: the controller has a device with isochronous endpoints, 0 or -errno. */
@@ -118,10 +119,25 @@ static int connect_hc(xlx_ctx *ctx, void *job)
     return xlx__type_of(hc)->connect(ctx, hc, a->create.until);
 }
 
+/* With the device's lock; what is chosen without it may be another one. */
+static int judge(xlx_ctx *ctx, struct attach *a)
+{
+    int rc = xlx__usbdev_read_again(ctx, &a->dev);
+    return rc ? rc : xlx__refuse_device(ctx, &a->dev, a->force);
+}
+
+/* A controller that has to be made takes its time, and a disk may be mounted
+ * meanwhile. */
+static int judge_again(xlx_ctx *ctx, void *job)
+{
+    struct attach *a = job;
+    return a->create.made ? judge(ctx, a) : 0;
+}
+
 static int plug(xlx_ctx *ctx, void *job)
 {
     struct attach *a = job;
-    return xlx__usb_plug(ctx, &a->create.hc, a->place.port, a->dev.busid,
+    return xlx__usb_plug(ctx, &a->create.hc, a->place.port, &a->dev,
                          a->create.until);
 }
 
@@ -162,11 +178,12 @@ static int attach_locked(xlx_ctx *ctx, struct attach *a, unsigned flags)
         { find_or_make_hc, unmake_hc },
         { start_backend, NULL },
         { connect_hc, NULL },
+        { judge_again, NULL },
         { plug, NULL },
     };
     int rc = xlx__usb_repair(ctx, a->dev.busid);
     if (rc >= 0)
-        rc = xlx__refuse_device(ctx, &a->dev, flags & XLX_USB_FORCE);
+        rc = judge(ctx, a);
     if (!rc)
         rc = choose(ctx, a);
     if (rc)
@@ -192,19 +209,32 @@ static int attach_once(xlx_ctx *ctx, struct attach *a, unsigned flags)
     return lock < 0 ? lock : attach_locked(ctx, a, flags);
 }
 
+int xlx__usb_attach_dev(xlx_ctx *ctx, uint32_t domid,
+                        const struct xlx__usbdev *dev,
+                        const struct xlx_usb_place *place, unsigned flags,
+                        int timeout_ms, struct xlx_usb_place *got_r)
+{
+    struct attach a = { .want = place,
+                        .dev = *dev,
+                        .force = flags & XLX_USB_FORCE };
+    xlx__create_init(&a.create, domid, xlx__now_ms() + timeout_ms);
+    int rc = xlx__usb_check_domain(ctx, domid);
+    if (!rc)
+        rc = attach_once(ctx, &a, flags);
+    if (!rc)
+        *got_r = a.place;
+    return rc;
+}
+
 int xlx_usb_attach(xlx_ctx *ctx, uint32_t domid, const char *device,
                    const struct xlx_usb_place *place, unsigned flags,
                    int timeout_ms, struct xlx_usb_place *got_r)
 {
-    struct attach a = { .want = place };
-    xlx__create_init(&a.create, domid, xlx__now_ms() + timeout_ms);
+    struct xlx__usbdev dev;
     int rc = xlx__usb_check_domain(ctx, domid);
     if (!rc)
-        rc = xlx__select(ctx, device, &a.dev);
-    if (rc)
-        return rc;
-    rc = attach_once(ctx, &a, flags);
-    if (!rc)
-        *got_r = a.place;
-    return rc;
+        rc = xlx__select(ctx, device, &dev);
+    return rc ? rc
+              : xlx__usb_attach_dev(ctx, domid, &dev, place, flags, timeout_ms,
+                                    got_r);
 }

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 #include "libxl_ext_usb.h"
 
-#include <string.h>
-
 #include "core/clean.h"
 #include "core/clock.h"
 #include "core/undo.h"
@@ -19,23 +17,27 @@
 struct destroy {
     struct xlx__hc hc;
     int64_t until;
-    /* What was unplugged, by port - 1. */
-    char busid[XLX_USB_PORTS_MAX][XLX_USB_BUSID_MAX];
+    /* What was unplugged, by port - 1; without a busid: nothing. */
+    struct xlx__usbdev dev[XLX_USB_PORTS_MAX];
     bool closing;
 };
 
 static int unplug_port(xlx_ctx *ctx, struct destroy *d, uint32_t port)
 {
     char busid[XLX_USB_BUSID_MAX];
+    struct xlx__usbdev dev;
     int rc = xlx__hc_port(ctx, XLX__XS_NO_TX, &d->hc, port, busid);
     if (rc || !busid[0])
         return rc;
     XLX__AUTO_CLOSE int lock = xlx__usb_lock_device(ctx, busid, d->until);
     if (lock < 0)
         return lock;
-    rc = xlx__usb_unplug(ctx, &d->hc, port, busid, d->until);
-    if (!rc)
-        strcpy(d->busid[port - 1], busid);
+    int given = xlx__usbdev_read_given(ctx, busid, d->hc.domid, &dev);
+    rc = given && given != -ENODEV
+             ? given
+             : xlx__usb_unplug(ctx, &d->hc, port, busid, d->until);
+    if (!rc && !given)
+        d->dev[port - 1] = dev;
     return rc;
 }
 
@@ -52,8 +54,8 @@ static void plug_again(xlx_ctx *ctx, void *job)
 {
     struct destroy *d = job;
     for (uint32_t port = 1; port <= d->hc.nr_ports; port++)
-        if (d->busid[port - 1][0])
-            xlx__usb_plug(ctx, &d->hc, port, d->busid[port - 1],
+        if (d->dev[port - 1].busid[0])
+            xlx__usb_plug(ctx, &d->hc, port, &d->dev[port - 1],
                           xlx__now_ms() + XLX__UNDO_MS);
 }
 

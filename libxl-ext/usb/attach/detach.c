@@ -5,6 +5,7 @@
 
 #include "core/clean.h"
 #include "core/clock.h"
+#include "usb/attach/attach.h"
 #include "usb/attach/audit.h"
 #include "usb/attach/locks.h"
 #include "usb/attach/transfer.h"
@@ -135,24 +136,48 @@ int xlx_usb_detach(xlx_ctx *ctx, uint32_t domid,
 
 /* --- from guest to guest -------------------------------------------------- */
 
+/* The device that the guest has there: the same goes to the other, whatever is
+ * plugged in at its place by then. */
+static int find_given(xlx_ctx *ctx, uint32_t domid,
+                      const struct xlx_usb_place *place, const char *meant,
+                      struct xlx__usbdev *dev_r)
+{
+    struct xlx__hc hc;
+    char busid[XLX_USB_BUSID_MAX];
+    int rc = read_port(ctx, domid, place, &hc, busid);
+    if (!rc)
+        rc = check_meant(ctx, domid, place, meant, busid);
+    if (rc)
+        return rc;
+    rc = xlx__usbdev_read_given(ctx, busid, domid, dev_r);
+    return rc == -ENODEV ? xlx__fail(ctx, ENODEV,
+                                     "usb %s: was unplugged: detach it only",
+                                     busid)
+                         : rc;
+}
+
 static int move(xlx_ctx *ctx, uint32_t from_domid,
                 const struct xlx_usb_place *from, const char *meant,
                 uint32_t to_domid, const struct xlx_usb_place *to,
                 unsigned flags, int timeout_ms, struct xlx_usb_place *got_r)
 {
-    char busid[XLX_USB_BUSID_MAX], reason[XLX__ERROR_MAX];
+    char reason[XLX__ERROR_MAX];
     struct xlx_usb_place back;
-    int rc = xlx_usb_detach(ctx, from_domid, from, meant, timeout_ms, busid);
+    struct xlx__usbdev dev;
+    int rc = find_given(ctx, from_domid, from, meant, &dev);
+    if (!rc)
+        rc = xlx_usb_detach(ctx, from_domid, from, dev.busid, timeout_ms, NULL);
     if (rc)
         return rc;
-    rc = xlx_usb_attach(ctx, to_domid, busid, to, flags, timeout_ms, got_r);
+    rc = xlx__usb_attach_dev(ctx, to_domid, &dev, to, flags, timeout_ms,
+                             got_r);
     if (!rc)
         return 0;
     memcpy(reason, ctx->error, sizeof(reason));
     /* It was given away before, so nothing may stand in the way now. */
-    if (xlx_usb_attach(ctx, from_domid, busid, from, flags | XLX_USB_FORCE,
-                       timeout_ms, &back))
-        xlx__warn(ctx, "usb %s: nor does domain %u take it back", busid,
+    if (xlx__usb_attach_dev(ctx, from_domid, &dev, from, flags | XLX_USB_FORCE,
+                            timeout_ms, &back))
+        xlx__warn(ctx, "usb %s: nor does domain %u take it back", dev.busid,
                   from_domid);
     memcpy(ctx->error, reason, sizeof(reason));
     return rc;

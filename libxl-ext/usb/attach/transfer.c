@@ -13,6 +13,8 @@
 struct job {
     struct xlx__move m;
     const struct xlx__type *type;
+    struct xlx__usbdev dev;
+    bool there; /* when unplugging: dev is what the guest was given */
     bool done; /* the port is changed */
 };
 
@@ -28,13 +30,19 @@ static struct job make_job(const struct xlx__hc *hc, uint32_t port,
 static int remember(xlx_ctx *ctx, void *arg)
 {
     const struct job *j = arg;
-    return xlx__usbdev_remember(ctx, j->m.busid, j->m.hc->domid);
+    return xlx__usbdev_remember(ctx, &j->dev, j->m.hc->domid);
 }
 
 static void forget_again(xlx_ctx *ctx, void *arg)
 {
     const struct job *j = arg;
     xlx__usbdev_forget(ctx, j->m.busid);
+}
+
+static int check_same(xlx_ctx *ctx, void *arg)
+{
+    struct xlx__usbdev dev = ((const struct job *)arg)->dev;
+    return xlx__usbdev_read_again(ctx, &dev);
 }
 
 static int plug(xlx_ctx *ctx, void *arg)
@@ -83,14 +91,17 @@ static int wait_claimed(xlx_ctx *ctx, void *arg)
 }
 
 int xlx__usb_plug(xlx_ctx *ctx, const struct xlx__hc *hc, uint32_t port,
-                  const char *busid, int64_t until)
+                  const struct xlx__usbdev *dev, int64_t until)
 {
     static const struct xlx__step steps[] = {
         { remember, forget_again },
+        { check_same, NULL },
         { plug, unplug_again },
         { wait_claimed, NULL },
+        { check_same, NULL },
     };
-    struct job j = make_job(hc, port, busid, until);
+    struct job j = make_job(hc, port, dev->busid, until);
+    j.dev = *dev;
     return xlx__plan_run(ctx, steps, NR(steps), &j);
 }
 
@@ -107,7 +118,7 @@ static int unplug(xlx_ctx *ctx, void *arg)
 static void plug_again(xlx_ctx *ctx, void *arg)
 {
     struct job *j = arg;
-    if (!j->done)
+    if (!j->done || !j->there || check_same(ctx, j))
         return;
     j->m.until = xlx__now_ms() + XLX__UNDO_MS;
     j->type->plug(ctx, &j->m);
@@ -135,5 +146,7 @@ int xlx__usb_unplug(xlx_ctx *ctx, const struct xlx__hc *hc, uint32_t port,
         { forget, NULL },
     };
     struct job j = make_job(hc, port, busid, until);
-    return xlx__plan_run(ctx, steps, NR(steps), &j);
+    int rc = xlx__usbdev_read_given(ctx, busid, hc->domid, &j.dev);
+    j.there = !rc;
+    return rc && rc != -ENODEV ? rc : xlx__plan_run(ctx, steps, NR(steps), &j);
 }

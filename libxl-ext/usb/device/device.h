@@ -91,10 +91,12 @@ int xlx__usbdev_drivers(xlx_ctx *ctx, const char *busid,
                         struct xlx__names *drivers);
 
 /*
- * Writes down in xenstore that `domid` gets the device, its address, and which
- * driver each of its interfaces has now: /libxl-ext/usb/<busid>.
+ * Writes down in xenstore that `domid` gets the device, the address it had when
+ * it was read, and which driver each of its interfaces has now:
+ * /libxl-ext/usb/<busid>.
  */
-int xlx__usbdev_remember(xlx_ctx *ctx, const char *busid, uint32_t domid);
+int xlx__usbdev_remember(xlx_ctx *ctx, const struct xlx__usbdev *dev,
+                         uint32_t domid);
 
 /*
  * Adds to that by which numbers the device is known to the device model it
@@ -109,6 +111,11 @@ int xlx__usbdev_noted_address(xlx_ctx *ctx, const char *busid, uint32_t *bus_r,
  * means that it was plugged in again. 0 when that was not written down. */
 int xlx__usbdev_remembered_address(xlx_ctx *ctx, const char *busid,
                                    uint32_t domid, uint32_t *address_r);
+
+/* Reads the device if it is the one that `domid` was given, as far as that was
+ * written down. -ENODEV, without a report, when it is not. */
+int xlx__usbdev_read_given(xlx_ctx *ctx, const char *busid, uint32_t domid,
+                           struct xlx__usbdev *dev_r);
 
 /* Removes what was written down; nothing there is a success, as is what is no
  * busid. */

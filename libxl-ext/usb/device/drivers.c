@@ -11,7 +11,6 @@
 
 #include "core/clean.h"
 #include "core/clock.h"
-#include "core/parse.h"
 #include "host/sysfs.h"
 #include "usb/device/busid.h"
 #include "usb/device/device.h"
@@ -323,30 +322,29 @@ static int read_drivers(xlx_ctx *ctx, struct memo *memo)
     return rc;
 }
 
-static int read_address(xlx_ctx *ctx, struct memo *memo)
+int xlx__usbdev_remember(xlx_ctx *ctx, const struct xlx__usbdev *dev,
+                         uint32_t domid)
 {
-    char path[PATH_SIZE], text[16];
-    snprintf(path, sizeof(path), "%s/%s/devnum", devices, memo->busid);
-    int rc = ctx->sysfs->ops->read(ctx->sysfs, path, text, sizeof(text));
-    if (!rc)
-        xlx__parse_u32(text, 0, UINT32_MAX, &memo->address);
-    return rc && rc != -ENOENT
-               ? xlx__fail_errno(ctx, -rc, "usb %s: cannot read devnum",
-                                 memo->busid)
-               : 0;
-}
-
-int xlx__usbdev_remember(xlx_ctx *ctx, const char *busid, uint32_t domid)
-{
-    struct memo memo = { .busid = busid, .domid = domid };
+    struct memo memo = { .busid = dev->busid,
+                         .domid = domid,
+                         .address = dev->address };
     int rc = read_drivers(ctx, &memo);
-    if (!rc)
-        rc = read_address(ctx, &memo);
     if (!rc)
         rc = xlx__xs_transact(ctx, write_memo, &memo);
     xlx__names_free(&memo.intfs);
     xlx__names_free(&memo.drivers);
     return rc;
+}
+
+int xlx__usbdev_read_given(xlx_ctx *ctx, const char *busid, uint32_t domid,
+                           struct xlx__usbdev *dev_r)
+{
+    uint32_t address = 0;
+    int rc = xlx__busid_valid(busid) ? xlx__usbdev_read(ctx, busid, dev_r)
+                                     : -ENODEV;
+    if (!rc)
+        rc = xlx__usbdev_remembered_address(ctx, busid, domid, &address);
+    return !rc && address && address != dev_r->address ? -ENODEV : rc;
 }
 
 /* Whether anything was written down for the device. */
