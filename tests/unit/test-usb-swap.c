@@ -6,6 +6,7 @@
 #include "test.h"
 
 #include "fakes/passes.h"
+#include "usb/attach/attach.h"
 #include "usb/device/device.h"
 
 #define LONG_MS 60000 /* never reached */
@@ -191,6 +192,66 @@ static void attach_gives_what_was_judged(void **state)
     assert_true(twins.refused > 100);
 }
 
+static bool reconcile_at(struct swapping *s, int n)
+{
+    struct passes *f;
+    passes_setup((void **)&f);
+    forbid_keyboards(f->w);
+    passes_assign(f, "guest", "1-2");
+    f->w->nth = (struct nth){ .act_at = n, .act = s->act, .user = f->w };
+    int nr = passes_now(f);
+    bool more = f->w->nth.calls >= n;
+    f->w->nth = (struct nth){ 0 };
+    usb_world_rest(f->w);
+    bool given = nr == 1 && f->line[0].outcome == XLX_USB_ATTACHED;
+    if (was_swapped(f->w) && !given)
+        assert_nobodys(f->w, n);
+    else if (was_swapped(f->w))
+        assert_false(is_given(f->w));
+    else
+        assert_true(given && is_given(f->w));
+    s->refused += !given;
+    passes_teardown((void **)&f);
+    return more;
+}
+
+/* By reconcile it stayed with a guest that it was never assigned to. */
+static void reconcile_gives_what_is_assigned(void **state)
+{
+    struct swapping keyboards = { .act = swap }, twins = { .act = swap_like_twin };
+    int n = 1;
+    (void)state;
+    while (reconcile_at(&keyboards, n))
+        n++;
+    assert_true(keyboards.refused > 100);
+    for (n = 1; reconcile_at(&twins, n); n++)
+        ;
+    assert_true(twins.refused > 100);
+}
+
+/* A pass saw the device that was there before; somebody was faster, and has
+ * attached the one that is there now. */
+static void a_port_is_freed_only_as_it_was_seen(void **state)
+{
+    const struct xlx_usb_hc_config usual = { 0 };
+    const struct xlx_usb_place place = { 0, 1 };
+    struct usb_world *w = usb_world_new();
+    struct xlx_usb_place got;
+    (void)state;
+    assert_int_equal(xlx_usb_hc_create(w->ctx, WORLD_DOMID, &usual, LONG_MS,
+                                       &got.hc), 0);
+    assert_int_equal(xlx_usb_attach(w->ctx, WORLD_DOMID, "1-2", &place, 0,
+                                    LONG_MS, &got), 0);
+    assert_int_equal(xlx__usb_detach_given(w->ctx, WORLD_DOMID, &place, "1-2",
+                                           2, LONG_MS), -EBUSY);
+    assert_non_null(strstr(xlx_ctx_error(w->ctx), "anew"));
+    assert_true(is_given(w));
+    assert_int_equal(xlx__usb_detach_given(w->ctx, WORLD_DOMID, &place, "1-2",
+                                           3, LONG_MS), 0);
+    assert_false(is_given(w));
+    usb_world_free(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -198,6 +259,8 @@ int main(void)
         cmocka_unit_test(one_that_does_not_come_to_rest_is_not_there),
         cmocka_unit_test(one_that_goes_while_it_is_read_is_no_failure),
         cmocka_unit_test(attach_gives_what_was_judged),
+        cmocka_unit_test(reconcile_gives_what_is_assigned),
+        cmocka_unit_test(a_port_is_freed_only_as_it_was_seen),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

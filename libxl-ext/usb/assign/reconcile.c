@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 #include "usb/assign/reconcile.h"
+#include "usb/attach/attach.h"
 #include "usb/attach/repair.h"
 #include "usb/deadline.h"
 
@@ -189,8 +190,8 @@ static void tell_bad_file(void *user, const char *uuid)
 /* The backend's process may have been faster. */
 static int do_free(struct run *run, struct xlx__action *a)
 {
-    int rc = xlx_usb_detach(run->r->ctx, a->domid, &a->place, a->busid,
-                            run->r->timeout_ms, NULL);
+    int rc = xlx__usb_detach_given(run->r->ctx, a->domid, &a->place, a->busid,
+                                   a->address, run->r->timeout_ms);
     return rc == -ENODEV ? 0 : rc;
 }
 
@@ -230,8 +231,8 @@ static int do_attach(struct run *run, struct xlx__action *a)
     struct xlx_usb_place got;
     int rc = make_controller(run, a);
     if (!rc)
-        rc = xlx_usb_attach(ctx, a->domid, a->busid, &a->place, 0,
-                            run->r->timeout_ms, &got);
+        rc = xlx__usb_attach_dev(ctx, a->domid, a->dev, &a->place, 0,
+                                 run->r->timeout_ms, &got);
     if (rc == -EBUSY && has_it(ctx, a, &got))
         rc = 0;
     if (!rc)

@@ -203,6 +203,7 @@ static void add_free(struct work *w, int i)
                                 guest_of(w->view, h->domid), -1);
     a->domid = h->domid;
     a->place = h->place;
+    a->address = h->address;
     strcpy(a->busid, h->busid);
     snprintf(a->reason, sizeof(a->reason), "%s", stale(w, h));
 }
@@ -299,7 +300,8 @@ static void add_wish(struct work *w, int g, int i)
     struct xlx__action *action =
         a->held >= 0 ? add(w, XLX__ACT_NOTHING, XLX_USB_IN_PLACE, g, i)
                      : add(w, XLX__ACT_ATTACH, XLX_USB_ATTACHED, g, i);
-    strcpy(action->busid, w->view->devs[a->dev].busid);
+    action->dev = &w->view->devs[a->dev];
+    strcpy(action->busid, action->dev->busid);
     action->place = a->held >= 0 ? w->view->held[a->held].place
                                  : wish_of(w, g, i)->place;
 }

@@ -46,6 +46,8 @@ struct xlx__action {
     int wish;                     /* of that guest; -1: it is about a port */
     uint32_t domid;
     char busid[XLX_USB_BUSID_MAX];
+    const struct xlx__usbdev *dev; /* to attach: in the view */
+    uint32_t address; /* to free: what the port's device had, as in the view */
     struct xlx_usb_place place;
     char reason[XLX__REASON_MAX];
     bool done; /* for who does them */

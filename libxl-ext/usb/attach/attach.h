@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 /*
- * Attaching a device that was read before it was chosen.
+ * Attaching and detaching what was looked at before the locks were taken.
  */
 #ifndef XLX_USB_ATTACH_ATTACH_H
 #define XLX_USB_ATTACH_ATTACH_H
@@ -15,5 +15,11 @@ int xlx__usb_attach_dev(xlx_ctx *ctx, uint32_t domid,
                         const struct xlx__usbdev *dev,
                         const struct xlx_usb_place *place, unsigned flags,
                         int timeout_ms, struct xlx_usb_place *got_r);
+
+/* As xlx_usb_detach(). -EBUSY also when the guest has been given that place's
+ * device anew, with another address than `address` (0: none was written down). */
+int xlx__usb_detach_given(xlx_ctx *ctx, uint32_t domid,
+                          const struct xlx_usb_place *place, const char *busid,
+                          uint32_t address, int timeout_ms);
 
 #endif

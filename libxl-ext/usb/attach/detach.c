@@ -104,9 +104,26 @@ static int check_meant(xlx_ctx *ctx, uint32_t domid,
                      meant, place->port, place->hc, domid);
 }
 
-int xlx_usb_detach(xlx_ctx *ctx, uint32_t domid,
-                   const struct xlx_usb_place *place, const char *meant,
-                   int timeout_ms, char *busid_r)
+/* Any address will do for who means the port. */
+#define ANY_ADDRESS UINT32_MAX
+
+static int check_address(xlx_ctx *ctx, uint32_t domid, const char *busid,
+                         uint32_t address)
+{
+    uint32_t now = address;
+    int rc = address == ANY_ADDRESS
+                 ? 0
+                 : xlx__usbdev_remembered_address(ctx, busid, domid, &now);
+    return rc || now == address
+               ? rc
+               : xlx__fail(ctx, EBUSY,
+                           "usb %s: domain %u has been given it anew", busid,
+                           domid);
+}
+
+static int detach(xlx_ctx *ctx, uint32_t domid,
+                  const struct xlx_usb_place *place, const char *meant,
+                  uint32_t address, int timeout_ms, char *busid_r)
 {
     struct xlx__hc hc;
     char busid[XLX_USB_BUSID_MAX];
@@ -125,6 +142,9 @@ int xlx_usb_detach(xlx_ctx *ctx, uint32_t domid,
     XLX__AUTO_CLOSE int device = xlx__usb_lock_device(ctx, busid, until);
     if (device < 0)
         return device;
+    rc = check_address(ctx, domid, busid, address);
+    if (rc)
+        return rc;
     rc = xlx__usb_unplug(ctx, &hc, place->port, busid, until);
     xlx__usb_audit(ctx, rc,
                    "usb %s: detach from domain %u, controller %u port %u",
@@ -132,6 +152,20 @@ int xlx_usb_detach(xlx_ctx *ctx, uint32_t domid,
     if (!rc && busid_r)
         strcpy(busid_r, busid);
     return rc;
+}
+
+int xlx_usb_detach(xlx_ctx *ctx, uint32_t domid,
+                   const struct xlx_usb_place *place, const char *meant,
+                   int timeout_ms, char *busid_r)
+{
+    return detach(ctx, domid, place, meant, ANY_ADDRESS, timeout_ms, busid_r);
+}
+
+int xlx__usb_detach_given(xlx_ctx *ctx, uint32_t domid,
+                          const struct xlx_usb_place *place, const char *busid,
+                          uint32_t address, int timeout_ms)
+{
+    return detach(ctx, domid, place, busid, address, timeout_ms, NULL);
 }
 
 /* --- from guest to guest -------------------------------------------------- */
