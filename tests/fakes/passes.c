@@ -110,6 +110,7 @@ void passes_plug(struct passes *f, const struct sysfs_dev *like,
     static const char *const names[][2] = {
         { "1-2:1.0", "1-2:1.1" }, { "1-5:1.0", "1-5:1.1" },
         { "1-6:1.0", "1-6:1.1" }, { "1-3.1:1.0", "1-3.1:1.1" },
+        { "1-7:1.0", "1-7:1.1" }, { "2-5:1.0", "2-5:1.1" },
     };
     struct sysfs_dev dev = *like;
     dev.busid = busid;

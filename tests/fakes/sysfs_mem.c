@@ -319,8 +319,8 @@ static int mem_block_held(struct xlx__sysfs *fs, const char *name)
     return find_file(mem_of(fs), path, false) != NULL;
 }
 
-static struct sysfs_dev *find_address(struct sysfs_mem *mem, uint32_t bus,
-                                      uint32_t address)
+struct sysfs_dev *sysfs_mem_at(struct sysfs_mem *mem, uint32_t bus,
+                               uint32_t address)
 {
     for (struct sysfs_dev *dev = mem->dev; dev < mem->dev + MAX_DEVS; dev++)
         if (dev->busid && (uint32_t)atoi(attr(dev, "busnum")) == bus &&
@@ -331,7 +331,7 @@ static struct sysfs_dev *find_address(struct sysfs_mem *mem, uint32_t bus,
 
 static int mem_usb_reset(struct xlx__sysfs *fs, uint32_t bus, uint32_t address)
 {
-    struct sysfs_dev *dev = find_address(mem_of(fs), bus, address);
+    struct sysfs_dev *dev = sysfs_mem_at(mem_of(fs), bus, address);
     if (nth_fails(mem_of(fs)->nth))
         return -EIO;
     if (!dev)

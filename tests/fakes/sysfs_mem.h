@@ -42,6 +42,9 @@ void sysfs_mem_unplug(struct sysfs_mem *mem, const char *busid);
 /* The device, or NULL; its interfaces may be changed. */
 struct sysfs_dev *sysfs_mem_find(struct sysfs_mem *mem, const char *busid);
 
+struct sysfs_dev *sysfs_mem_at(struct sysfs_mem *mem, uint32_t bus,
+                               uint32_t address);
+
 /* Any other attribute or folder entry, by its path; NULL takes it away. A
  * folder's entries are what the paths below it begin with. */
 void sysfs_mem_put(struct sysfs_mem *mem, const char *path, const char *value);

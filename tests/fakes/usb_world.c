@@ -84,20 +84,6 @@ void __syslog_chk(int priority, int flag, const char *fmt, ...)
     va_end(ap);
 }
 
-const struct sysfs_dev *usb_world_at(struct usb_world *w, uint32_t bus,
-                                     uint32_t address)
-{
-    for (size_t i = 0; i < sizeof(host_devices) / sizeof(host_devices[0]);
-         i++) {
-        const struct sysfs_dev *d =
-            sysfs_mem_find(w->sysfs, host_devices[i].busid);
-        if (d && (uint32_t)atoi(d->bus ? d->bus : "1") == bus &&
-            (uint32_t)atoi(d->address) == address)
-            return d;
-    }
-    return NULL;
-}
-
 /* --- the backend and the guest -------------------------------------------- */
 
 static void announce(struct usb_world *w, const char *value)

@@ -101,8 +101,6 @@ char *usb_world_dump(struct usb_world *w);
 void usb_world_take(struct usb_world *w, const char *busid, const char *port);
 int usb_world_taken(struct usb_world *w, const char *port);
 void usb_world_give_back(struct usb_world *w, int slot, bool drivers);
-const struct sysfs_dev *usb_world_at(struct usb_world *w, uint32_t bus,
-                                     uint32_t address);
 
 /* usb_world_libxl.c */
 struct xlx__libxl *usb_world_libxl(struct usb_world *w);

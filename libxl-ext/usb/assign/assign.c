@@ -117,14 +117,40 @@ static int find_intent(xlx_ctx *ctx, const char *guest,
     return 0;
 }
 
+/* A maker may give all devices one serial number: the one that was assigned
+ * before is still in its place. */
+static bool is_twin(xlx_ctx *ctx, const struct xlx_usb_identity *old,
+                    const struct xlx_usb_identity *id)
+{
+    struct xlx__usbdev dev;
+    return strcmp(old->busid, id->busid) != 0 &&
+           !xlx__usbdev_read(ctx, old->busid, &dev) &&
+           xlx__identity_numbers(old, &dev);
+}
+
+/* The wish for the same device: for its place, or else for it when it was
+ * elsewhere; nr_wishes when there is none. */
+static uint32_t find_same(xlx_ctx *ctx, const struct xlx_usb_intent *intent,
+                          const struct xlx_usb_identity *id)
+{
+    uint32_t found = intent->nr_wishes;
+    for (uint32_t i = 0; i < intent->nr_wishes; i++) {
+        const struct xlx_usb_identity *old = &intent->wish[i].identity;
+        if (!xlx__identity_same(old, id))
+            continue;
+        if (!strcmp(old->busid, id->busid))
+            return i;
+        if (found == intent->nr_wishes && !is_twin(ctx, old, id))
+            found = i;
+    }
+    return found;
+}
+
 /* Replaces the wish for the same device, or appends. */
 static int add_wish(xlx_ctx *ctx, struct xlx_usb_intent *intent,
                     const struct xlx_usb_wish *wish)
 {
-    uint32_t i = 0;
-    while (i < intent->nr_wishes &&
-           !xlx__identity_same(&intent->wish[i].identity, &wish->identity))
-        i++;
+    uint32_t i = find_same(ctx, intent, &wish->identity);
     if (i == XLX_USB_WISHES_MAX)
         return xlx__fail(ctx, ENOSPC, "guest %s: has %u devices already",
                          intent->name, XLX_USB_WISHES_MAX);
@@ -257,7 +283,8 @@ int xlx__intent_fulfil(xlx_ctx *ctx, const char *uuid,
         return rc == -ENOENT ? 0 : rc;
     for (uint32_t i = 0; i < intent->nr_wishes; i++)
         marked[i] = intent->wish[i].once &&
-                    xlx__identity_same(&intent->wish[i].identity, id);
+                    xlx__identity_same(&intent->wish[i].identity, id) &&
+                    !strcmp(intent->wish[i].identity.busid, id->busid);
     remove_marked(intent, marked);
     return xlx__intent_save(ctx, intent);
 }

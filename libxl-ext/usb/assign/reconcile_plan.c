@@ -17,6 +17,7 @@ struct answer {
     enum xlx__match match;
     int dev;
     int held; /* where the guest has it already; -1 */
+    int rival; /* XLX__MATCH_AMBIGUOUS: a guest it could be meant for too; -1 */
 };
 
 struct work {
@@ -126,7 +127,11 @@ static void find_wish(struct work *w, int held, bool at)
                                                   : wish_for(w, g, dev, at);
     if (wish < 0 || w->met[held])
         return;
-    *answer_of(w, g, wish) = (struct answer){ true, XLX__MATCH_ONE, dev, held };
+    *answer_of(w, g, wish) = (struct answer){ .given = true,
+                                              .match = XLX__MATCH_ONE,
+                                              .dev = dev,
+                                              .held = held,
+                                              .rival = -1 };
     w->met[held] = true;
 }
 
@@ -148,34 +153,93 @@ static void look_at_ports(struct work *w)
 
 /* --- the wishes ----------------------------------------------------------- */
 
-static bool is_certain(const struct work *w, const struct xlx_usb_identity *id,
-                       int dev)
+/* How well a device has to be known to be given. */
+enum how {
+    BY_PLACE,   /* it is where it was when it was assigned */
+    BY_SERIAL,  /* or has a serial number that no other one has */
+    BY_NUMBERS, /* or is the only one like it */
+};
+
+static bool is_like(const struct xlx_usb_identity *a,
+                    const struct xlx_usb_identity *b)
 {
-    return id->serial[0] || !strcmp(id->busid, w->view->devs[dev].busid);
+    return a->vendor == b->vendor && a->product == b->product &&
+           !strcmp(a->serial, b->serial);
 }
 
-/* One wish. `anywhere`: also by numbers alone. */
-static void look_for(struct work *w, int g, int i, bool anywhere)
+static bool is_at_place(const struct work *w, const struct xlx_usb_identity *id,
+                        int dev)
+{
+    return !strcmp(id->busid, w->view->devs[dev].busid);
+}
+
+/* A guest that is to have one like it, from another place; `missing`: that runs
+ * and has not got it yet. -1: there is none. */
+static int find_rival(struct work *w, int g, const struct xlx_usb_identity *id,
+                      bool missing)
+{
+    for (int h = 0; h < w->view->nr_guests; h++)
+        for (int i = 0; h != g && i < nr_wishes(w, h); i++) {
+            const struct xlx_usb_identity *other = &wish_of(w, h, i)->identity;
+            if (is_like(id, other) && strcmp(id->busid, other->busid) &&
+                (!missing || (w->view->guests[h].domid &&
+                              !answer_of(w, h, i)->given)))
+                return h;
+        }
+    return -1;
+}
+
+/* A maker may give all its devices one serial number. */
+static bool serial_tells(struct work *w, int g,
+                         const struct xlx_usb_identity *id)
+{
+    int nr = 0;
+    for (int i = 0; i < w->view->nr_devs; i++)
+        nr += xlx__identity_numbers(id, &w->view->devs[i]);
+    return id->serial[0] && nr == 1 && find_rival(w, g, id, false) < 0;
+}
+
+static bool is_known(struct work *w, int g, int i, enum how how)
 {
     struct answer *a = answer_of(w, g, i);
     const struct xlx_usb_identity *id = &wish_of(w, g, i)->identity;
+    if (is_at_place(w, id, a->dev))
+        return true;
+    if (how == BY_PLACE)
+        return false;
+    if (serial_tells(w, g, id))
+        return true;
+    if (how != BY_NUMBERS)
+        return false;
+    a->rival = find_rival(w, g, id, true);
+    if (a->rival >= 0)
+        a->match = XLX__MATCH_AMBIGUOUS;
+    return a->rival < 0;
+}
+
+static void look_for(struct work *w, int g, int i, enum how how)
+{
+    struct answer *a = answer_of(w, g, i);
     if (a->given)
         return;
-    a->held = -1;
-    a->match = xlx__identity_match(id, w->view->devs, w->view->nr_devs,
-                                   w->taken, &a->dev);
-    if (a->match == XLX__MATCH_ONE && (anywhere || is_certain(w, id, a->dev))) {
+    a->held = a->rival = -1;
+    a->match = xlx__identity_match(&wish_of(w, g, i)->identity, w->view->devs,
+                                   w->view->nr_devs, w->taken, &a->dev);
+    if (a->match == XLX__MATCH_ONE && is_known(w, g, i, how)) {
         take(w, a->dev, w->view->guests[g].domid, g);
         a->given = true;
     }
+    /* The guest has it for another wish. */
+    if (a->match == XLX__MATCH_TAKEN && w->owner[a->dev].guest == g)
+        a->match = XLX__MATCH_NONE;
 }
 
-static void look_for_all(struct work *w, bool running, bool anywhere)
+static void look_for_all(struct work *w, bool running, enum how how)
 {
     for (int g = 0; g < w->view->nr_guests; g++)
         for (int i = 0; i < nr_wishes(w, g); i++)
             if (!!w->view->guests[g].domid == running)
-                look_for(w, g, i, anywhere);
+                look_for(w, g, i, how);
 }
 
 /* --- the actions ---------------------------------------------------------- */
@@ -223,6 +287,16 @@ static void say_ambiguous(const struct work *w,
              list);
 }
 
+static void say_rival(const struct work *w, const struct answer *a,
+                      char *reason)
+{
+    snprintf(reason, XLX__REASON_MAX,
+             "the one at %s could be this one or that of guest %.80s: assign it "
+             "again to one of them",
+             w->view->devs[a->dev].busid,
+             w->view->guests[a->rival].intent.name);
+}
+
 static void say_taken(const struct work *w, int dev, char *reason)
 {
     const struct owner *o = &w->owner[dev];
@@ -263,7 +337,9 @@ static void add_nothing(struct work *w, int g, int i)
     bool is_there = a->match == XLX__MATCH_CHANGED ||
                     a->match == XLX__MATCH_TAKEN;
     strcpy(action->busid, is_there ? w->view->devs[a->dev].busid : id->busid);
-    if (a->match == XLX__MATCH_AMBIGUOUS)
+    if (a->match == XLX__MATCH_AMBIGUOUS && a->rival >= 0)
+        say_rival(w, a, action->reason);
+    else if (a->match == XLX__MATCH_AMBIGUOUS)
         say_ambiguous(w, id, action->reason);
     else if (a->match == XLX__MATCH_TAKEN)
         say_taken(w, a->dev, action->reason);
@@ -347,10 +423,13 @@ int xlx__decide(const struct xlx__view *view, struct xlx__action **list_r)
     bool ok = make_room(&w);
     if (ok) {
         look_at_ports(&w);
-        look_for_all(&w, true, false);
-        /* A guest that does not run keeps what is certainly its own. */
-        look_for_all(&w, false, false);
-        look_for_all(&w, true, true);
+        /* Everybody's own before anybody is offered what is only like it. A guest
+         * that does not run keeps what is certainly its own. */
+        for (int how = BY_PLACE; how <= BY_SERIAL; how++) {
+            look_for_all(&w, true, how);
+            look_for_all(&w, false, how);
+        }
+        look_for_all(&w, true, BY_NUMBERS);
         add_all(&w);
         *list_r = w.list;
     } else

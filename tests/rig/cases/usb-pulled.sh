@@ -18,6 +18,16 @@ read_in_guest() {
     done) >/dev/null 2>&1 &'
 }
 
+# Whoever waits in dom0's kernel, and where.
+waiting() {
+    local p
+    for p in /proc/[0-9]*; do
+        ! grep -q "^State:.D" "$p/status" || {
+            cat "$p/comm" "$p/stack"
+        }
+    done 2>/dev/null
+}
+
 # One pull, by the device's count of requests or at once.
 pull_once() {
     if [ $(($1 % 2)) = 0 ]; then
@@ -29,6 +39,7 @@ pull_once() {
         tail -n 3 "$rig_tmp/counts"
         xenstore-ls /libxl-ext
         xl usb-list $guest
+        waiting
         rig_fail "pull $1: the guest is not told"
     }
 }

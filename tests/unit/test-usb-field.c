@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+/*
+ * Situations that users have reported in public, with other software: which
+ * device is meant, and in which state it is.
+ */
+#include "test.h"
+
+#include "fakes/passes.h"
+
+/* A serial converter whose maker gives all of them one number. */
+static const struct sysfs_dev converter = {
+    .class = "00", .vendor = "10c4", .product_id = "ea60", .speed = "12",
+    .serial = "0001",
+    .intf = { { "", "cp210x", "cp210x", "ff0000" } },
+};
+
+static int nr_wishes(struct passes *f, const char *guest)
+{
+    struct xlx_usb_intent *list = NULL;
+    int nr = xlx_usb_intent_list(f->w->ctx, guest, &list);
+    int wishes = nr > 0 ? (int)list->nr_wishes : nr;
+    free(list);
+    return wishes;
+}
+
+static const struct passes_line *line_of(const struct passes *f,
+                                         const char *guest)
+{
+    for (int i = 0; i < f->nr; i++)
+        if (!strcmp(f->line[i].guest, guest) && f->line[i].wish)
+            return &f->line[i];
+    fail_msg("nothing is told about %s", guest);
+    return NULL;
+}
+
+static void assert_told(const struct passes *f, const char *guest,
+                        enum xlx_usb_outcome outcome, const char *busid)
+{
+    const struct passes_line *l = line_of(f, guest);
+    if (l->outcome != outcome || strcmp(l->busid, busid))
+        fail_msg("%s: %s %s (%s)", guest, xlx_usb_outcome_name(l->outcome),
+                 l->busid, l->reason);
+}
+
+/* --- which device --------------------------------------------------------- */
+
+/* KiwiHC16/Abeille#1102 */
+static void two_with_one_serial_number(void **state)
+{
+    struct passes *f = *state;
+    passes_plug(f, &converter, "1-5", "20");
+    passes_plug(f, &converter, "1-6", "21");
+    passes_assign(f, "guest", "1-5");
+    passes_assign(f, "guest", "1-6");
+    passes_assign(f, "guest", "1-6");
+    assert_int_equal(nr_wishes(f, "guest"), 2);
+    assert_int_equal(passes_now(f), 2);
+    passes_assert_line(f, 0, XLX_USB_ATTACHED, "1-5");
+    passes_assert_line(f, 1, XLX_USB_ATTACHED, "1-6");
+    passes_unplug(f, "1-6");
+    assert_int_equal(passes_later(f), 2);
+    passes_assert_line(f, 0, XLX_USB_WAITS, "1-6");
+    passes_assert_line(f, 1, XLX_USB_FREED, "1-6");
+}
+
+static void one_that_was_moved_is_still_one(void **state)
+{
+    struct passes *f = *state;
+    passes_plug(f, &converter, "1-5", "20");
+    passes_assign(f, "guest", "1-5");
+    passes_unplug(f, "1-5");
+    passes_plug(f, &converter, "1-6", "21");
+    passes_assign(f, "guest", "1-6");
+    assert_int_equal(nr_wishes(f, "guest"), 1);
+}
+
+static void what_was_to_be_once_takes_no_twin_along(void **state)
+{
+    struct passes *f = *state;
+    passes_plug(f, &converter, "1-5", "20");
+    passes_plug(f, &converter, "1-6", "21");
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(xlx_usb_assign(f->w->ctx, "guest", i ? "1-6" : "1-5",
+                                        XLX_USB_ONCE, NULL), 0);
+    passes_unplug(f, "1-6");
+    passes_now(f);
+    assert_told(f, "guest", XLX_USB_WAITS, "1-6");
+    assert_int_equal(nr_wishes(f, "guest"), 1);
+}
+
+/* vadimgrn/usbip-win2#178: "guest" is the first by name. */
+static void one_serial_number_in_two_guests(void **state)
+{
+    struct passes *f = *state;
+    passes_plug(f, &converter, "1-5", "20");
+    passes_plug(f, &converter, "1-6", "21");
+    passes_assign(f, "guest", "1-6");
+    passes_assign(f, "other", "1-5");
+    passes_unplug(f, "1-6");
+    passes_now(f);
+    assert_told(f, "guest", XLX_USB_TAKEN, "1-5");
+    assert_told(f, "other", XLX_USB_ATTACHED, "1-5");
+    assert_int_equal(line_of(f, "other")->domid, 6);
+}
+
+static void whose_it_is_cannot_be_told(void **state)
+{
+    struct passes *f = *state;
+    struct sysfs_dev nameless = converter;
+    for (int i = 0; i < 2; i++) {
+        passes_plug(f, i ? &nameless : &converter, "1-5", "20");
+        passes_plug(f, i ? &nameless : &converter, "1-6", "21");
+        passes_assign(f, "guest", "1-6");
+        passes_assign(f, "other", "1-5");
+        passes_unplug(f, "1-5");
+        passes_unplug(f, "1-6");
+        passes_plug(f, i ? &nameless : &converter, "1-7", "22");
+        passes_later(f);
+        const struct passes_line *l = line_of(f, "guest");
+        assert_int_equal(l->outcome, XLX_USB_AMBIGUOUS);
+        assert_non_null(strstr(l->reason, "1-7 could be this one or that of "
+                                          "guest other"));
+        assert_int_equal(line_of(f, "other")->outcome, XLX_USB_AMBIGUOUS);
+        passes_assert_has(f, "1-7", false);
+        assert_int_equal(xlx_usb_unassign(f->w->ctx, "guest", NULL), 1);
+        assert_int_equal(xlx_usb_unassign(f->w->ctx, "other", NULL), 1);
+        passes_unplug(f, "1-7");
+        nameless.serial = NULL;
+    }
+}
+
+#define TEST(name)                                                             \
+    cmocka_unit_test_setup_teardown(name, passes_setup, passes_teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(two_with_one_serial_number),
+        TEST(one_that_was_moved_is_still_one),
+        TEST(what_was_to_be_once_takes_no_twin_along),
+        TEST(one_serial_number_in_two_guests),
+        TEST(whose_it_is_cannot_be_told),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
