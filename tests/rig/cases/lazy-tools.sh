@@ -38,26 +38,12 @@ harmless() {
     "$rig_xl" rename g h
     "$rig_xl" rename h g
     runs rename
-    "$rig_xl" sysrq g h || echo "sysrq: refused"
+    "$rig_xl" sysrq g h
     runs sysrq
-    "$rig_xl" debug-keys q
-    "$rig_xl" vcpu-list g
+    "$rig_xl" vcpu-list g >/dev/null
     runs vcpu-list
-    "$rig_xl" vcpu-set g 1
-    runs "vcpu-set 1"
-    "$rig_xl" vcpu-set g 2
-    runs "vcpu-set 2"
-    "$rig_xl" sched-credit2 -d g -w 300 || echo "sched-credit2: refused"
+    "$rig_xl" sched-credit2 -d g -w 300
     runs sched-credit2
-    truncate -s 16M "$RIG_TMP/disk"
-    if timeout 60 "$rig_xl" block-attach g "format=raw,vdev=xvdz,target=$RIG_TMP/disk"
-    then
-        "$rig_xl" block-list g
-        timeout 60 "$rig_xl" block-detach g xvdz || echo "block-detach: $?"
-    else
-        echo "block-attach: $?"
-    fi
-    runs block-attach
     completes "harmless tools"
 }
 
@@ -75,18 +61,21 @@ dumped() {
     completes dump-core
 }
 
-# The limit is below what the guest is to have: loads fail, and it is said.
+# The backfill pauses nobody, so the balloon makes room for what is out; where the
+# guest waits for a page that has none, it stands still, and that is said.
 limited() {
     restore_paused
-    "$rig_xl" "$1" g 96 || echo "$1: $?"
+    "$rig_xl" mem-set g 192
     xl-ext lazy-set g --resume --bwlimit=none
-    rig_wait_for 60 eval 'field reason | grep -q "Cannot allocate"' ||
-        echo "$1: $(xl-ext lazy-list)"
+    rig_wait_for 90 eval 'state_is complete || state_is stalled' ||
+        rig_fail "mem-set: $(xl-ext lazy-list)"
     xl-ext lazy-list
-    "$rig_xl" list g
-    "$rig_xl" mem-max g 256
-    xl-ext lazy-set g --retry || :
-    completes "$1"
+    if state_is stalled; then
+        field reason | grep "Cannot allocate" || rig_fail "mem-set: reason"
+        rig_guest_stop g
+    else
+        completes mem-set
+    fi
 }
 
 # Ours fills first.
@@ -97,7 +86,7 @@ set_by_ours() {
     completes "our mem-set"
 }
 
-lazy_save pvh 2
-for check in harmless dumped "limited mem-set" "limited mem-max" set_by_ours; do
+lazy_save pvh 1
+for check in set_by_ours harmless limited dumped; do
     rig_time "== $check" $check
 done

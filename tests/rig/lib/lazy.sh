@@ -41,6 +41,7 @@ lazy_field() {
 lazy_numbers() {
     xl-ext lazy-list --json | sed -n "/^\[\?{\"domid\":$1,/{
         s/.*\"pages\"/\"pages\"/
+        s/,\"bad\":.*//
         s/[]\"}]//g
         s/,/ /gp
     }"
