@@ -35,7 +35,8 @@ extern "C" {
 
 #define XLX_USB_BUSID_MAX 32 /* with the NUL */
 #define XLX_USB_NAME_MAX 128
-#define XLX_USB_SERIAL_MAX 128
+#define XLX_USB_SERIAL_MAX 384 /* Linux has up to 381 bytes of one */
+#define XLX_USB_CONTROLLER_MAX 256
 #define XLX_USB_REASON_MAX 256
 #define XLX_USB_PORTS_MAX 31
 #define XLX_USB_POLICY_FILE_MAX 80
@@ -357,6 +358,10 @@ int xlx_usb_policy_rules(xlx_ctx *ctx, struct xlx_usb_policy_rule **list_r);
 /* What a device is known by when it comes back. */
 struct xlx_usb_identity {
     char busid[XLX_USB_BUSID_MAX]; /* where it was plugged in */
+    /* The host controller there, for buses get their numbers anew at each boot:
+     * "pci0000:00/0000:00:14.0/usb2", as in sysfs, and usb3 for the ports that
+     * run at SuperSpeed; "" where it is not known. */
+    char controller[XLX_USB_CONTROLLER_MAX];
     uint16_t vendor, product;
     char serial[XLX_USB_SERIAL_MAX]; /* any bytes, "" for none */
     /* Class, subclass and protocol of each interface, as "080650". */

@@ -127,6 +127,8 @@ static void put_wish(yajl_gen g, const struct xlx_usb_wish *wish)
     const struct xlx_usb_identity *id = &wish->identity;
     yajl_gen_map_open(g);
     json_text(g, "busid", id->busid);
+    if (id->controller[0])
+        json_text(g, "host_controller", id->controller);
     json_id(g, "vendor_id", id->vendor);
     json_id(g, "product_id", id->product);
     json_text(g, "serial", id->serial);

@@ -210,7 +210,7 @@ static void all_devices_are_listed_by_place(void **state)
 static void odd_attributes_do_no_harm(void **state)
 {
     (void)state;
-    char longest[300];
+    char longest[500];
     memset(longest, 'x', sizeof(longest));
     longest[sizeof(longest) - 1] = '\0';
     const struct sysfs_dev odd = { .busid = "1-5", .class = "0x",

@@ -129,6 +129,111 @@ static void whose_it_is_cannot_be_told(void **state)
     }
 }
 
+/* --- buses ---------------------------------------------------------------- */
+
+static void put_on(struct passes *f, const char *busid, const char *controller)
+{
+    char path[64], target[128];
+    snprintf(path, sizeof(path), "bus/usb/devices/%s", busid);
+    snprintf(target, sizeof(target), "../../../devices/pci0000:00/%s/usb%c/%s",
+             controller, busid[0], busid);
+    sysfs_mem_put_link(f->w->sysfs, path, target);
+}
+
+/* Twins without a serial number; bus 2's has its own number in sysfs. */
+static void plug_twins(struct passes *f, const char *first, const char *second)
+{
+    struct sysfs_dev dev = passes_mouse;
+    passes_plug(f, &dev, "1-5", "20");
+    dev.bus = "2";
+    passes_plug(f, &dev, "2-5", "20");
+    if (!first)
+        return;
+    put_on(f, "1-5", first);
+    put_on(f, "2-5", second);
+}
+
+static void boot(struct passes *f)
+{
+    passes_unplug(f, "1-5");
+    passes_unplug(f, "2-5");
+}
+
+/* QubesOS/qubes-issues#5736, #9909 */
+static void buses_that_changed_their_numbers(void **state)
+{
+    struct passes *f = *state;
+    plug_twins(f, "0000:00:14.0", "0000:05:00.0");
+    passes_assign(f, "guest", "1-5");
+    passes_assign(f, "other", "2-5");
+    boot(f);
+    plug_twins(f, "0000:05:00.0", "0000:00:14.0");
+    passes_now(f);
+    assert_told(f, "guest", XLX_USB_ATTACHED, "2-5");
+    assert_told(f, "other", XLX_USB_ATTACHED, "1-5");
+}
+
+/* Written down before controllers were, or where sysfs does not tell. */
+static void buses_without_a_controller(void **state)
+{
+    struct passes *f = *state;
+    plug_twins(f, NULL, NULL);
+    passes_assign(f, "guest", "1-5");
+    boot(f);
+    plug_twins(f, "0000:05:00.0", "0000:00:14.0");
+    passes_now(f);
+    assert_told(f, "guest", XLX_USB_AMBIGUOUS, "1-5");
+    passes_assert_has(f, "1-5", false);
+    passes_unplug(f, "2-5");
+    passes_later(f);
+    assert_told(f, "guest", XLX_USB_ATTACHED, "1-5");
+}
+
+/* One controller has two buses, and each of them a fifth port. */
+static void two_buses_of_one_controller(void **state)
+{
+    struct passes *f = *state;
+    struct sysfs_dev fast = passes_mouse;
+    passes_plug(f, &passes_mouse, "1-5", "20");
+    fast.bus = "2";
+    fast.speed = "5000";
+    passes_plug(f, &fast, "2-5", "20");
+    put_on(f, "1-5", "0000:00:14.0");
+    put_on(f, "2-5", "0000:00:14.0");
+    passes_assign(f, "guest", "1-5");
+    passes_now(f);
+    assert_told(f, "guest", XLX_USB_ATTACHED, "1-5");
+    passes_unplug(f, "1-5");
+    passes_later(f);
+    assert_int_equal(nr_wishes(f, "guest"), 1);
+    passes_assign(f, "guest", "2-5");
+    assert_int_equal(nr_wishes(f, "guest"), 2);
+}
+
+/* --- serial numbers ------------------------------------------------------- */
+
+/* USB has 126 characters for one, Linux three bytes for each. */
+static void serial_numbers_of_any_length(void **state)
+{
+    static char a[382], b[382];
+    struct passes *f = *state;
+    struct sysfs_dev one = passes_stick, two = passes_stick;
+    memset(a, 'x', sizeof(a) - 1);
+    memset(b, 'x', sizeof(b) - 2);
+    b[380] = 'y'; /* the last of 381 */
+    one.serial = a;
+    two.serial = b;
+    passes_plug(f, &one, "1-5", "20");
+    passes_assign(f, "guest", "1-5");
+    passes_unplug(f, "1-5");
+    passes_plug(f, &two, "1-5", "21");
+    passes_now(f);
+    assert_told(f, "guest", XLX_USB_WAITS, "1-5");
+    passes_plug(f, &one, "1-6", "22");
+    passes_later(f);
+    assert_told(f, "guest", XLX_USB_ATTACHED, "1-6");
+}
+
 #define TEST(name)                                                             \
     cmocka_unit_test_setup_teardown(name, passes_setup, passes_teardown)
 
@@ -140,6 +245,10 @@ int main(void)
         TEST(what_was_to_be_once_takes_no_twin_along),
         TEST(one_serial_number_in_two_guests),
         TEST(whose_it_is_cannot_be_told),
+        TEST(buses_that_changed_their_numbers),
+        TEST(buses_without_a_controller),
+        TEST(two_buses_of_one_controller),
+        TEST(serial_numbers_of_any_length),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -166,9 +166,10 @@ static void any_byte_of_a_serial_survives(void **state)
         strcpy(a->wish[i].identity.busid, "1-2.3");
         a->wish[i].place = (struct xlx_usb_place){ XLX_USB_ANY, XLX_USB_ANY };
         for (int n = 0; n < XLX_USB_SERIAL_MAX - 1; n++)
-            a->wish[i].identity.serial[n] = (char)(1 + n + 128 * i);
+            a->wish[i].identity.serial[n] = (char)(1 + n % 255);
+        snprintf(a->wish[i].identity.controller, XLX_USB_CONTROLLER_MAX, "%0*d",
+                 i ? XLX_USB_CONTROLLER_MAX - 1 : 0, 0);
     }
-    a->wish[1].identity.serial[XLX_USB_SERIAL_MAX - 1] = '\0';
     char *text = xlx__intent_json(a);
     assert_null(xlx__intent_parse(text, b));
     assert_memory_equal(a, b, sizeof(*a));
@@ -188,8 +189,10 @@ static void the_limits(void **state)
         struct xlx_usb_identity *id = &i->wish[n].identity;
         i->wish[n].place = (struct xlx_usb_place){ XLX_USB_ANY, XLX_USB_ANY };
         strcpy(id->busid, "1-9");
-        snprintf(id->serial, sizeof(id->serial), "%0127d", n);
-        memset(id->serial, '\x01', 120);
+        snprintf(id->serial, sizeof(id->serial), "%0*d", XLX_USB_SERIAL_MAX - 1,
+                 n);
+        memset(id->serial, '\x01', XLX_USB_SERIAL_MAX - 8);
+        memset(id->controller, '\x01', XLX_USB_CONTROLLER_MAX - 1);
         id->nr_classes = XLX_USB_CLASSES_MAX;
         for (int c = 0; c < XLX_USB_CLASSES_MAX; c++)
             strcpy(id->classes[c], "080650");

@@ -122,10 +122,14 @@ static int find_intent(xlx_ctx *ctx, const char *guest,
 static bool is_twin(xlx_ctx *ctx, const struct xlx_usb_identity *old,
                     const struct xlx_usb_identity *id)
 {
-    struct xlx__usbdev dev;
-    return strcmp(old->busid, id->busid) != 0 &&
-           !xlx__usbdev_read(ctx, old->busid, &dev) &&
-           xlx__identity_numbers(old, &dev);
+    XLX__AUTO_FREE struct xlx__usbdev *list = NULL;
+    int nr = xlx__identity_same_place(old, id) ? 0
+                                               : xlx__usbdev_list(ctx, &list);
+    for (int i = 0; i < nr; i++)
+        if (xlx__identity_numbers(old, &list[i]) &&
+            xlx__identity_at_place(old, list, nr, i))
+            return true;
+    return false;
 }
 
 /* The wish for the same device: for its place, or else for it when it was
@@ -138,7 +142,7 @@ static uint32_t find_same(xlx_ctx *ctx, const struct xlx_usb_intent *intent,
         const struct xlx_usb_identity *old = &intent->wish[i].identity;
         if (!xlx__identity_same(old, id))
             continue;
-        if (!strcmp(old->busid, id->busid))
+        if (xlx__identity_same_place(old, id))
             return i;
         if (found == intent->nr_wishes && !is_twin(ctx, old, id))
             found = i;
@@ -284,7 +288,7 @@ int xlx__intent_fulfil(xlx_ctx *ctx, const char *uuid,
     for (uint32_t i = 0; i < intent->nr_wishes; i++)
         marked[i] = intent->wish[i].once &&
                     xlx__identity_same(&intent->wish[i].identity, id) &&
-                    !strcmp(intent->wish[i].identity.busid, id->busid);
+                    xlx__identity_same_place(&intent->wish[i].identity, id);
     remove_marked(intent, marked);
     return xlx__intent_save(ctx, intent);
 }

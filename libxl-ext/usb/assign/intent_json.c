@@ -16,7 +16,12 @@
 
 #define VERSION 1
 #define DEPTH_MAX 16 /* yajl recurses; what we write is 4 deep */
+#define TEXT_MAX XLX_USB_SERIAL_MAX /* the longest there is */
 #define DIGITS "0123456789abcdef"
+
+_Static_assert(TEXT_MAX >= XLX_GUEST_NAME_MAX &&
+                   TEXT_MAX >= XLX_USB_CONTROLLER_MAX,
+               "any text fits");
 
 /* --- writing -------------------------------------------------------------- */
 
@@ -27,7 +32,7 @@ static void put_string(yajl_gen g, const char *text)
 
 static void put_escaped(yajl_gen g, const char *key, const char *value)
 {
-    char text[4 * XLX_GUEST_NAME_MAX], *to = text;
+    char text[4 * TEXT_MAX], *to = text;
     for (const unsigned char *p = (const unsigned char *)value; *p; p++)
         if (*p < ' ' || *p > '~' || *p == '\\')
             to += sprintf(to, "\\x%02x", *p);
@@ -61,6 +66,8 @@ static void put_wish(yajl_gen g, const struct xlx_usb_wish *wish)
     put_string(g, "identity");
     yajl_gen_map_open(g);
     put_escaped(g, "busid", id->busid);
+    if (id->controller[0])
+        put_escaped(g, "host_controller", id->controller);
     put_hex(g, "vendor", id->vendor);
     put_hex(g, "product", id->product);
     put_escaped(g, "serial", id->serial);
@@ -211,6 +218,10 @@ static const char *read_wish(yajl_val map, struct xlx_usb_wish *wish)
     if (!get_escaped(identity, "busid", id->busid, sizeof(id->busid)) ||
         !xlx__busid_valid(id->busid))
         return "a device's busid";
+    if (get(identity, "host_controller") &&
+        !get_escaped(identity, "host_controller", id->controller,
+                     sizeof(id->controller)))
+        return "a device's host_controller";
     if (!get_id(identity, "vendor", &id->vendor) ||
         !get_id(identity, "product", &id->product))
         return "a device's vendor or product";

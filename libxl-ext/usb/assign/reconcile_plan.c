@@ -63,6 +63,12 @@ static int guest_of(const struct xlx__view *v, uint32_t domid)
     return -1;
 }
 
+static bool is_at_place(const struct work *w, const struct xlx_usb_identity *id,
+                        int dev)
+{
+    return xlx__identity_at_place(id, w->view->devs, w->view->nr_devs, dev);
+}
+
 /* --- the ports ------------------------------------------------------------ */
 
 /* A wish of the guest for the device that has no device yet; `at`: one that is
@@ -73,7 +79,7 @@ static int wish_for(struct work *w, int g, int dev, bool at)
         const struct xlx_usb_identity *id = &wish_of(w, g, i)->identity;
         if (!answer_of(w, g, i)->given &&
             xlx__identity_numbers(id, &w->view->devs[dev]) &&
-            (!at || !strcmp(id->busid, w->view->devs[dev].busid)))
+            (!at || is_at_place(w, id, dev)))
             return i;
     }
     return -1;
@@ -88,7 +94,7 @@ static bool is_another(const struct work *w, int g, int dev)
         const struct xlx_usb_identity *id = &wish_of(w, g, i)->identity;
         if (xlx__identity_numbers(id, d))
             return false;
-        at |= !strcmp(id->busid, d->busid);
+        at |= is_at_place(w, id, dev);
     }
     return at;
 }
@@ -167,12 +173,6 @@ static bool is_like(const struct xlx_usb_identity *a,
            !strcmp(a->serial, b->serial);
 }
 
-static bool is_at_place(const struct work *w, const struct xlx_usb_identity *id,
-                        int dev)
-{
-    return !strcmp(id->busid, w->view->devs[dev].busid);
-}
-
 /* A guest that is to have one like it, from another place; `missing`: that runs
  * and has not got it yet. -1: there is none. */
 static int find_rival(struct work *w, int g, const struct xlx_usb_identity *id,
@@ -181,7 +181,7 @@ static int find_rival(struct work *w, int g, const struct xlx_usb_identity *id,
     for (int h = 0; h < w->view->nr_guests; h++)
         for (int i = 0; h != g && i < nr_wishes(w, h); i++) {
             const struct xlx_usb_identity *other = &wish_of(w, h, i)->identity;
-            if (is_like(id, other) && strcmp(id->busid, other->busid) &&
+            if (is_like(id, other) && !xlx__identity_same_place(id, other) &&
                 (!missing || (w->view->guests[h].domid &&
                               !answer_of(w, h, i)->given)))
                 return h;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 #include "usb/device/device.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +15,7 @@
 #define PATH_SIZE 160
 #define CLASS_HUB 0x09
 #define READS_MAX 3
+#define SUPER_SPEED 5000u /* Mbit/s */
 
 /* Without a report -ENOENT for an attribute that is not there, -ENODEV for a
  * device that goes while it is read. */
@@ -110,6 +112,31 @@ static int read_serial(xlx_ctx *ctx, struct xlx__usbdev *dev)
     return rc == -ENOENT ? 0 : rc;
 }
 
+/* "../../../devices/pci0000:00/0000:00:14.0/usb1/1-2": what is between. */
+static void take_controller(const char *target, struct xlx__usbdev *dev)
+{
+    const char *begin = strstr(target, "devices/"), *end = strstr(target, "/usb");
+    if (!begin || !end)
+        return;
+    begin += strlen("devices/");
+    int n = snprintf(dev->controller, sizeof(dev->controller), "%.*s/usb%d",
+                     (int)(end > begin ? end - begin : 0), begin,
+                     dev->mbits >= SUPER_SPEED ? 3 : 2);
+    /* A part of one would be another's. */
+    if (end <= begin || n >= (int)sizeof(dev->controller))
+        dev->controller[0] = '\0';
+}
+
+static int read_controller(xlx_ctx *ctx, struct xlx__usbdev *dev)
+{
+    char path[PATH_SIZE], target[PATH_MAX];
+    snprintf(path, sizeof(path), DEVICES "/%s", dev->busid);
+    int rc = xlx__sysfs_target_any(ctx, path, target, sizeof(target));
+    if (!rc)
+        take_controller(target, dev);
+    return rc;
+}
+
 static int by_number(const void *a, const void *b)
 {
     const struct xlx__usbintf *x = a, *y = b;
@@ -175,6 +202,7 @@ static int read_once(xlx_ctx *ctx, const char *busid, struct xlx__usbdev *dev_r)
         (rc = read_hex(ctx, busid, "idProduct", 4, &dev.product)) ||
         (rc = read_hex(ctx, busid, "bcdDevice", 4, &dev.release)) ||
         (rc = read_speed(ctx, busid, &dev.mbits)) ||
+        (rc = read_controller(ctx, &dev)) ||
         (rc = read_name(ctx, &dev)) || (rc = read_serial(ctx, &dev)) ||
         (rc = read_intfs(ctx, &dev)))
         return rc;

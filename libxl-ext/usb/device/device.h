@@ -20,6 +20,7 @@ struct xlx__usbintf {
 
 struct xlx__usbdev {
     char busid[XLX_USB_BUSID_MAX];
+    char controller[XLX_USB_CONTROLLER_MAX]; /* as struct xlx_usb_identity's */
     bool hub;
     uint32_t bus, address; /* as lsusb has them; address changes at a replug */
     uint32_t mbits; /* 1 (low speed: 1.5), 12, 480, 5000, ...; 0 unknown */

@@ -21,9 +21,48 @@ void xlx__identity_of(const struct xlx__usbdev *dev,
         .nr_classes = dev->nr_intfs,
     };
     snprintf(id_r->busid, sizeof(id_r->busid), "%s", dev->busid);
+    snprintf(id_r->controller, sizeof(id_r->controller), "%s", dev->controller);
     snprintf(id_r->serial, sizeof(id_r->serial), "%s", dev->serial);
     for (unsigned i = 0; i < dev->nr_intfs; i++)
         class_of(&dev->intf[i], id_r->classes[i]);
+}
+
+/* "1-2.3" without the bus. */
+static const char *ports_of(const char *busid)
+{
+    const char *dash = strchr(busid, '-');
+    return dash ? dash : busid;
+}
+
+/* Buses get their numbers anew at each boot, in the order in which controllers
+ * are found. */
+static bool same_place(const char *busid_a, const char *controller_a,
+                       const char *busid_b, const char *controller_b)
+{
+    if (*controller_a && *controller_b)
+        return !strcmp(controller_a, controller_b) &&
+               !strcmp(ports_of(busid_a), ports_of(busid_b));
+    return !strcmp(busid_a, busid_b);
+}
+
+bool xlx__identity_same_place(const struct xlx_usb_identity *a,
+                              const struct xlx_usb_identity *b)
+{
+    return same_place(a->busid, a->controller, b->busid, b->controller);
+}
+
+bool xlx__identity_at_place(const struct xlx_usb_identity *id,
+                            const struct xlx__usbdev *dev, int nr, int which)
+{
+    const struct xlx__usbdev *d = &dev[which];
+    if (!same_place(id->busid, id->controller, d->busid, d->controller))
+        return false;
+    /* That bus may be another one's number by now. */
+    for (int i = 0; i < nr && !(id->controller[0] && d->controller[0]); i++)
+        if (i != which && xlx__identity_numbers(id, &dev[i]) &&
+            !strcmp(ports_of(id->busid), ports_of(dev[i].busid)))
+            return false;
+    return true;
 }
 
 bool xlx__identity_same(const struct xlx_usb_identity *a,
@@ -31,7 +70,7 @@ bool xlx__identity_same(const struct xlx_usb_identity *a,
 {
     return a->vendor == b->vendor && a->product == b->product &&
            !strcmp(a->serial, b->serial) &&
-           (a->serial[0] || !strcmp(a->busid, b->busid));
+           (a->serial[0] || xlx__identity_same_place(a, b));
 }
 
 bool xlx__identity_numbers(const struct xlx_usb_identity *id,
@@ -43,9 +82,9 @@ bool xlx__identity_numbers(const struct xlx_usb_identity *id,
 
 /* With its serial, or at its place; elsewhere it is simply something else. */
 static bool must_be(const struct xlx_usb_identity *id,
-                    const struct xlx__usbdev *dev)
+                    const struct xlx__usbdev *dev, int nr, int which)
 {
-    return id->serial[0] || !strcmp(id->busid, dev->busid);
+    return id->serial[0] || xlx__identity_at_place(id, dev, nr, which);
 }
 
 static bool same_interfaces(const struct xlx_usb_identity *id,
@@ -71,9 +110,9 @@ enum xlx__match xlx__identity_match(const struct xlx_usb_identity *id,
         if (!dev[i].nr_intfs || !xlx__identity_numbers(id, &dev[i]))
             continue;
         if (!same_interfaces(id, &dev[i])) {
-            if (must_be(id, &dev[i]) && !taken[i])
+            if (must_be(id, dev, nr, i) && !taken[i])
                 changed_one = i;
-        } else if (!strcmp(id->busid, dev[i].busid)) {
+        } else if (xlx__identity_at_place(id, dev, nr, i)) {
             *which_r = i;
             return taken[i] ? XLX__MATCH_TAKEN : XLX__MATCH_ONE;
         } else if (taken[i]) {

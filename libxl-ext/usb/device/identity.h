@@ -20,6 +20,16 @@ enum xlx__match {
 void xlx__identity_of(const struct xlx__usbdev *dev,
                       struct xlx_usb_identity *id_r);
 
+/* Whether two speak of one place: the same port of the same controller, or of
+ * the bus of that number where a controller is not known. */
+bool xlx__identity_same_place(const struct xlx_usb_identity *a,
+                              const struct xlx_usb_identity *b);
+
+/* Whether one of `nr` devices is where it says. Where a controller is not known,
+ * and one like it is in the same port of another bus, neither is. */
+bool xlx__identity_at_place(const struct xlx_usb_identity *id,
+                            const struct xlx__usbdev *dev, int nr, int which);
+
 /* Whether two identities speak of one device: with a serial wherever it was,
  * without one at the same place. */
 bool xlx__identity_same(const struct xlx_usb_identity *a,
