@@ -351,9 +351,19 @@ int xlx_usb_policy_rules(xlx_ctx *ctx, struct xlx_usb_policy_rule **list_r);
 /* --- it comes back: what a guest is to have ------------------------------- */
 
 #define XLX_USB_CLASSES_MAX 32
+#define XLX_USB_FACES_MAX 4
 #define XLX_USB_WISHES_MAX 64
 #define XLX_UUID_MAX 37      /* with the NUL; lower case */
 #define XLX_GUEST_NAME_MAX 256
+
+/* Class, subclass and protocol of interfaces, as "080650". */
+struct xlx_usb_face {
+    /* Of each interface in all configurations and settings; else of those that
+     * were in use, for a device whose descriptors could not be read. */
+    bool whole;
+    uint32_t nr_classes;
+    char classes[XLX_USB_CLASSES_MAX][7];
+};
 
 /* What a device is known by when it comes back. */
 struct xlx_usb_identity {
@@ -364,9 +374,10 @@ struct xlx_usb_identity {
     char controller[XLX_USB_CONTROLLER_MAX];
     uint16_t vendor, product;
     char serial[XLX_USB_SERIAL_MAX]; /* any bytes, "" for none */
-    /* Class, subclass and protocol of each interface, as "080650". */
-    uint32_t nr_classes;
-    char classes[XLX_USB_CLASSES_MAX][7];
+    /* What it was when it was assigned: a telephone is one thing or another, as
+     * its user chooses. At least one. */
+    uint32_t nr_faces;
+    struct xlx_usb_face face[XLX_USB_FACES_MAX];
 };
 
 /* One device that a guest is to have. */
@@ -389,7 +400,9 @@ struct xlx_usb_intent {
  * Writes down that `guest` (the name or domid of a running guest, or the name
  * or UUID of one that something was written down for) is to have `device`,
  * which is plugged in now, wherever it is plugged in later. `place` NULL: any.
- * What was said about that device before is replaced. Attaches nothing. `flags`
+ * What was said about that device before is replaced; when it has other
+ * interfaces now, it is known by both, up to XLX_USB_FACES_MAX of them. Attaches
+ * nothing. `flags`
  * are XLX_USB_REQUIRED, XLX_USB_ONCE and XLX_USB_FORCE. What speaks against an
  * attach right now (mounted, the last keyboard, ...) is only warned about, for it
  * may pass; what the policy forbids is refused without XLX_USB_FORCE.

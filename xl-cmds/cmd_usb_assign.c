@@ -134,8 +134,8 @@ static void put_wish(yajl_gen g, const struct xlx_usb_wish *wish)
     json_text(g, "serial", id->serial);
     json_string(g, "interfaces");
     yajl_gen_array_open(g);
-    for (uint32_t i = 0; i < id->nr_classes; i++)
-        json_string(g, id->classes[i]);
+    for (uint32_t i = 0; i < id->face[0].nr_classes; i++)
+        json_string(g, id->face[0].classes[i]);
     yajl_gen_array_close(g);
     json_bool(g, "required", wish->required);
     if (wish->once)

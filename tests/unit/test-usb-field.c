@@ -6,6 +6,7 @@
 #include "test.h"
 
 #include "fakes/passes.h"
+#include "usb/device/device.h"
 
 /* A serial converter whose maker gives all of them one number. */
 static const struct sysfs_dev converter = {
@@ -234,6 +235,107 @@ static void serial_numbers_of_any_length(void **state)
     assert_told(f, "guest", XLX_USB_ATTACHED, "1-6");
 }
 
+/* --- what it is ----------------------------------------------------------- */
+
+#define DEVICE 18, 1, 0, 2, 0, 0, 0, 64, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1
+#define CONFIG(value) 9, 2, 0, 0, 1, value, 0, 0x80, 50
+#define INTF(number, setting, class, subclass, protocol)                       \
+    9, 4, number, setting, 2, class, subclass, protocol, 0
+
+static void describe(struct sysfs_dev *dev, const unsigned char *bytes,
+                     size_t nr)
+{
+    dev->descriptors = bytes;
+    dev->nr_descriptors = nr;
+}
+
+/* The host drives it by uas or usb-storage, the guest as it likes. */
+static void a_disk_with_two_settings(void **state)
+{
+    static const unsigned char bytes[] = { DEVICE, CONFIG(1),
+                                           INTF(0, 0, 8, 6, 0x50),
+                                           INTF(0, 1, 8, 6, 0x62) };
+    struct passes *f = *state;
+    struct sysfs_dev disk = passes_stick;
+    describe(&disk, bytes, sizeof(bytes));
+    disk.intf[0].class = "080662";
+    passes_plug(f, &disk, "1-5", "20");
+    passes_assign(f, "guest", "1-5");
+    passes_unplug(f, "1-5");
+    disk.intf[0].class = "080650";
+    passes_plug(f, &disk, "1-5", "21");
+    passes_now(f);
+    assert_told(f, "guest", XLX_USB_ATTACHED, "1-5");
+}
+
+static void a_keyboard_in_another_configuration(void **state)
+{
+    static const unsigned char bytes[] = { DEVICE, CONFIG(1),
+                                           INTF(0, 0, 8, 6, 0x50), CONFIG(2),
+                                           INTF(0, 0, 3, 1, 1) };
+    struct passes *f = *state;
+    struct sysfs_dev disk = passes_stick;
+    disk.intf[1].name = NULL;
+    for (int i = 0; i < 2; i++) {
+        describe(&disk, bytes, i ? sizeof(bytes) : 18 + 9 + 9);
+        passes_plug(f, &disk, "1-5", i ? "21" : "20");
+        if (!i)
+            passes_assign(f, "guest", "1-5");
+        if (!i)
+            passes_unplug(f, "1-5");
+    }
+    passes_now(f);
+    assert_told(f, "guest", XLX_USB_CHANGED, "1-5");
+    passes_assert_has(f, "1-5", false);
+}
+
+/* Broken ones are read as far as they go. */
+static void descriptors_that_lie(void **state)
+{
+    static const unsigned char bytes[] = { DEVICE, CONFIG(1),
+                                           INTF(0, 0, 8, 6, 0x50),
+                                           INTF(0, 1, 8, 6, 0x62), 0, 4, 9, 4 };
+    struct passes *f = *state;
+    struct xlx__usbdev dev;
+    struct sysfs_dev disk = passes_stick;
+    for (size_t n = 0; n <= sizeof(bytes); n++) {
+        describe(&disk, bytes, n);
+        passes_plug(f, &disk, "1-5", "20");
+        assert_int_equal(xlx__usbdev_read(f->w->ctx, "1-5", &dev), 0);
+        assert_int_equal(dev.nr_kinds, n < 36 ? 0 : n < 45 ? 1 : 2);
+        passes_unplug(f, "1-5");
+    }
+}
+
+/* QubesOS/qubes-issues#6330, Genymobile/scrcpy#1914 */
+static void a_telephone_that_is_one_thing_or_another(void **state)
+{
+    struct passes *f = *state;
+    struct sysfs_dev phone = passes_stick;
+    phone.vendor = "04e8";
+    phone.product_id = "6860";
+    phone.intf[0].class = "060101";
+    phone.intf[1].class = "ff4201";
+    for (int i = 0; i < 4; i++) {
+        struct sysfs_dev now = phone;
+        if (i % 2 == 0)
+            now.intf[1].name = NULL;
+        passes_plug(f, &now, "1-5", i % 2 ? "21" : "20");
+        if (i < 2)
+            passes_assign(f, "guest", "1-5");
+        f->now += 60000; /* however often it was tried */
+        passes_later(f);
+        assert_told(f, "guest", XLX_USB_ATTACHED, "1-5");
+        passes_unplug(f, "1-5");
+        passes_later(f);
+    }
+    assert_int_equal(nr_wishes(f, "guest"), 1);
+    phone.intf[1].class = "030101";
+    passes_plug(f, &phone, "1-5", "22");
+    passes_later(f);
+    assert_told(f, "guest", XLX_USB_CHANGED, "1-5");
+}
+
 #define TEST(name)                                                             \
     cmocka_unit_test_setup_teardown(name, passes_setup, passes_teardown)
 
@@ -249,6 +351,10 @@ int main(void)
         TEST(buses_without_a_controller),
         TEST(two_buses_of_one_controller),
         TEST(serial_numbers_of_any_length),
+        TEST(a_disk_with_two_settings),
+        TEST(a_keyboard_in_another_configuration),
+        TEST(descriptors_that_lie),
+        TEST(a_telephone_that_is_one_thing_or_another),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

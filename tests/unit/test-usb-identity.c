@@ -123,7 +123,7 @@ static void one_device_is_one(void **state)
     struct xlx__usbdev d = dev_of("1-4 1:2 - " STICK);
     struct xlx_usb_identity x, y;
     xlx__identity_of(&a, &x);
-    assert_string_equal(x.classes[0], STICK);
+    assert_string_equal(x.face[0].classes[0], STICK);
     xlx__identity_of(&b, &y);
     assert_true(xlx__identity_same(&x, &y));
     xlx__identity_of(&c, &x);

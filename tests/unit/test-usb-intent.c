@@ -78,9 +78,9 @@ static void what_is_assigned_is_read_again(void **state)
     assert_int_equal(one->identity.vendor, 0x46f4);
     assert_int_equal(one->identity.product, 1);
     assert_string_equal(one->identity.serial, "S1");
-    assert_int_equal(one->identity.nr_classes, 2);
-    assert_string_equal(one->identity.classes[0], "080650");
-    assert_string_equal(one->identity.classes[1], "ff0000");
+    assert_int_equal(one->identity.face[0].nr_classes, 2);
+    assert_string_equal(one->identity.face[0].classes[0], "080650");
+    assert_string_equal(one->identity.face[0].classes[1], "ff0000");
     assert_true(one->required);
     assert_int_equal(one->place.hc, XLX_USB_ANY);
     assert_string_equal(two->identity.serial, "");
@@ -164,6 +164,8 @@ static void any_byte_of_a_serial_survives(void **state)
     a->nr_wishes = 2;
     for (int i = 0; i < 2; i++) {
         strcpy(a->wish[i].identity.busid, "1-2.3");
+        a->wish[i].identity.nr_faces = i ? XLX_USB_FACES_MAX : 1;
+        a->wish[i].identity.face[i].whole = true;
         a->wish[i].place = (struct xlx_usb_place){ XLX_USB_ANY, XLX_USB_ANY };
         for (int n = 0; n < XLX_USB_SERIAL_MAX - 1; n++)
             a->wish[i].identity.serial[n] = (char)(1 + n % 255);
@@ -193,9 +195,12 @@ static void the_limits(void **state)
                  n);
         memset(id->serial, '\x01', XLX_USB_SERIAL_MAX - 8);
         memset(id->controller, '\x01', XLX_USB_CONTROLLER_MAX - 1);
-        id->nr_classes = XLX_USB_CLASSES_MAX;
-        for (int c = 0; c < XLX_USB_CLASSES_MAX; c++)
-            strcpy(id->classes[c], "080650");
+        id->nr_faces = XLX_USB_FACES_MAX;
+        for (int k = 0; k < XLX_USB_FACES_MAX; k++) {
+            id->face[k].nr_classes = XLX_USB_CLASSES_MAX;
+            for (int c = 0; c < XLX_USB_CLASSES_MAX; c++)
+                strcpy(id->face[k].classes[c], "080650");
+        }
     }
     assert_int_equal(xlx__intent_save(w->ctx, i), 0); /* the biggest there is */
     assert_int_equal(xlx_usb_assign(w->ctx, "guest", "1-2", 0, NULL),

@@ -160,7 +160,10 @@ static int add_wish(xlx_ctx *ctx, struct xlx_usb_intent *intent,
                          intent->name, XLX_USB_WISHES_MAX);
     if (wish->once && i < intent->nr_wishes && !intent->wish[i].once)
         return 0;
-    intent->wish[i] = *wish;
+    struct xlx_usb_wish all = *wish;
+    if (i < intent->nr_wishes)
+        xlx__identity_add_faces(&all.identity, &intent->wish[i].identity);
+    intent->wish[i] = all;
     if (i == intent->nr_wishes)
         intent->nr_wishes++;
     return 0;

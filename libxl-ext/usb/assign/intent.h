@@ -10,7 +10,7 @@
 #include "core/names.h"
 #include "libxl_ext_usb.h"
 
-#define XLX__INTENT_FILE_MAX (512 * 1024)
+#define XLX__INTENT_FILE_MAX (1024 * 1024)
 
 /* --- the file's text: pure (intent_json.c) -------------------------------- */
 

@@ -59,6 +59,29 @@ static void put_place(yajl_gen g, const char *key, uint32_t value)
     yajl_gen_integer(g, value);
 }
 
+static void put_face(yajl_gen g, const struct xlx_usb_face *face)
+{
+    put_string(g, face->whole ? "all_interfaces" : "interfaces");
+    yajl_gen_array_open(g);
+    for (uint32_t i = 0; i < face->nr_classes; i++)
+        put_string(g, face->classes[i]);
+    yajl_gen_array_close(g);
+}
+
+static void put_faces(yajl_gen g, const struct xlx_usb_identity *id)
+{
+    if (id->nr_faces < 2)
+        return;
+    put_string(g, "or");
+    yajl_gen_array_open(g);
+    for (uint32_t i = 1; i < id->nr_faces; i++) {
+        yajl_gen_map_open(g);
+        put_face(g, &id->face[i]);
+        yajl_gen_map_close(g);
+    }
+    yajl_gen_array_close(g);
+}
+
 static void put_wish(yajl_gen g, const struct xlx_usb_wish *wish)
 {
     const struct xlx_usb_identity *id = &wish->identity;
@@ -71,11 +94,8 @@ static void put_wish(yajl_gen g, const struct xlx_usb_wish *wish)
     put_hex(g, "vendor", id->vendor);
     put_hex(g, "product", id->product);
     put_escaped(g, "serial", id->serial);
-    put_string(g, "interfaces");
-    yajl_gen_array_open(g);
-    for (uint32_t i = 0; i < id->nr_classes; i++)
-        put_string(g, id->classes[i]);
-    yajl_gen_array_close(g);
+    put_face(g, &id->face[0]);
+    put_faces(g, id);
     yajl_gen_map_close(g);
     put_string(g, "required");
     yajl_gen_bool(g, wish->required);
@@ -177,19 +197,35 @@ static bool get_id(yajl_val map, const char *key, uint16_t *value_r)
     return true;
 }
 
-static bool get_classes(yajl_val map, struct xlx_usb_identity *id)
+static bool get_face(yajl_val map, struct xlx_usb_face *face)
 {
-    yajl_val list = get(map, "interfaces");
+    yajl_val list = get(map, "all_interfaces");
     unsigned value;
+    face->whole = list != NULL;
+    if (!list)
+        list = get(map, "interfaces");
     if (!YAJL_IS_ARRAY(list) || list->u.array.len > XLX_USB_CLASSES_MAX)
         return false;
     for (size_t i = 0; i < list->u.array.len; i++) {
         const char *text = YAJL_GET_STRING(list->u.array.values[i]);
         if (!text || strlen(text) != 6 || !read_hex(text, 6, &value))
             return false;
-        strcpy(id->classes[i], text);
+        strcpy(face->classes[i], text);
     }
-    id->nr_classes = (uint32_t)list->u.array.len;
+    face->nr_classes = (uint32_t)list->u.array.len;
+    return true;
+}
+
+static bool get_faces(yajl_val map, struct xlx_usb_identity *id)
+{
+    yajl_val list = get(map, "or");
+    id->nr_faces = 1;
+    if (!get_face(map, &id->face[0]) || (list && !YAJL_IS_ARRAY(list)))
+        return false;
+    for (size_t i = 0; list && i < list->u.array.len; i++)
+        if (id->nr_faces == XLX_USB_FACES_MAX ||
+            !get_face(list->u.array.values[i], &id->face[id->nr_faces++]))
+            return false;
     return true;
 }
 
@@ -227,7 +263,7 @@ static const char *read_wish(yajl_val map, struct xlx_usb_wish *wish)
         return "a device's vendor or product";
     if (!get_escaped(identity, "serial", id->serial, sizeof(id->serial)))
         return "a device's serial";
-    if (!get_classes(identity, id))
+    if (!get_faces(identity, id))
         return "a device's interfaces";
     if (required && !YAJL_IS_TRUE(required) && !YAJL_IS_FALSE(required))
         return "a device's required";

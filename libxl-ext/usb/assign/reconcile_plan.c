@@ -311,15 +311,16 @@ static void say_changed(const struct work *w,
                         const struct xlx_usb_identity *id, int dev,
                         char *reason)
 {
-    struct xlx_usb_identity now;
-    xlx__identity_of(&w->view->devs[dev], &now);
+    struct xlx_usb_identity new;
+    xlx__identity_of(&w->view->devs[dev], &new);
+    const struct xlx_usb_face *now = &new.face[0], *was = &id->face[0];
     snprintf(reason, XLX__REASON_MAX,
              "the device at %s is another kind of device now (first interface "
              "%s, was %s; %u of them, was %u): assign it again if that is "
              "right",
-             now.busid, now.nr_classes ? now.classes[0] : "none",
-             id->nr_classes ? id->classes[0] : "none", now.nr_classes,
-             id->nr_classes);
+             new.busid, now->nr_classes ? now->classes[0] : "none",
+             was->nr_classes ? was->classes[0] : "none", now->nr_classes,
+             was->nr_classes);
 }
 
 static void add_nothing(struct work *w, int g, int i)

@@ -204,7 +204,8 @@ static int read_once(xlx_ctx *ctx, const char *busid, struct xlx__usbdev *dev_r)
         (rc = read_speed(ctx, busid, &dev.mbits)) ||
         (rc = read_controller(ctx, &dev)) ||
         (rc = read_name(ctx, &dev)) || (rc = read_serial(ctx, &dev)) ||
-        (rc = read_intfs(ctx, &dev)))
+        (rc = read_intfs(ctx, &dev)) ||
+        (rc = xlx__usbdev_read_kinds(ctx, &dev)))
         return rc;
     dev.hub = dev.class == CLASS_HUB;
     *dev_r = dev;

@@ -33,6 +33,10 @@ struct xlx__usbdev {
     struct xlx__usbintf intf[XLX__USB_INTFS_MAX];
     unsigned nr_intfs;
     bool more_intfs;
+    /* What its interfaces are in any configuration and setting, by its
+     * descriptors, each once in a configuration; as many as fit. */
+    struct xlx__usbintf kind[XLX__USB_INTFS_MAX];
+    unsigned nr_kinds;
     /* After xlx__usbdev_read_needs(). */
     const char *pv_unfit; /* why PVUSB cannot carry it, or NULL */
     bool isochronous;     /* it has endpoints of that kind */
@@ -41,6 +45,9 @@ struct xlx__usbdev {
 /* -ENODEV, without a report, when no such device is plugged in. All of it is of
  * one device, also when another one takes its place meanwhile. */
 int xlx__usbdev_read(xlx_ctx *ctx, const char *busid, struct xlx__usbdev *dev_r);
+
+/* Reads nr_kinds and kind of a device that was read. No descriptors: none. */
+int xlx__usbdev_read_kinds(xlx_ctx *ctx, struct xlx__usbdev *dev);
 
 /* Whether both are of one device that stayed plugged in: the address alone is
  * used again after 127 others. Pure. */

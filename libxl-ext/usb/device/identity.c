@@ -12,19 +12,36 @@ static void class_of(const struct xlx__usbintf *intf, char text_r[7])
              intf->protocol);
 }
 
+static void face_of(const struct xlx__usbintf *intf, unsigned nr, bool whole,
+                    struct xlx_usb_face *face_r)
+{
+    *face_r = (struct xlx_usb_face){ .whole = whole, .nr_classes = nr };
+    for (unsigned i = 0; i < nr; i++)
+        class_of(&intf[i], face_r->classes[i]);
+}
+
+/* In use or, `whole`, all there are, as far as they are known. */
+static void face_of_dev(const struct xlx__usbdev *dev, bool whole,
+                        struct xlx_usb_face *face_r)
+{
+    if (whole && dev->nr_kinds)
+        face_of(dev->kind, dev->nr_kinds, true, face_r);
+    else
+        face_of(dev->intf, dev->nr_intfs, false, face_r);
+}
+
 void xlx__identity_of(const struct xlx__usbdev *dev,
                       struct xlx_usb_identity *id_r)
 {
     *id_r = (struct xlx_usb_identity){
         .vendor = dev->vendor,
         .product = dev->product,
-        .nr_classes = dev->nr_intfs,
+        .nr_faces = 1,
     };
     snprintf(id_r->busid, sizeof(id_r->busid), "%s", dev->busid);
     snprintf(id_r->controller, sizeof(id_r->controller), "%s", dev->controller);
     snprintf(id_r->serial, sizeof(id_r->serial), "%s", dev->serial);
-    for (unsigned i = 0; i < dev->nr_intfs; i++)
-        class_of(&dev->intf[i], id_r->classes[i]);
+    face_of_dev(dev, true, &id_r->face[0]);
 }
 
 /* "1-2.3" without the bus. */
@@ -87,18 +104,37 @@ static bool must_be(const struct xlx_usb_identity *id,
     return id->serial[0] || xlx__identity_at_place(id, dev, nr, which);
 }
 
+static bool same_face(const struct xlx_usb_face *a,
+                      const struct xlx_usb_face *b)
+{
+    bool same = a->whole == b->whole && a->nr_classes == b->nr_classes;
+    for (uint32_t i = 0; same && i < a->nr_classes; i++)
+        same = !strcmp(a->classes[i], b->classes[i]);
+    return same;
+}
+
 static bool same_interfaces(const struct xlx_usb_identity *id,
                             const struct xlx__usbdev *dev)
 {
-    char text[7];
-    if (id->nr_classes != dev->nr_intfs)
-        return false;
-    for (unsigned i = 0; i < dev->nr_intfs; i++) {
-        class_of(&dev->intf[i], text);
-        if (strcmp(text, id->classes[i]))
-            return false;
+    struct xlx_usb_face now;
+    bool same = false;
+    for (uint32_t i = 0; !same && i < id->nr_faces; i++) {
+        face_of_dev(dev, id->face[i].whole, &now);
+        same = same_face(&id->face[i], &now);
     }
-    return true;
+    return same;
+}
+
+void xlx__identity_add_faces(struct xlx_usb_identity *id,
+                             const struct xlx_usb_identity *old)
+{
+    for (uint32_t i = 0; i < old->nr_faces; i++) {
+        bool known = false;
+        for (uint32_t n = 0; n < id->nr_faces; n++)
+            known |= same_face(&id->face[n], &old->face[i]);
+        if (!known && id->nr_faces < XLX_USB_FACES_MAX)
+            id->face[id->nr_faces++] = old->face[i];
+    }
 }
 
 enum xlx__match xlx__identity_match(const struct xlx_usb_identity *id,

@@ -35,6 +35,10 @@ bool xlx__identity_at_place(const struct xlx_usb_identity *id,
 bool xlx__identity_same(const struct xlx_usb_identity *a,
                         const struct xlx_usb_identity *b);
 
+/* It is known by what it was before, too: the newest are kept. */
+void xlx__identity_add_faces(struct xlx_usb_identity *id,
+                             const struct xlx_usb_identity *old);
+
 /* Same vendor, product and serial: what a device can be told by that runs in
  * another configuration than when it was assigned. */
 bool xlx__identity_numbers(const struct xlx_usb_identity *id,
