@@ -131,6 +131,9 @@ enum xlx_usb_flags {
     /* Of an assignment: it ends when the guest has the device. One that lasts
      * is not replaced by it. */
     XLX_USB_ONCE = 8,
+    /* Of an assignment: `device` is a busid, and whatever is plugged in there is
+     * meant, now or later. */
+    XLX_USB_BY_PLACE = 16,
 };
 
 /* A rule of the policy, as it is understood. */
@@ -372,6 +375,7 @@ struct xlx_usb_identity {
      * "pci0000:00/0000:00:14.0/usb2", as in sysfs, and usb3 for the ports that
      * run at SuperSpeed; "" where it is not known. */
     char controller[XLX_USB_CONTROLLER_MAX];
+    bool by_place; /* whatever is plugged in there; nothing below counts */
     uint16_t vendor, product;
     char serial[XLX_USB_SERIAL_MAX]; /* any bytes, "" for none */
     /* What it was when it was assigned: a telephone is one thing or another, as
@@ -403,7 +407,9 @@ struct xlx_usb_intent {
  * What was said about that device before is replaced; when it has other
  * interfaces now, it is known by both, up to XLX_USB_FACES_MAX of them. Attaches
  * nothing. `flags`
- * are XLX_USB_REQUIRED, XLX_USB_ONCE and XLX_USB_FORCE. What speaks against an
+ * are XLX_USB_REQUIRED, XLX_USB_ONCE, XLX_USB_FORCE and XLX_USB_BY_PLACE, with
+ * which the port may be empty, and what comes there is judged when it is to be
+ * attached. What speaks against an
  * attach right now (mounted, the last keyboard, ...) is only warned about, for it
  * may pass; what the policy forbids is refused without XLX_USB_FORCE.
  *

@@ -8,13 +8,15 @@
 #include "json.h"
 #include "libxl_ext_usb.h"
 
-enum { OPT_REQUIRED, OPT_FORCE, OPT_LIST, OPT_JSON };
+enum { OPT_REQUIRED, OPT_FORCE, OPT_PLACE, OPT_LIST, OPT_JSON };
 enum { OPT_ALL };
 
 const struct cmd_option cmd_usb_assign_options[] = {
     { "required", 'r', CMD_NO_ARG, NULL,
       "usb-reconcile fails while the device is missing" },
     { "force", 'f', CMD_NO_ARG, NULL, "also what the policy forbids" },
+    { "place", 'p', CMD_NO_ARG, NULL,
+      "whatever is plugged in there, now or later" },
     { "list", 'l', CMD_NO_ARG, NULL, "print what is assigned" },
     { "json", 'j', CMD_NO_ARG, NULL,
       "print JSON (docs/usb.md has the schema); with --list" },
@@ -29,6 +31,9 @@ const char cmd_usb_assign_details[] =
     "other one like it is. A device that comes back as another kind of thing (a\n"
     "stick that is a keyboard now) is not given to the guest.\n"
     "\n"
+    "With --place it is the port that is assigned, which may be empty: for a\n"
+    "device that becomes another one when its firmware is loaded.\n"
+    "\n"
     "Nothing is attached: usb-reconcile does that, once or all the time. If it\n"
     "could not be attached now, a warning says why; what the policy forbids is\n"
     "refused. What is assigned stays so when the guest or this host starts anew.\n"
@@ -36,6 +41,7 @@ const char cmd_usb_assign_details[] =
     "Examples:\n"
     "  xl-ext usb-assign guest 1-2\n"
     "  xl-ext usb-assign guest 046d:c52b controller=0 port=4 --required\n"
+    "  xl-ext usb-assign guest 1-2 --place\n"
     "  xl-ext usb-assign --list\n"
     "  xl-ext usb-assign --list guest --json\n";
 
@@ -76,7 +82,8 @@ static int read_place(struct cmd_env *env, const struct cmd *self,
 static unsigned flags_of(const struct cmd_opts *opts)
 {
     return (opts->set[OPT_REQUIRED] ? XLX_USB_REQUIRED : 0) |
-           (opts->set[OPT_FORCE] ? XLX_USB_FORCE : 0);
+           (opts->set[OPT_FORCE] ? XLX_USB_FORCE : 0) |
+           (opts->set[OPT_PLACE] ? XLX_USB_BY_PLACE : 0);
 }
 
 static int assign(struct cmd_env *env, const struct cmd *self,
@@ -84,15 +91,20 @@ static int assign(struct cmd_env *env, const struct cmd *self,
 {
     struct xlx_usb_place place;
     char busid[XLX_USB_BUSID_MAX];
+    const char *device = opts->argc < 2 ? NULL : opts->argv[1];
     if (opts->argc < 2 || opts->argc > 4)
         return cmd_usage(env, self, "a domain and a device: %s", self->args);
     int status = read_place(env, self, opts, &place);
     if (status)
         return status;
-    if (xlx_usb_select(env->ctx, opts->argv[1], busid) ||
-        xlx_usb_assign(env->ctx, opts->argv[0], busid, flags_of(opts), &place))
+    if (!opts->set[OPT_PLACE]) {
+        if (xlx_usb_select(env->ctx, device, busid))
+            return CMD_FAILED;
+        device = busid;
+    }
+    if (xlx_usb_assign(env->ctx, opts->argv[0], device, flags_of(opts), &place))
         return CMD_FAILED;
-    fprintf(env->out, "usb %s: assigned to guest %s\n", busid, opts->argv[0]);
+    fprintf(env->out, "usb %s: assigned to guest %s\n", device, opts->argv[0]);
     return CMD_OK;
 }
 
@@ -103,8 +115,11 @@ static void print_wish(FILE *out, const struct xlx_usb_wish *wish)
     const struct xlx_usb_identity *id = &wish->identity;
     char serial[4 * XLX_USB_SERIAL_MAX];
     cmd_escape(id->serial, serial);
-    fprintf(out, "  %s ID %04x:%04x%s%s", id->busid, id->vendor, id->product,
-            *serial ? " serial " : "", serial);
+    if (id->by_place)
+        fprintf(out, "  %s whatever is plugged in", id->busid);
+    else
+        fprintf(out, "  %s ID %04x:%04x%s%s", id->busid, id->vendor,
+                id->product, *serial ? " serial " : "", serial);
     if (wish->place.hc != XLX_USB_ANY)
         fprintf(out, " controller %u", wish->place.hc);
     if (wish->place.port != XLX_USB_ANY)
@@ -129,6 +144,8 @@ static void put_wish(yajl_gen g, const struct xlx_usb_wish *wish)
     json_text(g, "busid", id->busid);
     if (id->controller[0])
         json_text(g, "host_controller", id->controller);
+    if (id->by_place)
+        json_bool(g, "by_place", true);
     json_id(g, "vendor_id", id->vendor);
     json_id(g, "product_id", id->product);
     json_text(g, "serial", id->serial);

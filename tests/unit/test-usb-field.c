@@ -336,6 +336,94 @@ static void a_telephone_that_is_one_thing_or_another(void **state)
     assert_told(f, "guest", XLX_USB_CHANGED, "1-5");
 }
 
+/* --- a place -------------------------------------------------------------- */
+
+static void assign_place(struct passes *f, const char *guest, const char *busid)
+{
+    assert_int_equal(xlx_usb_assign(f->w->ctx, guest, busid, XLX_USB_BY_PLACE,
+                                    NULL), 0);
+}
+
+/* google-coral/edgetpu#536, cezanne/usbip-win#167 */
+static void one_that_becomes_another(void **state)
+{
+    struct passes *f = *state;
+    struct sysfs_dev dev = converter;
+    assign_place(f, "guest", "1-5");
+    passes_now(f);
+    assert_told(f, "guest", XLX_USB_WAITS, "1-5");
+    dev.serial = NULL;
+    dev.vendor = "1a6e";
+    dev.product_id = "089a";
+    passes_plug(f, &dev, "1-5", "20");
+    passes_later(f);
+    assert_told(f, "guest", XLX_USB_ATTACHED, "1-5");
+    dev.vendor = "18d1";
+    dev.product_id = "9302";
+    passes_unplug(f, "1-5");
+    passes_plug(f, &dev, "1-5", "21");
+    f->now += 60000;
+    passes_later(f);
+    assert_told(f, "guest", XLX_USB_ATTACHED, "1-5");
+    passes_assert_has(f, "1-5", true);
+    assert_int_equal(passes_later(f), 0);
+}
+
+/* What is forbidden is so there too, and a hub is nothing to give. */
+static void a_place_is_no_way_past_the_policy(void **state)
+{
+    struct passes *f = *state;
+    char path[128];
+    snprintf(path, sizeof(path), "%s/usb-policy.conf", f->w->dir);
+    FILE *file = fopen(path, "w");
+    fputs("DENY: class=ff\nALLOW:\n", file);
+    fclose(file);
+    passes_plug(f, &converter, "1-5", "20");
+    assign_place(f, "guest", "1-5");
+    passes_now(f);
+    assert_told(f, "guest", XLX_USB_FAILED, "1-5");
+    assert_non_null(strstr(line_of(f, "guest")->reason, "policy"));
+    assert_int_equal(xlx_usb_unassign(f->w->ctx, "guest", "1-5"), 1);
+    assign_place(f, "guest", "1-3");
+    passes_now(f);
+    assert_told(f, "guest", XLX_USB_WAITS, "1-3");
+}
+
+/* Whoever is to have that device has it wherever it is. */
+static void another_ones_device_in_a_place(void **state)
+{
+    struct passes *f = *state;
+    passes_plug(f, &passes_stick, "1-6", "20");
+    sysfs_mem_unplug(f->w->sysfs, "1-2"); /* the only one with that number */
+    passes_assign(f, "other", "1-6");
+    passes_unplug(f, "1-6");
+    assign_place(f, "guest", "1-5");
+    passes_plug(f, &passes_stick, "1-5", "21");
+    passes_now(f);
+    assert_told(f, "other", XLX_USB_ATTACHED, "1-5");
+    assert_told(f, "guest", XLX_USB_TAKEN, "1-5");
+}
+
+static void a_place_is_written_down(void **state)
+{
+    struct passes *f = *state;
+    struct xlx_usb_intent *list;
+    sysfs_mem_put(f->w->sysfs, "bus/usb/devices/usb2/speed", "5000");
+    sysfs_mem_put_link(f->w->sysfs, "bus/usb/devices/usb2",
+                       "../../../devices/pci0000:00/0000:00:14.0/usb2");
+    assign_place(f, "guest", "2-5");
+    assign_place(f, "guest", "2-5");
+    assert_int_equal(xlx_usb_intent_list(f->w->ctx, "guest", &list), 1);
+    assert_int_equal(list->nr_wishes, 1);
+    assert_true(list->wish[0].identity.by_place);
+    assert_string_equal(list->wish[0].identity.busid, "2-5");
+    assert_string_equal(list->wish[0].identity.controller,
+                        "pci0000:00/0000:00:14.0/usb3");
+    free(list);
+    assert_int_equal(xlx_usb_assign(f->w->ctx, "guest", "46f4:0001",
+                                    XLX_USB_BY_PLACE, NULL), -EINVAL);
+}
+
 #define TEST(name)                                                             \
     cmocka_unit_test_setup_teardown(name, passes_setup, passes_teardown)
 
@@ -355,6 +443,10 @@ int main(void)
         TEST(a_keyboard_in_another_configuration),
         TEST(descriptors_that_lie),
         TEST(a_telephone_that_is_one_thing_or_another),
+        TEST(one_that_becomes_another),
+        TEST(a_place_is_no_way_past_the_policy),
+        TEST(another_ones_device_in_a_place),
+        TEST(a_place_is_written_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -77,6 +77,23 @@ static int read_wish(xlx_ctx *ctx, const char *device, bool force,
     return check_device(ctx, &dev, force);
 }
 
+/* The policy is asked about what is there when that is to be attached. */
+static int read_place(xlx_ctx *ctx, const char *device,
+                      struct xlx_usb_identity *id)
+{
+    struct xlx__selector sel;
+    int rc = xlx__selector_parse(ctx, device, &sel);
+    if (!rc && sel.kind != XLX__SELECT_PLACE)
+        return xlx__fail(ctx, EINVAL,
+                         "usb %s: is no place: a port is named as 1-2.3",
+                         device);
+    if (rc)
+        return rc;
+    id->by_place = true;
+    memcpy(id->busid, sel.busid, sizeof(id->busid));
+    return xlx__usbdev_read_controller(ctx, id->busid, id->controller);
+}
+
 /* A guest that nothing is written down for yet. */
 static int new_intent(xlx_ctx *ctx, const char *guest,
                       struct xlx_usb_intent *intent)
@@ -179,7 +196,9 @@ int xlx_usb_assign(xlx_ctx *ctx, const char *guest, const char *device,
         wish.place = *place;
     int rc = check_place(ctx, &wish.place);
     if (!rc)
-        rc = read_wish(ctx, device, flags & XLX_USB_FORCE, &wish);
+        rc = flags & XLX_USB_BY_PLACE
+                 ? read_place(ctx, device, &wish.identity)
+                 : read_wish(ctx, device, flags & XLX_USB_FORCE, &wish);
     if (rc)
         return rc;
     XLX__AUTO_CLOSE int lock = xlx__intent_lock(ctx);

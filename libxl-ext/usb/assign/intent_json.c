@@ -82,6 +82,15 @@ static void put_faces(yajl_gen g, const struct xlx_usb_identity *id)
     yajl_gen_array_close(g);
 }
 
+static void put_what(yajl_gen g, const struct xlx_usb_identity *id)
+{
+    put_hex(g, "vendor", id->vendor);
+    put_hex(g, "product", id->product);
+    put_escaped(g, "serial", id->serial);
+    put_face(g, &id->face[0]);
+    put_faces(g, id);
+}
+
 static void put_wish(yajl_gen g, const struct xlx_usb_wish *wish)
 {
     const struct xlx_usb_identity *id = &wish->identity;
@@ -91,11 +100,11 @@ static void put_wish(yajl_gen g, const struct xlx_usb_wish *wish)
     put_escaped(g, "busid", id->busid);
     if (id->controller[0])
         put_escaped(g, "host_controller", id->controller);
-    put_hex(g, "vendor", id->vendor);
-    put_hex(g, "product", id->product);
-    put_escaped(g, "serial", id->serial);
-    put_face(g, &id->face[0]);
-    put_faces(g, id);
+    if (id->by_place) {
+        put_string(g, "by_place");
+        yajl_gen_bool(g, true);
+    } else
+        put_what(g, id);
     yajl_gen_map_close(g);
     put_string(g, "required");
     yajl_gen_bool(g, wish->required);
@@ -244,6 +253,19 @@ static bool get_place(yajl_val map, const char *key, uint32_t min, uint32_t max,
     return true;
 }
 
+static const char *read_what(yajl_val identity, struct xlx_usb_identity *id)
+{
+    id->by_place = YAJL_IS_TRUE(get(identity, "by_place"));
+    if (id->by_place)
+        return NULL;
+    if (!get_id(identity, "vendor", &id->vendor) ||
+        !get_id(identity, "product", &id->product))
+        return "a device's vendor or product";
+    if (!get_escaped(identity, "serial", id->serial, sizeof(id->serial)))
+        return "a device's serial";
+    return get_faces(identity, id) ? NULL : "a device's interfaces";
+}
+
 static const char *read_wish(yajl_val map, struct xlx_usb_wish *wish)
 {
     yajl_val identity = get(map, "identity"), required = get(map, "required");
@@ -258,13 +280,9 @@ static const char *read_wish(yajl_val map, struct xlx_usb_wish *wish)
         !get_escaped(identity, "host_controller", id->controller,
                      sizeof(id->controller)))
         return "a device's host_controller";
-    if (!get_id(identity, "vendor", &id->vendor) ||
-        !get_id(identity, "product", &id->product))
-        return "a device's vendor or product";
-    if (!get_escaped(identity, "serial", id->serial, sizeof(id->serial)))
-        return "a device's serial";
-    if (!get_faces(identity, id))
-        return "a device's interfaces";
+    const char *why = read_what(identity, id);
+    if (why)
+        return why;
     if (required && !YAJL_IS_TRUE(required) && !YAJL_IS_FALSE(required))
         return "a device's required";
     wish->required = YAJL_IS_TRUE(required);

@@ -78,8 +78,9 @@ static int wish_for(struct work *w, int g, int dev, bool at)
     for (int i = 0; i < nr_wishes(w, g); i++) {
         const struct xlx_usb_identity *id = &wish_of(w, g, i)->identity;
         if (!answer_of(w, g, i)->given &&
-            xlx__identity_numbers(id, &w->view->devs[dev]) &&
-            (!at || is_at_place(w, id, dev)))
+            (id->by_place ? !at && is_at_place(w, id, dev)
+                          : xlx__identity_numbers(id, &w->view->devs[dev]) &&
+                                (!at || is_at_place(w, id, dev))))
             return i;
     }
     return -1;
@@ -92,9 +93,10 @@ static bool is_another(const struct work *w, int g, int dev)
     bool at = false;
     for (int i = 0; i < nr_wishes(w, g); i++) {
         const struct xlx_usb_identity *id = &wish_of(w, g, i)->identity;
-        if (xlx__identity_numbers(id, d))
+        bool here = is_at_place(w, id, dev);
+        if (xlx__identity_numbers(id, d) || (id->by_place && here))
             return false;
-        at |= is_at_place(w, id, dev);
+        at |= here;
     }
     return at;
 }
@@ -163,14 +165,15 @@ static void look_at_ports(struct work *w)
 enum how {
     BY_PLACE,   /* it is where it was when it was assigned */
     BY_SERIAL,  /* or has a serial number that no other one has */
+    BY_PORT,    /* or is in a port that is assigned, whatever it is */
     BY_NUMBERS, /* or is the only one like it */
 };
 
 static bool is_like(const struct xlx_usb_identity *a,
                     const struct xlx_usb_identity *b)
 {
-    return a->vendor == b->vendor && a->product == b->product &&
-           !strcmp(a->serial, b->serial);
+    return !a->by_place && !b->by_place && a->vendor == b->vendor &&
+           a->product == b->product && !strcmp(a->serial, b->serial);
 }
 
 /* A guest that is to have one like it, from another place; `missing`: that runs
@@ -204,7 +207,7 @@ static bool is_known(struct work *w, int g, int i, enum how how)
     struct answer *a = answer_of(w, g, i);
     const struct xlx_usb_identity *id = &wish_of(w, g, i)->identity;
     if (is_at_place(w, id, a->dev))
-        return true;
+        return !id->by_place || how >= BY_PORT;
     if (how == BY_PLACE)
         return false;
     if (serial_tells(w, g, id))
@@ -347,7 +350,9 @@ static void add_nothing(struct work *w, int g, int i)
     else if (a->match == XLX__MATCH_CHANGED)
         say_changed(w, id, a->dev, action->reason);
     else
-        snprintf(action->reason, XLX__REASON_MAX, "not plugged in");
+        snprintf(action->reason, XLX__REASON_MAX, "%s",
+                 id->by_place ? "nothing is plugged in there"
+                              : "not plugged in");
 }
 
 /* A device whose old port still says it has it cannot be attached, whichever
@@ -426,7 +431,7 @@ int xlx__decide(const struct xlx__view *view, struct xlx__action **list_r)
         look_at_ports(&w);
         /* Everybody's own before anybody is offered what is only like it. A guest
          * that does not run keeps what is certainly its own. */
-        for (int how = BY_PLACE; how <= BY_SERIAL; how++) {
+        for (int how = BY_PLACE; how <= BY_PORT; how++) {
             look_for_all(&w, true, how);
             look_for_all(&w, false, how);
         }

@@ -212,6 +212,22 @@ static int read_once(xlx_ctx *ctx, const char *busid, struct xlx__usbdev *dev_r)
     return 0;
 }
 
+/* All ports of a bus are its root hub's. */
+int xlx__usbdev_read_controller(xlx_ctx *ctx, const char *busid,
+                                char controller_r[XLX_USB_CONTROLLER_MAX])
+{
+    struct xlx__usbdev hub = { 0 };
+    snprintf(hub.busid, sizeof(hub.busid), "usb%.*s", (int)strcspn(busid, "-"),
+             busid);
+    int rc = xlx__sysfs_open(ctx);
+    if (!rc)
+        rc = read_speed(ctx, hub.busid, &hub.mbits);
+    if (!rc)
+        rc = read_controller(ctx, &hub);
+    memcpy(controller_r, hub.controller, XLX_USB_CONTROLLER_MAX);
+    return rc;
+}
+
 /* Another device may be plugged in between two attributes. The address, which
  * was read first, is another one then. */
 int xlx__usbdev_read(xlx_ctx *ctx, const char *busid, struct xlx__usbdev *dev_r)

@@ -49,6 +49,10 @@ int xlx__usbdev_read(xlx_ctx *ctx, const char *busid, struct xlx__usbdev *dev_r)
 /* Reads nr_kinds and kind of a device that was read. No descriptors: none. */
 int xlx__usbdev_read_kinds(xlx_ctx *ctx, struct xlx__usbdev *dev);
 
+/* The host controller of a place that may be empty; "" when it is not known. */
+int xlx__usbdev_read_controller(xlx_ctx *ctx, const char *busid,
+                                char controller_r[XLX_USB_CONTROLLER_MAX]);
+
 /* Whether both are of one device that stayed plugged in: the address alone is
  * used again after 127 others. Pure. */
 bool xlx__usbdev_same(const struct xlx__usbdev *a, const struct xlx__usbdev *b);

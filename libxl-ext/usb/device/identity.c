@@ -85,15 +85,15 @@ bool xlx__identity_at_place(const struct xlx_usb_identity *id,
 bool xlx__identity_same(const struct xlx_usb_identity *a,
                         const struct xlx_usb_identity *b)
 {
-    return a->vendor == b->vendor && a->product == b->product &&
-           !strcmp(a->serial, b->serial) &&
+    return a->by_place == b->by_place && a->vendor == b->vendor &&
+           a->product == b->product && !strcmp(a->serial, b->serial) &&
            (a->serial[0] || xlx__identity_same_place(a, b));
 }
 
 bool xlx__identity_numbers(const struct xlx_usb_identity *id,
                            const struct xlx__usbdev *dev)
 {
-    return id->vendor == dev->vendor && id->product == dev->product &&
+    return !id->by_place && id->vendor == dev->vendor && id->product == dev->product &&
            !strcmp(id->serial, dev->serial);
 }
 
@@ -137,10 +137,25 @@ void xlx__identity_add_faces(struct xlx_usb_identity *id,
     }
 }
 
+static enum xlx__match match_place(const struct xlx_usb_identity *id,
+                                   const struct xlx__usbdev *dev, int nr,
+                                   const bool *taken, int *which_r)
+{
+    for (int i = 0; i < nr; i++)
+        if (!dev[i].hub && dev[i].nr_intfs &&
+            xlx__identity_at_place(id, dev, nr, i)) {
+            *which_r = i;
+            return taken[i] ? XLX__MATCH_TAKEN : XLX__MATCH_ONE;
+        }
+    return XLX__MATCH_NONE;
+}
+
 enum xlx__match xlx__identity_match(const struct xlx_usb_identity *id,
                                     const struct xlx__usbdev *dev, int nr,
                                     const bool *taken, int *which_r)
 {
+    if (id->by_place)
+        return match_place(id, dev, nr, taken, which_r);
     int nr_free = 0, free_one = -1, taken_one = -1, changed_one = -1;
     for (int i = 0; i < nr; i++) {
         if (!dev[i].nr_intfs || !xlx__identity_numbers(id, &dev[i]))
