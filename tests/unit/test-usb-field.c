@@ -424,6 +424,47 @@ static void a_place_is_written_down(void **state)
                                     XLX_USB_BY_PLACE, NULL), -EINVAL);
 }
 
+/* --- its state ------------------------------------------------------------ */
+
+/* USBGuard/usbguard#635, QubesOS/qubes-issues#6331 */
+static void one_that_is_not_authorized(void **state)
+{
+    const struct xlx_usb_place any = { XLX_USB_ANY, XLX_USB_ANY };
+    struct passes *f = *state;
+    struct xlx_usb_device *list;
+    struct xlx_usb_place got;
+    struct sysfs_dev dev = converter;
+    passes_plug(f, &dev, "1-5", "20");
+    passes_assign(f, "guest", "1-5");
+    passes_unplug(f, "1-5");
+    dev.intf[0].name = NULL;
+    passes_plug(f, &dev, "1-5", "21");
+    sysfs_mem_put(f->w->sysfs, "bus/usb/devices/1-5/authorized", "0");
+    int nr = xlx_usb_devices(f->w->ctx, &list);
+    for (int i = 0; i < nr; i++)
+        if (!strcmp(list[i].busid, "1-5")) {
+            assert_false(list[i].assignable);
+            assert_non_null(strstr(list[i].reason, "not authorized"));
+        }
+    free(list);
+    char *before = usb_world_dump(f->w);
+    assert_int_equal(xlx_usb_attach(f->w->ctx, 5, "1-5", &any, XLX_USB_FORCE,
+                                    PASSES_LONG_MS, &got), -EBUSY);
+    assert_non_null(strstr(xlx_ctx_error(f->w->ctx), "not authorized"));
+    char *after = usb_world_dump(f->w);
+    assert_string_equal(after, before);
+    free(before);
+    free(after);
+    passes_now(f);
+    assert_told(f, "guest", XLX_USB_WAITS, "1-5");
+    assert_string_equal(line_of(f, "guest")->reason,
+                        "not authorized by this host");
+    passes_plug(f, &passes_stick, "1-6", "30");
+    sysfs_mem_put(f->w->sysfs, "bus/usb/devices/1-6/authorized", "1");
+    assert_int_equal(xlx_usb_attach(f->w->ctx, 5, "1-6", &any, 0,
+                                    PASSES_LONG_MS, &got), 0);
+}
+
 #define TEST(name)                                                             \
     cmocka_unit_test_setup_teardown(name, passes_setup, passes_teardown)
 
@@ -447,6 +488,7 @@ int main(void)
         TEST(a_place_is_no_way_past_the_policy),
         TEST(another_ones_device_in_a_place),
         TEST(a_place_is_written_down),
+        TEST(one_that_is_not_authorized),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

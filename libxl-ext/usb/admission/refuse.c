@@ -132,6 +132,10 @@ int xlx__refuse(xlx_ctx *ctx, const struct xlx__refuse *r,
     if (dev->hub)
         refuse(&out, ENOTSUP, false,
                "is a hub: attach the devices behind it");
+    else if (dev->unauthorized)
+        refuse(&out, EBUSY, false,
+               "is not authorized by this host (see USBGuard, or its file "
+               "authorized in sysfs)");
     else
         rc = check_free(ctx, r, dev, &out);
     if (!rc && !out.err)

@@ -326,6 +326,26 @@ static void say_changed(const struct work *w,
              was->nr_classes);
 }
 
+/* One that this host keeps unused has no interfaces, and so is not there yet. */
+static void say_missing(const struct work *w, const struct xlx_usb_identity *id,
+                        struct xlx__action *action)
+{
+    const struct xlx__view *v = w->view;
+    const char *why = id->by_place ? "nothing is plugged in there"
+                                   : "not plugged in";
+    for (int i = 0; i < v->nr_devs; i++) {
+        bool here = xlx__identity_at_place(id, v->devs, v->nr_devs, i);
+        if (!v->devs[i].unauthorized ||
+            !(id->by_place ? here
+                           : xlx__identity_numbers(id, &v->devs[i]) &&
+                                 (here || id->serial[0])))
+            continue;
+        strcpy(action->busid, v->devs[i].busid);
+        why = "not authorized by this host";
+    }
+    snprintf(action->reason, XLX__REASON_MAX, "%s", why);
+}
+
 static void add_nothing(struct work *w, int g, int i)
 {
     static const enum xlx_usb_outcome outcomes[] = {
@@ -350,9 +370,7 @@ static void add_nothing(struct work *w, int g, int i)
     else if (a->match == XLX__MATCH_CHANGED)
         say_changed(w, id, a->dev, action->reason);
     else
-        snprintf(action->reason, XLX__REASON_MAX, "%s",
-                 id->by_place ? "nothing is plugged in there"
-                              : "not plugged in");
+        say_missing(w, id, action);
 }
 
 /* A device whose old port still says it has it cannot be attached, whichever

@@ -88,6 +88,15 @@ static int read_speed(xlx_ctx *ctx, const char *busid, uint32_t *mbits_r)
     return 0;
 }
 
+/* As USBGuard has it. A kernel that does not know of that has no such file. */
+static int read_authorized(xlx_ctx *ctx, struct xlx__usbdev *dev)
+{
+    char text[4];
+    int rc = read_attr(ctx, dev->busid, "authorized", text, sizeof(text));
+    dev->unauthorized = !rc && !strcmp(text, "0");
+    return rc == -ENOENT ? 0 : rc;
+}
+
 /* "Maker Product"; a device need have neither. */
 static int read_name(xlx_ctx *ctx, struct xlx__usbdev *dev)
 {
@@ -203,6 +212,7 @@ static int read_once(xlx_ctx *ctx, const char *busid, struct xlx__usbdev *dev_r)
         (rc = read_hex(ctx, busid, "bcdDevice", 4, &dev.release)) ||
         (rc = read_speed(ctx, busid, &dev.mbits)) ||
         (rc = read_controller(ctx, &dev)) ||
+        (rc = read_authorized(ctx, &dev)) ||
         (rc = read_name(ctx, &dev)) || (rc = read_serial(ctx, &dev)) ||
         (rc = read_intfs(ctx, &dev)) ||
         (rc = xlx__usbdev_read_kinds(ctx, &dev)))

@@ -22,6 +22,7 @@ struct xlx__usbdev {
     char busid[XLX_USB_BUSID_MAX];
     char controller[XLX_USB_CONTROLLER_MAX]; /* as struct xlx_usb_identity's */
     bool hub;
+    bool unauthorized; /* this host keeps it unused: nothing can configure it */
     uint32_t bus, address; /* as lsusb has them; address changes at a replug */
     uint32_t mbits; /* 1 (low speed: 1.5), 12, 480, 5000, ...; 0 unknown */
     uint16_t vendor, product, release; /* release: bcdDevice */
