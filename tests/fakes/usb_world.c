@@ -180,6 +180,8 @@ static void let_go(struct usb_world *w, int slot, bool drivers)
     struct sysfs_dev *dev = sysfs_mem_find(w->sysfs, w->taken[slot].busid);
     /* Another one there has only to lose what was claimed of it. */
     bool same = dev && dev->address == w->taken[slot].address;
+    if (!same && w->daemon)
+        dev = NULL;
     for (int i = 0; dev && dev->intf[i].name; i++) {
         struct sysfs_intf *intf = &dev->intf[i];
         const char *own = same ? w->taken[slot].driver[i] : intf->match;

@@ -37,6 +37,7 @@ struct usb_world {
     bool no_release;     /* nor give them back */
     bool not_configured; /* the guest has the device and does nothing */
     bool dies;           /* the backend, when a device is given to it */
+    bool daemon; /* of the host: has claimed what is plugged in again */
     bool dead;           /* the backend is there and does nothing */
     const char *refusal; /* what the daemon says instead of "ready" */
 

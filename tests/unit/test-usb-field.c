@@ -465,6 +465,31 @@ static void one_that_is_not_authorized(void **state)
                                     PASSES_LONG_MS, &got), 0);
 }
 
+/* foxlet/macOS-Simple-KVM#221, libimobiledevice/usbmuxd#110: it is plugged in
+ * again, and a daemon of this host is faster. */
+static void one_that_a_daemon_holds(void **state)
+{
+    struct passes *f = *state;
+    struct sysfs_dev phone = passes_stick;
+    passes_start_with_two(f);
+    passes_unplug(f, "1-2");
+    phone.intf[0].driver = "usbfs";
+    phone.intf[1].driver = "cdc_mux"; /* by which it is known to be untouched */
+    passes_plug(f, &phone, "1-2", "77");
+    f->w->daemon = true;
+    assert_int_equal(passes_later(f), 2);
+    passes_assert_line(f, 0, XLX_USB_FREED, "1-2");
+    passes_assert_line(f, 1, XLX_USB_FAILED, "1-2");
+    assert_non_null(strstr(f->line[1].reason, "in use by a program"));
+    passes_assert_port(f, 1, "");
+    struct sysfs_dev *now = sysfs_mem_find(f->w->sysfs, "1-2");
+    assert_string_equal(now->intf[0].driver, "usbfs");
+    assert_string_equal(now->intf[1].driver, "cdc_mux");
+    assert_int_equal(now->resets, 0);
+    assert_null(xs_mem_get(f->w->xs, "/libxl-ext/usb/1-2"));
+    assert_true(f->pass.next > f->now); /* not at once again */
+}
+
 #define TEST(name)                                                             \
     cmocka_unit_test_setup_teardown(name, passes_setup, passes_teardown)
 
@@ -489,6 +514,7 @@ int main(void)
         TEST(another_ones_device_in_a_place),
         TEST(a_place_is_written_down),
         TEST(one_that_is_not_authorized),
+        TEST(one_that_a_daemon_holds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -155,7 +155,8 @@ int xlx__usbdev_remembered(xlx_ctx *ctx, uint32_t domid,
 /*
  * Waits until no process claims the device, then sees that each interface has
  * the driver written down for it, or, with nothing written down, whichever the
- * kernel finds. A device that is not plugged in has nothing to restore.
+ * kernel finds. A device that is not plugged in has nothing to restore, and one
+ * that is plugged in there since is left alone.
  *
  * -ETIMEDOUT  still claimed at `until`; a driver that does not take its
  * interface back is only warned about.

@@ -445,12 +445,26 @@ static int restore_all(xlx_ctx *ctx, struct back *back)
     return rc;
 }
 
+/* 1: what is there now has another address than what was given away. The kernel
+ * has found its drivers, or a program of this host has claimed it. */
+static int is_another(xlx_ctx *ctx, const char *busid)
+{
+    struct xlx__usbdev dev;
+    uint32_t domid;
+    int rc = xlx__usbdev_given_to(ctx, busid, &domid);
+    if (rc <= 0)
+        return rc;
+    rc = xlx__usbdev_read_given(ctx, busid, domid, &dev);
+    return rc == -ENODEV ? 1 : rc;
+}
+
 static int restore(xlx_ctx *ctx, const char *busid, int grace_ms, int64_t until)
 {
     struct back back = { .busid = busid, .grace_ms = grace_ms };
-    if (!xlx__busid_valid(busid))
-        return 0;
-    int rc = xlx__xs_wait_for(ctx, NULL, 0, POLL_MS, until, look_released,
+    int rc = xlx__busid_valid(busid) ? is_another(ctx, busid) : 1;
+    if (rc)
+        return rc < 0 ? rc : 0;
+    rc = xlx__xs_wait_for(ctx, NULL, 0, POLL_MS, until, look_released,
                               (void *)busid);
     if (rc == -ETIMEDOUT)
         return xlx__fail(ctx, ETIMEDOUT,
