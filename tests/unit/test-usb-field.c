@@ -5,6 +5,9 @@
  */
 #include "test.h"
 
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include "fakes/passes.h"
 #include "usb/device/device.h"
 
@@ -467,6 +470,43 @@ static void one_that_is_not_authorized(void **state)
 
 /* foxlet/macOS-Simple-KVM#221, libimobiledevice/usbmuxd#110: it is plugged in
  * again, and a daemon of this host is faster. */
+static void put_process(struct passes *f, const char *pid, const char *name,
+                        const char *file)
+{
+    char path[128];
+    xlx_ctx_set_path(f->w->ctx, XLX_PATH_PROC, f->w->dir);
+    snprintf(path, sizeof(path), "%s/%s", f->w->dir, pid);
+    assert_int_equal(mkdir(path, 0700), 0);
+    snprintf(path, sizeof(path), "%s/%s/fd", f->w->dir, pid);
+    assert_int_equal(mkdir(path, 0700), 0);
+    snprintf(path, sizeof(path), "%s/%s/fd/7", f->w->dir, pid);
+    assert_int_equal(symlink(file, path), 0);
+    snprintf(path, sizeof(path), "%s/%s/comm", f->w->dir, pid);
+    FILE *out = fopen(path, "w");
+    fprintf(out, "%s\n", name);
+    fclose(out);
+}
+
+static void who_holds_it_is_told(void **state)
+{
+    const struct xlx_usb_place any = { XLX_USB_ANY, XLX_USB_ANY };
+    struct passes *f = *state;
+    struct xlx_usb_place got;
+    struct sysfs_dev phone = passes_stick;
+    phone.intf[0].driver = "usbfs";
+    passes_plug(f, &phone, "1-5", "77");
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(xlx_usb_attach(f->w->ctx, 5, "1-5", &any, 0,
+                                        PASSES_LONG_MS, &got), -EBUSY);
+        if (!strstr(xlx_ctx_error(f->w->ctx),
+                    i ? "in use by process usbmuxd (pid 4711) on this host"
+                      : "in use by a program on this host"))
+            fail_msg("%s", xlx_ctx_error(f->w->ctx));
+        if (!i)
+            put_process(f, "4711", "usbmuxd", "/dev/bus/usb/001/077");
+    }
+}
+
 static void one_that_a_daemon_holds(void **state)
 {
     struct passes *f = *state;
@@ -514,6 +554,7 @@ int main(void)
         TEST(another_ones_device_in_a_place),
         TEST(a_place_is_written_down),
         TEST(one_that_is_not_authorized),
+        TEST(who_holds_it_is_told),
         TEST(one_that_a_daemon_holds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -9,6 +9,7 @@
 #include "core/printable.h"
 #include "host/sysfs.h"
 #include "usb/admission/use.h"
+#include "usbd/device.h"
 
 int xlx__refuse_open(xlx_ctx *ctx, struct xlx__refuse *r)
 {
@@ -58,6 +59,17 @@ static int check_exported(xlx_ctx *ctx, const struct xlx__usbdev *dev,
     return rc;
 }
 
+/* usbfs itself does not say who. */
+static void refuse_claimed(xlx_ctx *ctx, const struct xlx__usbdev *dev,
+                           struct xlx__refusal *out)
+{
+    char who[XLX__USBD_WHY_MAX];
+    xlx__usbd_who_has(xlx_ctx_path(ctx, XLX_PATH_PROC), dev->bus, dev->address,
+                      who);
+    refuse(out, EBUSY, false, "in use%s on this host (driver usbfs or usbback)",
+           *who ? who : " by a program");
+}
+
 /* Nobody has it: no guest, and no program on this host. */
 static int check_free(xlx_ctx *ctx, const struct xlx__refuse *r,
                       const struct xlx__usbdev *dev, struct xlx__refusal *out)
@@ -72,8 +84,7 @@ static int check_free(xlx_ctx *ctx, const struct xlx__refuse *r,
     }
     int rc = xlx__usbdev_claimed(ctx, dev->busid);
     if (rc > 0)
-        refuse(out, EBUSY, false,
-               "in use by a program on this host (driver usbfs or usbback)");
+        refuse_claimed(ctx, dev, out);
     if (rc && rc != -ENODEV)
         return rc > 0 ? 0 : rc;
     return check_exported(ctx, dev, out);
