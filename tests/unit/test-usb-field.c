@@ -13,7 +13,10 @@
 
 /* A serial converter whose maker gives all of them one number. */
 static const struct sysfs_dev converter = {
-    .class = "00", .vendor = "10c4", .product_id = "ea60", .speed = "12",
+    .class = "00",
+    .vendor = "10c4",
+    .product_id = "ea60",
+    .speed = "12",
     .serial = "0001",
     .intf = { { "", "cp210x", "cp210x", "ff0000" } },
 };
@@ -85,7 +88,8 @@ static void what_was_to_be_once_takes_no_twin_along(void **state)
     passes_plug(f, &converter, "1-6", "21");
     for (int i = 0; i < 2; i++)
         assert_int_equal(xlx_usb_assign(f->w->ctx, "guest", i ? "1-6" : "1-5",
-                                        XLX_USB_ONCE, NULL), 0);
+                                        XLX_USB_ONCE, NULL),
+                         0);
     passes_unplug(f, "1-6");
     passes_now(f);
     assert_told(f, "guest", XLX_USB_WAITS, "1-6");
@@ -242,7 +246,7 @@ static void serial_numbers_of_any_length(void **state)
 
 #define DEVICE 18, 1, 0, 2, 0, 0, 0, 64, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1
 #define CONFIG(value) 9, 2, 0, 0, 1, value, 0, 0x80, 50
-#define INTF(number, setting, class, subclass, protocol)                       \
+#define INTF(number, setting, class, subclass, protocol) \
     9, 4, number, setting, 2, class, subclass, protocol, 0
 
 static void describe(struct sysfs_dev *dev, const unsigned char *bytes,
@@ -295,9 +299,10 @@ static void a_keyboard_in_another_configuration(void **state)
 /* Broken ones are read as far as they go. */
 static void descriptors_that_lie(void **state)
 {
-    static const unsigned char bytes[] = { DEVICE, CONFIG(1),
-                                           INTF(0, 0, 8, 6, 0x50),
-                                           INTF(0, 1, 8, 6, 0x62), 0, 4, 9, 4 };
+    static const unsigned char bytes[] = {
+        DEVICE, CONFIG(1), INTF(0, 0, 8, 6, 0x50), INTF(0, 1, 8, 6, 0x62), 0, 4,
+        9,      4
+    };
     struct passes *f = *state;
     struct xlx__usbdev dev;
     struct sysfs_dev disk = passes_stick;
@@ -343,8 +348,8 @@ static void a_telephone_that_is_one_thing_or_another(void **state)
 
 static void assign_place(struct passes *f, const char *guest, const char *busid)
 {
-    assert_int_equal(xlx_usb_assign(f->w->ctx, guest, busid, XLX_USB_BY_PLACE,
-                                    NULL), 0);
+    assert_int_equal(
+        xlx_usb_assign(f->w->ctx, guest, busid, XLX_USB_BY_PLACE, NULL), 0);
 }
 
 /* google-coral/edgetpu#536, cezanne/usbip-win#167 */
@@ -423,8 +428,9 @@ static void a_place_is_written_down(void **state)
     assert_string_equal(list->wish[0].identity.controller,
                         "pci0000:00/0000:00:14.0/usb3");
     free(list);
-    assert_int_equal(xlx_usb_assign(f->w->ctx, "guest", "46f4:0001",
-                                    XLX_USB_BY_PLACE, NULL), -EINVAL);
+    assert_int_equal(
+        xlx_usb_assign(f->w->ctx, "guest", "46f4:0001", XLX_USB_BY_PLACE, NULL),
+        -EINVAL);
 }
 
 /* --- its state ------------------------------------------------------------ */
@@ -452,7 +458,8 @@ static void one_that_is_not_authorized(void **state)
     free(list);
     char *before = usb_world_dump(f->w);
     assert_int_equal(xlx_usb_attach(f->w->ctx, 5, "1-5", &any, XLX_USB_FORCE,
-                                    PASSES_LONG_MS, &got), -EBUSY);
+                                    PASSES_LONG_MS, &got),
+                     -EBUSY);
     assert_non_null(strstr(xlx_ctx_error(f->w->ctx), "not authorized"));
     char *after = usb_world_dump(f->w);
     assert_string_equal(after, before);
@@ -464,8 +471,8 @@ static void one_that_is_not_authorized(void **state)
                         "not authorized by this host");
     passes_plug(f, &passes_stick, "1-6", "30");
     sysfs_mem_put(f->w->sysfs, "bus/usb/devices/1-6/authorized", "1");
-    assert_int_equal(xlx_usb_attach(f->w->ctx, 5, "1-6", &any, 0,
-                                    PASSES_LONG_MS, &got), 0);
+    assert_int_equal(
+        xlx_usb_attach(f->w->ctx, 5, "1-6", &any, 0, PASSES_LONG_MS, &got), 0);
 }
 
 /* foxlet/macOS-Simple-KVM#221, libimobiledevice/usbmuxd#110: it is plugged in
@@ -496,8 +503,9 @@ static void who_holds_it_is_told(void **state)
     phone.intf[0].driver = "usbfs";
     passes_plug(f, &phone, "1-5", "77");
     for (int i = 0; i < 2; i++) {
-        assert_int_equal(xlx_usb_attach(f->w->ctx, 5, "1-5", &any, 0,
-                                        PASSES_LONG_MS, &got), -EBUSY);
+        assert_int_equal(
+            xlx_usb_attach(f->w->ctx, 5, "1-5", &any, 0, PASSES_LONG_MS, &got),
+            -EBUSY);
         if (!strstr(xlx_ctx_error(f->w->ctx),
                     i ? "in use by process usbmuxd (pid 4711) on this host"
                       : "in use by a program on this host"))
@@ -530,7 +538,7 @@ static void one_that_a_daemon_holds(void **state)
     assert_true(f->pass.next > f->now); /* not at once again */
 }
 
-#define TEST(name)                                                             \
+#define TEST(name) \
     cmocka_unit_test_setup_teardown(name, passes_setup, passes_teardown)
 
 int main(void)

@@ -13,8 +13,13 @@
 
 /* Forbidden, and with its own address. */
 static const struct sysfs_dev keyboard = {
-    .busid = "1-2", .class = "00", .vendor = "1050", .product_id = "0407",
-    .speed = "12", .serial = "K1", .address = "44",
+    .busid = "1-2",
+    .class = "00",
+    .vendor = "1050",
+    .product_id = "0407",
+    .speed = "12",
+    .serial = "K1",
+    .address = "44",
     .intf = { { "1-2:1.0", "usbhid", "usbhid", "030101" } },
 };
 
@@ -181,7 +186,8 @@ static bool attach_at(struct swapping *s, int n)
 
 static void attach_gives_what_was_judged(void **state)
 {
-    struct swapping keyboards = { .act = swap }, twins = { .act = swap_like_twin };
+    struct swapping keyboards = { .act = swap },
+                    twins = { .act = swap_like_twin };
     int n = 1;
     (void)state;
     while (attach_at(&keyboards, n))
@@ -218,7 +224,8 @@ static bool reconcile_at(struct swapping *s, int n)
 /* By reconcile it stayed with a guest that it was never assigned to. */
 static void reconcile_gives_what_is_assigned(void **state)
 {
-    struct swapping keyboards = { .act = swap }, twins = { .act = swap_like_twin };
+    struct swapping keyboards = { .act = swap },
+                    twins = { .act = swap_like_twin };
     int n = 1;
     (void)state;
     while (reconcile_at(&keyboards, n))
@@ -238,16 +245,19 @@ static void a_port_is_freed_only_as_it_was_seen(void **state)
     struct usb_world *w = usb_world_new();
     struct xlx_usb_place got;
     (void)state;
-    assert_int_equal(xlx_usb_hc_create(w->ctx, WORLD_DOMID, &usual, LONG_MS,
-                                       &got.hc), 0);
-    assert_int_equal(xlx_usb_attach(w->ctx, WORLD_DOMID, "1-2", &place, 0,
-                                    LONG_MS, &got), 0);
-    assert_int_equal(xlx__usb_detach_given(w->ctx, WORLD_DOMID, &place, "1-2",
-                                           2, LONG_MS), -EBUSY);
+    assert_int_equal(
+        xlx_usb_hc_create(w->ctx, WORLD_DOMID, &usual, LONG_MS, &got.hc), 0);
+    assert_int_equal(
+        xlx_usb_attach(w->ctx, WORLD_DOMID, "1-2", &place, 0, LONG_MS, &got),
+        0);
+    assert_int_equal(
+        xlx__usb_detach_given(w->ctx, WORLD_DOMID, &place, "1-2", 2, LONG_MS),
+        -EBUSY);
     assert_non_null(strstr(xlx_ctx_error(w->ctx), "anew"));
     assert_true(is_given(w));
-    assert_int_equal(xlx__usb_detach_given(w->ctx, WORLD_DOMID, &place, "1-2",
-                                           3, LONG_MS), 0);
+    assert_int_equal(
+        xlx__usb_detach_given(w->ctx, WORLD_DOMID, &place, "1-2", 3, LONG_MS),
+        0);
     assert_false(is_given(w));
     usb_world_free(w);
 }

@@ -17,7 +17,8 @@ int xlx__usb_attach_dev(xlx_ctx *ctx, uint32_t domid,
                         int timeout_ms, struct xlx_usb_place *got_r);
 
 /* As xlx_usb_detach(). -EBUSY also when the guest has been given that place's
- * device anew, with another address than `address` (0: none was written down). */
+ * device anew, with another address than `address` (0: none was written down).
+ */
 int xlx__usb_detach_given(xlx_ctx *ctx, uint32_t domid,
                           const struct xlx_usb_place *place, const char *busid,
                           uint32_t address, int timeout_ms);
