@@ -126,7 +126,8 @@ static int look_device(struct xlx__usbd_broker *b, const struct port *self,
     int rc = check_other(b, self, busid, why);
     if (rc)
         return rc;
-    rc = xlx__usbdev_read(b->ctx, busid, &dev);
+    /* A port names a place: not another one that is in it by now. */
+    rc = xlx__usbdev_read_given(b->ctx, busid, b->domid, &dev);
     if (!rc)
         rc = read_config(b->ctx, busid, &wish_r->config);
     snprintf(why, XLX__USBD_WHY_MAX, "%s",

@@ -407,6 +407,25 @@ static void what_cannot_be_had_is_said(void **state)
     assert_status(w, 0, 1, NULL);
 }
 
+/* What was written down for the guest is another device than what is in its place
+ * by now; of what was not written down, whatever is there. */
+static void another_device_in_its_place_is_not_taken(void **state)
+{
+    struct usbd_world *w = *state;
+    start_open(w);
+    xs_mem_put(w->xs, "/libxl-ext/usb/1-2/domid", "5");
+    xs_mem_put(w->xs, "/libxl-ext/usb/1-2/address", "99");
+    usbd_world_fill(w, 0, 1, "1-2");
+    hear_nothing(w);
+    assert_status(w, 0, 1, "1-2 failed: no such device on this host");
+    assert_int_equal(usbd_fake_claimed(&w->devices), 0);
+    usbd_world_fill(w, 0, 1, "");
+    hear_nothing(w);
+    xs_mem_put(w->xs, "/libxl-ext/usb/1-2", NULL);
+    usbd_world_fill(w, 0, 1, "1-2");
+    hear(w, XLX__USBD_PLUG, 0, 1);
+}
+
 static void a_name_that_is_too_long_is_none(void **state)
 {
     struct usbd_world *w = *state;
@@ -641,6 +660,7 @@ static void what_is_written_of_the_next_one_stays(void **state)
     struct usbd_world *w = *state;
     for (int i = 0; i < 2; i++) {
         usbd_world_remove(w, 0);
+        xs_mem_put(w->xs, "/libxl-ext/usb/1-2", NULL);
         start_with_device(w, "1-2");
         put_memo(w, memos[i][0], memos[i][1]);
         usbd_world_tell(w, XLX__USBD_GONE, 0, 1, 0, 0);
@@ -1149,6 +1169,7 @@ int main(void)
         T(controllers_beyond_the_maximum_are_left_alone),
         T(a_device_is_plugged_in),
         T(what_cannot_be_had_is_said),
+        T(another_device_in_its_place_is_not_taken),
         T(a_name_that_is_too_long_is_none),
         T(a_command_reads_the_status),
         T(one_device_is_on_one_port),
