@@ -83,6 +83,8 @@ $qemu -xen-domid "$domid" -nodefaults -no-user-config -xen-attach -name bench \
 qemu_pid=$!
 check "QEMU announces itself" rig_wait_for 30 \
     xenstore-exists "/local/domain/0/device-model/$domid/backends/qusb"
+# What libxl looks at before it counts on a device model.
+xenstore-write "/local/domain/0/device-model/$domid/state" running
 check "a controller" "$rig_xl" usbctrl-attach $guest type=qusb
 check "connected" rig_wait_for 20 eval \
     '[ "$(xenstore-read "$backend/0/state")" = 4 ]'
