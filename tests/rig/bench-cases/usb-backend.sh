@@ -84,7 +84,8 @@ qemu_pid=$!
 check "QEMU announces itself" rig_wait_for 30 \
     xenstore-exists "/local/domain/0/device-model/$domid/backends/qusb"
 # What libxl looks at before it counts on a device model.
-xenstore-write "/local/domain/0/device-model/$domid/state" running
+xenstore-write "/local/domain/$domid/image/device-model-pid" $qemu_pid \
+    "/local/domain/0/device-model/$domid/state" running
 check "a controller" "$rig_xl" usbctrl-attach $guest type=qusb
 check "connected" rig_wait_for 20 eval \
     '[ "$(xenstore-read "$backend/0/state")" = 4 ]'
