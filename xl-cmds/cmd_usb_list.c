@@ -17,9 +17,11 @@
 enum { OPT_JSON, OPT_STATS, OPT_WATCH };
 
 const struct cmd_option cmd_usb_list_options[] = {
-    { "json", 'j', CMD_NO_ARG, NULL, "print JSON (docs/usb.md has the schema)" },
+    { "json", 'j', CMD_NO_ARG, NULL,
+      "print JSON (docs/usb.md has the schema)" },
     { "stats", 's', CMD_NO_ARG, NULL,
-      "show what has gone through each port: requests, bytes, errors, latency" },
+      "show what has gone through each port: requests, bytes, errors, "
+      "latency" },
     { "watch", 'W', CMD_NO_ARG, NULL,
       "the same with --stats, each second, until it is interrupted" },
     { 0 }
@@ -53,8 +55,8 @@ static bool read_stats(struct listing *l, const struct xlx_usb_hc *hc,
                                       sizeof(*stats_r));
 }
 
-/* Below how many microseconds so many of a hundred requests stayed; 0: there was
- * none, or it took longer than is told apart. */
+/* Below how many microseconds so many of a hundred requests stayed; 0: there
+ * was none, or it took longer than is told apart. */
 static uint64_t percentile(const struct xlx_usb_stats *stats, unsigned percent)
 {
     uint64_t all = 0, sum = 0;
@@ -78,12 +80,15 @@ static void print_latency(FILE *out, const char *what, uint64_t us)
 
 static void print_stats(FILE *out, const struct xlx_usb_stats *s)
 {
-    fprintf(out, "    requests %llu, in %.1f KiB, out %.1f KiB, errors %llu, "
-            "refused %llu", (unsigned long long)s->requests,
-            (double)s->bytes_in / 1024, (double)s->bytes_out / 1024,
-            (unsigned long long)s->errors, (unsigned long long)s->refused);
+    fprintf(out,
+            "    requests %llu, in %.1f KiB, out %.1f KiB, errors %llu, "
+            "refused %llu",
+            (unsigned long long)s->requests, (double)s->bytes_in / 1024,
+            (double)s->bytes_out / 1024, (unsigned long long)s->errors,
+            (unsigned long long)s->refused);
     if (s->lost_packets)
-        fprintf(out, ", lost packets %llu", (unsigned long long)s->lost_packets);
+        fprintf(out, ", lost packets %llu",
+                (unsigned long long)s->lost_packets);
     print_latency(out, "half", percentile(s, 50));
     print_latency(out, "99 %", percentile(s, 99));
     fputc('\n', out);

@@ -428,8 +428,7 @@ static int empty_ports(struct xlx__usbd_broker *b, struct hc *hc)
         memcpy(busid, hc->port[nr - 1].busid, sizeof(busid));
         rc = xlx__broker_release_port(b, hc, nr);
         if (!rc)
-            rc = xlx__usbd_bus_empty_port(&b->bus, hc->devid, nr,
-                                          busid);
+            rc = xlx__usbd_bus_empty_port(&b->bus, hc->devid, nr, busid);
         if (rc >= 0)
             rc = xlx__usbdev_forget(b->ctx, busid);
     }

@@ -161,8 +161,7 @@ static bool has_anything(const struct hc *hc)
 int xlx__broker_look_hc(struct xlx__usbd_broker *b, struct hc *hc)
 {
     struct xlx__usbd_ends ends = { 0 };
-    int rc =
-        hc->there ? xlx__usbd_bus_ends(&b->bus, hc->devid, &ends) : 0;
+    int rc = hc->there ? xlx__usbd_bus_ends(&b->bus, hc->devid, &ends) : 0;
     if (!rc && hc->state == HC_OPEN)
         rc = look_open(b, hc, &ends);
     else if (!rc && hc->state == HC_IDLE)

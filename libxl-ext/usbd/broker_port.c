@@ -212,8 +212,7 @@ static int plug(struct xlx__usbd_broker *b, struct hc *hc, uint32_t nr,
 static int empty_pulled(struct xlx__usbd_broker *b, struct hc *hc, uint32_t nr)
 {
     const struct port *p = port_of(hc, nr);
-    int rc =
-        xlx__usbd_bus_empty_port(&b->bus, hc->devid, nr, p->busid);
+    int rc = xlx__usbd_bus_empty_port(&b->bus, hc->devid, nr, p->busid);
     if (rc > 0)
         xlx__usb_audit(b->ctx, 0,
                        "usb %s: pulled out: detach from domain %u, controller "

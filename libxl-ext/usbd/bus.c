@@ -66,10 +66,12 @@ int xlx__usbd_bus_unannounce(const struct xlx__usbd_bus *bus)
                                : 0;
 }
 
-int xlx__usbd_bus_list(const struct xlx__usbd_bus *bus, uint32_t devid_r[XLX__USBD_HC_MAX], bool *more_r)
+int xlx__usbd_bus_list(const struct xlx__usbd_bus *bus,
+                       uint32_t devid_r[XLX__USBD_HC_MAX], bool *more_r)
 {
     XLX__AUTO_NAMES struct xlx__names names = { 0 };
-    int nr = 0, rc = xlx__xs_ls(bus->ctx, XLX__XS_NO_TX, &names, "%s", bus->backend);
+    int nr = 0,
+        rc = xlx__xs_ls(bus->ctx, XLX__XS_NO_TX, &names, "%s", bus->backend);
     *more_r = false;
     for (size_t i = 0; !rc && i < names.nr; i++) {
         uint32_t devid;
@@ -133,8 +135,9 @@ int xlx__usbd_bus_rings(const struct xlx__usbd_bus *bus, uint32_t devid,
         else
             snprintf(dir, sizeof(dir), FRONTEND, bus->domid, devid);
         *node_r = nodes[i].name;
-        rc = xlx__xs_read_u32(bus->ctx, XLX__XS_NO_TX, nodes[i].min, nodes[i].max,
-                              nodes[i].to, "%s/%s", dir, nodes[i].name);
+        rc = xlx__xs_read_u32(bus->ctx, XLX__XS_NO_TX, nodes[i].min,
+                              nodes[i].max, nodes[i].to, "%s/%s", dir,
+                              nodes[i].name);
     }
     return rc == -ENOENT ? -EINVAL : rc;
 }

@@ -23,9 +23,9 @@ struct xlx__usbd_bus {
 };
 
 /*
- * In libxl's layout of type qusb; in that of type pv where a QEMU of the guest's
- * own looks after the former (docs/usb.md). The guest keeps the one it was
- * started with.
+ * In libxl's layout of type qusb; in that of type pv where a QEMU of the
+ * guest's own looks after the former (docs/usb.md). The guest keeps the one it
+ * was started with.
  */
 int xlx__usbd_bus_open(xlx_ctx *ctx, uint32_t domid,
                        struct xlx__usbd_bus *bus_r);
@@ -34,14 +34,15 @@ int xlx__usbd_bus_open(xlx_ctx *ctx, uint32_t domid,
  * and of domains that end. */
 int xlx__usbd_bus_watch(const struct xlx__usbd_bus *bus);
 
-/* Says, where QEMU does, that somebody serves qusb for the domain; and not. Where
- * a QEMU does, it is left to that. */
+/* Says, where QEMU does, that somebody serves qusb for the domain; and not.
+ * Where a QEMU does, it is left to that. */
 int xlx__usbd_bus_announce(const struct xlx__usbd_bus *bus);
 int xlx__usbd_bus_unannounce(const struct xlx__usbd_bus *bus);
 
 /* The devids of its controllers; returns how many. *more_r: there are more than
  * `devid_r` has room for. */
-int xlx__usbd_bus_list(const struct xlx__usbd_bus *bus, uint32_t devid_r[XLX__USBD_HC_MAX], bool *more_r);
+int xlx__usbd_bus_list(const struct xlx__usbd_bus *bus,
+                       uint32_t devid_r[XLX__USBD_HC_MAX], bool *more_r);
 
 /* Both ends of a controller, XLX__STATE_NONE for what is not there or is no
  * state. */

@@ -25,7 +25,8 @@ void xlx__usbd_answer_status(struct xlx__usbd_hc *hc, uint32_t slot,
 static void break_off(struct xlx__usbd_hc *hc)
 {
     hc->broken = true;
-    xlx__usbd_log(hc->usbd, "controller %u: the guest does not keep to the "
+    xlx__usbd_log(hc->usbd,
+                  "controller %u: the guest does not keep to the "
                   "protocol of the ring: it is not served any more",
                   hc->devid);
 }
@@ -69,8 +70,8 @@ static void tell_changes(struct xlx__usbd_hc *hc)
         if (port->awaited)
             continue;
         /* One that the guest knows goes before another one comes. */
-        if (port->replaced && (!port->state->told ||
-                               tell_port(hc, port, XLX__USBD_NONE)))
+        if (port->replaced &&
+            (!port->state->told || tell_port(hc, port, XLX__USBD_NONE)))
             port->replaced = false;
         if (!port->replaced && port->state->told != wanted(port))
             tell_port(hc, port, wanted(port));
@@ -145,7 +146,8 @@ static bool is_same(const struct xlx__usbd_hc_state *state,
            state->conn_ref == m->hc.conn_ref && state->evtchn == m->hc.evtchn;
 }
 
-/* The controller's state, as it was when the rings are the same, or a new one. */
+/* The controller's state, as it was when the rings are the same, or a new one.
+ */
 static struct xlx__usbd_hc_state *take_state(struct xlx__usbd *d,
                                              const struct xlx__usbd_message *m)
 {
@@ -175,8 +177,7 @@ static void fail_former(struct xlx__usbd_hc *hc)
             xlx__usbd_answer_status(hc, i, XLX__FRONT_IOERROR);
 }
 
-static int map_rings(struct xlx__usbd_hc *hc,
-                     const struct xlx__usbd_message *m)
+static int map_rings(struct xlx__usbd_hc *hc, const struct xlx__usbd_message *m)
 {
     struct xlx__usb_guest *g = hc->usbd->guest;
     int rc = g->ops->map(g, m->hc.urb_ref, &hc->urb_page);

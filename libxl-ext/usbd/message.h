@@ -74,14 +74,14 @@ struct xlx__usbd_message {
     struct {        /* OPEN: as the guest wrote them in xenstore, unchecked */
         uint32_t urb_ref, conn_ref, evtchn, nr_ports;
     } hc;
-    struct { /* PLUG */
+    struct {                  /* PLUG */
         uint32_t speed;       /* what the guest is told */
         uint32_t super_speed; /* 1: announced as a high-speed device */
     } dev;
 };
 
-/* Sends one; `fd` -1 for none. 0 or -errno; -EPIPE: the other one is gone. Never
- * waits: -EAGAIN when the other one does not read. */
+/* Sends one; `fd` -1 for none. 0 or -errno; -EPIPE: the other one is gone.
+ * Never waits: -EAGAIN when the other one does not read. */
 int xlx__usbd_send(int sock, const struct xlx__usbd_message *m, int fd);
 
 /* 1: one came, *fd_r is its descriptor (close-on-exec) or -1; 0: nothing there;

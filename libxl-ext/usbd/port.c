@@ -132,9 +132,10 @@ void xlx__usbd_port_plug(struct xlx__usbd_port *port,
     port->awaited = false;
     int rc = open_device(port, m, dev);
     if (rc) {
-        xlx__usbd_log(port->hc->usbd, "controller %u port %u: cannot read the "
-                      "device: %s", port->hc->devid, port->number,
-                      strerror(-rc));
+        xlx__usbd_log(port->hc->usbd,
+                      "controller %u port %u: cannot read the "
+                      "device: %s",
+                      port->hc->devid, port->number, strerror(-rc));
         xlx__usbd_port_gone(port);
     } else if (waits) {
         answer_config(port, XLX__FRONT_OK);
@@ -177,8 +178,8 @@ void xlx__usbd_port_reap(struct xlx__usbd_port *port)
     struct usbdevfs_urb *kernel;
     bool more = true;
     int rc = 0;
-    /* Once in any case, and once more when the last one says that the device has
-     * gone. */
+    /* Once in any case, and once more when the last one says that the device
+     * has gone. */
     while (more && port->dev >= 0) {
         rc = fs_of(port)->ops->reap(fs_of(port), port->dev, &kernel);
         more = rc == 1 && (port->in_flight > 1 || kernel->status == -ESHUTDOWN);

@@ -86,8 +86,8 @@ struct xlx__usbd {
 
 void xlx__usbd_log(struct xlx__usbd *d, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
-/* A message about a port, or a controller (port 0). One that cannot be sent ends
- * the loop: the broker is gone. */
+/* A message about a port, or a controller (port 0). One that cannot be sent
+ * ends the loop: the broker is gone. */
 void xlx__usbd_report(struct xlx__usbd_hc *hc, uint32_t kind, uint32_t port,
                       uint32_t value);
 /* Whether the loop looks at a device's descriptor. 0 or -errno. */
@@ -100,7 +100,8 @@ void xlx__usbd_order(struct xlx__usbd *d, const struct xlx__usbd_message *m,
 
 /* --- hc.c ----------------------------------------------------------------- */
 
-/* Maps the rings and goes on with them where the state has them. 0 or -errno. */
+/* Maps the rings and goes on with them where the state has them. 0 or -errno.
+ */
 int xlx__usbd_hc_open(struct xlx__usbd *d, const struct xlx__usbd_message *m,
                       struct xlx__usbd_hc **hc_r);
 /* Devices are closed, requests are not answered. NULL is allowed. */

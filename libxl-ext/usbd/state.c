@@ -15,8 +15,8 @@ int xlx__usbd_state_map(int fd, struct xlx__usbd_state **state_r)
         return -errno;
     if (st.st_size < (off_t)sizeof(*state) && ftruncate(fd, sizeof(*state)))
         return -errno;
-    state = mmap(NULL, sizeof(*state), PROT_READ | PROT_WRITE, MAP_SHARED, fd,
-                 0);
+    state =
+        mmap(NULL, sizeof(*state), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     if (state == MAP_FAILED)
         return -errno;
     if (state->magic != XLX__USBD_STATE_MAGIC ||

@@ -82,9 +82,9 @@ static int make_room(struct xlx__usbd_urb *urb, size_t size,
     }
     if (!urb->kernel || urb->max_packets < nr_packets) {
         free(urb->kernel);
-        urb->kernel = malloc(
-            sizeof(*urb->kernel) +
-            nr_packets * sizeof(struct usbdevfs_iso_packet_desc));
+        urb->kernel =
+            malloc(sizeof(*urb->kernel) +
+                   nr_packets * sizeof(struct usbdevfs_iso_packet_desc));
         urb->max_packets = nr_packets;
     }
     return (size && !urb->buffer) || !urb->kernel ? -ENOMEM : 0;
@@ -145,9 +145,8 @@ static void submit(struct xlx__usbd_port *port, uint32_t slot, uint8_t type,
     urb->port = NULL;
     port->state->stats.errors++;
     /* usbfs: no such endpoint in the setting that is active. */
-    xlx__usbd_answer_status(hc, slot,
-                            rc == -ENOENT ? XLX__FRONT_INVAL
-                                          : xlx__usbd_status(-rc));
+    xlx__usbd_answer_status(
+        hc, slot, rc == -ENOENT ? XLX__FRONT_INVAL : xlx__usbd_status(-rc));
     if (rc == -ENODEV)
         xlx__usbd_port_gone(port);
 }
@@ -178,9 +177,8 @@ static void pass_control(struct xlx__usbd_port *port, uint32_t slot,
 {
     struct xlx__usbd_urb *urb = urb_in(port->hc, slot);
     size_t size = SETUP + setup->length;
-    int rc = make_room(urb, size > SETUP + urb->length ? size
-                                                       : SETUP + urb->length,
-                       0);
+    int rc = make_room(
+        urb, size > SETUP + urb->length ? size : SETUP + urb->length, 0);
     if (!rc) {
         memset(urb->kernel, 0, sizeof(*urb->kernel));
         memcpy(urb->buffer, urb->req.setup, SETUP);
@@ -337,9 +335,8 @@ static int deliver_iso(struct xlx__usbd_hc *hc, struct xlx__usbd_urb *urb)
             &urb->kernel->iso_frame_desc[i];
         struct xlx__usbd_frame *frame = &urb->frames[i];
         frame->status = (int32_t)d->status;
-        frame->actual_length = d->actual_length < frame->length
-                                   ? d->actual_length
-                                   : frame->length;
+        frame->actual_length =
+            d->actual_length < frame->length ? d->actual_length : frame->length;
         urb->port->state->stats.lost_packets += frame->status != 0;
     }
     if (req->in) {
@@ -349,9 +346,8 @@ static int deliver_iso(struct xlx__usbd_hc *hc, struct xlx__usbd_urb *urb)
     }
     int rc = deliver(hc, urb, as_laid_out(urb), urb->length);
     return rc ? rc
-              : g->ops->copy_out(g, req->seg + req->nr_segs,
-                                 req->nr_frame_segs, urb->frames,
-                                 frames_size(urb));
+              : g->ops->copy_out(g, req->seg + req->nr_segs, req->nr_frame_segs,
+                                 urb->frames, frames_size(urb));
 }
 
 void xlx__usbd_urb_start(struct xlx__usbd_port *port, uint32_t slot)
@@ -429,7 +425,8 @@ void xlx__usbd_urb_done(struct xlx__usbd_hc *hc, struct usbdevfs_urb *kernel)
 
 /* --- their end ------------------------------------------------------------ */
 
-/* A discard that finds it done is no failure: it is to be reaped in any case. */
+/* A discard that finds it done is no failure: it is to be reaped in any case.
+ */
 static void discard(struct xlx__usbd_urb *urb)
 {
     struct xlx__usbfs *fs = urb->port->hc->usbd->fs;
@@ -458,8 +455,8 @@ static void abandon(struct xlx__usbd_hc *hc, struct xlx__usbd_urb *urb)
 {
     urb->kernel->status = -ESHUTDOWN;
     urb->kernel->actual_length = 0;
-    for (uint32_t i = 0; i < urb->req.nr_packets &&
-                         urb->req.type == XLX__FRONT_ISO; i++) {
+    for (uint32_t i = 0;
+         i < urb->req.nr_packets && urb->req.type == XLX__FRONT_ISO; i++) {
         urb->kernel->iso_frame_desc[i].actual_length = 0;
         urb->kernel->iso_frame_desc[i].status = (unsigned)-ESHUTDOWN;
     }

@@ -4,8 +4,8 @@
  * opened (linux/usbdevice_fs.h). Below it the kernel, or a device in memory
  * (tests/fakes/usbd_pair.c).
  *
- * Not libusb: it puts one number in place of usbfs's different errors, where the
- * guest's driver wants to know which; a confined process would have to be
+ * Not libusb: it puts one number in place of usbfs's different errors, where
+ * the guest's driver wants to know which; a confined process would have to be
  * allowed its timers, and this is all that it would spare.
  */
 #ifndef XLX_USBD_USBFS_H
@@ -24,7 +24,8 @@ struct xlx__usbfs_ops {
     int (*submit)(struct xlx__usbfs *fs, int dev, struct usbdevfs_urb *urb);
     /* One that is done: 1; none yet: 0; -ENODEV: pulled out, none left. */
     int (*reap)(struct xlx__usbfs *fs, int dev, struct usbdevfs_urb **urb_r);
-    /* Ends a transfer; it is to be reaped all the same. -EINVAL: done already. */
+    /* Ends a transfer; it is to be reaped all the same. -EINVAL: done already.
+     */
     int (*discard)(struct xlx__usbfs *fs, int dev, struct usbdevfs_urb *urb);
     int (*set_interface)(struct xlx__usbfs *fs, int dev, uint32_t intf,
                          uint32_t alt);

@@ -58,10 +58,9 @@ static void say(struct xlx__usbd *d, const struct xlx__usbd_message *m)
 void xlx__usbd_report(struct xlx__usbd_hc *hc, uint32_t kind, uint32_t port,
                       uint32_t value)
 {
-    const struct xlx__usbd_message m = { .kind = kind,
-                                         .devid = hc->devid,
-                                         .port = port,
-                                         .value = value };
+    const struct xlx__usbd_message m = {
+        .kind = kind, .devid = hc->devid, .port = port, .value = value
+    };
     say(hc->usbd, &m);
 }
 

@@ -126,9 +126,9 @@ static void decode(const struct usbif_urb_request *raw,
         req->nr_frame_segs = raw->u.isoc.nr_frame_desc_segs;
     }
     for (unsigned i = 0; i < XLX__FRONT_SEGMENTS; i++)
-        req->seg[i] = (struct xlx__segment){ raw->seg[i].gref,
-                                             raw->seg[i].offset,
-                                             raw->seg[i].length };
+        req->seg[i] =
+            (struct xlx__segment){ raw->seg[i].gref, raw->seg[i].offset,
+                                   raw->seg[i].length };
 }
 
 /* More than there are: a request that no segment of can be used. */

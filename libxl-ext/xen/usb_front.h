@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 /*
- * The two rings of a guest's USB controller (public/io/usbif.h) from the side of
- * the backend. Pure: a page, which is the guest's and may change at any time,
- * and where we are in it, which is ours and outlives us: it is kept in the
- * state file, and whoever comes after a backend that was killed at any line goes
- * on with it. A request is taken once and answered once.
+ * The two rings of a guest's USB controller (public/io/usbif.h) from the side
+ * of the backend. Pure: a page, which is the guest's and may change at any
+ * time, and where we are in it, which is ours and outlives us: it is kept in
+ * the state file, and whoever comes after a backend that was killed at any line
+ * goes on with it. A request is taken once and answered once.
  */
 #ifndef XLX_XEN_USB_FRONT_H
 #define XLX_XEN_USB_FRONT_H

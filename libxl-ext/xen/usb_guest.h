@@ -3,9 +3,9 @@
  * Seam: what a USB backend has of its guest. Below it gntdev and evtchn
  * (usb_guest_xen.c), or memory (tests/fakes/usbd_pair.c).
  *
- * Data goes by grant copies: nothing of the guest is mapped but the pages of the
- * rings, so what was copied does not change any more, no grant is held while a
- * device works, and a backend that is killed holds none.
+ * Data goes by grant copies: nothing of the guest is mapped but the pages of
+ * the rings, so what was copied does not change any more, no grant is held
+ * while a device works, and a backend that is killed holds none.
  */
 #ifndef XLX_XEN_USB_GUEST_H
 #define XLX_XEN_USB_GUEST_H

@@ -101,7 +101,8 @@ static int copy_in(struct xlx__usb_guest *g, const struct xlx__segment *seg,
     for (size_t done = 0; i < nr && done < length; i++) {
         size_t n = piece(&seg[i], length - done);
         copies[i] = (xengnttab_grant_copy_segment_t){
-            .source.foreign = { .ref = seg[i].ref, .offset = seg[i].offset,
+            .source.foreign = { .ref = seg[i].ref,
+                                .offset = seg[i].offset,
                                 .domid = (uint16_t)of(g)->domid },
             .dest.virt = (char *)buf + done,
             .len = (uint16_t)n,
@@ -121,7 +122,8 @@ static int copy_out(struct xlx__usb_guest *g, const struct xlx__segment *seg,
         size_t n = piece(&seg[i], length - done);
         copies[i] = (xengnttab_grant_copy_segment_t){
             .source.virt = (char *)buf + done,
-            .dest.foreign = { .ref = seg[i].ref, .offset = seg[i].offset,
+            .dest.foreign = { .ref = seg[i].ref,
+                              .offset = seg[i].offset,
                               .domid = (uint16_t)of(g)->domid },
             .len = (uint16_t)n,
             .flags = GNTCOPY_dest_gref,

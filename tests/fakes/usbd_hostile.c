@@ -137,16 +137,17 @@ static void give_address(struct run *r)
 
 static void end_transfers(struct run *r)
 {
-    static const int errors[] = { 0, 0, 0, 0, -EPIPE, -EPROTO, -EOVERFLOW,
-                                  -ENOENT };
+    static const int errors[] = { 0,      0,       0,          0,
+                                  -EPIPE, -EPROTO, -EOVERFLOW, -ENOENT };
     int n = (int)any(r, WORLD_DEVS);
     while (r->w->dev[n].nr_pending && !rarely(r, 4)) {
         struct usbdevfs_urb *urb = r->w->dev[n].pending[0];
         int length = urb->buffer_length;
         if (urb->type == USBDEVFS_URB_TYPE_CONTROL)
             length -= 8;
-        for (int i = 0; urb->type == USBDEVFS_URB_TYPE_ISO &&
-                        i < urb->number_of_packets; i++) {
+        for (int i = 0;
+             urb->type == USBDEVFS_URB_TYPE_ISO && i < urb->number_of_packets;
+             i++) {
             urb->iso_frame_desc[i].actual_length = any(r, 200);
             urb->iso_frame_desc[i].status = any(r, 2) ? 0 : (unsigned)-EXDEV;
         }

@@ -13,8 +13,8 @@ struct usbd_hostile {
     uint64_t requests, submitted, answers, broken, plugs, kills;
 };
 
-/* Goes on until `requests` were sent. Ends the process where something is not as
- * it must be. */
+/* Goes on until `requests` were sent. Ends the process where something is not
+ * as it must be. */
 void usbd_hostile_run(uint64_t seed, uint64_t requests,
                       struct usbd_hostile *done_r);
 

@@ -25,8 +25,7 @@
 
 static struct usbd_pair *of_guest(struct xlx__usb_guest *g)
 {
-    return (struct usbd_pair *)((char *)g -
-                                 offsetof(struct usbd_pair, guest));
+    return (struct usbd_pair *)((char *)g - offsetof(struct usbd_pair, guest));
 }
 
 static struct usbd_pair *of_fs(struct xlx__usbfs *fs)
@@ -49,12 +48,13 @@ static int map(struct xlx__usb_guest *g, uint32_t ref, void **page_r)
 static void unmap(struct xlx__usb_guest *g, void *page)
 {
     struct usbd_pair *w = of_guest(g);
-    size_t ref = (size_t)((uint8_t (*)[4096])page - w->page);
+    size_t ref = (size_t)((uint8_t(*)[4096])page - w->page);
     MUST(ref < WORLD_PAGES && w->mapped[ref]);
     w->mapped[ref]--;
 }
 
-static int bind_port(struct xlx__usb_guest *g, uint32_t guest_port, uint32_t *port_r)
+static int bind_port(struct xlx__usb_guest *g, uint32_t guest_port,
+                     uint32_t *port_r)
 {
     struct usbd_pair *w = of_guest(g);
     if (w->bind_rc || guest_port != WORLD_EVTCHN)
@@ -91,8 +91,8 @@ static int copy(struct usbd_pair *w, const struct xlx__segment *seg,
 {
     size_t done = 0;
     for (uint32_t i = 0; i < nr && done < length; i++) {
-        size_t n = seg[i].length < length - done ? seg[i].length
-                                                 : length - done;
+        size_t n =
+            seg[i].length < length - done ? seg[i].length : length - done;
         uint8_t *page = piece(w, &seg[i]);
         if (!page)
             return -EFAULT;
@@ -221,8 +221,7 @@ static int reset(struct xlx__usbfs *fs, int fd, uint32_t intfs)
     return dev->gone ? -ENODEV : take_rc(&dev->reset_rc);
 }
 
-static int descriptors(struct xlx__usbfs *fs, int fd, uint8_t *buf,
-                       size_t size)
+static int descriptors(struct xlx__usbfs *fs, int fd, uint8_t *buf, size_t size)
 {
     struct usbd_dev *dev = dev_of(fs, fd);
     if (dev->gone)
@@ -278,9 +277,56 @@ void usbd_dev_pull(struct usbd_pair *w, int n)
 static void describe(struct usbd_dev *dev)
 {
     static const uint8_t bytes[] = {
-        18, 1, 0x00, 0x02, 0, 0, 0, 64, 0x34, 0x12, 0x78, 0x56, 0, 1, 0, 0, 0,
-        1, /* configuration */ 9, 2, 32, 0, 1, 1, 0, 0x80, 50, 9, 4, 0, 0, 2, 8,
-        6, 80, 0, 7, 5, 0x81, 2, 0, 2, 0, 7, 5, 0x02, 2, 0, 2, 0,
+        18,
+        1,
+        0x00,
+        0x02,
+        0,
+        0,
+        0,
+        64,
+        0x34,
+        0x12,
+        0x78,
+        0x56,
+        0,
+        1,
+        0,
+        0,
+        0,
+        1,
+        /* configuration */ 9,
+        2,
+        32,
+        0,
+        1,
+        1,
+        0,
+        0x80,
+        50,
+        9,
+        4,
+        0,
+        0,
+        2,
+        8,
+        6,
+        80,
+        0,
+        7,
+        5,
+        0x81,
+        2,
+        0,
+        2,
+        0,
+        7,
+        5,
+        0x02,
+        2,
+        0,
+        2,
+        0,
     };
     memcpy(dev->descriptors, bytes, sizeof(bytes));
     dev->nr_descriptors = sizeof(bytes);
@@ -381,10 +427,11 @@ void usbd_pair_close(struct usbd_pair *w)
     order(w, &m, -1);
 }
 
-void usbd_pair_plug(struct usbd_pair *w, uint32_t port, int n,
-                     uint32_t speed, bool super_speed)
+void usbd_pair_plug(struct usbd_pair *w, uint32_t port, int n, uint32_t speed,
+                    bool super_speed)
 {
-    struct xlx__usbd_message m = { .kind = XLX__USBD_PLUG, .port = port,
+    struct xlx__usbd_message m = { .kind = XLX__USBD_PLUG,
+                                   .port = port,
                                    .value = 1 };
     m.dev.speed = speed;
     m.dev.super_speed = super_speed;
@@ -464,8 +511,8 @@ void usbd_guest_push(struct usbd_pair *w, const struct usbd_request *r)
                types[r->type] << USBIF_PIPE_TYPE_SHIFT |
                (r->unlink ? USBIF_PIPE_UNLINK : 0);
     req.buffer_length = (uint16_t)r->length;
-    req.nr_buffer_segs = (uint16_t)fill_segments(req.seg, r->first_ref,
-                                                 r->length);
+    req.nr_buffer_segs =
+        (uint16_t)fill_segments(req.seg, r->first_ref, r->length);
     if (r->unlink) {
         req.u.unlink.unlink_id = (uint16_t)r->unlink_id;
     } else if (r->type == XLX__FRONT_CONTROL) {
@@ -492,10 +539,9 @@ static void take_answers(struct usbd_pair *w)
             &sring->ring[w->rsp_cons++ % URBS].rsp;
         MUST(rsp->id < 64 && w->in_flight[rsp->id]);
         w->in_flight[rsp->id] = false;
-        w->answer[rsp->id] = (struct usbd_answer){
-            true, rsp->status, (uint32_t)rsp->actual_length,
-            (uint32_t)rsp->error_count
-        };
+        w->answer[rsp->id] = (struct usbd_answer){ true, rsp->status,
+                                                   (uint32_t)rsp->actual_length,
+                                                   (uint32_t)rsp->error_count };
     }
     sring->rsp_event = w->rsp_cons + 1;
 }
@@ -535,7 +581,8 @@ void usbd_guest_run(struct usbd_pair *w)
 int32_t usbd_guest_control(struct usbd_pair *w, uint8_t port, uint8_t address,
                            const uint8_t setup[8], uint32_t first_ref)
 {
-    struct usbd_request r = { .id = 60 % URBS, .port = port,
+    struct usbd_request r = { .id = 60 % URBS,
+                              .port = port,
                               .address = address,
                               .type = XLX__FRONT_CONTROL,
                               .in = setup[0] & 0x80,

@@ -13,12 +13,12 @@
 
 #include "usbd/serve.h"
 
-#define WORLD_PAGES 64     /* grant reference n is page n, from 1 */
+#define WORLD_PAGES 64 /* grant reference n is page n, from 1 */
 #define WORLD_DEVS 8
-#define WORLD_DEV_FD 1000  /* descriptor of device n is this + n */
+#define WORLD_DEV_FD 1000 /* descriptor of device n is this + n */
 #define WORLD_URB_REF 1
 #define WORLD_CONN_REF 2
-#define WORLD_EVTCHN 7     /* the guest's port */
+#define WORLD_EVTCHN 7 /* the guest's port */
 #define WORLD_DEVID 3
 #define WORLD_PORTS 4
 
@@ -48,7 +48,7 @@ struct usbd_pair {
     struct xlx__usbd_state *state;
     int broker; /* the broker's end of the socket */
 
-    uint8_t (*page)[4096];    /* by reference */
+    uint8_t (*page)[4096];     /* by reference */
     bool revoked[WORLD_PAGES]; /* a copy to or from it fails */
     uint32_t mapped[WORLD_PAGES];
     bool bound;
@@ -75,8 +75,8 @@ void usbd_pair_kill(struct usbd_pair *w);
 int usbd_pair_open(struct usbd_pair *w);
 void usbd_pair_close(struct usbd_pair *w);
 /* The broker gives device n to a port, and takes it. */
-void usbd_pair_plug(struct usbd_pair *w, uint32_t port, int n,
-                     uint32_t speed, bool super_speed);
+void usbd_pair_plug(struct usbd_pair *w, uint32_t port, int n, uint32_t speed,
+                    bool super_speed);
 void usbd_pair_unplug(struct usbd_pair *w, uint32_t port);
 /* The next message to the broker: its kind, 0 for none. */
 uint32_t usbd_pair_said(struct usbd_pair *w, struct xlx__usbd_message *m_r);

@@ -407,8 +407,8 @@ static void what_cannot_be_had_is_said(void **state)
     assert_status(w, 0, 1, NULL);
 }
 
-/* What was written down for the guest is another device than what is in its place
- * by now; of what was not written down, whatever is there. */
+/* What was written down for the guest is another device than what is in its
+ * place by now; of what was not written down, whatever is there. */
 static void another_device_in_its_place_is_not_taken(void **state)
 {
     struct usbd_world *w = *state;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 /*
- * The two rings from the backend's side: each request is taken once and answered
- * once, whatever the guest writes, and whoever is killed at whatever instruction.
+ * The two rings from the backend's side: each request is taken once and
+ * answered once, whatever the guest writes, and whoever is killed at whatever
+ * instruction.
  */
 #include "test.h"
 

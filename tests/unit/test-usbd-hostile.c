@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 /*
- * A guest that means harm; tests/bench/usbd-hostile sends as many requests as one
- * likes. What is seen here is that the worker stays whole, and that the requests
- * get far enough to be a trial.
+ * A guest that means harm; tests/bench/usbd-hostile sends as many requests as
+ * one likes. What is seen here is that the worker stays whole, and that the
+ * requests get far enough to be a trial.
  */
 #include "test.h"
 

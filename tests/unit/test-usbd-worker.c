@@ -48,10 +48,14 @@ static void plug(struct usbd_pair *w)
 
 static struct usbd_request bulk(uint16_t id, bool in, uint32_t length)
 {
-    return (struct usbd_request){ .id = id, .port = 1, .address = 9,
-                                  .endpoint = in ? 1 : 2, .in = in,
+    return (struct usbd_request){ .id = id,
+                                  .port = 1,
+                                  .address = 9,
+                                  .endpoint = in ? 1 : 2,
+                                  .in = in,
                                   .type = XLX__FRONT_BULK,
-                                  .first_ref = DATA, .length = length };
+                                  .first_ref = DATA,
+                                  .length = length };
 }
 
 static void push(struct usbd_pair *w, struct usbd_request r)
@@ -62,8 +66,9 @@ static void push(struct usbd_pair *w, struct usbd_request r)
 
 static void push_unlink(struct usbd_pair *w, uint16_t id, int of)
 {
-    struct usbd_request r = { .id = id, .port = 1, .address = 9,
-                              .unlink = true, .unlink_id = of };
+    struct usbd_request r = {
+        .id = id, .port = 1, .address = 9, .unlink = true, .unlink_id = of
+    };
     push(w, r);
 }
 
@@ -141,8 +146,8 @@ static void test_statuses(void **state)
         int error;
         int32_t status;
     } rows[] = {
-        { -EPIPE, USBIF_STATUS_STALL },     { -EPROTO, USBIF_STATUS_IOERROR },
-        { -EILSEQ, USBIF_STATUS_IOERROR },  { -ETIME, USBIF_STATUS_IOERROR },
+        { -EPIPE, USBIF_STATUS_STALL },      { -EPROTO, USBIF_STATUS_IOERROR },
+        { -EILSEQ, USBIF_STATUS_IOERROR },   { -ETIME, USBIF_STATUS_IOERROR },
         { -EOVERFLOW, USBIF_STATUS_BABBLE }, { -ENOENT, USBIF_STATUS_SHUTDOWN },
         { -ENODEV, USBIF_STATUS_NODEV },
     };
@@ -257,7 +262,8 @@ static void test_configuration_that_fails(void **state)
 {
     struct usbd_pair *w = *state;
     struct xlx__usbd_message m = { .kind = XLX__USBD_NOT_CONFIGURED,
-                                   .devid = WORLD_DEVID, .port = 1,
+                                   .devid = WORLD_DEVID,
+                                   .port = 1,
                                    .error = -EIO };
     plug(w);
     usbd_guest_control(w, 1, 9, set_config_2, 0);
@@ -277,19 +283,20 @@ static void test_lies(void **state)
     uint32_t pipe = 1 | 9 << USBIF_PIPE_DEV_SHIFT | 1 << USBIF_PIPE_EP_SHIFT |
                     USBIF_PIPE_DIR | (uint32_t)3 << USBIF_PIPE_TYPE_SHIFT;
     for (unsigned i = 0; i < NR(rows); i++) {
-        rows[i] = (struct usbif_urb_request){ .id = (uint16_t)i, .pipe = pipe,
+        rows[i] = (struct usbif_urb_request){ .id = (uint16_t)i,
+                                              .pipe = pipe,
                                               .nr_buffer_segs = 1,
                                               .buffer_length = 100 };
         rows[i].seg[0] = (struct usbif_request_segment){ DATA, 0, 100 };
     }
-    rows[0].seg[0].length = 99;          /* less than it says */
-    rows[1].seg[0].length = 0;           /* none */
-    rows[2].seg[0].offset = 4000;        /* over the page's end: 4000 + 100 */
-    rows[3].nr_buffer_segs = 17;         /* more than there are */
-    rows[4].pipe &= ~(uint32_t)USBIF_PIPE_PORT_MASK;           /* port 0 */
-    rows[5].pipe |= 31;                                        /* port 31 */
-    rows[6].pipe &= ~((uint32_t)0xf << USBIF_PIPE_EP_SHIFT);   /* bulk on 0 */
-    rows[7].pipe = (pipe & ~((uint32_t)3 << 30)) | 2u << 30;   /* control on 1 */
+    rows[0].seg[0].length = 99;   /* less than it says */
+    rows[1].seg[0].length = 0;    /* none */
+    rows[2].seg[0].offset = 4000; /* over the page's end: 4000 + 100 */
+    rows[3].nr_buffer_segs = 17;  /* more than there are */
+    rows[4].pipe &= ~(uint32_t)USBIF_PIPE_PORT_MASK;         /* port 0 */
+    rows[5].pipe |= 31;                                      /* port 31 */
+    rows[6].pipe &= ~((uint32_t)0xf << USBIF_PIPE_EP_SHIFT); /* bulk on 0 */
+    rows[7].pipe = (pipe & ~((uint32_t)3 << 30)) | 2u << 30; /* control on 1 */
     for (unsigned i = 0; i < NR(rows); i++) {
         w->in_flight[i] = true;
         w->answer[i].there = false;
@@ -364,8 +371,9 @@ static void test_unlink_of_one_that_is_done(void **state)
     plug(w);
     push(w, bulk(1, true, 64));
     usbd_dev_complete(w, 0, 0, 64);
-    struct usbd_request unlink = { .id = 2, .port = 1, .address = 9,
-                                   .unlink = true, .unlink_id = 1 };
+    struct usbd_request unlink = {
+        .id = 2, .port = 1, .address = 9, .unlink = true, .unlink_id = 1
+    };
     usbd_guest_push(w, &unlink);
     xlx__usbd_hc_serve(w->usbd.hc[0]);
     usbd_guest_run(w);
@@ -592,9 +600,9 @@ static struct usbd_request iso(uint16_t id, bool in,
 /* Packets with gaps in the guest's buffer; one is short, one lost. */
 static void test_iso_in(void **state)
 {
-    static const struct xlx__usbd_frame frames[] = {
-        { 0, 192, 0, 0 }, { 256, 192, 0, 0 }, { 512, 192, 0, 0 }
-    };
+    static const struct xlx__usbd_frame frames[] = { { 0, 192, 0, 0 },
+                                                     { 256, 192, 0, 0 },
+                                                     { 512, 192, 0, 0 } };
     struct usbd_pair *w = *state;
     struct xlx__usbd_frame seen[3];
     plug(w);
@@ -649,7 +657,9 @@ static void test_iso_lies(void **state)
     push(w, iso(1, true, &outside, 1, 104));
     assert_int_equal(w->answer[1].status, USBIF_STATUS_INVAL);
     struct usbif_urb_request raw = {
-        .id = 2, .nr_buffer_segs = 1, .buffer_length = 100,
+        .id = 2,
+        .nr_buffer_segs = 1,
+        .buffer_length = 100,
         .pipe = 1 | USBIF_PIPE_DIR | 9 << 8 | 1 << 15,
         .seg = { { DATA, 0, 100 }, { DATA + 16, 0, 16 } },
     };

@@ -77,7 +77,8 @@ static void keep_only(int a, int b)
         dup2(high_a, 3);
     if (high_b >= 0)
         dup2(high_b, 4);
-    xlx__close_from(high_b >= 0 ? 5 : high_a >= 0 ? 4 : 3);
+    int first = high_a >= 0 ? 4 : 3;
+    xlx__close_from(high_b >= 0 ? 5 : first);
 }
 
 /* Nobody outlives main: a socket's end would be noticed too late. */

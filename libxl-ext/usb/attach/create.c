@@ -29,9 +29,8 @@ static int check_suits(xlx_ctx *ctx, const struct xlx__hc *hc,
     const char *unfit = xlx__place_unfit(&like, dev);
     if (!unfit)
         return 0;
-    return xlx__fail(ctx, ENOTSUP,
-                     "usb %s: cannot be given to domain %u: %s", dev->busid,
-                     hc->domid, unfit);
+    return xlx__fail(ctx, ENOTSUP, "usb %s: cannot be given to domain %u: %s",
+                     dev->busid, hc->domid, unfit);
 }
 
 int xlx__create_config(xlx_ctx *ctx, struct xlx__create *c,
@@ -82,8 +81,7 @@ int xlx__create_start(xlx_ctx *ctx, struct xlx__create *c)
 void xlx__uncreate_hc(xlx_ctx *ctx, struct xlx__create *c)
 {
     if (c->made)
-        xlx__type_of(&c->hc)->remove(ctx, &c->hc,
-                                         xlx__now_ms() + XLX__UNDO_MS);
+        xlx__type_of(&c->hc)->remove(ctx, &c->hc, xlx__now_ms() + XLX__UNDO_MS);
 }
 
 /* --- usb-hc-create -------------------------------------------------------- */
@@ -149,8 +147,7 @@ static int check_devid(xlx_ctx *ctx, const struct xlx__hc *hc)
 static int create_once(xlx_ctx *ctx, struct xlx__create *c, uint32_t devid,
                        const struct xlx_usb_hc_config *config)
 {
-    XLX__AUTO_CLOSE int lock =
-        xlx__usb_lock_domain(ctx, c->hc.domid, c->until);
+    XLX__AUTO_CLOSE int lock = xlx__usb_lock_domain(ctx, c->hc.domid, c->until);
     if (lock < 0)
         return lock;
     xlx__create_init(c, c->hc.domid, c->until);
@@ -162,8 +159,8 @@ static int create_once(xlx_ctx *ctx, struct xlx__create *c, uint32_t devid,
 }
 
 int xlx_usb_hc_create_as(xlx_ctx *ctx, uint32_t domid, uint32_t devid,
-                         const struct xlx_usb_hc_config *config,
-                         int timeout_ms, uint32_t *devid_r)
+                         const struct xlx_usb_hc_config *config, int timeout_ms,
+                         uint32_t *devid_r)
 {
     struct xlx__create c;
     xlx__create_init(&c, domid, xlx__now_ms() + timeout_ms);

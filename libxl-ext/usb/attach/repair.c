@@ -54,8 +54,8 @@ int xlx__usb_repair(xlx_ctx *ctx, const char *busid)
     return rc ? rc : 1;
 }
 
-/* Nobody is at work for the device, nor for the guest it was given to: while the
- * guest's controllers are carried over, its devices are on no port. */
+/* Nobody is at work for the device, nor for the guest it was given to: while
+ * the guest's controllers are carried over, its devices are on no port. */
 static int repair_one(xlx_ctx *ctx, const char *busid)
 {
     uint32_t domid;

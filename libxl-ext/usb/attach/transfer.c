@@ -15,7 +15,7 @@ struct job {
     const struct xlx__type *type;
     struct xlx__usbdev dev;
     bool there; /* when unplugging: dev is what the guest was given */
-    bool done; /* the port is changed */
+    bool done;  /* the port is changed */
 };
 
 static struct job make_job(const struct xlx__hc *hc, uint32_t port,
@@ -72,8 +72,8 @@ static int look_claimed(xlx_ctx *ctx, void *arg)
 static int wait_claimed(xlx_ctx *ctx, void *arg)
 {
     struct job *j = arg;
-    int rc = xlx__xs_wait_for(ctx, NULL, 0, POLL_MS, j->m.until, look_claimed,
-                              j);
+    int rc =
+        xlx__xs_wait_for(ctx, NULL, 0, POLL_MS, j->m.until, look_claimed, j);
     if (rc == -ENODEV)
         return xlx__fail(ctx, ENODEV, "usb %s: was unplugged meanwhile",
                          j->m.busid);
@@ -94,10 +94,8 @@ int xlx__usb_plug(xlx_ctx *ctx, const struct xlx__hc *hc, uint32_t port,
                   const struct xlx__usbdev *dev, int64_t until)
 {
     static const struct xlx__step steps[] = {
-        { remember, forget_again },
-        { check_same, NULL },
-        { plug, unplug_again },
-        { wait_claimed, NULL },
+        { remember, forget_again }, { check_same, NULL },
+        { plug, unplug_again },     { wait_claimed, NULL },
         { check_same, NULL },
     };
     struct job j = make_job(hc, port, dev->busid, until);

@@ -69,8 +69,8 @@ static int run_daemon(xlx_ctx *ctx, uint32_t domid, const char *program,
                                  xlx_ctx_path(ctx, XLX_PATH_LOG),
                                  xlx_ctx_path(ctx, XLX_PATH_SYSFS),
                                  NULL };
-    rc = ctx->proc->ops->start(ctx->proc, argv, log, until, line,
-                               LINE_MAX_HERE);
+    rc =
+        ctx->proc->ops->start(ctx->proc, argv, log, until, line, LINE_MAX_HERE);
     if (rc == -ETIMEDOUT)
         return xlx__fail(ctx, ETIMEDOUT,
                          "domain %u: the USB backend does not start in time: "

@@ -88,11 +88,11 @@ static int not_connected(xlx_ctx *ctx, const struct xlx__hc *hc, int err)
                          "meanwhile: see its log",
                          hc->domid);
     if (err == ECONNABORTED)
-        return xlx__fail(ctx, err,
-                         "domain %u: USB controller: %s closed it instead of "
-                         "connecting",
-                         hc->domid, fe >= XLX__STATE_CLOSING ? "the guest"
-                                                             : "the backend");
+        return xlx__fail(
+            ctx, err,
+            "domain %u: USB controller: %s closed it instead of "
+            "connecting",
+            hc->domid, fe >= XLX__STATE_CLOSING ? "the guest" : "the backend");
     if (be == XLX__STATE_INIT_WAIT && fe == XLX__STATE_INITIALISING)
         return xlx__fail(ctx, err,
                          "domain %u: the guest does not take the USB "
@@ -157,10 +157,10 @@ static int look_taken(xlx_ctx *ctx, void *arg)
 /*
  * Linux's xen-hcd gives its rings' grants back when a controller goes, also
  * when it has not made them: then it frees grant 0, the console's, and dies of
- * it with the guest's whole xenbus. So a controller that it may know does not go
- * before it has connected. It does that as soon as there is a backend, or
- * somebody says so in its place. A guest without the driver does not answer, and
- * loses nothing. *until moves by what this takes.
+ * it with the guest's whole xenbus. So a controller that it may know does not
+ * go before it has connected. It does that as soon as there is a backend, or
+ * somebody says so in its place. A guest without the driver does not answer,
+ * and loses nothing. *until moves by what this takes.
  */
 static int let_connect(xlx_ctx *ctx, const struct xlx__hc *hc, int64_t *until)
 {

@@ -4,10 +4,10 @@
  * xenstore, takes the device that is written there, gives it back when the port
  * is emptied, and says in a node of its own what became of it.
  *
- * In libxl's layout of type qusb, which the distribution's commands know. A QEMU
- * of the guest's own watches that layout as well, and would take what is meant
- * for us, or end of it; then libxl's layout of type pv does, which only the
- * kernel driver usbback watches, where there is one.
+ * In libxl's layout of type qusb, which the distribution's commands know. A
+ * QEMU of the guest's own watches that layout as well, and would take what is
+ * meant for us, or end of it; then libxl's layout of type pv does, which only
+ * the kernel driver usbback watches, where there is one.
  */
 #include "usb/controller/type.h"
 
@@ -23,10 +23,11 @@ static int check_qusb(xlx_ctx *ctx, uint32_t domid)
 {
     int rc = xlx__backend_has_rival(ctx, domid);
     if (rc > 0)
-        return xlx__fail(ctx, ENOTSUP,
-                         "domain %u: USB controller: type qusb: the guest's own "
-                         "QEMU would take it too: use type=pv",
-                         domid);
+        return xlx__fail(
+            ctx, ENOTSUP,
+            "domain %u: USB controller: type qusb: the guest's own "
+            "QEMU would take it too: use type=pv",
+            domid);
     return rc ? rc : xlx__backend_check(ctx, domid);
 }
 
@@ -65,8 +66,7 @@ static int unplug(xlx_ctx *ctx, const struct xlx__move *m)
 static int read_status(xlx_ctx *ctx, const struct xlx__move *m,
                        struct xlx__usbd_status *s_r)
 {
-    return xlx__usbd_status_read(ctx, m->hc->domid, m->hc->devid, m->port,
-                                 s_r);
+    return xlx__usbd_status_read(ctx, m->hc->domid, m->hc->devid, m->port, s_r);
 }
 
 static int claimed(xlx_ctx *ctx, const struct xlx__move *m)
@@ -75,14 +75,18 @@ static int claimed(xlx_ctx *ctx, const struct xlx__move *m)
     int rc = read_status(ctx, m, &s);
     if (rc > 0 && !strcmp(s.busid, m->busid)) {
         if (s.what == XLX__USBD_FAILED_PORT)
-            return xlx__fail(ctx, EIO, "usb %s: cannot be given to domain %u: "
-                             "%s", m->busid, m->hc->domid, s.why);
+            return xlx__fail(ctx, EIO,
+                             "usb %s: cannot be given to domain %u: "
+                             "%s",
+                             m->busid, m->hc->domid, s.why);
         if (s.what == XLX__USBD_CONFIGURED_PORT)
             return 1;
     }
     if (rc >= 0)
         rc = xlx__backend_alive(ctx, m->hc->domid);
-    return rc > 0 ? 0 : rc < 0 ? rc : -ECONNRESET;
+    if (rc == 0)
+        return -ECONNRESET;
+    return rc > 0 ? 0 : rc;
 }
 
 static int look_released(xlx_ctx *ctx, void *arg)
@@ -98,7 +102,9 @@ static int look_released(xlx_ctx *ctx, void *arg)
         return 1;
     if (rc > 0)
         rc = xlx__backend_alive(ctx, m->hc->domid);
-    return rc > 0 ? 0 : rc < 0 ? rc : 1;
+    if (rc == 0)
+        return 1;
+    return rc > 0 ? 0 : rc;
 }
 
 static int give_back(xlx_ctx *ctx, const struct xlx__move *m)
@@ -114,10 +120,10 @@ static int give_back(xlx_ctx *ctx, const struct xlx__move *m)
     return rc ? rc : xlx__backend_forget(ctx, m->hc->domid, m->busid);
 }
 
-#define OURS                                                                \
-    .start = xlx__backend_start, .stop_unused = xlx__backend_stop_unused,   \
-    .make = xlx__hc_make, .connect = xlx__hc_connect,                       \
-    .connected = xlx__hc_connected, .remove = remove_hc, .plug = plug,      \
+#define OURS                                                              \
+    .start = xlx__backend_start, .stop_unused = xlx__backend_stop_unused, \
+    .make = xlx__hc_make, .connect = xlx__hc_connect,                     \
+    .connected = xlx__hc_connected, .remove = remove_hc, .plug = plug,    \
     .claimed = claimed, .unplug = unplug, .give_back = give_back
 
 const struct xlx__type xlx__type_qusb = { .check = check_qusb, OURS };

@@ -175,7 +175,9 @@ enum xlx__match xlx__identity_match(const struct xlx_usb_identity *id,
     }
     if (nr_free > 1)
         return XLX__MATCH_AMBIGUOUS;
-    int which = nr_free ? free_one : taken_one >= 0 ? taken_one : changed_one;
+    int which = taken_one >= 0 ? taken_one : changed_one;
+    if (nr_free)
+        which = free_one;
     if (which < 0)
         return XLX__MATCH_NONE;
     *which_r = which;
