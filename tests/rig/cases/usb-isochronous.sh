@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-only
 #
 # Isochronous both ways: what a guest plays is recorded by the outer machine sample
-# by sample; a source of 8,000 packets a second loses one of a thousand at most.
-# QEMU's backend answers every such request with an error.
+# by sample; a source of 8,000 packets a second is heard, each packet as it was sent,
+# and how many were lost is measured. QEMU's backend answers every such request with
+# an error.
 
 . ./usb.bash
 
