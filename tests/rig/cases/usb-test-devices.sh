@@ -33,7 +33,7 @@ check "48 kHz for 3 s" says "bad=0" try play "$full" 02 3
 check "all of them arrived, and half a second of silence" \
     stat_is full 02 bytes 672768
 check "who is late has lost packets" eval \
-    '! heard_well "$(try listen "$high" 81 8000 192 4 1)"'
+    '! heard_all "$(try listen "$high" 81 8000 192 4 1)"'
 rig_ip_end full
 rig_ip_end high
 

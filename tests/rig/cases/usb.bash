@@ -156,3 +156,8 @@ heard_well() {
     echo "MEASURE usb_iso_in packets=${BASH_REMATCH[1]} lost=${BASH_REMATCH[2]}"
     [ "${BASH_REMATCH[1]}" -gt 0 ]
 }
+
+# heard_all TEXT : the same, and nearly all of them.
+heard_all() {
+    heard_well "$1" && [ $((BASH_REMATCH[2] * 1000)) -le "${BASH_REMATCH[1]}" ]
+}
