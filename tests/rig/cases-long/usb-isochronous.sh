@@ -3,9 +3,10 @@
 # Isochronous both ways: what a guest plays is recorded by the outer machine sample
 # by sample; a source of 8,000 packets a second is heard, each packet as it was sent,
 # and how many were lost is measured. QEMU's backend answers every such request with
-# an error.
+# an error. Sound and packets come in time only where nothing else runs: on a busy
+# machine the sound has gaps.
 
-. ./usb.bash
+. /rig/host/cases/usb.bash
 
 record=/rig/run/sound.wav
 
@@ -39,4 +40,4 @@ check "10,000 more" heard_well \
 check "a second time" heard_well \
     "$(rig_guest_run -t 60 $guest usb-try listen f426:5001 81 16000 192 16 15)"
 check "detach" xl usb-detach $guest "$camera"
-check "both have gone home" eval 'xl usb-list $guest | grep -q "port 1: *$"'
+check "both have gone home" eval '! xl usb-list $guest | grep -E "Port [0-9]+: [0-9]"'
