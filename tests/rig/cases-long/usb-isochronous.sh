@@ -10,8 +10,9 @@
 
 record=/rig/run/sound.wav
 
-# A record ends when its card is pulled out.
+# A record ends when its card is pulled out, which loses what it has not played yet.
 recorded() {
+    sleep 3
     unplug sound
     "$rig_tools/usb-try" heard $record "$1"
 }
