@@ -34,39 +34,24 @@ int xlx__run_path(xlx_ctx *ctx, const char *name, char *path_r)
     return make_parents(ctx, path_r);
 }
 
-/* -EBUSY, without a report, when somebody has it still at `until`. */
-static int lock(xlx_ctx *ctx, const char *name, int64_t until,
-                char path_r[PATH_MAX])
-{
-    int rc = xlx__run_path(ctx, name, path_r);
-    if (rc)
-        return rc;
-    XLX__AUTO_CLOSE int fd = open(path_r, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (fd < 0)
-        return xlx__fail_errno(ctx, errno, "%s: cannot open", path_r);
-    while (flock(fd, LOCK_EX | LOCK_NB)) {
-        if (errno != EWOULDBLOCK && errno != EINTR)
-            return xlx__fail_errno(ctx, errno, "%s: cannot lock", path_r);
-        if (xlx__now_ms() >= until)
-            return -EBUSY;
-        xlx__sleep_ms(POLL_MS);
-    }
-    return xlx__steal_fd(&fd);
-}
-
-int xlx__lock_quietly(xlx_ctx *ctx, const char *name, int64_t until)
-{
-    char path[PATH_MAX];
-    return lock(ctx, name, until, path);
-}
-
 int xlx__lock(xlx_ctx *ctx, const char *name, int64_t until)
 {
     char path[PATH_MAX];
-    int rc = lock(ctx, name, until, path);
-    return rc != -EBUSY ? rc
-                        : xlx__fail(ctx, EBUSY,
-                                    "%s: another command holds this lock: try "
-                                    "again when it is done",
-                                    path);
+    int rc = xlx__run_path(ctx, name, path);
+    if (rc)
+        return rc;
+    XLX__AUTO_CLOSE int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return xlx__fail_errno(ctx, errno, "%s: cannot open", path);
+    while (flock(fd, LOCK_EX | LOCK_NB)) {
+        if (errno != EWOULDBLOCK && errno != EINTR)
+            return xlx__fail_errno(ctx, errno, "%s: cannot lock", path);
+        if (xlx__now_ms() >= until)
+            return xlx__fail(ctx, EBUSY,
+                             "%s: another command holds this lock: try again "
+                             "when it is done",
+                             path);
+        xlx__sleep_ms(POLL_MS);
+    }
+    return xlx__steal_fd(&fd);
 }

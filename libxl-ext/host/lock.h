@@ -17,9 +17,6 @@
  */
 int xlx__lock(xlx_ctx *ctx, const char *name, int64_t until);
 
-/* The same without a text for -EBUSY, for those that try again. */
-int xlx__lock_quietly(xlx_ctx *ctx, const char *name, int64_t until);
-
 /*
  * Composes XLX_PATH_RUN/name into `path_r` (PATH_MAX bytes), making the
  * folders above it where they are missing.

@@ -42,8 +42,8 @@ static bool keep_aside(struct xlx__pager *pager, uint64_t gfn, int rc)
     pthread_mutex_unlock(&pager->lock);
     if (first && kept)
         xlx__warn(pager->ctx,
-                  "domain %u: gfn 0x%lx: read of the image: %s (it is tried "
-                  "again, all else goes on)",
+                  "domain %u: gfn 0x%lx: read of the image: %s (it is "
+                  "retried; all other pages are loaded)",
                   pager->paging->domid, (unsigned long)gfn, xlx__pager_why(rc));
     return kept;
 }

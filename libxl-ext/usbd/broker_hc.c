@@ -42,7 +42,7 @@ static int send_open(struct xlx__usbd_broker *b, struct hc *hc,
         return 0;
     int rc = xlx__usbd_bus_rings(&b->bus, hc->devid, &m, &node);
     if (rc == -EINVAL) {
-        xlx__broker_say(b, hc, 0, "%s in xenstore is missing or makes no sense",
+        xlx__broker_say(b, hc, 0, "%s in xenstore is missing or malformed",
                         node);
         return close_end(b, hc, ends->be);
     }

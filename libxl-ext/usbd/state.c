@@ -29,12 +29,6 @@ int xlx__usbd_state_map(int fd, struct xlx__usbd_state **state_r)
     return 0;
 }
 
-void xlx__usbd_state_unmap(struct xlx__usbd_state *state)
-{
-    if (state)
-        munmap(state, sizeof(*state));
-}
-
 struct xlx__usbd_hc_state *xlx__usbd_state_find(struct xlx__usbd_state *state,
                                                 uint32_t devid)
 {

@@ -50,7 +50,6 @@ struct xlx__usbd_state {
 /* Maps the file, made larger where it is too short; one that is not a state
  * becomes an empty one. 0 or -errno. */
 int xlx__usbd_state_map(int fd, struct xlx__usbd_state **state_r);
-void xlx__usbd_state_unmap(struct xlx__usbd_state *state);
 
 /* The controller's, or NULL. */
 struct xlx__usbd_hc_state *xlx__usbd_state_find(struct xlx__usbd_state *state,

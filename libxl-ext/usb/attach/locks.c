@@ -29,13 +29,6 @@ int xlx__usb_lock_domain(xlx_ctx *ctx, uint32_t domid, int64_t until)
     return xlx__lock(ctx, name, until);
 }
 
-int xlx__usb_lock_domain_quietly(xlx_ctx *ctx, uint32_t domid, int64_t until)
-{
-    char name[64];
-    name_domain(domid, name);
-    return xlx__lock_quietly(ctx, name, until);
-}
-
 int xlx_usb_hold(xlx_ctx *ctx, uint32_t domid, int timeout_ms)
 {
     return xlx__usb_lock_domain(ctx, domid, xlx__now_ms() + timeout_ms);

@@ -15,7 +15,6 @@ int xlx__usb_check_domain(xlx_ctx *ctx, uint32_t domid);
 
 /* Returns the descriptor of the lock. Order: the domain's, then a device's. */
 int xlx__usb_lock_domain(xlx_ctx *ctx, uint32_t domid, int64_t until);
-int xlx__usb_lock_domain_quietly(xlx_ctx *ctx, uint32_t domid, int64_t until);
 int xlx__usb_lock_device(xlx_ctx *ctx, const char *busid, int64_t until);
 
 /* The controller is one whose ports this library writes. */

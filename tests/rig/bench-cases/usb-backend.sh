@@ -95,5 +95,7 @@ check "a disk in the guest" rig_wait_for 20 rig_guest_run $guest test -e /dev/sd
 measure qemu in_guest
 echo "MEASURE usb_backend_qemu_kib $(resident)"
 "$rig_xl" usbdev-detach $guest 0 1
-"$rig_xl" destroy $guest
-kill "$qemu_pid"
+# libxl ends the QEMU with its guest.
+check "away with both" "$rig_xl" destroy $guest
+wait "$qemu_pid"
+true
