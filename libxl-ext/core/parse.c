@@ -33,3 +33,27 @@ int xlx__parse_u32(const char *text, uint32_t min, uint32_t max,
         *value_r = (uint32_t)value;
     return rc;
 }
+
+int xlx__hex_digit(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    if (c >= 'a' && c <= 'f')
+        return c - 'a' + 10;
+    if (c >= 'A' && c <= 'F')
+        return c - 'A' + 10;
+    return -1;
+}
+
+int xlx__parse_hex(const char *text, size_t digits, uint32_t *value_r)
+{
+    uint32_t value = 0;
+    for (size_t i = 0; i < digits; i++) {
+        int digit = xlx__hex_digit(text[i]);
+        if (digit < 0)
+            return -EINVAL;
+        value = value << 4 | (uint32_t)digit;
+    }
+    *value_r = value;
+    return 0;
+}

@@ -14,24 +14,15 @@
 
 /* --- values --------------------------------------------------------------- */
 
-static int digit(char c)
-{
-    return c >= '0' && c <= '9'   ? c - '0'
-           : c >= 'a' && c <= 'f' ? c - 'a' + 10
-           : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                  : -1;
-}
-
 /* "0x41", of which *text is moved behind. 0: it is no vector. */
 static unsigned take_vector(const char **text)
 {
     const char *p = *text;
-    int value;
-    if (p[0] != '0' || p[1] != 'x' || digit(p[2]) < 0 || digit(p[3]) < 0)
+    uint32_t value;
+    if (p[0] != '0' || p[1] != 'x' || xlx__parse_hex(p + 2, 2, &value))
         return 0;
-    value = digit(p[2]) * 16 + digit(p[3]);
     *text = p + 4;
-    return value < (int)XLX_EVTCHN_VECTOR_MIN ? 0 : (unsigned)value;
+    return value < XLX_EVTCHN_VECTOR_MIN ? 0 : value;
 }
 
 int xlx__offers_parse(const char *text, uint64_t vectors_r[4])

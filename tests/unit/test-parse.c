@@ -56,14 +56,48 @@ static void the_largest_number_fits(void **state)
     assert_true(small == UINT32_MAX);
 }
 
+static void hexadecimal_digits_are_read_strictly(void **state)
+{
+    (void)state;
+    static const char *const bad[] = { "",   "1",  "1g", "g1", "0x",
+                                       "-1", "+1", " 1", "1 ", "1\xb2" };
+    uint32_t value = 5;
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+        assert_int_equal(xlx__parse_hex(bad[i], 2, &value), -EINVAL);
+    assert_int_equal(value, 5);
+    assert_int_equal(xlx__parse_hex("fFzz", 2, &value), 0);
+    assert_int_equal(value, 0xff);
+    assert_int_equal(xlx__parse_hex("09afAF99", 8, &value), 0);
+    assert_true(value == 0x09afaf99);
+}
+
+static void a_digit_ends_where_its_neighbours_begin(void **state)
+{
+    (void)state;
+    static const char not_one[] = "/:@G`g";
+    for (const char *c = not_one; *c; c++)
+        assert_int_equal(xlx__hex_digit(*c), -1);
+    assert_int_equal(xlx__hex_digit('\0'), -1);
+    assert_int_equal(xlx__hex_digit('0'), 0);
+    assert_int_equal(xlx__hex_digit('9'), 9);
+    assert_int_equal(xlx__hex_digit('a'), 10);
+    assert_int_equal(xlx__hex_digit('f'), 15);
+    assert_int_equal(xlx__hex_digit('A'), 10);
+    assert_int_equal(xlx__hex_digit('F'), 15);
+}
+
 #define SOME_UUID "0123abcd-89ef-4000-8000-0123456789ab"
 
 static void uuids_are_read_strictly(void **state)
 {
     (void)state;
     static const char *const bad[] = {
-        "", "0123abcd-89ef-4000-8000-0123456789a", SOME_UUID "0",
-        SOME_UUID " ", " " SOME_UUID, "{" SOME_UUID "}",
+        "",
+        "0123abcd-89ef-4000-8000-0123456789a",
+        SOME_UUID "0",
+        SOME_UUID " ",
+        " " SOME_UUID,
+        "{" SOME_UUID "}",
         "0123abcd089ef-4000-8000-0123456789ab",
         "0123abcd-89ef-4000-8000-0123456789ag",
         "../../../../../../../../../etc/passwd",
@@ -90,6 +124,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(numbers_are_read_strictly),
         cmocka_unit_test(the_largest_number_fits),
+        cmocka_unit_test(hexadecimal_digits_are_read_strictly),
+        cmocka_unit_test(a_digit_ends_where_its_neighbours_begin),
         cmocka_unit_test(uuids_are_read_strictly),
         cmocka_unit_test(one_uuid_has_two_cases),
     };

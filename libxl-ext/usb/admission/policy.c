@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/parse.h"
 #include "core/printable.h"
 
 #define QUOTE_MAX 32 /* bytes of a broken line that a message shows */
@@ -37,14 +38,6 @@ static bool is_blank(char c)
 static char lower(char c)
 {
     return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
-}
-
-static int hex_digit(char c)
-{
-    c = lower(c);
-    return c >= '0' && c <= '9'   ? c - '0'
-           : c >= 'a' && c <= 'f' ? c - 'a' + 10
-                                  : -1;
 }
 
 static void skip_blanks(struct span *s)
@@ -98,15 +91,10 @@ static int broken(struct xlx__policy_error *error, struct span quote,
 
 static int parse_value(struct span word, int key, uint16_t *value_r)
 {
-    unsigned value = 0;
-    if (word.end - word.p != keys[key].digits)
+    uint32_t value;
+    if (word.end - word.p != keys[key].digits ||
+        xlx__parse_hex(word.p, (size_t)(word.end - word.p), &value))
         return -EINVAL;
-    for (; word.p < word.end; word.p++) {
-        int digit = hex_digit(*word.p);
-        if (digit < 0)
-            return -EINVAL;
-        value = value * 16 + (unsigned)digit;
-    }
     *value_r = (uint16_t)value;
     return 0;
 }

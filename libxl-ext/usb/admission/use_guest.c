@@ -39,14 +39,19 @@ static int add(struct disks *d, uint32_t domid, const char *dev)
     return 0;
 }
 
+/* Of at most five hexadecimal digits. */
+static bool take_number(const char *text, size_t len, uint32_t *value_r)
+{
+    return len >= 1 && len <= 5 && !xlx__parse_hex(text, len, value_r);
+}
+
 /* "8:11" as xen-blkback's scripts write it: hexadecimal. */
 static bool read_number(const char *text, char *dev, size_t size)
 {
-    unsigned major, minor;
-    int end = 0;
-    /* %x alone would also take blanks, signs and 0x. */
-    if (text[strspn(text, "0123456789abcdefABCDEF:")] ||
-        sscanf(text, "%5x:%5x%n", &major, &minor, &end) != 2 || text[end])
+    uint32_t major, minor;
+    const char *colon = strchr(text, ':');
+    if (!colon || !take_number(text, (size_t)(colon - text), &major) ||
+        !take_number(colon + 1, strlen(colon + 1), &minor))
         return false;
     snprintf(dev, size, "%u:%u", major, minor);
     return true;

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/parse.h"
 #include "host/sysfs.h"
 
 #define INPUT "class/input"
@@ -27,21 +28,16 @@ static bool keyboard_intf(const struct xlx__usbdev *dev)
     return false;
 }
 
-static unsigned hex_digit(char c)
-{
-    return c >= '0' && c <= '9'   ? (unsigned)(c - '0')
-           : c >= 'a' && c <= 'f' ? (unsigned)(c - 'a' + 10)
-                                  : 0;
-}
-
 /* "1000000000007 ff9f207ac14057ff febeffdfffefffff fffffffffffffffe": words of
  * the kernel's size, the lowest last. */
 static bool keyboard_keys(const char *text)
 {
     uint32_t low = 0;
     const char *space = strrchr(text, ' ');
-    for (const char *p = space ? space + 1 : text; *p; p++)
-        low = low << 4 | hex_digit(*p);
+    const char *word = space ? space + 1 : text;
+    size_t n = strlen(word), take = n < 8 ? n : 8;
+    if (xlx__parse_hex(word + n - take, take, &low))
+        return false;
     return (low & KEYBOARD_KEYS) == KEYBOARD_KEYS;
 }
 

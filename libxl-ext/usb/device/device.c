@@ -30,12 +30,6 @@ static int read_attr(xlx_ctx *ctx, const char *busid, const char *attr,
     return rc;
 }
 
-static int hex_digit(char c)
-{
-    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10
-                                                                 : -1;
-}
-
 /* An attribute of exactly `digits` hexadecimal digits; 0 when it is not. */
 static int read_hex(xlx_ctx *ctx, const char *busid, const char *attr,
                     size_t digits, uint16_t *value_r)
@@ -45,13 +39,9 @@ static int read_hex(xlx_ctx *ctx, const char *busid, const char *attr,
     int rc = read_attr(ctx, busid, attr, text, sizeof(text));
     if (rc || strlen(text) != digits)
         return rc == -ENOENT ? 0 : rc;
-    unsigned value = 0;
-    for (size_t i = 0; i < digits; i++) {
-        if (hex_digit(text[i]) < 0)
-            return 0;
-        value = value * 16 + (unsigned)hex_digit(text[i]);
-    }
-    *value_r = (uint16_t)value;
+    uint32_t value;
+    if (!xlx__parse_hex(text, digits, &value))
+        *value_r = (uint16_t)value;
     return 0;
 }
 

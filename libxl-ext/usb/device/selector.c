@@ -13,23 +13,12 @@
 #define ID_DIGITS 4u
 #define NAMED_MAX 6 /* candidates that an error names */
 
-static int hex_digit(char c)
-{
-    return c >= '0' && c <= '9'   ? c - '0'
-           : c >= 'a' && c <= 'f' ? c - 'a' + 10
-           : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                  : -1;
-}
-
 /* Exactly four digits, as lsusb prints them. */
 static bool parse_id(const char *text, uint16_t *value_r)
 {
-    unsigned value = 0;
-    for (unsigned i = 0; i < ID_DIGITS; i++) {
-        if (hex_digit(text[i]) < 0)
-            return false;
-        value = value * 16 + (unsigned)hex_digit(text[i]);
-    }
+    uint32_t value;
+    if (xlx__parse_hex(text, ID_DIGITS, &value))
+        return false;
     *value_r = (uint16_t)value;
     return true;
 }
