@@ -2,9 +2,9 @@
 /*
  * save, migrate and dump-core of a guest whose memory is still coming: they
  * would leave out, without a word, every page that is not there yet. mem-set and
- * mem-max: the limit would be reached while pages are out, which then have no
- * room, and the guest's balloon waits for one of them. So fill first, then hand
- * on to the distribution's xl. Nor may they write to a file that
+ * mem-max: under a hypervisor without patch 0012 the limit would be reached while
+ * pages are out, which then have no room, and the guest's balloon waits for one of
+ * them. So fill first, then hand on to the distribution's xl. Nor may they write to a file that
  * another guest's memory still comes from. And no USB controller outlives save
  * and migrate, so it goes before.
  */
@@ -32,7 +32,7 @@ const char cmd_guard_details[] =
 const char cmd_guard_mem_details[] =
     "Completes the memory of a lazily restored guest, as lazy-finish does, then\n"
     "does what the distribution's xl does, with the same arguments. See xl(1).\n"
-    "With less memory than it was saved with it could not be completed any more.\n";
+    "Some patched hypervisors could not complete it with a lower limit.\n";
 
 const struct cmd_option cmd_guard_usb_options[] = {
     { "usb", 0, CMD_NEEDS_ARG, "refuse|detach",

@@ -440,27 +440,58 @@ static void check_bad_buffers(void)
     munmap(buffer + 3 * PAGE, (SUPER - 3) * PAGE);
 }
 
-static void check_memory_used_up(void)
+static void limit_to(unsigned long pages)
+{
+    need(!xc_domain_setmaxmem(xch, domid, pages * 4),
+         "cannot set the domain's limit");
+}
+
+/* What is out can always come back: by superpages and page by page. */
+static void check_limit_lowered(void)
 {
     const uint64_t at = BASE + 0x26000;
-    struct paging_op left;
     char *buffer = buffer_of(2 * SUPER);
-    uint64_t limit = info().max_pages * 4;
+    unsigned long limit = info().max_pages, out = paged();
 
-    puts("load_run of more than the domain may have");
+    puts("load_run above the domain's limit");
     check_is(mark(at, 2 * SUPER), 0, "1,024 holes marked");
     fill((void *)buffer, at, 2 * SUPER);
-    need(!xc_domain_setmaxmem(xch, domid, (present() + SUPER + 5) * 4),
-         "cannot set the domain's limit");
-    check_is(run_op(OP_LOAD_RUN, at, 2 * SUPER, buffer, &left), -ENOMEM,
-             "room for 517");
-    check_is(left.gfn - at, SUPER + 5, "done");
+    limit_to(present() - 1);
+    check_is(load(at, SUPER, buffer), 0, "512 loaded");
+    check_is(load(at + SUPER, SUPER - 1, buffer + SUPER * PAGE), 0,
+             "511 loaded");
+    check_is(load(at + 2 * SUPER - 1, 1, buffer + (2 * SUPER - 1) * PAGE), 0,
+             "one loaded");
+    limit_to(limit);
+    check_is(paged(), out, "pages out");
     check_is(count_2m(at, 2 * SUPER), SUPER, "in large entries");
-    need(!xc_domain_setmaxmem(xch, domid, limit), "cannot set the limit");
-    check_is(load(left.gfn, left.nr, (void *)(uintptr_t)left.buffer), 0,
-             "the rest, with room again");
     check_is(holding(at, 2 * SUPER), 2 * SUPER, "pages with the right contents");
     xencall_free_buffer_pages(xcall, buffer, 2 * SUPER);
+}
+
+static int populated(uint64_t gfn, unsigned nr)
+{
+    xen_pfn_t gfns[8];
+
+    for (unsigned i = 0; i < nr; i++)
+        gfns[i] = gfn + i;
+    return xc_domain_populate_physmap(xch, domid, nr, 0, 0, gfns);
+}
+
+/* Other memory does not take the place of what is out. */
+static void check_limit_reached(void)
+{
+    const uint64_t at = BASE + 0x27000;
+    xc_domaininfo_t di = info();
+
+    puts("populating up to the domain's limit");
+    check(di.paged_pages > 8, "more than 8 pages are out");
+    limit_to(di.tot_pages + di.paged_pages + 3);
+    check_is(populated(at, 8), 3, "room for 3 of 8");
+    limit_to(di.tot_pages + 100);
+    check_is(populated(at + 3, 1), 0, "none with a limit below what is out");
+    limit_to(di.max_pages);
+    check_is(populated(at + 3, 5), 5, "room again");
 }
 
 /* Fresh memory where a page was waited for; the host survives it. */
@@ -643,7 +674,8 @@ static void check_everything(void)
     check_loading_superpages();
     check_loading_awaited();
     check_bad_buffers();
-    check_memory_used_up();
+    check_limit_lowered();
+    check_limit_reached();
     check_populating();
     check_dropping();
     check_granting();
