@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 /*
- * Time as the library counts it: milliseconds of the monotonic clock. A wait
- * takes the point in time at which it ends, so that nested waits share one
- * deadline.
+ * Time as the library counts it: milliseconds of the monotonic clock, or
+ * microseconds where loads are timed. A wait takes the point in time at which it
+ * ends, so that nested waits share one deadline.
  */
 #ifndef XLX_CORE_CLOCK_H
 #define XLX_CORE_CLOCK_H
@@ -15,6 +15,13 @@ static inline int64_t xlx__now_ms(void)
     struct timespec ts;
     clock_gettime(CLOCK_MONOTONIC, &ts);
     return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+static inline uint64_t xlx__now_us(void)
+{
+    struct timespec ts;
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
 }
 
 /* Milliseconds left until `until`, at most `max` and at least 0. */

@@ -3,16 +3,8 @@
  * One load: image to guest, and what is done when it fails.
  */
 #include <string.h>
-#include <time.h>
 
 #include "lazy/pager.h"
-
-uint64_t xlx__now_us(void)
-{
-    struct timespec ts;
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
-}
 
 void xlx__pager_report(struct xlx__pager *pager, enum xlx_lazy_state state,
                        const char *reason)

@@ -20,6 +20,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "core/clock.h"
 #include "image/image.h"
 #include "lazy/bad.h"
 #include "lazy/held.h"
@@ -347,8 +348,5 @@ bool xlx__pager_gone(struct xlx__pager *pager);
 
 void xlx__pager_report(struct xlx__pager *pager, enum xlx_lazy_state state,
                        const char *reason);
-
-/* CLOCK_MONOTONIC. */
-uint64_t xlx__now_us(void);
 
 #endif
