@@ -50,14 +50,14 @@ static void tell_of_faults(struct xlx__fill *fill)
 
 static bool is_recording(struct xlx__pager *pager)
 {
-    if (!pager->recording || atomic_load(&pager->kept->finish) ||
-        xlx__pager_has_all(pager))
+    if (!pager->recording || xlx__shared_finish(pager->shared) ||
+        xlx__shared_has_all(pager->shared))
         return false;
     uint64_t now = xlx__now_us();
     uint64_t last = atomic_load(&pager->fill.last_fault);
     if (last < pager->fill.begun)
         last = pager->fill.begun;
-    return now - atomic_load(&pager->kept->record_begun) <
+    return now - xlx__shared_record_begun(pager->shared, now) <
                pager->record_max_us &&
            now < last + pager->record_quiet_us;
 }
@@ -119,7 +119,7 @@ static enum xlx__policy_step next_bad(struct xlx__pager *pager,
                       now + XLX__BACKOFF_LAST_MS * 1000, run_r, &wait);
     pthread_mutex_unlock(&pager->lock);
     if (taken) {
-        atomic_fetch_add(&pager->stats->retries, 1);
+        xlx__shared_count(pager->shared, XLX__RETRIES, 1);
         return XLX__POLICY_REST;
     }
     if (!wait)
@@ -134,7 +134,7 @@ static void tick(struct xlx__pager *pager)
 {
     struct xlx__fill *fill = &pager->fill;
     uint64_t now = xlx__now_us();
-    atomic_store(&pager->stats->fill_us, now - fill->begun);
+    xlx__shared_set(pager->shared, XLX__FILL_US, now - fill->begun);
     pthread_mutex_lock(&pager->lock);
     bool due = now - fill->reported >= REPORT_EVERY_US;
     if (due)
@@ -153,7 +153,7 @@ static bool fill_all(struct xlx__filler *f)
         enum xlx__policy_step step = next_run(pager, &run);
         if (step == XLX__POLICY_END && !pager->fill.prefetching)
             step = next_bad(pager, &run);
-        if (step == XLX__POLICY_END || xlx__pager_has_all(pager))
+        if (step == XLX__POLICY_END || xlx__shared_has_all(pager->shared))
             return true;
         if (step != XLX__POLICY_LATER)
             xlx__pager_throttle(pager, run.end - run.start);
@@ -218,8 +218,8 @@ int xlx__pager_fill_start(struct xlx__pager *pager)
     if (!fill->policy)
         return not_started(pager, -ENOMEM);
     fill->begun = fill->reported = xlx__now_us();
-    if (!fill->prefetching && !atomic_load(&pager->kept->record_begun))
-        atomic_store(&pager->kept->record_begun, fill->begun);
+    if (!fill->prefetching)
+        xlx__shared_record_begun(pager->shared, fill->begun);
     atomic_store(&fill->running, fill->threads);
     for (int i = 0; i < fill->threads; i++) {
         int rc = pthread_create(&fill->thread[i], NULL, backfill, pager);

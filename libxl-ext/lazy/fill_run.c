@@ -122,9 +122,10 @@ static int load_read(struct xlx__filler *f, const struct xlx__gfn_range *run,
                                 f->buffer + (gfn - run->start) * XLX_PAGE_SIZE);
         if (rc)
             return rc;
-        atomic_fetch_add(pager->fill.prefetching ? &pager->stats->prefetch_pages
-                                                 : &pager->stats->fill_pages,
-                         nr);
+        xlx__shared_count(pager->shared,
+                          pager->fill.prefetching ? XLX__PREFETCH_PAGES
+                                                  : XLX__FILL_PAGES,
+                          nr);
         at = gfn + nr;
     }
     return 0;
@@ -179,9 +180,9 @@ bool xlx__fill_run(struct xlx__filler *f, const struct xlx__gfn_range *run)
     while ((rc = read_ahead(f, run)) || (rc = load_run(f, run))) {
         if (pager->fill.prefetching || xlx__pager_gone(pager))
             return false;
-        if (xlx__pager_has_all(pager)) /* it was not needed */
+        if (xlx__shared_has_all(pager->shared)) /* it was not needed */
             break;
-        atomic_fetch_add(&pager->stats->retries, 1);
+        xlx__shared_count(pager->shared, XLX__RETRIES, 1);
         if (xlx__now_us() - begun >= (uint64_t)pager->patience_ms * 1000)
             say_trouble(f, run->start, rc);
         xlx__pager_back_off(pager, &backoff);

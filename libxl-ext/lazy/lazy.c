@@ -149,23 +149,7 @@ const xlx_image *xlx_lazy_image(const xlx_lazy *lazy)
 static void copy_counters(struct xlx_lazy_status *to, struct xlx__pager *pager)
 {
     xlx__pager_bad(pager, to);
-    to->done = xlx__pages_done(pager->pages);
-    to->held_back = xlx__pages_total(pager->pages);
-    to->fault_pages = atomic_load(&pager->stats->fault_pages);
-    to->fill_pages = atomic_load(&pager->stats->fill_pages);
-    to->prefetch_pages = atomic_load(&pager->stats->prefetch_pages);
-    to->dropped = atomic_load(&pager->stats->dropped);
-    to->pages_2m = atomic_load(&pager->stats->pages_2m);
-    to->faults = atomic_load(&pager->stats->faults);
-    to->retries = atomic_load(&pager->stats->retries);
-    to->fault_us = atomic_load(&pager->stats->fault_us);
-    to->fault_us_max = atomic_load(&pager->stats->fault_us_max);
-    to->fill_us = atomic_load(&pager->stats->fill_us);
-    to->mark_us = atomic_load(&pager->kept->mark_us);
-    to->restarts = atomic_load(&pager->kept->successors);
-    to->bwlimit = atomic_load(&pager->kept->bwlimit);
-    to->paused = atomic_load(&pager->kept->fill_paused) &&
-                 !atomic_load(&pager->kept->finish);
+    xlx__shared_status(pager->shared, to);
 }
 
 static void tell(xlx_ctx *ctx, const struct xlx_lazy_status *s)
@@ -234,7 +218,7 @@ int xlx_lazy_start(xlx_lazy *lazy)
         rc = xlx__pager_start(lazy->pager, RING_GFN);
     if (rc)
         return rc;
-    atomic_store(&lazy->pager->kept->mark_us, xlx__now_us() - begun);
+    xlx__shared_set(lazy->pager->shared, XLX__MARK_US, xlx__now_us() - begun);
     xlx__pager_report(lazy->pager, XLX_LAZY_FILLING, NULL);
     return 0;
 }
@@ -278,7 +262,7 @@ int xlx_lazy_take_over(xlx_lazy *lazy)
 
 bool xlx_lazy_started(const xlx_lazy *lazy)
 {
-    return atomic_load(&lazy->pager->kept->started);
+    return xlx__shared_started(lazy->pager->shared);
 }
 
 void xlx_lazy_cancel(xlx_lazy *lazy)

@@ -13,11 +13,6 @@ void xlx__pager_report(struct xlx__pager *pager, enum xlx_lazy_state state,
         pager->report(pager->report_user, pager, state, reason);
 }
 
-bool xlx__pager_has_all(const struct xlx__pager *pager)
-{
-    return xlx__pages_done(pager->pages) == xlx__pages_total(pager->pages);
-}
-
 bool xlx__pager_gone(struct xlx__pager *pager)
 {
     struct xlx__paging_info info;
@@ -114,7 +109,7 @@ static bool load_until_it_works(struct xlx__pager *pager, uint64_t gfn,
             return true;
         if (xlx__pager_gone(pager))
             return false;
-        atomic_fetch_add(&pager->stats->retries, 1);
+        xlx__shared_count(pager->shared, XLX__RETRIES, 1);
         if (!start)
             start = xlx__now_us();
         if (xlx__now_us() - start >= (uint64_t)pager->patience_ms * 1000)

@@ -6,7 +6,6 @@
 #include "lazy/pager.h"
 
 #include <stdlib.h>
-#include <sys/mman.h>
 #include <sys/resource.h>
 
 /* How often the fault thread looks whether there is still a domain. */
@@ -20,13 +19,6 @@
 #define RUN_MS 1
 #define RUN_MAX_MS 100
 
-static struct xlx__pager_kept *kept_new(void)
-{
-    void *kept = mmap(NULL, sizeof(struct xlx__pager_kept),
-                      PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    return kept == MAP_FAILED ? NULL : kept;
-}
-
 static int hold_back(struct xlx__pager *pager,
                      const struct xlx__gfn_range *resident, size_t nr_resident)
 {
@@ -36,12 +28,10 @@ static int hold_back(struct xlx__pager *pager,
                             &pager->nr_held);
     if (rc)
         return rc;
-    pager->pages = xlx__pages_new(xlx_image_info(pager->image)->max_gfn + 1);
-    pager->kept = kept_new();
-    pager->touches = xlx__touches_new();
-    if (!pager->pages || !pager->kept || !pager->touches)
+    pager->shared = xlx__shared_new(xlx_image_info(pager->image)->max_gfn + 1);
+    if (!pager->shared)
         return -ENOMEM;
-    pager->stats = &pager->kept->stats;
+    pager->pages = xlx__shared_pages(pager->shared);
     for (size_t i = 0; i < pager->nr_held; i++)
         xlx__pages_hold_back(pager->pages, pager->held[i].start,
                              pager->held[i].end - pager->held[i].start);
@@ -81,14 +71,16 @@ void xlx__pager_free(struct xlx__pager *pager)
     pthread_cond_destroy(&pager->settled);
     pthread_mutex_destroy(&pager->lock);
     xlx__pager_fill_free(pager);
-    xlx__pages_free(pager->pages);
-    xlx__touches_free(pager->touches);
+    xlx__shared_free(pager->shared);
     free(pager->recorded);
     free(pager->sidecar);
-    if (pager->kept)
-        munmap(pager->kept, sizeof(*pager->kept));
     free(pager->held);
     free(pager);
+}
+
+struct xlx__shared *xlx__pager_shared(const struct xlx__pager *pager)
+{
+    return pager->shared;
 }
 
 static int mark(struct xlx__pager *pager)
@@ -113,7 +105,7 @@ int xlx__pager_start(struct xlx__pager *pager, uint64_t ring_gfn)
     if (rc)
         xlx__pager_cancel(pager);
     else
-        atomic_store(&pager->kept->started, true);
+        xlx__shared_set_started(pager->shared);
     return rc;
 }
 
@@ -142,7 +134,7 @@ static bool bring(struct xlx__pager *pager, uint64_t gfn, void *buffer)
         case XLX__PAGE_ABSENT:
             if (!xlx__pager_load(pager, gfn, buffer))
                 return false;
-            atomic_fetch_add(&pager->stats->fault_pages, 1);
+            xlx__shared_count(pager->shared, XLX__FAULT_PAGES, 1);
             return true;
         case XLX__PAGE_LOADING:
             wait_for_loader(pager, gfn);
@@ -156,10 +148,10 @@ static bool bring(struct xlx__pager *pager, uint64_t gfn, void *buffer)
 
 static void count_fault(struct xlx__pager *pager, uint64_t us)
 {
-    atomic_fetch_add(&pager->stats->faults, 1);
-    atomic_fetch_add(&pager->stats->fault_us, us);
-    if (us > atomic_load(&pager->stats->fault_us_max))
-        atomic_store(&pager->stats->fault_us_max, us);
+    xlx__shared_count(pager->shared, XLX__FAULTS, 1);
+    xlx__shared_count(pager->shared, XLX__FAULT_US, us);
+    if (us > xlx__shared_counter(pager->shared, XLX__FAULT_US_MAX))
+        xlx__shared_set(pager->shared, XLX__FAULT_US_MAX, us);
 }
 
 static bool serve(struct xlx__pager *pager,
@@ -168,13 +160,13 @@ static bool serve(struct xlx__pager *pager,
     uint64_t begun = xlx__now_us();
     if (req->drop) {
         xlx__pages_drop(pager->pages, req->gfn);
-        atomic_fetch_add(&pager->stats->dropped, 1);
+        xlx__shared_count(pager->shared, XLX__DROPPED, 1);
     } else if (!bring(pager, req->gfn, buffer)) {
         return false;
     }
     /* Before the answer: a request without one is found by the next pager. */
     if (!req->drop && pager->recording)
-        xlx__touches_add(pager->touches, req->gfn);
+        xlx__touches_add(xlx__shared_touches(pager->shared), req->gfn);
     pager->paging->ops->respond(pager->paging, req);
     if (!req->drop) {
         count_fault(pager, xlx__now_us() - begun);
@@ -301,7 +293,7 @@ static void count_2m(struct xlx__pager *pager)
     uint64_t count = 0;
     uint64_t nr = xlx_image_info(pager->image)->max_gfn + 1;
     if (!pager->paging->ops->count_2m(pager->paging, 0, nr, &count))
-        atomic_store(&pager->stats->pages_2m, count);
+        xlx__shared_set(pager->shared, XLX__PAGES_2M, count);
 }
 
 static int finish(struct xlx__pager *pager, void *buffer)

@@ -26,7 +26,7 @@
 #include "lazy/held.h"
 #include "lazy/pages.h"
 #include "lazy/policy.h"
-#include "lazy/touches.h"
+#include "lazy/shared.h"
 #include "libxl_ext_lazy.h"
 #include "xen/paging.h"
 
@@ -40,39 +40,6 @@
 
 /* How long one load may take before that counts as a failure. */
 #define XLX__PAGER_HANG_MS 10000u
-
-/* Counters; times in microseconds. */
-struct xlx__pager_stats {
-    _Atomic uint64_t faults;        /* requests of vCPUs and other domains */
-    _Atomic uint64_t fault_pages;   /* pages loaded for them */
-    _Atomic uint64_t fault_us;      /* time from taking to answering them */
-    _Atomic uint64_t fault_us_max;
-    _Atomic uint64_t fill_pages;    /* pages the backfill loaded */
-    _Atomic uint64_t fill_us;       /* time it took, waits for faults included */
-    _Atomic uint64_t prefetch_pages; /* pages loaded before the domain ran */
-    _Atomic uint64_t dropped;       /* pages the guest gave away */
-    _Atomic uint64_t retries;       /* failed loads that were tried again */
-    _Atomic uint64_t pages_2m;      /* gfns backed by 2 MiB pages at the end */
-};
-
-/*
- * What a pager leaves to its successor when it is killed: in memory that is
- * shared with the process that will make the successor. `pages` and `touches`
- * are, too.
- */
-struct xlx__pager_kept {
-    struct xlx__pager_stats stats;
-    _Atomic bool started;  /* paging is on and all is marked */
-    _Atomic int pauses;    /* of the domain, that we have to end */
-    _Atomic bool pausing;  /* one is being made or ended: in doubt */
-    _Atomic uint64_t successors; /* pagers that took over */
-    _Atomic uint64_t mark_us;    /* how long the start took */
-    _Atomic uint64_t record_begun; /* xlx__now_us(); 0: it has not */
-    /* What the operator wants of the backfill. */
-    _Atomic uint64_t bwlimit; /* bytes a second; 0: none */
-    _Atomic bool fill_paused;
-    _Atomic bool finish; /* regardless of the two above */
-};
 
 struct xlx__pager;
 
@@ -144,18 +111,16 @@ struct xlx__pager {
     xlx_ctx *ctx;
     struct xlx__paging *paging;
     const xlx_image *image;
-    struct xlx__pages *pages;
+    struct xlx__shared *shared;
+    struct xlx__pages *pages; /* in shared */
     struct xlx__gfn_range *held; /* what was held back at the start */
     size_t nr_held;
     struct xlx__gfn_range *recorded; /* the working set, first touched first */
     size_t nr_recorded;
-    struct xlx__touches *touches; /* recorded by this pager and those before */
-    bool recording;               /* this pager goes on with it */
+    bool recording; /* this pager goes on with what those before recorded */
     const xlx_image_index *index; /* zeros, checksums; NULL: none known */
     char *sidecar; /* its absolute path; NULL: beside the image */
     uint64_t record_quiet_us, record_max_us;
-    struct xlx__pager_kept *kept;
-    struct xlx__pager_stats *stats; /* in kept */
     struct xlx__fill fill;
     xlx__pager_report_fn *report;
     void *report_user;
@@ -189,6 +154,9 @@ int xlx__pager_new(xlx_ctx *ctx, struct xlx__paging *paging,
                    const struct xlx__gfn_range *resident, size_t nr_resident,
                    struct xlx__pager **pager_r);
 void xlx__pager_free(struct xlx__pager *pager);
+
+/* What survives a kill; owned by the pager. */
+struct xlx__shared *xlx__pager_shared(const struct xlx__pager *pager);
 
 /*
  * Turns paging on, sets memory aside for all pages of the image and marks the
@@ -308,9 +276,6 @@ void xlx__pager_look_for_hangs(struct xlx__pager *pager);
 /* Has a thread look for hangs, all the time; what it cannot be is logged. */
 void xlx__pager_watch_start(struct xlx__pager *pager);
 void xlx__pager_watch_stop(struct xlx__pager *pager);
-
-/* Whether every page that was held back is present, or was given away. */
-bool xlx__pager_has_all(const struct xlx__pager *pager);
 
 /* Returns when the backfill may load `pages` more, on stop, or when all is
  * present. */

@@ -20,37 +20,36 @@
  */
 int xlx__pager_pause(struct xlx__pager *pager)
 {
-    struct xlx__pager_kept *kept = pager->kept;
-    atomic_store(&kept->pausing, true);
+    xlx__shared_doubt_pause(pager->shared, true);
     int rc = pager->paging->ops->pause(pager->paging);
     if (!rc)
-        atomic_fetch_add(&kept->pauses, 1);
-    atomic_store(&kept->pausing, false);
+        xlx__shared_add_pauses(pager->shared, 1);
+    xlx__shared_doubt_pause(pager->shared, false);
     return rc;
 }
 
 void xlx__pager_unpause(struct xlx__pager *pager)
 {
-    struct xlx__pager_kept *kept = pager->kept;
-    atomic_store(&kept->pausing, true);
-    atomic_fetch_sub(&kept->pauses, 1);
+    xlx__shared_doubt_pause(pager->shared, true);
+    xlx__shared_add_pauses(pager->shared, -1);
     pager->paging->ops->unpause(pager->paging);
-    atomic_store(&kept->pausing, false);
+    xlx__shared_doubt_pause(pager->shared, false);
 }
 
-static void settle_doubt(struct xlx__pager_kept *kept)
+static void settle_doubt(struct xlx__shared *shared)
 {
-    if (atomic_load(&kept->pausing))
-        atomic_fetch_add(&kept->pauses, 1);
-    atomic_store(&kept->pausing, false);
+    if (xlx__shared_pause_is_in_doubt(shared))
+        xlx__shared_add_pauses(shared, 1);
+    xlx__shared_doubt_pause(shared, false);
 }
 
 static void end_pauses(struct xlx__pager *pager)
 {
     struct xlx__paging_info info;
-    while (atomic_load(&pager->kept->pauses) > 0) {
+    int left;
+    while ((left = xlx__shared_pauses(pager->shared)) > 0) {
         if (pager->paging->ops->info(pager->paging, &info) || !info.paused) {
-            atomic_store(&pager->kept->pauses, 0);
+            xlx__shared_add_pauses(pager->shared, -left);
             return;
         }
         xlx__pager_unpause(pager);
@@ -79,7 +78,7 @@ int xlx__pager_take_over(struct xlx__pager *pager, uint64_t ring_gfn)
     if (xlx__pager_gone(pager))
         return -ESRCH;
     xlx__pages_release_all(pager->pages);
-    settle_doubt(pager->kept);
+    settle_doubt(pager->shared);
     int rc = xlx__pager_pause(pager);
     if (rc)
         return rc;
@@ -89,6 +88,6 @@ int xlx__pager_take_over(struct xlx__pager *pager, uint64_t ring_gfn)
         return rc;
     }
     end_pauses(pager);
-    atomic_fetch_add(&pager->kept->successors, 1);
+    xlx__shared_count(pager->shared, XLX__SUCCESSORS, 1);
     return 0;
 }

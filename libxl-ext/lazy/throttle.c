@@ -12,26 +12,21 @@ uint64_t xlx__pace(uint64_t *next_us, uint64_t now_us, uint64_t bytes,
     return at - now_us;
 }
 
-static bool is_paused(const struct xlx__pager_kept *kept)
-{
-    return atomic_load(&kept->fill_paused) && !atomic_load(&kept->finish);
-}
-
 /* Nobody has anything to wait for: faults may have brought the last page. */
 static bool is_over(struct xlx__pager *pager)
 {
-    return atomic_load(&pager->stop) || xlx__pager_has_all(pager);
+    return atomic_load(&pager->stop) || xlx__shared_has_all(pager->shared);
 }
 
 /* When `pages` may be loaded, xlx__now_us(), under the limit of now. */
 static uint64_t turn_of(struct xlx__pager *pager, uint64_t pages,
                         unsigned *changes_r)
 {
-    uint64_t rate = atomic_load(&pager->kept->bwlimit), now = xlx__now_us();
+    uint64_t rate = xlx__shared_bwlimit(pager->shared), now = xlx__now_us();
     uint64_t wait = 0;
     pthread_mutex_lock(&pager->lock);
     *changes_r = pager->changes;
-    if (rate && !atomic_load(&pager->kept->finish))
+    if (rate && !xlx__shared_finish(pager->shared))
         wait = xlx__pace(&pager->pace_us, now, pages * XLX_PAGE_SIZE, rate);
     pthread_mutex_unlock(&pager->lock);
     return now + wait;
@@ -64,11 +59,11 @@ void xlx__pager_throttle(struct xlx__pager *pager, uint64_t pages)
 {
     unsigned changes;
     for (;;) {
-        while (is_paused(pager->kept) && !is_over(pager))
+        while (xlx__shared_fill_paused(pager->shared) && !is_over(pager))
             xlx__pager_nap(pager, 100);
         uint64_t at = turn_of(pager, pages, &changes);
         if (wait_for_turn(pager, at, changes) &&
-            (!is_paused(pager->kept) || is_over(pager)))
+            (!xlx__shared_fill_paused(pager->shared) || is_over(pager)))
             return;
     }
 }
@@ -76,16 +71,7 @@ void xlx__pager_throttle(struct xlx__pager *pager, uint64_t pages)
 void xlx__pager_change(struct xlx__pager *pager,
                        const struct xlx_lazy_change *change)
 {
-    struct xlx__pager_kept *kept = pager->kept;
-    if (change->set_bwlimit)
-        atomic_store(&kept->bwlimit, change->bwlimit);
-    if (change->fill == XLX_LAZY_FILL_PAUSE ||
-        change->fill == XLX_LAZY_FILL_RESUME) {
-        atomic_store(&kept->fill_paused, change->fill == XLX_LAZY_FILL_PAUSE);
-        atomic_store(&kept->finish, false);
-    }
-    if (change->fill == XLX_LAZY_FILL_FINISH)
-        atomic_store(&kept->finish, true);
+    xlx__shared_change(pager->shared, change);
     pthread_mutex_lock(&pager->lock);
     if (change->set_bwlimit || change->fill) {
         pager->changes++;

@@ -157,7 +157,7 @@ void xlx__working_set_keep(const struct xlx__pager *pager)
                  name);
         return;
     }
-    rc = xlx__touches_runs(pager->touches, &runs, &nr);
+    rc = xlx__touches_runs(xlx__shared_touches(pager->shared), &runs, &nr);
     if (rc)
         xlx__fail(pager->ctx, -rc, "no memory");
     else if (nr)
@@ -168,6 +168,6 @@ void xlx__working_set_keep(const struct xlx__pager *pager)
     else
         xlx__log(pager->ctx, XLX_LOG_INFO,
                  "%s: recorded %zu touches in %zu runs", name,
-                 xlx__touches_count(pager->touches), nr);
+                 xlx__touches_count(xlx__shared_touches(pager->shared)), nr);
     free(runs);
 }

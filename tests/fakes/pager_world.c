@@ -27,6 +27,18 @@ int pager_world_seen(struct world *w, enum xlx_lazy_state state)
     return n;
 }
 
+uint64_t pager_world_counter(const struct world *w, enum xlx__counter counter)
+{
+    return xlx__shared_counter(xlx__pager_shared(w->pager), counter);
+}
+
+int pager_world_runs(const struct world *w, struct xlx__gfn_range **runs_r,
+                     size_t *nr_r)
+{
+    return xlx__touches_runs(xlx__shared_touches(xlx__pager_shared(w->pager)),
+                             runs_r, nr_r);
+}
+
 int pager_world_setup(void **state)
 {
     struct world *w = calloc(1, sizeof(*w));

@@ -36,6 +36,12 @@ int pager_world_teardown(void **state);
 /* How often that state was reported. */
 int pager_world_seen(struct world *w, enum xlx_lazy_state state);
 
+uint64_t pager_world_counter(const struct world *w, enum xlx__counter counter);
+
+/* What was recorded, as xlx__touches_runs(). */
+int pager_world_runs(const struct world *w, struct xlx__gfn_range **runs_r,
+                     size_t *nr_r);
+
 bool was_held_back(uint64_t gfn);
 bool is_as_in_image(struct world *w, uint64_t gfn);
 

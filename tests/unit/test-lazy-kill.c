@@ -22,7 +22,7 @@ static int be_pager(struct world *w, bool first)
         rc = xlx__pager_start(w->pager, RING);
     } else {
         rc = xlx__pager_take_over(w->pager, RING);
-        if (!rc && !atomic_load(&w->pager->kept->started))
+        if (!rc && !xlx__shared_started(xlx__pager_shared(w->pager)))
             return 2;
     }
     return rc || xlx__pager_run(w->pager) ? 1 : 0;
@@ -139,7 +139,7 @@ static int kill_twice(int n, bool after)
     for (unsigned i = 0; i < 2; i++)
         pthread_join(v[i].thread, NULL);
     assert_memory_is_right(w);
-    assert_int_equal(w->pager->kept->pauses, 0);
+    assert_int_equal(xlx__shared_pauses(xlx__pager_shared(w->pager)), 0);
     pager_world_teardown(&state);
     return deaths - 1;
 }
@@ -163,9 +163,10 @@ static const uint64_t touched[] = { 1100, 20, 700, 300, 2050, 500 };
 static void *touch_some(void *arg)
 {
     struct world *w = arg;
+    const struct xlx_lazy_change change = { .fill = XLX_LAZY_FILL_FINISH };
     for (size_t i = 0; i < NR_TOUCHED; i++)
         paging_fake_touch(w->fake, 0, touched[i]);
-    atomic_store(&w->pager->kept->finish, true);
+    xlx__shared_change(xlx__pager_shared(w->pager), &change);
     return NULL;
 }
 
@@ -173,7 +174,7 @@ static void assert_all_recorded(const struct world *w)
 {
     struct xlx__gfn_range *runs;
     size_t nr;
-    assert_int_equal(xlx__touches_runs(w->pager->touches, &runs, &nr), 0);
+    assert_int_equal(pager_world_runs(w, &runs, &nr), 0);
     assert_int_equal(nr, NR_TOUCHED);
     for (size_t i = 0; i < nr; i++) {
         assert_int_equal(runs[i].start, touched[i]);
@@ -217,7 +218,7 @@ static void the_time_to_record_does_not_begin_anew(void **state)
     struct world *w = *state;
     w->pager->record_quiet_us = w->pager->record_max_us = HOUR_US;
     assert_int_equal(xlx__pager_start(w->pager, RING), 0);
-    atomic_store(&w->pager->kept->record_begun, xlx__now_us() - HOUR_US);
+    xlx__shared_record_begun(xlx__pager_shared(w->pager), xlx__now_us() - HOUR_US);
     assert_int_equal(run_process(w, be_recorder, false, 0, false), 0);
 }
 
@@ -309,8 +310,8 @@ static void a_take_over_that_fails_leaves_the_domain_as_it_was(void **state)
     w->fake->fail_err = EBUSY;
     assert_int_equal(xlx__pager_take_over(w->pager, RING), -EBUSY);
     assert_int_equal(w->fake->paused, 0);
-    assert_int_equal(w->pager->kept->pauses, 0);
-    assert_int_equal(w->pager->kept->successors, 0);
+    assert_int_equal(xlx__shared_pauses(xlx__pager_shared(w->pager)), 0);
+    assert_int_equal(pager_world_counter(w, XLX__SUCCESSORS), 0);
     assert_int_equal(xlx__pager_take_over(w->pager, RING), 0);
     assert_int_equal(xlx__pager_run(w->pager), 0);
     assert_int_equal(w->fake->paused, 0);

@@ -65,8 +65,8 @@ static void a_paused_guest_is_filled(void **state)
 
     assert_all_present(w);
     assert_paging_is_over(w);
-    assert_int_equal(w->pager->stats->fill_pages, HELD);
-    assert_int_equal(w->pager->stats->faults, 0);
+    assert_int_equal(pager_world_counter(w, XLX__FILL_PAGES), HELD);
+    assert_int_equal(pager_world_counter(w, XLX__FAULTS), 0);
     assert_int_equal(pager_world_seen(w, XLX_LAZY_COMPLETE), 1);
 }
 
@@ -114,8 +114,9 @@ static void vcpus_that_touch_all_get_the_right_pages(void **state)
 
     assert_all_present(w);
     assert_paging_is_over(w);
-    assert_true(w->pager->stats->faults > 0);
-    assert_int_equal(w->pager->stats->fill_pages + w->pager->stats->fault_pages,
+    assert_true(pager_world_counter(w, XLX__FAULTS) > 0);
+    assert_int_equal(pager_world_counter(w, XLX__FILL_PAGES) +
+                         pager_world_counter(w, XLX__FAULT_PAGES),
                      HELD);
 }
 
@@ -137,7 +138,7 @@ static void a_page_given_away_stays_away(void **state)
     paging_fake_drop(w->fake, 600);
     assert_int_equal(xlx__pager_run(w->pager), 0);
     assert_int_equal(w->fake->type[600], FAKE_HOLE);
-    assert_int_equal(w->pager->stats->dropped, 1);
+    assert_int_equal(pager_world_counter(w, XLX__DROPPED), 1);
     assert_int_equal(xlx__pages_done(w->pager->pages), HELD);
     assert_paging_is_over(w);
 }
@@ -168,14 +169,14 @@ static void a_prefetch_loads_the_record_and_nothing_else(void **state)
     set_recorded(w);
     assert_int_equal(xlx__pager_start(w->pager, 1), 0);
     assert_int_equal(xlx__pager_prefetch(w->pager, UINT64_MAX, 60000000), 0);
-    assert_int_equal(w->pager->stats->prefetch_pages, 40);
+    assert_int_equal(pager_world_counter(w, XLX__PREFETCH_PAGES), 40);
     assert_int_equal(loaded(w, 0, NR_GFNS), 40);
     assert_int_equal(loaded(w, 700, 720), 20);
     assert_false(w->pager->filled);
 
     assert_int_equal(xlx__pager_run(w->pager), 0);
     assert_all_present(w);
-    assert_int_equal(w->pager->stats->fill_pages, HELD - 40);
+    assert_int_equal(pager_world_counter(w, XLX__FILL_PAGES), HELD - 40);
 }
 
 static void a_prefetch_ends_at_its_size_and_at_its_time(void **state)
@@ -229,8 +230,8 @@ static void touches_are_recorded_before_the_fill_hides_them(void **state)
     assert_int_equal(w->fake->loads[21], 0);
     paging_fake_kill(w->fake);
     assert_int_equal(end_of(thread), -ESRCH);
-    assert_int_equal(w->pager->stats->fill_pages, 0);
-    assert_int_equal(xlx__touches_runs(w->pager->touches, &runs, &nr), 0);
+    assert_int_equal(pager_world_counter(w, XLX__FILL_PAGES), 0);
+    assert_int_equal(pager_world_runs(w, &runs, &nr), 0);
     assert_int_equal(nr, 2);
     assert_int_equal(runs[0].start, 1100);
     assert_int_equal(runs[0].end, 1102);
@@ -267,7 +268,7 @@ static void a_recording_does_not_hold_the_recorded_set_back(void **state)
     w->pager->recording = true;
     w->pager->record_quiet_us = w->pager->record_max_us = UINT64_MAX / 4;
     pthread_t thread = start_and_run(w);
-    while (atomic_load(&w->pager->stats->fill_pages) < 40)
+    while (pager_world_counter(w, XLX__FILL_PAGES) < 40)
         usleep(1000);
     paging_fake_kill(w->fake);
     assert_int_equal(end_of(thread), -ESRCH);
@@ -308,7 +309,7 @@ static void a_load_that_fails_is_tried_again(void **state)
     assert_int_equal(xlx__pager_start(w->pager, 1), 0);
     assert_int_equal(xlx__pager_run(w->pager), 0);
     assert_all_present(w);
-    assert_int_equal(w->pager->stats->retries, 3);
+    assert_int_equal(pager_world_counter(w, XLX__RETRIES), 3);
     assert_int_equal(pager_world_seen(w, XLX_LAZY_STALLED), 0);
     assert_int_equal(w->fake->pauses, 1); /* that of the end */
 }

@@ -64,10 +64,10 @@ static void a_paused_fill_still_serves_faults(void **state)
     pthread_t thread = start_and_run(w);
     for (uint64_t gfn = 20; gfn < 40; gfn++)
         assert_true(paging_fake_touch(w->fake, 0, gfn));
-    assert_int_equal(w->pager->stats->fill_pages, 0);
+    assert_int_equal(pager_world_counter(w, XLX__FILL_PAGES), 0);
     set_fill(w, XLX_LAZY_FILL_RESUME);
     assert_completes(w, thread);
-    assert_int_equal(w->pager->stats->fill_pages + 20, HELD);
+    assert_int_equal(pager_world_counter(w, XLX__FILL_PAGES) + 20, HELD);
 }
 
 static void touch_all(struct world *w)
@@ -84,7 +84,7 @@ static void a_paused_fill_that_faults_emptied_completes(void **state)
     pthread_t thread = start_and_run(w);
     touch_all(w);
     assert_completes(w, thread);
-    assert_int_equal(w->pager->stats->fill_pages, 0);
+    assert_int_equal(pager_world_counter(w, XLX__FILL_PAGES), 0);
     assert_int_equal(pager_world_seen(w, XLX_LAZY_COMPLETE), 1);
 }
 
@@ -120,7 +120,7 @@ static void a_limit_holds_until_it_is_lifted(void **state)
     pthread_t thread = start_and_run(w);
     for (uint64_t gfn = LOW_PAGES - 20; gfn < LOW_PAGES; gfn++)
         assert_true(paging_fake_touch(w->fake, 0, gfn));
-    assert_true(w->pager->stats->fill_pages < HELD / 2 + 1);
+    assert_true(pager_world_counter(w, XLX__FILL_PAGES) < HELD / 2 + 1);
     change.bwlimit = 0;
     xlx__pager_change(w->pager, &change);
     assert_completes(w, thread);
@@ -233,7 +233,7 @@ static void a_load_that_hangs_before_the_domain_runs_is_noticed(void **state)
     paging_fake_unlock(w->fake);
     pthread_join(thread, NULL);
     assert_int_equal(w->fake->paused, 0);
-    assert_int_equal(w->pager->stats->prefetch_pages, 20);
+    assert_int_equal(pager_world_counter(w, XLX__PREFETCH_PAGES), 20);
     assert_int_equal(xlx__pager_run(w->pager), 0);
 }
 

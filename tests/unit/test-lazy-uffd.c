@@ -40,6 +40,11 @@ static void *touch_everything(void *arg)
     return NULL;
 }
 
+static uint64_t counter(const struct world *w, enum xlx__counter which)
+{
+    return xlx__shared_counter(xlx__pager_shared(w->pager), which);
+}
+
 static bool setup(struct world *w)
 {
     struct image_build b = { 0 };
@@ -90,7 +95,8 @@ static void real_faults_get_the_right_pages(void **state)
     if (!setup(&w))
         skip();
     run_with_a_guest(&w);
-    assert_int_equal(w.pager->stats->fault_pages + w.pager->stats->fill_pages,
+    assert_int_equal(counter(&w, XLX__FAULT_PAGES) +
+                         counter(&w, XLX__FILL_PAGES),
                      PAGES);
     teardown(&w);
 }
@@ -111,8 +117,10 @@ static void what_is_touched_without_a_fill_is_recorded(void **state)
     assert_int_equal(xlx__pager_run(w.pager), 0);
     pthread_join(guest, NULL);
     assert_int_equal(w.wrong, 0);
-    assert_int_equal(w.pager->stats->fault_pages, PAGES);
-    assert_int_equal(xlx__touches_runs(w.pager->touches, &runs, &nr), 0);
+    assert_int_equal(counter(&w, XLX__FAULT_PAGES), PAGES);
+    const struct xlx__touches *touches =
+        xlx__shared_touches(xlx__pager_shared(w.pager));
+    assert_int_equal(xlx__touches_runs(touches, &runs, &nr), 0);
     assert_int_equal(nr, 1); /* all of it, its neighbours joined */
     assert_int_equal(runs[0].end, PAGES);
     free(runs);

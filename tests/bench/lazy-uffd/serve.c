@@ -46,7 +46,7 @@ static void keep_record(const struct xlx__pager *pager, struct record *record)
 {
     struct xlx__gfn_range *runs;
     size_t nr;
-    must(!xlx__touches_runs(pager->touches, &runs, &nr), "record");
+    must(!xlx__touches_runs(xlx__shared_touches(pager->shared), &runs, &nr), "record");
     memcpy(record->range, runs, nr * sizeof(*runs));
     record->nr = nr;
     free(runs);
