@@ -50,14 +50,14 @@ static void tell_of_faults(struct xlx__fill *fill)
 
 static bool is_recording(struct xlx__pager *pager)
 {
-    if (!pager->recording || xlx__shared_finish(pager->shared) ||
-        xlx__shared_has_all(pager->shared))
+    if (!pager->recording || xlx__shared_finish(pager->guest.shared) ||
+        xlx__shared_has_all(pager->guest.shared))
         return false;
     uint64_t now = xlx__now_us();
     uint64_t last = atomic_load(&pager->fill.last_fault);
     if (last < pager->fill.begun)
         last = pager->fill.begun;
-    return now - xlx__shared_record_begun(pager->shared, now) <
+    return now - xlx__shared_record_begun(pager->guest.shared, now) <
                pager->record_max_us &&
            now < last + pager->record_quiet_us;
 }
@@ -119,12 +119,12 @@ static enum xlx__policy_step next_bad(struct xlx__pager *pager,
                       now + XLX__BACKOFF_LAST_MS * 1000, run_r, &wait);
     pthread_mutex_unlock(&pager->lock);
     if (taken) {
-        xlx__shared_count(pager->shared, XLX__RETRIES, 1);
+        xlx__shared_count(pager->guest.shared, XLX__RETRIES, 1);
         return XLX__POLICY_REST;
     }
     if (!wait)
         return XLX__POLICY_END;
-    xlx__pager_nap(pager, LOOK_AGAIN_MS);
+    xlx__guest_nap(&pager->guest, LOOK_AGAIN_MS);
     return XLX__POLICY_LATER;
 }
 
@@ -134,14 +134,14 @@ static void tick(struct xlx__pager *pager)
 {
     struct xlx__fill *fill = &pager->fill;
     uint64_t now = xlx__now_us();
-    xlx__shared_set(pager->shared, XLX__FILL_US, now - fill->begun);
+    xlx__shared_set(pager->guest.shared, XLX__FILL_US, now - fill->begun);
     pthread_mutex_lock(&pager->lock);
     bool due = now - fill->reported >= REPORT_EVERY_US;
     if (due)
         fill->reported = now;
     pthread_mutex_unlock(&pager->lock);
     if (due)
-        xlx__pager_progress(pager);
+        xlx__guest_changed(&pager->guest);
 }
 
 static bool fill_all(struct xlx__filler *f)
@@ -149,11 +149,11 @@ static bool fill_all(struct xlx__filler *f)
     const struct timespec later = { .tv_nsec = LATER_US * 1000 };
     struct xlx__pager *pager = f->pager;
     struct xlx__gfn_range run;
-    while (!atomic_load(&pager->stop)) {
+    while (!xlx__guest_stopped(&pager->guest)) {
         enum xlx__policy_step step = next_run(pager, &run);
         if (step == XLX__POLICY_END && !pager->fill.prefetching)
             step = next_bad(pager, &run);
-        if (step == XLX__POLICY_END || xlx__shared_has_all(pager->shared))
+        if (step == XLX__POLICY_END || xlx__shared_has_all(pager->guest.shared))
             return true;
         if (step != XLX__POLICY_LATER)
             xlx__pager_throttle(pager, run.end - run.start);
@@ -169,22 +169,24 @@ static bool fill_all(struct xlx__filler *f)
 static void *backfill(void *arg)
 {
     struct xlx__pager *pager = arg;
-    const struct xlx__paging_ops *ops = pager->paging->ops;
+    const struct xlx__paging_ops *ops = pager->guest.paging->ops;
     struct xlx__filler f = { .pager = pager,
                              .backoff_ms = XLX__BACKOFF_FIRST_MS };
 
-    f.buffer = ops->buffer_alloc(pager->paging, XLX__PAGING_RUN_MAX);
+    f.buffer = ops->buffer_alloc(pager->guest.paging, XLX__PAGING_RUN_MAX);
     /* Only a preference, as that of the fault thread. */
     if (!pager->fill.prefetching)
         setpriority(PRIO_PROCESS, 0, FILL_NICE);
-    if (!f.buffer || !fill_all(&f))
-        atomic_store(pager->fill.prefetching ? &pager->fill.failed
-                                             : &pager->stop,
-                     true);
+    if (!f.buffer || !fill_all(&f)) {
+        if (pager->fill.prefetching)
+            atomic_store(&pager->fill.failed, true);
+        else
+            xlx__guest_stop(&pager->guest);
+    }
     if (atomic_fetch_sub(&pager->fill.running, 1) == 1 &&
-        !pager->fill.prefetching && !atomic_load(&pager->stop))
+        !pager->fill.prefetching && !xlx__guest_stopped(&pager->guest))
         atomic_store(&pager->filled, true);
-    ops->buffer_free(pager->paging, f.buffer, XLX__PAGING_RUN_MAX);
+    ops->buffer_free(pager->guest.paging, f.buffer, XLX__PAGING_RUN_MAX);
     return NULL;
 }
 
@@ -204,7 +206,7 @@ static uint64_t ahead(const struct xlx__fill *fill)
 static int not_started(struct xlx__pager *pager, int rc)
 {
     if (!pager->fill.prefetching)
-        atomic_store(&pager->stop, true);
+        xlx__guest_stop(&pager->guest);
     return rc;
 }
 
@@ -219,7 +221,7 @@ int xlx__pager_fill_start(struct xlx__pager *pager)
         return not_started(pager, -ENOMEM);
     fill->begun = fill->reported = xlx__now_us();
     if (!fill->prefetching)
-        xlx__shared_record_begun(pager->shared, fill->begun);
+        xlx__shared_record_begun(pager->guest.shared, fill->begun);
     atomic_store(&fill->running, fill->threads);
     for (int i = 0; i < fill->threads; i++) {
         int rc = pthread_create(&fill->thread[i], NULL, backfill, pager);

@@ -41,10 +41,10 @@ static bool keep_aside(struct xlx__pager *pager, uint64_t gfn, int rc)
     bool kept = xlx__bad_add(&pager->fill.bad, gfn, rc, again);
     pthread_mutex_unlock(&pager->lock);
     if (first && kept)
-        xlx__warn(pager->ctx,
+        xlx__warn(pager->guest.ctx,
                   "domain %u: gfn 0x%lx: read of the image: %s (it is "
                   "retried; all other pages are loaded)",
-                  pager->paging->domid, (unsigned long)gfn, xlx__pager_why(rc));
+                  pager->guest.paging->domid, (unsigned long)gfn, xlx__pager_why(rc));
     return kept;
 }
 
@@ -59,7 +59,7 @@ static int read_one_by_one(struct xlx__filler *f, uint64_t gfn, uint32_t nr,
         unread[i] = xlx__pages_state(pager->pages, gfn + i) != XLX__PAGE_ABSENT;
         if (unread[i])
             continue;
-        if (atomic_load(&pager->stop))
+        if (xlx__guest_stopped(&pager->guest))
             return -ESRCH;
         give_way_to_faults(pager);
         int rc =
@@ -74,7 +74,7 @@ static int read_one_by_one(struct xlx__filler *f, uint64_t gfn, uint32_t nr,
     if (good)
         f->backoff_ms = XLX__BACKOFF_FIRST_MS;
     else
-        xlx__pager_back_off(pager, &f->backoff_ms);
+        xlx__guest_back_off(&pager->guest, &f->backoff_ms);
     return 0;
 }
 
@@ -122,7 +122,7 @@ static int load_read(struct xlx__filler *f, const struct xlx__gfn_range *run,
                                 f->buffer + (gfn - run->start) * XLX_PAGE_SIZE);
         if (rc)
             return rc;
-        xlx__shared_count(pager->shared,
+        xlx__shared_count(pager->guest.shared,
                           pager->fill.prefetching ? XLX__PREFETCH_PAGES
                                                   : XLX__FILL_PAGES,
                           nr);
@@ -156,12 +156,12 @@ static void say_trouble(struct xlx__filler *f, uint64_t gfn, int rc)
     pthread_mutex_unlock(&pager->lock);
     if (!first)
         return;
-    xlx__warn(pager->ctx,
+    xlx__warn(pager->guest.ctx,
               "domain %u: the backfill does not get on: gfn 0x%lx: "
               "%s: %s",
-              pager->paging->domid, (unsigned long)gfn, f->what,
+              pager->guest.paging->domid, (unsigned long)gfn, f->what,
               xlx__pager_why(rc));
-    xlx__pager_progress(pager);
+    xlx__guest_changed(&pager->guest);
 }
 
 static void end_trouble(struct xlx__pager *pager)
@@ -178,14 +178,14 @@ bool xlx__fill_run(struct xlx__filler *f, const struct xlx__gfn_range *run)
     uint64_t begun = xlx__now_us();
     int rc;
     while ((rc = read_ahead(f, run)) || (rc = load_run(f, run))) {
-        if (pager->fill.prefetching || xlx__pager_gone(pager))
+        if (pager->fill.prefetching || xlx__guest_gone(&pager->guest))
             return false;
-        if (xlx__shared_has_all(pager->shared)) /* it was not needed */
+        if (xlx__shared_has_all(pager->guest.shared)) /* it was not needed */
             break;
-        xlx__shared_count(pager->shared, XLX__RETRIES, 1);
+        xlx__shared_count(pager->guest.shared, XLX__RETRIES, 1);
         if (xlx__now_us() - begun >= (uint64_t)pager->patience_ms * 1000)
             say_trouble(f, run->start, rc);
-        xlx__pager_back_off(pager, &backoff);
+        xlx__guest_back_off(&pager->guest, &backoff);
     }
     end_trouble(pager);
     return true;

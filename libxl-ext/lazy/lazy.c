@@ -64,7 +64,7 @@ static int open_paging(xlx_lazy *lazy)
 {
     int rc = xlx__paging_open(lazy->ctx, lazy->domid, &lazy->paging);
     if (!rc) {
-        lazy->pager->paging = lazy->paging;
+        lazy->pager->guest.paging = lazy->paging;
         lazy->pager->report = report;
         lazy->pager->report_user = lazy;
         lazy->status.pid = (uint32_t)getpid();
@@ -149,7 +149,7 @@ const xlx_image *xlx_lazy_image(const xlx_lazy *lazy)
 static void copy_counters(struct xlx_lazy_status *to, struct xlx__pager *pager)
 {
     xlx__pager_bad(pager, to);
-    xlx__shared_status(pager->shared, to);
+    xlx__shared_status(xlx__pager_shared(pager), to);
 }
 
 static void tell(xlx_ctx *ctx, const struct xlx_lazy_status *s)
@@ -218,7 +218,7 @@ int xlx_lazy_start(xlx_lazy *lazy)
         rc = xlx__pager_start(lazy->pager, RING_GFN);
     if (rc)
         return rc;
-    xlx__shared_set(lazy->pager->shared, XLX__MARK_US, xlx__now_us() - begun);
+    xlx__shared_set(xlx__pager_shared(lazy->pager), XLX__MARK_US, xlx__now_us() - begun);
     xlx__pager_report(lazy->pager, XLX_LAZY_FILLING, NULL);
     return 0;
 }
@@ -262,7 +262,7 @@ int xlx_lazy_take_over(xlx_lazy *lazy)
 
 bool xlx_lazy_started(const xlx_lazy *lazy)
 {
-    return xlx__shared_started(lazy->pager->shared);
+    return xlx__shared_started(xlx__pager_shared(lazy->pager));
 }
 
 void xlx_lazy_cancel(xlx_lazy *lazy)

@@ -6,22 +6,6 @@
 
 #include "lazy/pager.h"
 
-void xlx__pager_report(struct xlx__pager *pager, enum xlx_lazy_state state,
-                       const char *reason)
-{
-    if (pager->report)
-        pager->report(pager->report_user, pager, state, reason);
-}
-
-bool xlx__pager_gone(struct xlx__pager *pager)
-{
-    struct xlx__paging_info info;
-    if (!atomic_load(&pager->stop) &&
-        !pager->paging->ops->info(pager->paging, &info) && info.dying)
-        atomic_store(&pager->stop, true);
-    return atomic_load(&pager->stop);
-}
-
 /* Pages that are not known to be zeros. */
 static int read_and_check(struct xlx__pager *pager, uint64_t gfn, uint32_t nr,
                           void *buffer)
@@ -91,7 +75,7 @@ static int try_load(struct xlx__pager *pager, uint64_t gfn, void *buffer,
         return rc;
     *is_read = true;
     *what_r = "load into the guest";
-    return pager->paging->ops->load_run(pager->paging, gfn, 1, buffer);
+    return pager->guest.paging->ops->load_run(pager->guest.paging, gfn, 1, buffer);
 }
 
 static bool load_until_it_works(struct xlx__pager *pager, uint64_t gfn,
@@ -107,14 +91,14 @@ static bool load_until_it_works(struct xlx__pager *pager, uint64_t gfn,
         int rc = try_load(pager, gfn, buffer, &is_read, &what);
         if (!rc)
             return true;
-        if (xlx__pager_gone(pager))
+        if (xlx__guest_gone(&pager->guest))
             return false;
-        xlx__shared_count(pager->shared, XLX__RETRIES, 1);
+        xlx__shared_count(pager->guest.shared, XLX__RETRIES, 1);
         if (!start)
             start = xlx__now_us();
         if (xlx__now_us() - start >= (uint64_t)pager->patience_ms * 1000)
             xlx__loading_stall(pager, loading, gfn, what, xlx__pager_why(rc));
-        xlx__pager_back_off(pager, &backoff);
+        xlx__guest_back_off(&pager->guest, &backoff);
     }
 }
 
@@ -144,7 +128,7 @@ int xlx__pager_try_load(struct xlx__pager *pager, uint64_t gfn, uint32_t nr,
 {
     struct xlx__loading *loading = xlx__loading_enter(pager, true);
     xlx__loading_begin(pager, loading, gfn);
-    int rc = pager->paging->ops->load_run(pager->paging, gfn, nr, buffer);
+    int rc = pager->guest.paging->ops->load_run(pager->guest.paging, gfn, nr, buffer);
     xlx__loading_leave(pager, loading);
     end_load(pager, gfn, nr, !rc);
     return rc;

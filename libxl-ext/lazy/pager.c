@@ -6,6 +6,7 @@
 #include "lazy/pager.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 
 /* How often the fault thread looks whether there is still a domain. */
@@ -28,7 +29,6 @@ static int hold_back(struct xlx__pager *pager,
                             &pager->nr_held);
     if (rc)
         return rc;
-    pager->shared = xlx__shared_new(xlx_image_info(pager->image)->max_gfn + 1);
     if (!pager->shared)
         return -ENOMEM;
     pager->pages = xlx__shared_pages(pager->shared);
@@ -36,6 +36,44 @@ static int hold_back(struct xlx__pager *pager,
         xlx__pages_hold_back(pager->pages, pager->held[i].start,
                              pager->held[i].end - pager->held[i].start);
     return 0;
+}
+
+void xlx__pager_report(struct xlx__pager *pager, enum xlx_lazy_state state,
+                       const char *reason)
+{
+    if (pager->report)
+        pager->report(pager->report_user, pager, state, reason);
+}
+
+void xlx__pager_progress(struct xlx__pager *pager)
+{
+    char reason[sizeof(pager->stall_reason)];
+    pthread_mutex_lock(&pager->lock);
+    bool stalled = pager->stalled > 0, trouble = false;
+    if (stalled)
+        memcpy(reason, pager->stall_reason, sizeof(reason));
+    else
+        trouble = xlx__pager_fill_trouble(pager, reason, sizeof(reason));
+    pthread_mutex_unlock(&pager->lock);
+    xlx__pager_report(pager, stalled ? XLX_LAZY_STALLED : XLX_LAZY_FILLING,
+                      stalled || trouble ? reason : NULL);
+}
+
+void xlx__pager_init_locks(struct xlx__pager *pager)
+{
+    pthread_mutex_init(&pager->lock, NULL);
+    pthread_cond_init(&pager->settled, NULL);
+}
+
+void xlx__pager_set_paging(struct xlx__pager *pager,
+                           struct xlx__paging *paging)
+{
+    pager->guest.paging = paging;
+}
+
+static void progress(void *pager)
+{
+    xlx__pager_progress(pager);
 }
 
 int xlx__pager_new(xlx_ctx *ctx, struct xlx__paging *paging,
@@ -46,14 +84,17 @@ int xlx__pager_new(xlx_ctx *ctx, struct xlx__paging *paging,
     struct xlx__pager *pager = calloc(1, sizeof(*pager));
     if (!pager)
         return xlx__fail(ctx, ENOMEM, "no memory for the pager");
-    pager->ctx = ctx;
-    pager->paging = paging;
     pager->image = image;
     pager->patience_ms = XLX__PAGER_PATIENCE_MS;
     pager->fill.threads = XLX__FILL_THREADS;
     pager->record_quiet_us = XLX__RECORD_QUIET_US;
     pager->record_max_us = XLX__RECORD_MAX_US;
     pager->hang_ms = XLX__PAGER_HANG_MS;
+    pager->shared = xlx__shared_new(xlx_image_info(image)->max_gfn + 1);
+    xlx__guest_init(&pager->guest, ctx, pager->shared);
+    xlx__pager_set_paging(pager, paging);
+    pager->guest.changed = progress;
+    pager->guest.user = pager;
     xlx__pager_init_locks(pager);
     if (hold_back(pager, resident, nr_resident)) {
         xlx__pager_free(pager);
@@ -67,10 +108,10 @@ void xlx__pager_free(struct xlx__pager *pager)
 {
     if (!pager)
         return;
-    pthread_cond_destroy(&pager->nudge);
     pthread_cond_destroy(&pager->settled);
     pthread_mutex_destroy(&pager->lock);
     xlx__pager_fill_free(pager);
+    xlx__guest_destroy(&pager->guest);
     xlx__shared_free(pager->shared);
     free(pager->recorded);
     free(pager->sidecar);
@@ -80,22 +121,22 @@ void xlx__pager_free(struct xlx__pager *pager)
 
 struct xlx__shared *xlx__pager_shared(const struct xlx__pager *pager)
 {
-    return pager->shared;
+    return pager->guest.shared;
 }
 
 static int mark(struct xlx__pager *pager)
 {
     int rc = 0;
     for (size_t i = 0; i < pager->nr_held && !rc; i++)
-        rc = pager->paging->ops->mark_run(
-            pager->paging, pager->held[i].start,
+        rc = pager->guest.paging->ops->mark_run(
+            pager->guest.paging, pager->held[i].start,
             pager->held[i].end - pager->held[i].start);
     return rc;
 }
 
 int xlx__pager_start(struct xlx__pager *pager, uint64_t ring_gfn)
 {
-    struct xlx__paging *paging = pager->paging;
+    struct xlx__paging *paging = pager->guest.paging;
     int rc = paging->ops->enable(paging, ring_gfn);
     if (rc)
         return rc;
@@ -105,15 +146,15 @@ int xlx__pager_start(struct xlx__pager *pager, uint64_t ring_gfn)
     if (rc)
         xlx__pager_cancel(pager);
     else
-        xlx__shared_set_started(pager->shared);
+        xlx__shared_set_started(pager->guest.shared);
     return rc;
 }
 
 /* Marked gfns stay marked; a restorer that populates them replaces the mark. */
 void xlx__pager_cancel(struct xlx__pager *pager)
 {
-    pager->paging->ops->claim(pager->paging, 0);
-    pager->paging->ops->disable(pager->paging);
+    pager->guest.paging->ops->claim(pager->guest.paging, 0);
+    pager->guest.paging->ops->disable(pager->guest.paging);
 }
 
 /* --- the fault thread ----------------------------------------------------- */
@@ -129,12 +170,12 @@ static void wait_for_loader(struct xlx__pager *pager, uint64_t gfn)
 /* Has the page present when it returns true. */
 static bool bring(struct xlx__pager *pager, uint64_t gfn, void *buffer)
 {
-    while (!atomic_load(&pager->stop)) {
+    while (!xlx__guest_stopped(&pager->guest)) {
         switch (xlx__pages_claim(pager->pages, gfn)) {
         case XLX__PAGE_ABSENT:
             if (!xlx__pager_load(pager, gfn, buffer))
                 return false;
-            xlx__shared_count(pager->shared, XLX__FAULT_PAGES, 1);
+            xlx__shared_count(pager->guest.shared, XLX__FAULT_PAGES, 1);
             return true;
         case XLX__PAGE_LOADING:
             wait_for_loader(pager, gfn);
@@ -148,10 +189,10 @@ static bool bring(struct xlx__pager *pager, uint64_t gfn, void *buffer)
 
 static void count_fault(struct xlx__pager *pager, uint64_t us)
 {
-    xlx__shared_count(pager->shared, XLX__FAULTS, 1);
-    xlx__shared_count(pager->shared, XLX__FAULT_US, us);
-    if (us > xlx__shared_counter(pager->shared, XLX__FAULT_US_MAX))
-        xlx__shared_set(pager->shared, XLX__FAULT_US_MAX, us);
+    xlx__shared_count(pager->guest.shared, XLX__FAULTS, 1);
+    xlx__shared_count(pager->guest.shared, XLX__FAULT_US, us);
+    if (us > xlx__shared_counter(pager->guest.shared, XLX__FAULT_US_MAX))
+        xlx__shared_set(pager->guest.shared, XLX__FAULT_US_MAX, us);
 }
 
 static bool serve(struct xlx__pager *pager,
@@ -160,14 +201,14 @@ static bool serve(struct xlx__pager *pager,
     uint64_t begun = xlx__now_us();
     if (req->drop) {
         xlx__pages_drop(pager->pages, req->gfn);
-        xlx__shared_count(pager->shared, XLX__DROPPED, 1);
+        xlx__shared_count(pager->guest.shared, XLX__DROPPED, 1);
     } else if (!bring(pager, req->gfn, buffer)) {
         return false;
     }
     /* Before the answer: a request without one is found by the next pager. */
     if (!req->drop && pager->recording)
-        xlx__touches_add(xlx__shared_touches(pager->shared), req->gfn);
-    pager->paging->ops->respond(pager->paging, req);
+        xlx__touches_add(xlx__shared_touches(pager->guest.shared), req->gfn);
+    pager->guest.paging->ops->respond(pager->guest.paging, req);
     if (!req->drop) {
         count_fault(pager, xlx__now_us() - begun);
         xlx__pager_fill_fault(pager, req->gfn);
@@ -178,18 +219,18 @@ static bool serve(struct xlx__pager *pager,
 /* Answers all that is in the ring now. Returns how many, or -errno. */
 static int drain(struct xlx__pager *pager, void *buffer)
 {
-    const struct xlx__paging_ops *ops = pager->paging->ops;
+    const struct xlx__paging_ops *ops = pager->guest.paging->ops;
     struct xlx__paging_request req;
     int served = 0;
 
     atomic_store(&pager->faulting, 1);
-    while (ops->next(pager->paging, &req)) {
+    while (ops->next(pager->guest.paging, &req)) {
         if (!serve(pager, &req, buffer)) {
             served = -ESRCH;
             break;
         }
         /* At once: the vCPU need not wait for the faults behind its own. */
-        int rc = ops->notify(pager->paging);
+        int rc = ops->notify(pager->guest.paging);
         if (rc) {
             served = rc;
             break;
@@ -204,13 +245,13 @@ static int drain(struct xlx__pager *pager, void *buffer)
 static int serve_until_filled(struct xlx__pager *pager, void *buffer)
 {
     for (;;) {
-        int ready = pager->paging->ops->wait(pager->paging, IDLE_MS);
+        int ready = pager->guest.paging->ops->wait(pager->guest.paging, IDLE_MS);
         int served = drain(pager, buffer);
         if (ready < 0 || served < 0)
-            return xlx__pager_gone(pager) ? -ESRCH : ready < 0 ? ready : served;
+            return xlx__guest_gone(&pager->guest) ? -ESRCH : ready < 0 ? ready : served;
         if (served > 0 || ready > 0)
             continue;
-        if (xlx__pager_gone(pager))
+        if (xlx__guest_gone(&pager->guest))
             return -ESRCH;
         if (atomic_load(&pager->filled))
             return 0;
@@ -221,10 +262,10 @@ static int serve_until_filled(struct xlx__pager *pager, void *buffer)
 
 static int look(struct xlx__pager *pager, struct xlx__paging_info *info_r)
 {
-    int rc = pager->paging->ops->info(pager->paging, info_r);
+    int rc = pager->guest.paging->ops->info(pager->guest.paging, info_r);
     if (rc)
-        return xlx__fail_errno(pager->ctx, -rc, "domain %u",
-                               pager->paging->domid);
+        return xlx__fail_errno(pager->guest.ctx, -rc, "domain %u",
+                               pager->guest.paging->domid);
     return info_r->dying ? -ESRCH : 0;
 }
 
@@ -236,10 +277,10 @@ static int check_nothing_is_out(struct xlx__pager *pager)
         return rc;
     if (info.paged_pages == 0)
         return 0;
-    return xlx__fail(pager->ctx, EIO,
+    return xlx__fail(pager->guest.ctx, EIO,
                      "domain %u: all pages are loaded, but Xen counts %lu as "
                      "paged out: paging stays on",
-                     pager->paging->domid, (unsigned long)info.paged_pages);
+                     pager->guest.paging->domid, (unsigned long)info.paged_pages);
 }
 
 /*
@@ -248,13 +289,13 @@ static int check_nothing_is_out(struct xlx__pager *pager)
  */
 static int try_to_end_paging(struct xlx__pager *pager, void *buffer)
 {
-    int rc = xlx__pager_pause(pager);
+    int rc = xlx__guest_pause(&pager->guest);
     if (rc)
         return rc;
     rc = drain(pager, buffer);
     if (rc >= 0)
-        rc = pager->paging->ops->disable(pager->paging);
-    xlx__pager_unpause(pager);
+        rc = pager->guest.paging->ops->disable(pager->guest.paging);
+    xlx__guest_unpause(&pager->guest);
     return rc;
 }
 
@@ -268,7 +309,7 @@ static int let_run(struct xlx__pager *pager, int ms)
         rc = look(pager, &info);
         if (rc)
             return rc;
-        rc = pager->paging->ops->wait(pager->paging,
+        rc = pager->guest.paging->ops->wait(pager->guest.paging,
                                       info.paused ? RUN_MAX_MS : ms);
     } while (!rc && info.paused);
     return rc < 0 ? rc : 0;
@@ -284,7 +325,7 @@ static int end_paging(struct xlx__pager *pager, void *buffer)
             break;
         ms = ms * 2 > RUN_MAX_MS ? RUN_MAX_MS : ms * 2;
     }
-    pager->paging->ops->claim(pager->paging, 0);
+    pager->guest.paging->ops->claim(pager->guest.paging, 0);
     return rc;
 }
 
@@ -292,8 +333,8 @@ static void count_2m(struct xlx__pager *pager)
 {
     uint64_t count = 0;
     uint64_t nr = xlx_image_info(pager->image)->max_gfn + 1;
-    if (!pager->paging->ops->count_2m(pager->paging, 0, nr, &count))
-        xlx__shared_set(pager->shared, XLX__PAGES_2M, count);
+    if (!pager->guest.paging->ops->count_2m(pager->guest.paging, 0, nr, &count))
+        xlx__shared_set(pager->guest.shared, XLX__PAGES_2M, count);
 }
 
 static int finish(struct xlx__pager *pager, void *buffer)
@@ -310,23 +351,23 @@ static void report_end(struct xlx__pager *pager, int rc)
 {
     if (rc == 0) {
         xlx__pager_report(pager, XLX_LAZY_COMPLETE, NULL);
-    } else if (xlx__pager_gone(pager) && rc == -ESRCH) {
+    } else if (xlx__guest_gone(&pager->guest) && rc == -ESRCH) {
         xlx__pager_report(pager, XLX_LAZY_GONE, NULL);
     } else {
-        xlx__pager_pause(pager);
-        xlx__pager_report(pager, XLX_LAZY_FAILED, xlx_ctx_error(pager->ctx));
+        xlx__guest_pause(&pager->guest);
+        xlx__pager_report(pager, XLX_LAZY_FAILED, xlx_ctx_error(pager->guest.ctx));
     }
 }
 
 int xlx__pager_run(struct xlx__pager *pager)
 {
-    const struct xlx__paging_ops *ops = pager->paging->ops;
-    void *buffer = ops->buffer_alloc(pager->paging, 1);
+    const struct xlx__paging_ops *ops = pager->guest.paging->ops;
+    void *buffer = ops->buffer_alloc(pager->guest.paging, 1);
     int rc;
 
     if (!buffer) {
-        rc = xlx__fail(pager->ctx, ENOMEM, "domain %u: no memory for the pager",
-                       pager->paging->domid);
+        rc = xlx__fail(pager->guest.ctx, ENOMEM, "domain %u: no memory for the pager",
+                       pager->guest.paging->domid);
         report_end(pager, rc);
         return rc;
     }
@@ -337,13 +378,13 @@ int xlx__pager_run(struct xlx__pager *pager)
         setpriority(PRIO_PROCESS, 0, FAULT_NICE);
         rc = serve_until_filled(pager, buffer);
         if (rc)
-            atomic_store(&pager->stop, true);
+            xlx__guest_stop(&pager->guest);
     }
     xlx__pager_fill_join(pager);
     xlx__pager_watch_stop(pager);
     if (!rc)
         rc = finish(pager, buffer);
     report_end(pager, rc);
-    ops->buffer_free(pager->paging, buffer, 1);
+    ops->buffer_free(pager->guest.paging, buffer, 1);
     return rc;
 }

@@ -23,20 +23,15 @@
 #include "core/clock.h"
 #include "image/image.h"
 #include "lazy/bad.h"
+#include "lazy/guest.h"
 #include "lazy/held.h"
 #include "lazy/pages.h"
 #include "lazy/policy.h"
-#include "lazy/shared.h"
 #include "libxl_ext_lazy.h"
-#include "xen/paging.h"
 
 /* How long loads may fail before the domain is paused, or before it is said
  * that the backfill does not get on, in milliseconds. */
 #define XLX__PAGER_PATIENCE_MS 3000u
-
-/* Between two attempts, in milliseconds: the first time, and at most. */
-#define XLX__BACKOFF_FIRST_MS 5u
-#define XLX__BACKOFF_LAST_MS 500u
 
 /* How long one load may take before that counts as a failure. */
 #define XLX__PAGER_HANG_MS 10000u
@@ -108,10 +103,9 @@ struct xlx__loading {
 #define XLX__LOADING_MAX 16
 
 struct xlx__pager {
-    xlx_ctx *ctx;
-    struct xlx__paging *paging;
+    struct xlx__guest guest;
+    struct xlx__shared *shared; /* owned */
     const xlx_image *image;
-    struct xlx__shared *shared;
     struct xlx__pages *pages; /* in shared */
     struct xlx__gfn_range *held; /* what was held back at the start */
     size_t nr_held;
@@ -131,12 +125,10 @@ struct xlx__pager {
         _Atomic bool end;
     } watch; /* for loads that hang */
 
-    _Atomic bool stop;     /* the domain is gone, or we failed */
     _Atomic bool filled;   /* the backfill is through */
     _Atomic int faulting;  /* faults being served now */
     pthread_mutex_t lock;  /* for all below */
     pthread_cond_t settled; /* a claimed run was settled or released */
-    pthread_cond_t nudge;   /* who waits for a better time looks again */
     struct xlx__loading loading[XLX__LOADING_MAX];
     int stalled; /* loads that fail or hang: the domain is paused */
     char stall_reason[160];
@@ -154,6 +146,8 @@ int xlx__pager_new(xlx_ctx *ctx, struct xlx__paging *paging,
                    const struct xlx__gfn_range *resident, size_t nr_resident,
                    struct xlx__pager **pager_r);
 void xlx__pager_free(struct xlx__pager *pager);
+void xlx__pager_set_paging(struct xlx__pager *pager,
+                           struct xlx__paging *paging);
 
 /* What survives a kill; owned by the pager. */
 struct xlx__shared *xlx__pager_shared(const struct xlx__pager *pager);
@@ -254,11 +248,6 @@ int xlx__pager_try_load(struct xlx__pager *pager, uint64_t gfn, uint32_t nr,
 int xlx__pager_read(struct xlx__pager *pager, uint64_t gfn, uint32_t nr,
                     void *buffer);
 
-/* Pauses the domain, so that a successor knows about it; and ends that. One
- * thread at a time. */
-int xlx__pager_pause(struct xlx__pager *pager);
-void xlx__pager_unpause(struct xlx__pager *pager);
-
 /*
  * A load's life: enter, begin every attempt, leave. stall() pauses the domain
  * and says why, once for all loads that fail at a time; leave() of the last of
@@ -293,12 +282,6 @@ void xlx__pager_change(struct xlx__pager *pager,
 uint64_t xlx__pace(uint64_t *next_us, uint64_t now_us, uint64_t bytes,
                    uint64_t rate);
 
-/* Waits; xlx__pager_nudge() ends all waits. back_off() waits *ms and doubles
- * it, up to XLX__BACKOFF_LAST_MS. */
-void xlx__pager_nap(struct xlx__pager *pager, unsigned ms);
-void xlx__pager_back_off(struct xlx__pager *pager, unsigned *ms);
-void xlx__pager_nudge(struct xlx__pager *pager);
-
 /* Makes the locks; also those that a dead pager may have held. */
 void xlx__pager_init_locks(struct xlx__pager *pager);
 
@@ -307,9 +290,6 @@ const char *xlx__pager_why(int rc);
 
 /* Reports where it is: filling, and with what trouble, or stalled and why. */
 void xlx__pager_progress(struct xlx__pager *pager);
-
-/* True when the domain is being destroyed or gone; also sets stop. */
-bool xlx__pager_gone(struct xlx__pager *pager);
 
 void xlx__pager_report(struct xlx__pager *pager, enum xlx_lazy_state state,
                        const char *reason);

@@ -9,43 +9,6 @@
 
 #include "lazy/pager.h"
 
-void xlx__pager_init_locks(struct xlx__pager *pager)
-{
-    pthread_condattr_t attr;
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_mutex_init(&pager->lock, NULL);
-    pthread_cond_init(&pager->settled, NULL);
-    pthread_cond_init(&pager->nudge, &attr);
-    pthread_condattr_destroy(&attr);
-}
-
-void xlx__pager_nap(struct xlx__pager *pager, unsigned ms)
-{
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += ms / 1000;
-    until.tv_nsec += (long)(ms % 1000) * 1000000;
-    until.tv_sec += until.tv_nsec / 1000000000;
-    until.tv_nsec %= 1000000000;
-    pthread_mutex_lock(&pager->lock);
-    pthread_cond_timedwait(&pager->nudge, &pager->lock, &until);
-    pthread_mutex_unlock(&pager->lock);
-}
-
-void xlx__pager_back_off(struct xlx__pager *pager, unsigned *ms)
-{
-    xlx__pager_nap(pager, *ms);
-    *ms = *ms * 2 < XLX__BACKOFF_LAST_MS ? *ms * 2 : XLX__BACKOFF_LAST_MS;
-}
-
-void xlx__pager_nudge(struct xlx__pager *pager)
-{
-    pthread_mutex_lock(&pager->lock);
-    pthread_cond_broadcast(&pager->nudge);
-    pthread_mutex_unlock(&pager->lock);
-}
-
 struct xlx__loading *xlx__loading_enter(struct xlx__pager *pager, bool waited)
 {
     int i = 0;
@@ -78,7 +41,7 @@ static bool add_stall(struct xlx__pager *pager, struct xlx__loading *loading,
         return false;
     snprintf(pager->stall_reason, sizeof(pager->stall_reason),
              "gfn 0x%lx: %s: %s", (unsigned long)gfn, what, why);
-    xlx__pager_pause(pager);
+    xlx__guest_pause(&pager->guest);
     return true;
 }
 
@@ -90,7 +53,7 @@ void xlx__loading_stall(struct xlx__pager *pager, struct xlx__loading *loading,
     loading->begun = 0;
     pthread_mutex_unlock(&pager->lock);
     if (first)
-        xlx__pager_progress(pager);
+        xlx__guest_changed(&pager->guest);
 }
 
 void xlx__loading_leave(struct xlx__pager *pager, struct xlx__loading *loading)
@@ -100,14 +63,14 @@ void xlx__loading_leave(struct xlx__pager *pager, struct xlx__loading *loading)
     if (loading->stalled && loading->waited) {
         last = --pager->stalled == 0;
         if (last)
-            xlx__pager_unpause(pager);
+            xlx__guest_unpause(&pager->guest);
     } else if (loading->stalled) {
         *pager->fill.trouble = '\0';
     }
     *loading = (struct xlx__loading){ 0 };
     pthread_mutex_unlock(&pager->lock);
     if (last)
-        xlx__pager_progress(pager);
+        xlx__guest_changed(&pager->guest);
 }
 
 /* With the lock held. True when it was not said before. A run that the other
@@ -143,22 +106,8 @@ void xlx__pager_look_for_hangs(struct xlx__pager *pager)
     }
     pthread_mutex_unlock(&pager->lock);
     if (stalled || said)
-        xlx__pager_progress(pager);
+        xlx__guest_changed(&pager->guest);
     if (said)
-        xlx__warn(pager->ctx, "domain %u: the backfill does not get on: %s",
-                  pager->paging->domid, why);
-}
-
-void xlx__pager_progress(struct xlx__pager *pager)
-{
-    char reason[sizeof(pager->stall_reason)];
-    pthread_mutex_lock(&pager->lock);
-    bool stalled = pager->stalled > 0, trouble = false;
-    if (stalled)
-        memcpy(reason, pager->stall_reason, sizeof(reason));
-    else
-        trouble = xlx__pager_fill_trouble(pager, reason, sizeof(reason));
-    pthread_mutex_unlock(&pager->lock);
-    xlx__pager_report(pager, stalled ? XLX_LAZY_STALLED : XLX_LAZY_FILLING,
-                      stalled || trouble ? reason : NULL);
+        xlx__warn(pager->guest.ctx, "domain %u: the backfill does not get on: %s",
+                  pager->guest.paging->domid, why);
 }

@@ -15,18 +15,18 @@ uint64_t xlx__pace(uint64_t *next_us, uint64_t now_us, uint64_t bytes,
 /* Nobody has anything to wait for: faults may have brought the last page. */
 static bool is_over(struct xlx__pager *pager)
 {
-    return atomic_load(&pager->stop) || xlx__shared_has_all(pager->shared);
+    return xlx__guest_stopped(&pager->guest) || xlx__shared_has_all(pager->guest.shared);
 }
 
 /* When `pages` may be loaded, xlx__now_us(), under the limit of now. */
 static uint64_t turn_of(struct xlx__pager *pager, uint64_t pages,
                         unsigned *changes_r)
 {
-    uint64_t rate = xlx__shared_bwlimit(pager->shared), now = xlx__now_us();
+    uint64_t rate = xlx__shared_bwlimit(pager->guest.shared), now = xlx__now_us();
     uint64_t wait = 0;
     pthread_mutex_lock(&pager->lock);
     *changes_r = pager->changes;
-    if (rate && !xlx__shared_finish(pager->shared))
+    if (rate && !xlx__shared_finish(pager->guest.shared))
         wait = xlx__pace(&pager->pace_us, now, pages * XLX_PAGE_SIZE, rate);
     pthread_mutex_unlock(&pager->lock);
     return now + wait;
@@ -51,7 +51,7 @@ static bool wait_for_turn(struct xlx__pager *pager, uint64_t at,
         if (has_changed(pager, changes))
             return false;
         uint64_t ms = (at - now) / 1000 + 1;
-        xlx__pager_nap(pager, ms < 100 ? (unsigned)ms : 100);
+        xlx__guest_nap(&pager->guest, ms < 100 ? (unsigned)ms : 100);
     }
 }
 
@@ -59,11 +59,11 @@ void xlx__pager_throttle(struct xlx__pager *pager, uint64_t pages)
 {
     unsigned changes;
     for (;;) {
-        while (xlx__shared_fill_paused(pager->shared) && !is_over(pager))
-            xlx__pager_nap(pager, 100);
+        while (xlx__shared_fill_paused(pager->guest.shared) && !is_over(pager))
+            xlx__guest_nap(&pager->guest, 100);
         uint64_t at = turn_of(pager, pages, &changes);
         if (wait_for_turn(pager, at, changes) &&
-            (!xlx__shared_fill_paused(pager->shared) || is_over(pager)))
+            (!xlx__shared_fill_paused(pager->guest.shared) || is_over(pager)))
             return;
     }
 }
@@ -71,7 +71,7 @@ void xlx__pager_throttle(struct xlx__pager *pager, uint64_t pages)
 void xlx__pager_change(struct xlx__pager *pager,
                        const struct xlx_lazy_change *change)
 {
-    xlx__shared_change(pager->shared, change);
+    xlx__shared_change(pager->guest.shared, change);
     pthread_mutex_lock(&pager->lock);
     if (change->set_bwlimit || change->fill) {
         pager->changes++;
@@ -80,5 +80,5 @@ void xlx__pager_change(struct xlx__pager *pager,
     if (change->retry)
         xlx__pager_fill_retry(pager);
     pthread_mutex_unlock(&pager->lock);
-    xlx__pager_nudge(pager); /* above all for retry: no wait after this */
+    xlx__guest_wake(&pager->guest); /* above all for retry: no wait after this */
 }

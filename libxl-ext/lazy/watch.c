@@ -15,7 +15,7 @@ static void *watch(void *arg)
     struct xlx__pager *pager = arg;
     while (!atomic_load(&pager->watch.end)) {
         xlx__pager_look_for_hangs(pager);
-        xlx__pager_nap(pager, LOOK_MS);
+        xlx__guest_nap(&pager->guest, LOOK_MS);
     }
     return NULL;
 }
@@ -26,9 +26,9 @@ void xlx__pager_watch_start(struct xlx__pager *pager)
     int rc = pthread_create(&pager->watch.thread, NULL, watch, pager);
     pager->watch.started = !rc;
     if (rc)
-        xlx__warn(pager->ctx,
+        xlx__warn(pager->guest.ctx,
                   "domain %u: storage that hangs will not be noticed: %s",
-                  pager->paging->domid, strerror(rc));
+                  pager->guest.paging->domid, strerror(rc));
 }
 
 void xlx__pager_watch_stop(struct xlx__pager *pager)
@@ -36,7 +36,7 @@ void xlx__pager_watch_stop(struct xlx__pager *pager)
     if (!pager->watch.started)
         return;
     atomic_store(&pager->watch.end, true);
-    xlx__pager_nudge(pager);
+    xlx__guest_wake(&pager->guest);
     pthread_join(pager->watch.thread, NULL);
     pager->watch.started = false;
 }

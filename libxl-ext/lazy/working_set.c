@@ -19,17 +19,17 @@ int xlx__working_set_name(struct xlx__pager *pager, const char *path)
         return 0;
     bool absolute = *path == '/';
     if (!absolute && !getcwd(folder, sizeof(folder)))
-        return xlx__fail_errno(pager->ctx, errno, "%s: its folder", path);
+        return xlx__fail_errno(pager->guest.ctx, errno, "%s: its folder", path);
     if (asprintf(&pager->sidecar, "%s%s%s", folder, absolute ? "" : "/",
                  path) >= 0)
         return 0;
     pager->sidecar = NULL;
-    return xlx__fail(pager->ctx, ENOMEM, "%s: no memory", path);
+    return xlx__fail(pager->guest.ctx, ENOMEM, "%s: no memory", path);
 }
 
 xlx_image_index *xlx__working_set_open(const struct xlx__pager *pager)
 {
-    xlx_ctx *ctx = pager->ctx;
+    xlx_ctx *ctx = pager->guest.ctx;
     xlx_image_index *index = NULL;
     int rc = xlx_image_index_open(ctx, pager->image, pager->sidecar, &index);
     if (rc && rc != -ENOENT)
@@ -130,11 +130,11 @@ static int keep(const struct xlx__pager *pager,
 {
     struct xlx_image_range *ranges = calloc(nr, sizeof(*ranges));
     if (!ranges)
-        return xlx__fail(pager->ctx, ENOMEM, "no memory");
+        return xlx__fail(pager->guest.ctx, ENOMEM, "no memory");
     for (size_t i = 0; i < nr; i++)
         ranges[i] = (struct xlx_image_range){ runs[i].start,
                                               runs[i].end - runs[i].start };
-    int rc = xlx_image_working_set_add(pager->ctx, pager->image, pager->sidecar,
+    int rc = xlx_image_working_set_add(pager->guest.ctx, pager->image, pager->sidecar,
                                        ranges, nr);
     free(ranges);
     return rc;
@@ -152,22 +152,22 @@ void xlx__working_set_keep(const struct xlx__pager *pager)
      * has no name of its own: its sidecar says which image it belongs to. */
     if (pager->image->storage->has_folder &&
         !xlx__image_has_its_name(pager->image)) {
-        xlx__log(pager->ctx, XLX_LOG_WARN,
+        xlx__log(pager->guest.ctx, XLX_LOG_WARN,
                  "%s: not recorded: it is no longer the file that is restored",
                  name);
         return;
     }
-    rc = xlx__touches_runs(xlx__shared_touches(pager->shared), &runs, &nr);
+    rc = xlx__touches_runs(xlx__shared_touches(pager->guest.shared), &runs, &nr);
     if (rc)
-        xlx__fail(pager->ctx, -rc, "no memory");
+        xlx__fail(pager->guest.ctx, -rc, "no memory");
     else if (nr)
         rc = keep(pager, runs, nr);
     if (rc)
-        xlx__log(pager->ctx, XLX_LOG_WARN, "%s: not recorded: %s", name,
-                 xlx_ctx_error(pager->ctx));
+        xlx__log(pager->guest.ctx, XLX_LOG_WARN, "%s: not recorded: %s", name,
+                 xlx_ctx_error(pager->guest.ctx));
     else
-        xlx__log(pager->ctx, XLX_LOG_INFO,
+        xlx__log(pager->guest.ctx, XLX_LOG_INFO,
                  "%s: recorded %zu touches in %zu runs", name,
-                 xlx__touches_count(xlx__shared_touches(pager->shared)), nr);
+                 xlx__touches_count(xlx__shared_touches(pager->guest.shared)), nr);
     free(runs);
 }

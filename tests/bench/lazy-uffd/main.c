@@ -173,8 +173,8 @@ static int big_main(const struct options *o)
     uffd->discards = true;
     must(!xlx__pager_new(ctx, &uffd->base, image, NULL, 0, &pager), "pager");
     for (uint64_t i = 0; i < XLX__TOUCHES_MAX; i++)
-        xlx__touches_add(xlx__shared_touches(pager->shared), i * 61 % o->pages);
-    must(!xlx__touches_runs(xlx__shared_touches(pager->shared), &pager->recorded,
+        xlx__touches_add(xlx__shared_touches(xlx__pager_shared(pager)), i * 61 % o->pages);
+    must(!xlx__touches_runs(xlx__shared_touches(xlx__pager_shared(pager)), &pager->recorded,
                             &pager->nr_recorded),
          "record");
     must(!xlx__pager_start(pager, 0), "start");

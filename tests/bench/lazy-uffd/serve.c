@@ -46,7 +46,7 @@ static void keep_record(const struct xlx__pager *pager, struct record *record)
 {
     struct xlx__gfn_range *runs;
     size_t nr;
-    must(!xlx__touches_runs(xlx__shared_touches(pager->shared), &runs, &nr), "record");
+    must(!xlx__touches_runs(xlx__shared_touches(xlx__pager_shared(pager)), &runs, &nr), "record");
     memcpy(record->range, runs, nr * sizeof(*runs));
     record->nr = nr;
     free(runs);
@@ -91,7 +91,7 @@ static void serve(struct xlx__pager *pager, const struct job *job, int socket,
     int rc = xlx__pager_run(pager);
     if (rc) {
         fprintf(stderr, "lazy-uffd: %s: %s\n", job->contest->name,
-                xlx_ctx_error(pager->ctx));
+                xlx_ctx_error(pager->guest.ctx));
         exit(1);
     }
     out->field[BEGIN] = (double)(begun - start) / 1e6;
