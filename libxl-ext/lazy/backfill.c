@@ -247,10 +247,10 @@ int xlx__pager_prefetch(struct xlx__pager *pager, uint64_t max_pages,
     fill->pages_left = max_pages;
     fill->until = xlx__now_us() + max_us;
     atomic_store(&fill->failed, false);
-    xlx__pager_watch_start(pager);
+    xlx__stalls_watch(xlx__loader_stalls(pager->loader));
     int rc = xlx__pager_fill_start(pager);
     xlx__pager_fill_join(pager);
-    xlx__pager_watch_stop(pager);
+    xlx__stalls_end_watch(xlx__loader_stalls(pager->loader));
     fill->prefetching = false;
     return !rc && atomic_load(&fill->failed) ? -EIO : rc;
 }

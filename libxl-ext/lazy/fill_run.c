@@ -44,7 +44,7 @@ static bool keep_aside(struct xlx__pager *pager, uint64_t gfn, int rc)
         xlx__warn(pager->guest.ctx,
                   "domain %u: gfn 0x%lx: read of the image: %s (it is "
                   "retried; all other pages are loaded)",
-                  pager->guest.paging->domid, (unsigned long)gfn, xlx__pager_why(rc));
+                  pager->guest.paging->domid, (unsigned long)gfn, xlx__loader_why(rc));
     return kept;
 }
 
@@ -63,7 +63,7 @@ static int read_one_by_one(struct xlx__filler *f, uint64_t gfn, uint32_t nr,
             return -ESRCH;
         give_way_to_faults(pager);
         int rc =
-            xlx__pager_read(pager, gfn + i, 1, to + (size_t)i * XLX_PAGE_SIZE);
+            xlx__loader_read(pager->loader, gfn + i, 1, to + (size_t)i * XLX_PAGE_SIZE);
         unread[i] = rc;
         good += !rc;
         if (rc && !is_of_the_page(rc))
@@ -83,7 +83,7 @@ static int read_piece(struct xlx__filler *f, uint64_t gfn, uint32_t nr,
 {
     memset(unread, 0, nr * sizeof(*unread));
     give_way_to_faults(f->pager);
-    int rc = xlx__pager_read(f->pager, gfn, nr, to);
+    int rc = xlx__loader_read(f->pager->loader, gfn, nr, to);
     if (rc && is_of_the_page(rc) && !f->pager->fill.prefetching)
         rc = read_one_by_one(f, gfn, nr, to, unread);
     return rc;
@@ -118,7 +118,7 @@ static int load_read(struct xlx__filler *f, const struct xlx__gfn_range *run,
     while (at < end &&
            (nr = xlx__pages_claim_run(pager->pages, at, end - at, &gfn))) {
         int rc =
-            xlx__pager_try_load(pager, gfn, (uint32_t)nr,
+            xlx__loader_load(pager->loader, gfn, (uint32_t)nr,
                                 f->buffer + (gfn - run->start) * XLX_PAGE_SIZE);
         if (rc)
             return rc;
@@ -152,7 +152,7 @@ static void say_trouble(struct xlx__filler *f, uint64_t gfn, int rc)
     pthread_mutex_lock(&pager->lock);
     bool first = !*text;
     snprintf(text, sizeof(pager->fill.trouble), "gfn 0x%lx: %s: %s",
-             (unsigned long)gfn, f->what, xlx__pager_why(rc));
+             (unsigned long)gfn, f->what, xlx__loader_why(rc));
     pthread_mutex_unlock(&pager->lock);
     if (!first)
         return;
@@ -160,7 +160,7 @@ static void say_trouble(struct xlx__filler *f, uint64_t gfn, int rc)
               "domain %u: the backfill does not get on: gfn 0x%lx: "
               "%s: %s",
               pager->guest.paging->domid, (unsigned long)gfn, f->what,
-              xlx__pager_why(rc));
+              xlx__loader_why(rc));
     xlx__guest_changed(&pager->guest);
 }
 
@@ -183,7 +183,7 @@ bool xlx__fill_run(struct xlx__filler *f, const struct xlx__gfn_range *run)
         if (xlx__shared_has_all(pager->guest.shared)) /* it was not needed */
             break;
         xlx__shared_count(pager->guest.shared, XLX__RETRIES, 1);
-        if (xlx__now_us() - begun >= (uint64_t)pager->patience_ms * 1000)
+        if (xlx__now_us() - begun >= (uint64_t)xlx__loader_patience(pager->loader) * 1000)
             say_trouble(f, run->start, rc);
         xlx__guest_back_off(&pager->guest, &backoff);
     }
@@ -208,20 +208,27 @@ void xlx__pager_bad(struct xlx__pager *pager, struct xlx_lazy_status *status)
     status->nr_bad = nr;
 }
 
-bool xlx__pager_fill_trouble(const struct xlx__pager *pager, char *text,
-                             size_t len)
+bool xlx__pager_fill_trouble(struct xlx__pager *pager, char *text, size_t len)
 {
-    const struct xlx__fill *fill = &pager->fill;
+    pthread_mutex_lock(&pager->lock);
+    snprintf(text, len, "%s", pager->fill.trouble);
+    pthread_mutex_unlock(&pager->lock);
+    return *text;
+}
+
+bool xlx__pager_fill_bad(struct xlx__pager *pager, char *text, size_t len)
+{
     struct xlx_image_range first;
     size_t nr;
-    snprintf(text, len, "%s", fill->trouble);
-    if (*text)
-        return true;
-    uint64_t count = xlx__bad_list(&fill->bad, pager->pages, &first, 1, &nr);
+    pthread_mutex_lock(&pager->lock);
+    uint64_t count =
+        xlx__bad_list(&pager->fill.bad, pager->pages, &first, 1, &nr);
+    int err = pager->fill.bad.err;
+    pthread_mutex_unlock(&pager->lock);
     if (count)
         snprintf(text, len, "%lu page%s cannot be read, gfn 0x%lx%s: %s",
                  (unsigned long)count, count == 1 ? "" : "s",
                  (unsigned long)first.gfn, count == 1 ? "" : " the first",
-                 xlx__pager_why(fill->bad.err));
+                 xlx__loader_why(err));
     return count;
 }

@@ -6,7 +6,6 @@
 #include "lazy/pager.h"
 
 #include <stdlib.h>
-#include <string.h>
 #include <sys/resource.h>
 
 /* How often the fault thread looks whether there is still a domain. */
@@ -31,6 +30,9 @@ static int hold_back(struct xlx__pager *pager,
         return rc;
     if (!pager->shared)
         return -ENOMEM;
+    pager->loader = xlx__loader_new(&pager->guest, pager->image);
+    if (!pager->loader)
+        return -ENOMEM;
     pager->pages = xlx__shared_pages(pager->shared);
     for (size_t i = 0; i < pager->nr_held; i++)
         xlx__pages_hold_back(pager->pages, pager->held[i].start,
@@ -47,22 +49,31 @@ void xlx__pager_report(struct xlx__pager *pager, enum xlx_lazy_state state,
 
 void xlx__pager_progress(struct xlx__pager *pager)
 {
-    char reason[sizeof(pager->stall_reason)];
-    pthread_mutex_lock(&pager->lock);
-    bool stalled = pager->stalled > 0, trouble = false;
-    if (stalled)
-        memcpy(reason, pager->stall_reason, sizeof(reason));
-    else
-        trouble = xlx__pager_fill_trouble(pager, reason, sizeof(reason));
-    pthread_mutex_unlock(&pager->lock);
+    struct xlx__stalls *stalls = xlx__loader_stalls(pager->loader);
+    char why[160];
+    bool stalled = xlx__stalls_reason(stalls, why, sizeof(why));
+    bool some = stalled || xlx__pager_fill_trouble(pager, why, sizeof(why)) ||
+                xlx__stalls_hang(stalls, why, sizeof(why)) ||
+                xlx__pager_fill_bad(pager, why, sizeof(why));
     xlx__pager_report(pager, stalled ? XLX_LAZY_STALLED : XLX_LAZY_FILLING,
-                      stalled || trouble ? reason : NULL);
+                      some ? why : NULL);
+}
+
+void xlx__pager_set_patience(struct xlx__pager *pager, unsigned patience_ms,
+                             unsigned hang_ms)
+{
+    xlx__loader_set_patience(pager->loader, patience_ms);
+    xlx__stalls_set_hang_ms(xlx__loader_stalls(pager->loader), hang_ms);
+}
+
+struct xlx__loader *xlx__pager_loader(const struct xlx__pager *pager)
+{
+    return pager->loader;
 }
 
 void xlx__pager_init_locks(struct xlx__pager *pager)
 {
     pthread_mutex_init(&pager->lock, NULL);
-    pthread_cond_init(&pager->settled, NULL);
 }
 
 void xlx__pager_set_paging(struct xlx__pager *pager,
@@ -85,11 +96,9 @@ int xlx__pager_new(xlx_ctx *ctx, struct xlx__paging *paging,
     if (!pager)
         return xlx__fail(ctx, ENOMEM, "no memory for the pager");
     pager->image = image;
-    pager->patience_ms = XLX__PAGER_PATIENCE_MS;
     pager->fill.threads = XLX__FILL_THREADS;
     pager->record_quiet_us = XLX__RECORD_QUIET_US;
     pager->record_max_us = XLX__RECORD_MAX_US;
-    pager->hang_ms = XLX__PAGER_HANG_MS;
     pager->shared = xlx__shared_new(xlx_image_info(image)->max_gfn + 1);
     xlx__guest_init(&pager->guest, ctx, pager->shared);
     xlx__pager_set_paging(pager, paging);
@@ -108,9 +117,9 @@ void xlx__pager_free(struct xlx__pager *pager)
 {
     if (!pager)
         return;
-    pthread_cond_destroy(&pager->settled);
     pthread_mutex_destroy(&pager->lock);
     xlx__pager_fill_free(pager);
+    xlx__loader_free(pager->loader);
     xlx__guest_destroy(&pager->guest);
     xlx__shared_free(pager->shared);
     free(pager->recorded);
@@ -159,34 +168,6 @@ void xlx__pager_cancel(struct xlx__pager *pager)
 
 /* --- the fault thread ----------------------------------------------------- */
 
-static void wait_for_loader(struct xlx__pager *pager, uint64_t gfn)
-{
-    pthread_mutex_lock(&pager->lock);
-    while (xlx__pages_state(pager->pages, gfn) == XLX__PAGE_LOADING)
-        pthread_cond_wait(&pager->settled, &pager->lock);
-    pthread_mutex_unlock(&pager->lock);
-}
-
-/* Has the page present when it returns true. */
-static bool bring(struct xlx__pager *pager, uint64_t gfn, void *buffer)
-{
-    while (!xlx__guest_stopped(&pager->guest)) {
-        switch (xlx__pages_claim(pager->pages, gfn)) {
-        case XLX__PAGE_ABSENT:
-            if (!xlx__pager_load(pager, gfn, buffer))
-                return false;
-            xlx__shared_count(pager->guest.shared, XLX__FAULT_PAGES, 1);
-            return true;
-        case XLX__PAGE_LOADING:
-            wait_for_loader(pager, gfn);
-            break;
-        default:
-            return true;
-        }
-    }
-    return false;
-}
-
 static void count_fault(struct xlx__pager *pager, uint64_t us)
 {
     xlx__shared_count(pager->guest.shared, XLX__FAULTS, 1);
@@ -202,7 +183,7 @@ static bool serve(struct xlx__pager *pager,
     if (req->drop) {
         xlx__pages_drop(pager->pages, req->gfn);
         xlx__shared_count(pager->guest.shared, XLX__DROPPED, 1);
-    } else if (!bring(pager, req->gfn, buffer)) {
+    } else if (!xlx__loader_bring(pager->loader, req->gfn, buffer)) {
         return false;
     }
     /* Before the answer: a request without one is found by the next pager. */
@@ -371,7 +352,7 @@ int xlx__pager_run(struct xlx__pager *pager)
         report_end(pager, rc);
         return rc;
     }
-    xlx__pager_watch_start(pager);
+    xlx__stalls_watch(xlx__loader_stalls(pager->loader));
     rc = xlx__pager_fill_start(pager);
     if (!rc) {
         /* Only a preference: without the right to it, faults still work. */
@@ -381,7 +362,7 @@ int xlx__pager_run(struct xlx__pager *pager)
             xlx__guest_stop(&pager->guest);
     }
     xlx__pager_fill_join(pager);
-    xlx__pager_watch_stop(pager);
+    xlx__stalls_end_watch(xlx__loader_stalls(pager->loader));
     if (!rc)
         rc = finish(pager, buffer);
     report_end(pager, rc);

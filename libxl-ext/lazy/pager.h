@@ -25,16 +25,10 @@
 #include "lazy/bad.h"
 #include "lazy/guest.h"
 #include "lazy/held.h"
+#include "lazy/loader.h"
 #include "lazy/pages.h"
 #include "lazy/policy.h"
 #include "libxl_ext_lazy.h"
-
-/* How long loads may fail before the domain is paused, or before it is said
- * that the backfill does not get on, in milliseconds. */
-#define XLX__PAGER_PATIENCE_MS 3000u
-
-/* How long one load may take before that counts as a failure. */
-#define XLX__PAGER_HANG_MS 10000u
 
 struct xlx__pager;
 
@@ -90,21 +84,10 @@ struct xlx__fill {
     char trouble[160];   /* why the backfill does not get on; else "" */
 };
 
-/* One load that is under way. */
-struct xlx__loading {
-    bool used;
-    bool waited;    /* for by the domain, or it may be at any moment */
-    bool stalled;   /* counted in pager->stalled; not waited for: it was said */
-    uint64_t begun; /* this attempt, xlx__now_us(); 0 between two */
-    uint64_t gfn;
-};
-
-/* The fault thread's and the backfill's; more share the last. */
-#define XLX__LOADING_MAX 16
-
 struct xlx__pager {
     struct xlx__guest guest;
     struct xlx__shared *shared; /* owned */
+    struct xlx__loader *loader; /* owned */
     const xlx_image *image;
     struct xlx__pages *pages; /* in shared */
     struct xlx__gfn_range *held; /* what was held back at the start */
@@ -112,26 +95,15 @@ struct xlx__pager {
     struct xlx__gfn_range *recorded; /* the working set, first touched first */
     size_t nr_recorded;
     bool recording; /* this pager goes on with what those before recorded */
-    const xlx_image_index *index; /* zeros, checksums; NULL: none known */
     char *sidecar; /* its absolute path; NULL: beside the image */
     uint64_t record_quiet_us, record_max_us;
     struct xlx__fill fill;
     xlx__pager_report_fn *report;
     void *report_user;
-    unsigned patience_ms, hang_ms;
-    struct {
-        pthread_t thread;
-        bool started;
-        _Atomic bool end;
-    } watch; /* for loads that hang */
 
     _Atomic bool filled;   /* the backfill is through */
     _Atomic int faulting;  /* faults being served now */
     pthread_mutex_t lock;  /* for all below */
-    pthread_cond_t settled; /* a claimed run was settled or released */
-    struct xlx__loading loading[XLX__LOADING_MAX];
-    int stalled; /* loads that fail or hang: the domain is paused */
-    char stall_reason[160];
     unsigned changes; /* of what the operator wants */
     uint64_t pace_us; /* under a limit: when the next block may go */
 };
@@ -149,8 +121,14 @@ void xlx__pager_free(struct xlx__pager *pager);
 void xlx__pager_set_paging(struct xlx__pager *pager,
                            struct xlx__paging *paging);
 
-/* What survives a kill; owned by the pager. */
+/* What survives a kill, and who loads pages; both owned by the pager. */
 struct xlx__shared *xlx__pager_shared(const struct xlx__pager *pager);
+struct xlx__loader *xlx__pager_loader(const struct xlx__pager *pager);
+
+/* Of a page that somebody waits for: how long it may fail, and how long one
+ * attempt may take, before the domain is paused. */
+void xlx__pager_set_patience(struct xlx__pager *pager, unsigned patience_ms,
+                             unsigned hang_ms);
 
 /*
  * Turns paging on, sets memory aside for all pages of the image and marks the
@@ -198,11 +176,11 @@ void xlx__pager_fill_free(struct xlx__pager *pager);
 void xlx__pager_fill_retry(struct xlx__pager *pager);
 
 /*
- * What the backfill has to say: that there are pages it cannot read, or why it
- * does not get on. False and "" when there is nothing. With the lock held.
+ * Why the backfill does not get on, and how many pages it cannot read. False when
+ * there is nothing to say.
  */
-bool xlx__pager_fill_trouble(const struct xlx__pager *pager, char *text,
-                             size_t len);
+bool xlx__pager_fill_trouble(struct xlx__pager *pager, char *text, size_t len);
+bool xlx__pager_fill_bad(struct xlx__pager *pager, char *text, size_t len);
 
 /* The pages kept aside, for a status; from any thread. */
 void xlx__pager_bad(struct xlx__pager *pager, struct xlx_lazy_status *status);
@@ -225,47 +203,6 @@ bool xlx__fill_run(struct xlx__filler *f, const struct xlx__gfn_range *run);
 /* Tells the backfill where the guest is. Of the fault thread; never blocks. */
 void xlx__pager_fill_fault(struct xlx__pager *pager, uint64_t gfn);
 
-/*
- * Loads the claimed page `gfn`, which somebody waits for, through `buffer`, as
- * often as it takes, and settles it. False when there is no domain to load for
- * any more: then it is released.
- */
-bool xlx__pager_load(struct xlx__pager *pager, uint64_t gfn, void *buffer);
-
-/*
- * One attempt to load claimed pages [gfn, gfn + nr), nr at most
- * XLX__PAGING_RUN_MAX, whose content is in `buffer`; settles them, or releases
- * them when it fails. 0 or as load_run() of xen/paging.h.
- */
-int xlx__pager_try_load(struct xlx__pager *pager, uint64_t gfn, uint32_t nr,
-                        const void *buffer);
-
-/*
- * One attempt to read what nobody waits for; it need not be claimed. What the index knows to be
- * zeros is not read, all else is held against its checksums.
- * 0; -EBADMSG a wrong checksum; or as xlx_image_read().
- */
-int xlx__pager_read(struct xlx__pager *pager, uint64_t gfn, uint32_t nr,
-                    void *buffer);
-
-/*
- * A load's life: enter, begin every attempt, leave. stall() pauses the domain
- * and says why, once for all loads that fail at a time; leave() of the last of
- * them ends that. look_for_hangs() stalls those whose attempt does not end; of
- * those that nobody waits for it says so.
- */
-struct xlx__loading *xlx__loading_enter(struct xlx__pager *pager, bool waited);
-void xlx__loading_begin(struct xlx__pager *pager, struct xlx__loading *loading,
-                        uint64_t gfn);
-void xlx__loading_stall(struct xlx__pager *pager, struct xlx__loading *loading,
-                        uint64_t gfn, const char *what, const char *why);
-void xlx__loading_leave(struct xlx__pager *pager, struct xlx__loading *loading);
-void xlx__pager_look_for_hangs(struct xlx__pager *pager);
-
-/* Has a thread look for hangs, all the time; what it cannot be is logged. */
-void xlx__pager_watch_start(struct xlx__pager *pager);
-void xlx__pager_watch_stop(struct xlx__pager *pager);
-
 /* Returns when the backfill may load `pages` more, on stop, or when all is
  * present. */
 void xlx__pager_throttle(struct xlx__pager *pager, uint64_t pages);
@@ -284,9 +221,6 @@ uint64_t xlx__pace(uint64_t *next_us, uint64_t now_us, uint64_t bytes,
 
 /* Makes the locks; also those that a dead pager may have held. */
 void xlx__pager_init_locks(struct xlx__pager *pager);
-
-/* "its checksum is wrong", or the words of another -errno of xlx__pager_read(). */
-const char *xlx__pager_why(int rc);
 
 /* Reports where it is: filling, and with what trouble, or stalled and why. */
 void xlx__pager_progress(struct xlx__pager *pager);

@@ -9,8 +9,6 @@
  * Touches: recorded before the request is answered.
  * Pauses: counted (lazy/guest.h).
  */
-#include <string.h>
-
 #include "lazy/pager.h"
 
 /* The threads of the dead pager are in no process of ours. */
@@ -18,11 +16,9 @@ static void forget_threads(struct xlx__pager *pager)
 {
     xlx__guest_reset(&pager->guest);
     xlx__pager_init_locks(pager);
-    memset(pager->loading, 0, sizeof(pager->loading));
+    xlx__loader_reset(pager->loader);
     /* Its policy may be half changed: the next one starts afresh. */
     pager->fill = (struct xlx__fill){ .threads = pager->fill.threads };
-    pager->stalled = 0;
-    pager->watch.started = false;
     pager->recording = false;
     atomic_store(&pager->filled, false);
     atomic_store(&pager->faulting, 0);

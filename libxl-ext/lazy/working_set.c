@@ -53,7 +53,7 @@ void xlx__working_set_use(struct xlx__pager *pager,
     size_t nr;
     if (!index)
         return;
-    pager->index = index;
+    xlx__loader_set_index(pager->loader, index);
     const struct xlx_image_range *set = xlx_image_working_set(index, &nr);
     if (nr)
         pager->recorded = calloc(nr, sizeof(*pager->recorded));

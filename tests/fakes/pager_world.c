@@ -60,7 +60,7 @@ int pager_world_setup(void **state)
                      0);
     w->pager->report = report;
     w->pager->report_user = w;
-    w->pager->patience_ms = 50;
+    xlx__pager_set_patience(w->pager, 50, XLX__HANG_MS);
     *state = w;
     return 0;
 }
@@ -101,7 +101,7 @@ void pager_world_use_checksums(struct world *w)
     assert_int_equal(xlx_image_index_open(w->ctx, w->image, path, &w->index),
                      0);
     unlink(path);
-    w->pager->index = w->index;
+    xlx__loader_set_index(xlx__pager_loader(w->pager), w->index);
 }
 
 static void write_page(struct world *w, uint64_t gfn, const void *page)

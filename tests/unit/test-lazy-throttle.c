@@ -140,7 +140,7 @@ static void a_paused_fill_ends_with_the_domain(void **state)
 static void a_load_that_hangs_pauses_the_guest_until_it_returns(void **state)
 {
     struct world *w = *state;
-    w->pager->hang_ms = 20;
+    xlx__pager_set_patience(w->pager, 50, 20);
     w->fake->hang_loads = true;
     pthread_t thread = start_and_run(w);
     while (!pager_world_seen(w, XLX_LAZY_STALLED))
@@ -190,7 +190,7 @@ static void a_read_that_hangs_pauses_only_who_waits_for_it(void **state)
     read_file = hanging.pread;
     hanging.pread = hang_or_read;
     w->image->storage->ops = &hanging;
-    w->pager->hang_ms = 20;
+    xlx__pager_set_patience(w->pager, 50, 20);
     hang_reads = true;
     pthread_t thread = start_and_run(w);
     while (!has_said(w, "no answer for"))
@@ -205,7 +205,10 @@ static void a_read_that_hangs_pauses_only_who_waits_for_it(void **state)
     hang_reads = false;
     assert_completes(w, thread);
     pthread_join(vcpu, NULL);
-    assert_string_equal(w->pager->fill.trouble, "");
+    char text[160];
+    assert_false(xlx__pager_fill_trouble(w->pager, text, sizeof(text)));
+    assert_false(xlx__stalls_hang(
+        xlx__loader_stalls(xlx__pager_loader(w->pager)), text, sizeof(text)));
 }
 
 static void *prefetch(void *arg)
@@ -222,7 +225,7 @@ static void a_load_that_hangs_before_the_domain_runs_is_noticed(void **state)
     w->pager->recorded = calloc(1, sizeof(*w->pager->recorded));
     w->pager->recorded[0] = (struct xlx__gfn_range){ 700, 720 };
     w->pager->nr_recorded = 1;
-    w->pager->hang_ms = 20;
+    xlx__pager_set_patience(w->pager, 50, 20);
     w->fake->hang_loads = true;
     assert_int_equal(xlx__pager_start(w->pager, 1), 0);
     assert_int_equal(pthread_create(&thread, NULL, prefetch, w), 0);
@@ -241,17 +244,13 @@ static void a_load_that_hangs_before_the_domain_runs_is_noticed(void **state)
 static void a_failure_is_said_once(void **state)
 {
     struct world *w = *state;
-    w->pager->hang_ms = 20;
+    xlx__pager_set_patience(w->pager, 50, 20);
     w->fake->hang_loads = true;
     pthread_t thread = start_and_run(w);
-    for (;;) {
-        pthread_mutex_lock(&w->pager->lock);
-        int stalled = w->pager->stalled;
-        pthread_mutex_unlock(&w->pager->lock);
-        if (stalled == XLX__FILL_THREADS)
-            break;
+    char why[160];
+    while (xlx__stalls_reason(xlx__loader_stalls(xlx__pager_loader(w->pager)),
+                              why, sizeof(why)) < XLX__FILL_THREADS)
         usleep(1000);
-    }
     assert_int_equal(pager_world_seen(w, XLX_LAZY_STALLED), 1);
     paging_fake_lock(w->fake);
     assert_int_equal(w->fake->pauses, 1);

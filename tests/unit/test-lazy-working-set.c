@@ -109,7 +109,7 @@ static void begin(struct world *w)
     assert_int_equal(
         xlx__pager_new(w->ctx, &w->fake->base, w->image, NULL, 0, &w->pager),
         0);
-    w->pager->patience_ms = 10;
+    xlx__pager_set_patience(w->pager, 10, XLX__HANG_MS);
     w->pager->report = report;
     w->pager->report_user = w;
     assert_int_equal(xlx__working_set_name(w->pager, w->named), 0);
