@@ -32,8 +32,6 @@ void xlx__pager_fill_fault(struct xlx__pager *pager, uint64_t gfn)
     uint64_t nr = atomic_load(&fill->nr_faults);
     atomic_store(&fill->fault[nr % XLX__FILL_FAULTS], gfn);
     atomic_store(&fill->nr_faults, nr + 1);
-    if (pager->recording)
-        atomic_store(&fill->last_fault, xlx__now_us());
 }
 
 /* With the lock held. One that is overwritten meanwhile is a newer fault. */
@@ -46,20 +44,6 @@ static void tell_of_faults(struct xlx__fill *fill)
         fill->policy->ops->fault(
             fill->policy,
             atomic_load(&fill->fault[fill->told % XLX__FILL_FAULTS]));
-}
-
-static bool is_recording(struct xlx__pager *pager)
-{
-    if (!pager->recording || xlx__shared_finish(pager->guest.shared) ||
-        xlx__shared_has_all(pager->guest.shared))
-        return false;
-    uint64_t now = xlx__now_us();
-    uint64_t last = atomic_load(&pager->fill.last_fault);
-    if (last < pager->fill.begun)
-        last = pager->fill.begun;
-    return now - xlx__shared_record_begun(pager->guest.shared, now) <
-               pager->record_max_us &&
-           now < last + pager->record_quiet_us;
 }
 
 /* With the lock held. */
@@ -81,7 +65,7 @@ static enum xlx__policy_step take(struct xlx__pager *pager,
     next->some = next->step != XLX__POLICY_LATER;
     if (fill->prefetching && prefetch_is_over(fill))
         return XLX__POLICY_END;
-    if (next->step > XLX__POLICY_RECORD && is_recording(pager))
+    if (next->step > XLX__POLICY_RECORD && xlx__recorder_holds_back(pager->recorder))
         return XLX__POLICY_LATER;
     *run_r = next->run;
     if (fill->prefetching) {
@@ -221,7 +205,7 @@ int xlx__pager_fill_start(struct xlx__pager *pager)
         return not_started(pager, -ENOMEM);
     fill->begun = fill->reported = xlx__now_us();
     if (!fill->prefetching)
-        xlx__shared_record_begun(pager->guest.shared, fill->begun);
+        xlx__recorder_begin(pager->recorder);
     atomic_store(&fill->running, fill->threads);
     for (int i = 0; i < fill->threads; i++) {
         int rc = pthread_create(&fill->thread[i], NULL, backfill, pager);

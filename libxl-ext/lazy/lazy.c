@@ -30,6 +30,7 @@ struct xlx_lazy {
     xlx_ctx *ctx;
     uint32_t domid;
     xlx_image *image;
+    char *sidecar;          /* its absolute path; NULL: beside the image */
     xlx_image_index *index; /* NULL: none */
     struct xlx__gfn_range *resident;
     size_t nr_resident;
@@ -114,13 +115,13 @@ int xlx_lazy_open(xlx_ctx *ctx, uint32_t domid, int io_fd, uint64_t offset,
         rc = xlx__pager_new(ctx, NULL, lazy->image, lazy->resident,
                             lazy->nr_resident, &lazy->pager);
     if (!rc)
-        rc = xlx__working_set_name(lazy->pager, sidecar);
+        rc = xlx__working_set_name(ctx, sidecar, &lazy->sidecar);
     lazy->status.index_us = xlx__now_us() - begun;
     if (rc) {
         xlx_lazy_close(lazy);
         return rc;
     }
-    lazy->index = xlx__working_set_open(lazy->pager);
+    lazy->index = xlx__working_set_open(ctx, lazy->image, lazy->sidecar);
     *lazy_r = lazy;
     return 0;
 }
@@ -132,6 +133,7 @@ void xlx_lazy_close(xlx_lazy *lazy)
     close_paging(lazy);
     xlx__pager_free(lazy->pager);
     free(lazy->resident);
+    free(lazy->sidecar);
     xlx_image_index_close(lazy->index);
     xlx_image_close(lazy->image);
     pthread_mutex_destroy(&lazy->status_lock);
@@ -281,21 +283,20 @@ int xlx_lazy_feed(xlx_lazy *lazy, int out)
 
 int xlx_lazy_record(xlx_lazy *lazy, uint64_t ms)
 {
-    int rc =
-        xlx_image_index_can_write(lazy->ctx, lazy->image, lazy->pager->sidecar);
+    int rc = xlx_image_index_can_write(lazy->ctx, lazy->image, lazy->sidecar);
     if (rc)
         return rc;
-    if (ms) {
-        lazy->pager->record_max_us = ms * 1000;
-        lazy->pager->record_quiet_us = ms * 1000;
-    }
-    lazy->pager->recording = true;
+    xlx__recorder_set(xlx__pager_recorder(lazy->pager),
+                      ms ? ms * 1000 : XLX__RECORD_QUIET_US,
+                      ms ? ms * 1000 : XLX__RECORD_MAX_US);
     return 0;
 }
 
 int xlx_lazy_prefetch(xlx_lazy *lazy, const struct xlx_lazy_prefetch *prefetch)
 {
-    if (!lazy->pager->nr_recorded || !prefetch->bytes || !prefetch->ms)
+    size_t nr;
+    xlx__pager_recorded(lazy->pager, &nr);
+    if (!nr || !prefetch->bytes || !prefetch->ms)
         return 0;
     int rc = xlx__pager_prefetch(lazy->pager, prefetch->bytes / XLX_PAGE_SIZE,
                                  (uint64_t)prefetch->ms * 1000);
@@ -383,7 +384,8 @@ int xlx_lazy_serve(xlx_lazy *lazy)
         lazy->control = NULL;
     int rc = xlx__pager_run(lazy->pager);
     if (!rc)
-        xlx__working_set_keep(lazy->pager);
+        xlx__working_set_keep(lazy->ctx, lazy->image, lazy->sidecar,
+                              xlx__pager_recorder(lazy->pager));
     xlx__control_stop(lazy->control);
     lazy->control = NULL;
     if (rc != -ESRCH)

@@ -31,7 +31,8 @@ static int hold_back(struct xlx__pager *pager,
     if (!pager->shared)
         return -ENOMEM;
     pager->loader = xlx__loader_new(&pager->guest, pager->image);
-    if (!pager->loader)
+    pager->recorder = xlx__recorder_new(pager->shared);
+    if (!pager->loader || !pager->recorder)
         return -ENOMEM;
     pager->pages = xlx__shared_pages(pager->shared);
     for (size_t i = 0; i < pager->nr_held; i++)
@@ -66,6 +67,26 @@ void xlx__pager_set_patience(struct xlx__pager *pager, unsigned patience_ms,
     xlx__stalls_set_hang_ms(xlx__loader_stalls(pager->loader), hang_ms);
 }
 
+struct xlx__recorder *xlx__pager_recorder(const struct xlx__pager *pager)
+{
+    return pager->recorder;
+}
+
+void xlx__pager_set_recorded(struct xlx__pager *pager,
+                             struct xlx__gfn_range *recorded, size_t nr)
+{
+    free(pager->recorded);
+    pager->recorded = recorded;
+    pager->nr_recorded = nr;
+}
+
+const struct xlx__gfn_range *
+xlx__pager_recorded(const struct xlx__pager *pager, size_t *nr_r)
+{
+    *nr_r = pager->nr_recorded;
+    return pager->recorded;
+}
+
 struct xlx__loader *xlx__pager_loader(const struct xlx__pager *pager)
 {
     return pager->loader;
@@ -97,8 +118,6 @@ int xlx__pager_new(xlx_ctx *ctx, struct xlx__paging *paging,
         return xlx__fail(ctx, ENOMEM, "no memory for the pager");
     pager->image = image;
     pager->fill.threads = XLX__FILL_THREADS;
-    pager->record_quiet_us = XLX__RECORD_QUIET_US;
-    pager->record_max_us = XLX__RECORD_MAX_US;
     pager->shared = xlx__shared_new(xlx_image_info(image)->max_gfn + 1);
     xlx__guest_init(&pager->guest, ctx, pager->shared);
     xlx__pager_set_paging(pager, paging);
@@ -119,11 +138,11 @@ void xlx__pager_free(struct xlx__pager *pager)
         return;
     pthread_mutex_destroy(&pager->lock);
     xlx__pager_fill_free(pager);
+    xlx__recorder_free(pager->recorder);
     xlx__loader_free(pager->loader);
     xlx__guest_destroy(&pager->guest);
     xlx__shared_free(pager->shared);
     free(pager->recorded);
-    free(pager->sidecar);
     free(pager->held);
     free(pager);
 }
@@ -187,8 +206,8 @@ static bool serve(struct xlx__pager *pager,
         return false;
     }
     /* Before the answer: a request without one is found by the next pager. */
-    if (!req->drop && pager->recording)
-        xlx__touches_add(xlx__shared_touches(pager->guest.shared), req->gfn);
+    if (!req->drop)
+        xlx__recorder_touch(pager->recorder, req->gfn);
     pager->guest.paging->ops->respond(pager->guest.paging, req);
     if (!req->drop) {
         count_fault(pager, xlx__now_us() - begun);

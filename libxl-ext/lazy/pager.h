@@ -28,6 +28,7 @@
 #include "lazy/loader.h"
 #include "lazy/pages.h"
 #include "lazy/policy.h"
+#include "lazy/recorder.h"
 #include "libxl_ext_lazy.h"
 
 struct xlx__pager;
@@ -44,14 +45,6 @@ typedef void xlx__pager_report_fn(void *user, struct xlx__pager *pager,
 
 /* Faults that the policy was not told of yet; older ones are forgotten. */
 #define XLX__FILL_FAULTS 16u
-
-/*
- * While touches are recorded only the recorded set is filled, until the guest
- * has not waited for a page this long, or for so long in all: what the backfill
- * brings first would be missing in the record.
- */
-#define XLX__RECORD_QUIET_US 1000000u
-#define XLX__RECORD_MAX_US 10000000u
 
 /* What the policy said and nobody took yet. */
 struct xlx__fill_next {
@@ -71,7 +64,6 @@ struct xlx__fill {
     /* Written by the fault thread, which never waits for the backfill. */
     _Atomic uint64_t fault[XLX__FILL_FAULTS];
     _Atomic uint64_t nr_faults;
-    _Atomic uint64_t last_fault; /* xlx__now_us() */
     /* Under the pager's lock. */
     struct xlx__policy *policy; /* owned; made at the start when there is none */
     struct xlx__fill_next next;
@@ -88,15 +80,13 @@ struct xlx__pager {
     struct xlx__guest guest;
     struct xlx__shared *shared; /* owned */
     struct xlx__loader *loader; /* owned */
+    struct xlx__recorder *recorder; /* owned */
     const xlx_image *image;
     struct xlx__pages *pages; /* in shared */
     struct xlx__gfn_range *held; /* what was held back at the start */
     size_t nr_held;
     struct xlx__gfn_range *recorded; /* the working set, first touched first */
     size_t nr_recorded;
-    bool recording; /* this pager goes on with what those before recorded */
-    char *sidecar; /* its absolute path; NULL: beside the image */
-    uint64_t record_quiet_us, record_max_us;
     struct xlx__fill fill;
     xlx__pager_report_fn *report;
     void *report_user;
@@ -121,9 +111,17 @@ void xlx__pager_free(struct xlx__pager *pager);
 void xlx__pager_set_paging(struct xlx__pager *pager,
                            struct xlx__paging *paging);
 
-/* What survives a kill, and who loads pages; both owned by the pager. */
+/* What survives a kill, who loads pages, and who records; owned by the pager. */
 struct xlx__shared *xlx__pager_shared(const struct xlx__pager *pager);
 struct xlx__loader *xlx__pager_loader(const struct xlx__pager *pager);
+struct xlx__recorder *xlx__pager_recorder(const struct xlx__pager *pager);
+
+/* The working set of an earlier restore, in the order of first touches: free()d
+ * by the pager. Before there are threads. */
+void xlx__pager_set_recorded(struct xlx__pager *pager,
+                             struct xlx__gfn_range *recorded, size_t nr);
+const struct xlx__gfn_range *
+xlx__pager_recorded(const struct xlx__pager *pager, size_t *nr_r);
 
 /* Of a page that somebody waits for: how long it may fail, and how long one
  * attempt may take, before the domain is paused. */
@@ -137,7 +135,7 @@ void xlx__pager_set_patience(struct xlx__pager *pager, unsigned patience_ms,
 int xlx__pager_start(struct xlx__pager *pager, uint64_t ring_gfn);
 
 /*
- * Loads what is in `recorded`, before the domain runs: in its order, at most so
+ * Loads the recorded working set, before the domain runs: in its order, at most so
  * many pages, for about so long. What is left comes first in the backfill. Ends
  * early when a load fails: the backfill tries it again. 0; -EIO; -ENOMEM.
  */

@@ -17,9 +17,9 @@ static void forget_threads(struct xlx__pager *pager)
     xlx__guest_reset(&pager->guest);
     xlx__pager_init_locks(pager);
     xlx__loader_reset(pager->loader);
+    xlx__recorder_reset(pager->recorder);
     /* Its policy may be half changed: the next one starts afresh. */
     pager->fill = (struct xlx__fill){ .threads = pager->fill.threads };
-    pager->recording = false;
     atomic_store(&pager->filled, false);
     atomic_store(&pager->faulting, 0);
 }

@@ -12,26 +12,26 @@
 
 /* --- before the domain runs ----------------------------------------------- */
 
-int xlx__working_set_name(struct xlx__pager *pager, const char *path)
+int xlx__working_set_name(xlx_ctx *ctx, const char *path, char **sidecar_r)
 {
     char folder[PATH_MAX] = "";
+    *sidecar_r = NULL;
     if (!path)
         return 0;
     bool absolute = *path == '/';
     if (!absolute && !getcwd(folder, sizeof(folder)))
-        return xlx__fail_errno(pager->guest.ctx, errno, "%s: its folder", path);
-    if (asprintf(&pager->sidecar, "%s%s%s", folder, absolute ? "" : "/",
-                 path) >= 0)
+        return xlx__fail_errno(ctx, errno, "%s: its folder", path);
+    if (asprintf(sidecar_r, "%s%s%s", folder, absolute ? "" : "/", path) >= 0)
         return 0;
-    pager->sidecar = NULL;
-    return xlx__fail(pager->guest.ctx, ENOMEM, "%s: no memory", path);
+    *sidecar_r = NULL;
+    return xlx__fail(ctx, ENOMEM, "%s: no memory", path);
 }
 
-xlx_image_index *xlx__working_set_open(const struct xlx__pager *pager)
+xlx_image_index *xlx__working_set_open(xlx_ctx *ctx, const xlx_image *image,
+                                       const char *sidecar)
 {
-    xlx_ctx *ctx = pager->guest.ctx;
     xlx_image_index *index = NULL;
-    int rc = xlx_image_index_open(ctx, pager->image, pager->sidecar, &index);
+    int rc = xlx_image_index_open(ctx, image, sidecar, &index);
     if (rc && rc != -ENOENT)
         xlx__log(ctx, XLX_LOG_INFO, "the sidecar is not used: %s",
                  xlx_ctx_error(ctx));
@@ -40,30 +40,29 @@ xlx_image_index *xlx__working_set_open(const struct xlx__pager *pager)
                  "%s: has another time than when its sidecar was made: its "
                  "zero pages are read as all others, until image-index makes "
                  "the sidecar again (copies keep the time with cp -p)",
-                 xlx_image_name(pager->image));
-    else if (rc && pager->sidecar)
-        xlx__log(ctx, XLX_LOG_INFO, "%s: there is no sidecar yet",
-                 pager->sidecar);
+                 xlx_image_name(image));
+    else if (rc && sidecar)
+        xlx__log(ctx, XLX_LOG_INFO, "%s: there is no sidecar yet", sidecar);
     return rc ? NULL : index;
 }
 
 void xlx__working_set_use(struct xlx__pager *pager,
                           const xlx_image_index *index)
 {
+    struct xlx__gfn_range *recorded = NULL;
     size_t nr;
     if (!index)
         return;
-    xlx__loader_set_index(pager->loader, index);
+    xlx__loader_set_index(xlx__pager_loader(pager), index);
     const struct xlx_image_range *set = xlx_image_working_set(index, &nr);
     if (nr)
-        pager->recorded = calloc(nr, sizeof(*pager->recorded));
-    if (!pager->recorded)
+        recorded = calloc(nr, sizeof(*recorded));
+    if (!recorded)
         return; /* slower, not wrong */
     for (size_t i = 0; i < nr; i++)
-        pager->recorded[i] = (struct xlx__gfn_range){
-            set[i].gfn, set[i].gfn + set[i].nr
-        };
-    pager->nr_recorded = nr;
+        recorded[i] = (struct xlx__gfn_range){ set[i].gfn,
+                                               set[i].gfn + set[i].nr };
+    xlx__pager_set_recorded(pager, recorded, nr);
 }
 
 static int in_unit(const char *text, const char *unit, uint64_t times,
@@ -125,49 +124,46 @@ int xlx_lazy_parse_prefetch(const char *text,
 
 /* --- when it is complete -------------------------------------------------- */
 
-static int keep(const struct xlx__pager *pager,
+static int keep(xlx_ctx *ctx, const xlx_image *image, const char *sidecar,
                 const struct xlx__gfn_range *runs, size_t nr)
 {
     struct xlx_image_range *ranges = calloc(nr, sizeof(*ranges));
     if (!ranges)
-        return xlx__fail(pager->guest.ctx, ENOMEM, "no memory");
+        return xlx__fail(ctx, ENOMEM, "no memory");
     for (size_t i = 0; i < nr; i++)
         ranges[i] = (struct xlx_image_range){ runs[i].start,
                                               runs[i].end - runs[i].start };
-    int rc = xlx_image_working_set_add(pager->guest.ctx, pager->image, pager->sidecar,
-                                       ranges, nr);
+    int rc = xlx_image_working_set_add(ctx, image, sidecar, ranges, nr);
     free(ranges);
     return rc;
 }
 
-void xlx__working_set_keep(const struct xlx__pager *pager)
+void xlx__working_set_keep(xlx_ctx *ctx, const xlx_image *image,
+                           const char *sidecar,
+                           const struct xlx__recorder *recorder)
 {
-    const char *name = pager->image->name;
     struct xlx__gfn_range *runs;
     size_t nr;
-    int rc;
-    if (!pager->recording)
+    if (!xlx__recorder_is_set(recorder))
         return;
     /* Another file may have its name by now, and that file a sidecar. An export
      * has no name of its own: its sidecar says which image it belongs to. */
-    if (pager->image->storage->has_folder &&
-        !xlx__image_has_its_name(pager->image)) {
-        xlx__log(pager->guest.ctx, XLX_LOG_WARN,
+    if (image->storage->has_folder && !xlx__image_has_its_name(image)) {
+        xlx__log(ctx, XLX_LOG_WARN,
                  "%s: not recorded: it is no longer the file that is restored",
-                 name);
+                 image->name);
         return;
     }
-    rc = xlx__touches_runs(xlx__shared_touches(pager->guest.shared), &runs, &nr);
+    int rc = xlx__recorder_runs(recorder, &runs, &nr);
     if (rc)
-        xlx__fail(pager->guest.ctx, -rc, "no memory");
+        xlx__fail(ctx, -rc, "no memory");
     else if (nr)
-        rc = keep(pager, runs, nr);
+        rc = keep(ctx, image, sidecar, runs, nr);
     if (rc)
-        xlx__log(pager->guest.ctx, XLX_LOG_WARN, "%s: not recorded: %s", name,
-                 xlx_ctx_error(pager->guest.ctx));
+        xlx__log(ctx, XLX_LOG_WARN, "%s: not recorded: %s", image->name,
+                 xlx_ctx_error(ctx));
     else
-        xlx__log(pager->guest.ctx, XLX_LOG_INFO,
-                 "%s: recorded %zu touches in %zu runs", name,
-                 xlx__touches_count(xlx__shared_touches(pager->guest.shared)), nr);
+        xlx__log(ctx, XLX_LOG_INFO, "%s: recorded %zu touches in %zu runs",
+                 image->name, xlx__recorder_count(recorder), nr);
     free(runs);
 }

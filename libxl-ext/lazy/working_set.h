@@ -8,22 +8,26 @@
 
 #include "lazy/pager.h"
 
-/* Where the sidecar is: at `path`, which is copied, or beside the image (NULL).
- * Before the process has another current folder. 0 or -errno. */
-int xlx__working_set_name(struct xlx__pager *pager, const char *path);
+/* Where the sidecar is: at `path`, or beside the image (NULL); *sidecar_r is the
+ * caller's to free(). Before the process has another current folder. 0 or
+ * -errno. */
+int xlx__working_set_name(xlx_ctx *ctx, const char *path, char **sidecar_r);
 
 /* The sidecar; NULL when there is none to be used, which is logged unless
  * nobody named it. */
-xlx_image_index *xlx__working_set_open(const struct xlx__pager *pager);
+xlx_image_index *xlx__working_set_open(xlx_ctx *ctx, const xlx_image *image,
+                                       const char *sidecar);
 
 /* Gives the pager what `index` (or NULL) knows; it outlives the pager. */
 void xlx__working_set_use(struct xlx__pager *pager,
                           const xlx_image_index *index);
 
 /*
- * Adds what the pager recorded, if it did, to the sidecar. Logged, with the
- * reason when it could not be.
+ * Adds what was recorded, if anything was to be, to the sidecar. Logged, with
+ * the reason when it could not be.
  */
-void xlx__working_set_keep(const struct xlx__pager *pager);
+void xlx__working_set_keep(xlx_ctx *ctx, const xlx_image *image,
+                           const char *sidecar,
+                           const struct xlx__recorder *recorder);
 
 #endif

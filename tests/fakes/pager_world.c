@@ -35,8 +35,7 @@ uint64_t pager_world_counter(const struct world *w, enum xlx__counter counter)
 int pager_world_runs(const struct world *w, struct xlx__gfn_range **runs_r,
                      size_t *nr_r)
 {
-    return xlx__touches_runs(xlx__shared_touches(xlx__pager_shared(w->pager)),
-                             runs_r, nr_r);
+    return xlx__recorder_runs(xlx__pager_recorder(w->pager), runs_r, nr_r);
 }
 
 int pager_world_setup(void **state)

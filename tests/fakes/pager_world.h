@@ -38,7 +38,7 @@ int pager_world_seen(struct world *w, enum xlx_lazy_state state);
 
 uint64_t pager_world_counter(const struct world *w, enum xlx__counter counter);
 
-/* What was recorded, as xlx__touches_runs(). */
+/* What was recorded, as xlx__recorder_runs(). */
 int pager_world_runs(const struct world *w, struct xlx__gfn_range **runs_r,
                      size_t *nr_r);
 

@@ -28,13 +28,15 @@ static int be_pager(struct world *w, bool first)
     return rc || xlx__pager_run(w->pager) ? 1 : 0;
 }
 
-/* The same for one that records, as those before it did. */
+/* The same for one that records for so long, as those before it did. */
+static uint64_t record_us;
+
 static int be_recorder(struct world *w, bool first)
 {
     (void)first;
     if (xlx__pager_take_over(w->pager, RING))
         return 1;
-    w->pager->recording = true;
+    xlx__recorder_set(xlx__pager_recorder(w->pager), record_us, record_us);
     return xlx__pager_run(w->pager) ? 1 : 0;
 }
 
@@ -190,7 +192,7 @@ static int kill_recorders(int n, bool after)
     pthread_t vcpu;
     pager_world_setup(&state);
     struct world *w = state;
-    w->pager->record_quiet_us = w->pager->record_max_us = UINT64_MAX / 4;
+    record_us = UINT64_MAX / 4;
     assert_int_equal(xlx__pager_start(w->pager, RING), 0);
     assert_int_equal(pthread_create(&vcpu, NULL, touch_some, w), 0);
     int deaths = 0, status = FAKE_DEATH;
@@ -216,9 +218,10 @@ static void what_was_recorded_survives_a_death_in_any_call(void **state)
 static void the_time_to_record_does_not_begin_anew(void **state)
 {
     struct world *w = *state;
-    w->pager->record_quiet_us = w->pager->record_max_us = HOUR_US;
+    record_us = HOUR_US;
     assert_int_equal(xlx__pager_start(w->pager, RING), 0);
-    xlx__shared_record_begun(xlx__pager_shared(w->pager), xlx__now_us() - HOUR_US);
+    xlx__shared_record_begun(xlx__pager_shared(w->pager),
+                             xlx__now_us() - HOUR_US);
     assert_int_equal(run_process(w, be_recorder, false, 0, false), 0);
 }
 

@@ -150,9 +150,14 @@ static void set_recorded(struct world *w)
     static const struct xlx__gfn_range set[] = { { HIGH_GFN + 10,
                                                    HIGH_GFN + 30 },
                                                  { 700, 720 } };
-    w->pager->recorded = calloc(2, sizeof(*set));
-    memcpy(w->pager->recorded, set, sizeof(set));
-    w->pager->nr_recorded = 2;
+    struct xlx__gfn_range *copy = calloc(2, sizeof(*set));
+    memcpy(copy, set, sizeof(set));
+    xlx__pager_set_recorded(w->pager, copy, 2);
+}
+
+static void record(struct world *w, uint64_t quiet_us, uint64_t max_us)
+{
+    xlx__recorder_set(xlx__pager_recorder(w->pager), quiet_us, max_us);
 }
 
 static unsigned loaded(struct world *w, uint64_t gfn, uint64_t end)
@@ -221,8 +226,7 @@ static void touches_are_recorded_before_the_fill_hides_them(void **state)
     struct world *w = *state;
     struct xlx__gfn_range *runs;
     size_t nr;
-    w->pager->recording = true;
-    w->pager->record_quiet_us = w->pager->record_max_us = UINT64_MAX / 4;
+    record(w, UINT64_MAX / 4, UINT64_MAX / 4);
     pthread_t thread = start_and_run(w);
     assert_true(paging_fake_touch(w->fake, 0, 1100));
     assert_true(paging_fake_touch(w->fake, 0, 20));
@@ -242,8 +246,7 @@ static void touches_are_recorded_before_the_fill_hides_them(void **state)
 static void a_recording_ends_when_the_guest_is_quiet(void **state)
 {
     struct world *w = *state;
-    w->pager->recording = true;
-    w->pager->record_quiet_us = 5000;
+    record(w, 5000, XLX__RECORD_MAX_US);
     assert_int_equal(xlx__pager_start(w->pager, 1), 0);
     assert_int_equal(xlx__pager_run(w->pager), 0);
     assert_all_present(w);
@@ -253,8 +256,7 @@ static void a_recording_ends_when_the_fill_is_to_be_finished(void **state)
 {
     struct world *w = *state;
     const struct xlx_lazy_change what = { .fill = XLX_LAZY_FILL_FINISH };
-    w->pager->recording = true;
-    w->pager->record_quiet_us = w->pager->record_max_us = UINT64_MAX / 4;
+    record(w, UINT64_MAX / 4, UINT64_MAX / 4);
     pthread_t thread = start_and_run(w);
     xlx__pager_change(w->pager, &what);
     assert_int_equal(end_of(thread), 0);
@@ -265,8 +267,7 @@ static void a_recording_does_not_hold_the_recorded_set_back(void **state)
 {
     struct world *w = *state;
     set_recorded(w);
-    w->pager->recording = true;
-    w->pager->record_quiet_us = w->pager->record_max_us = UINT64_MAX / 4;
+    record(w, UINT64_MAX / 4, UINT64_MAX / 4);
     pthread_t thread = start_and_run(w);
     while (pager_world_counter(w, XLX__FILL_PAGES) < 40)
         usleep(1000);

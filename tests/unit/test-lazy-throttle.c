@@ -222,9 +222,9 @@ static void a_load_that_hangs_before_the_domain_runs_is_noticed(void **state)
 {
     struct world *w = *state;
     pthread_t thread;
-    w->pager->recorded = calloc(1, sizeof(*w->pager->recorded));
-    w->pager->recorded[0] = (struct xlx__gfn_range){ 700, 720 };
-    w->pager->nr_recorded = 1;
+    struct xlx__gfn_range *recorded = calloc(1, sizeof(*recorded));
+    *recorded = (struct xlx__gfn_range){ 700, 720 };
+    xlx__pager_set_recorded(w->pager, recorded, 1);
     xlx__pager_set_patience(w->pager, 50, 20);
     w->fake->hang_loads = true;
     assert_int_equal(xlx__pager_start(w->pager, 1), 0);

@@ -109,18 +109,15 @@ static void what_is_touched_without_a_fill_is_recorded(void **state)
     size_t nr;
     if (!setup(&w))
         skip();
-    w.pager->recording = true;
-    w.pager->record_quiet_us = 60000000;
-    w.pager->record_max_us = 60000000;
+    xlx__recorder_set(xlx__pager_recorder(w.pager), 60000000, 60000000);
     pthread_t guest;
     assert_int_equal(pthread_create(&guest, NULL, touch_everything, &w), 0);
     assert_int_equal(xlx__pager_run(w.pager), 0);
     pthread_join(guest, NULL);
     assert_int_equal(w.wrong, 0);
     assert_int_equal(counter(&w, XLX__FAULT_PAGES), PAGES);
-    const struct xlx__touches *touches =
-        xlx__shared_touches(xlx__pager_shared(w.pager));
-    assert_int_equal(xlx__touches_runs(touches, &runs, &nr), 0);
+    assert_int_equal(
+        xlx__recorder_runs(xlx__pager_recorder(w.pager), &runs, &nr), 0);
     assert_int_equal(nr, 1); /* all of it, its neighbours joined */
     assert_int_equal(runs[0].end, PAGES);
     free(runs);

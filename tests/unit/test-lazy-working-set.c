@@ -30,6 +30,9 @@ struct world {
     _Atomic int reasons;
     char reason[256];
     const char *named; /* the sidecar's path; NULL: beside the image */
+    char *absolute;
+    const struct xlx__gfn_range *recorded; /* by earlier restores */
+    size_t nr_recorded;
 };
 
 static void report(void *user, struct xlx__pager *pager,
@@ -79,12 +82,14 @@ static int setup(void **state)
 static void forget_pager(struct world *w)
 {
     xlx__pager_free(w->pager);
+    free(w->absolute);
     if (w->fake)
         paging_fake_free(w->fake);
     xlx_image_index_close(w->index);
     w->pager = NULL;
     w->fake = NULL;
     w->index = NULL;
+    w->absolute = NULL;
 }
 
 static int teardown(void **state)
@@ -112,9 +117,10 @@ static void begin(struct world *w)
     xlx__pager_set_patience(w->pager, 10, XLX__HANG_MS);
     w->pager->report = report;
     w->pager->report_user = w;
-    assert_int_equal(xlx__working_set_name(w->pager, w->named), 0);
-    w->index = xlx__working_set_open(w->pager);
+    assert_int_equal(xlx__working_set_name(w->ctx, w->named, &w->absolute), 0);
+    w->index = xlx__working_set_open(w->ctx, w->image, w->absolute);
     xlx__working_set_use(w->pager, w->index);
+    w->recorded = xlx__pager_recorded(w->pager, &w->nr_recorded);
     assert_int_equal(xlx__pager_start(w->pager, 1), 0);
 }
 
@@ -130,14 +136,15 @@ static void record(struct world *w, const uint64_t *gfn, size_t nr)
     pthread_t thread;
     void *rc;
     begin(w);
-    w->pager->recording = true;
-    w->pager->record_quiet_us = 100000;
+    xlx__recorder_set(xlx__pager_recorder(w->pager), 100000,
+                      XLX__RECORD_MAX_US);
     assert_int_equal(pthread_create(&thread, NULL, run, w), 0);
     for (size_t i = 0; i < nr; i++)
         assert_true(paging_fake_touch(w->fake, 0, gfn[i]));
     pthread_join(thread, &rc);
     assert_null(rc);
-    xlx__working_set_keep(w->pager);
+    xlx__working_set_keep(w->ctx, w->image, w->absolute,
+                          xlx__pager_recorder(w->pager));
 }
 
 static bool exists(const char *path)
@@ -152,10 +159,10 @@ static void what_was_touched_is_loaded_first_the_next_time(void **state)
     static const uint64_t touched[] = { 600, 90, 601, 91 };
     record(w, touched, 4);
     begin(w);
-    assert_int_equal(w->pager->nr_recorded, 2);
-    assert_int_equal(w->pager->recorded[0].start, 600);
-    assert_int_equal(w->pager->recorded[0].end, 602);
-    assert_int_equal(w->pager->recorded[1].start, 90);
+    assert_int_equal(w->nr_recorded, 2);
+    assert_int_equal(w->recorded[0].start, 600);
+    assert_int_equal(w->recorded[0].end, 602);
+    assert_int_equal(w->recorded[1].start, 90);
     assert_int_equal(xlx__pager_prefetch(w->pager, UINT64_MAX, 60000000), 0);
     assert_int_equal(w->fake->paged_pages, PAGES - 4);
     assert_int_equal(w->fake->type[601], FAKE_RAM);
@@ -168,9 +175,9 @@ static void a_second_record_adds_to_the_first(void **state)
     record(w, first, 1);
     record(w, second, 1);
     begin(w);
-    assert_int_equal(w->pager->nr_recorded, 2);
-    assert_int_equal(w->pager->recorded[0].start, 600);
-    assert_int_equal(w->pager->recorded[1].start, 50);
+    assert_int_equal(w->nr_recorded, 2);
+    assert_int_equal(w->recorded[0].start, 600);
+    assert_int_equal(w->recorded[1].start, 50);
 }
 
 static void what_was_touched_is_kept_where_one_says(void **state)
@@ -183,8 +190,8 @@ static void what_was_touched_is_kept_where_one_says(void **state)
     record(w, touched, 1);
     assert_false(exists(w->sidecar));
     begin(w);
-    assert_int_equal(w->pager->nr_recorded, 1);
-    assert_int_equal(w->pager->recorded[0].start, 600);
+    assert_int_equal(w->nr_recorded, 1);
+    assert_int_equal(w->recorded[0].start, 600);
     assert_int_equal(unlink(named), 0);
 }
 
@@ -201,7 +208,7 @@ static void an_image_without_a_folder_needs_a_name_for_it(void **state)
     w->named = w->sidecar;
     record(w, touched, 1);
     begin(w);
-    assert_int_equal(w->pager->nr_recorded, 1);
+    assert_int_equal(w->nr_recorded, 1);
 }
 
 static void a_name_is_of_the_folder_that_is_current_then(void **state)
@@ -212,10 +219,10 @@ static void a_name_is_of_the_folder_that_is_current_then(void **state)
     snprintf(want, sizeof(want), "%s/some.lzx", cwd);
     w->named = "some.lzx";
     begin(w);
-    assert_string_equal(w->pager->sidecar, want);
+    assert_string_equal(w->absolute, want);
     w->named = w->sidecar;
     begin(w);
-    assert_string_equal(w->pager->sidecar, w->sidecar);
+    assert_string_equal(w->absolute, w->sidecar);
 }
 
 static void nothing_touched_writes_nothing(void **state)
@@ -257,7 +264,7 @@ static void a_damaged_sidecar_is_not_used(void **state)
     assert_int_equal(truncate(w->sidecar, 30), 0);
     begin(w);
     assert_null(w->index);
-    assert_int_equal(w->pager->nr_recorded, 0);
+    assert_int_equal(w->nr_recorded, 0);
     assert_int_equal(xlx__pager_run(w->pager), 0);
     assert_int_equal(w->fake->paged_pages, 0);
 }

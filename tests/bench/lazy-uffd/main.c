@@ -172,11 +172,14 @@ static int big_main(const struct options *o)
     struct paging_uffd *uffd = paging_uffd_new(ctx, null, NULL, o->pages);
     uffd->discards = true;
     must(!xlx__pager_new(ctx, &uffd->base, image, NULL, 0, &pager), "pager");
+    struct xlx__touches *touches =
+        xlx__shared_touches(xlx__pager_shared(pager));
+    struct xlx__gfn_range *recorded;
+    size_t nr;
     for (uint64_t i = 0; i < XLX__TOUCHES_MAX; i++)
-        xlx__touches_add(xlx__shared_touches(xlx__pager_shared(pager)), i * 61 % o->pages);
-    must(!xlx__touches_runs(xlx__shared_touches(xlx__pager_shared(pager)), &pager->recorded,
-                            &pager->nr_recorded),
-         "record");
+        xlx__touches_add(touches, i * 61 % o->pages);
+    must(!xlx__touches_runs(touches, &recorded, &nr), "record");
+    xlx__pager_set_recorded(pager, recorded, nr);
     must(!xlx__pager_start(pager, 0), "start");
     uint64_t begun = now_ns();
     must(!xlx__pager_prefetch(pager, UINT64_MAX, BIG_US), "fill");
@@ -184,7 +187,7 @@ static int big_main(const struct options *o)
     double gib = (double)xlx__pages_done(pager->pages) / (1 << 18);
     printf("%u GiB, sparse, %zu touches recorded: pager's peak %.1f MiB; %.1f "
            "GiB filled in %.1f s, no guest\n",
-           o->big, pager->nr_recorded, peak_mib(), gib, took);
+           o->big, nr, peak_mib(), gib, took);
     return 0;
 }
 

@@ -29,16 +29,18 @@ static void prepare(struct xlx__pager *pager, const struct job *job)
     const struct record *record = job->record;
     size_t nr = contest->recorded && record ? record->nr : 0;
     pager->fill.threads = contest->threads;
-    pager->recording = job->records;
+    if (job->records)
+        xlx__recorder_set(xlx__pager_recorder(pager), XLX__RECORD_QUIET_US,
+                          XLX__RECORD_MAX_US);
     if (contest->make) {
         pager->fill.policy =
             contest->make(contest, record ? record->range : NULL, nr,
                           job->options->pages, job->shared);
     } else if (nr) {
-        pager->recorded = calloc(nr, sizeof(*pager->recorded));
-        must(pager->recorded, "memory");
-        memcpy(pager->recorded, record->range, nr * sizeof(*pager->recorded));
-        pager->nr_recorded = nr;
+        struct xlx__gfn_range *copy = calloc(nr, sizeof(*copy));
+        must(copy, "memory");
+        memcpy(copy, record->range, nr * sizeof(*copy));
+        xlx__pager_set_recorded(pager, copy, nr);
     }
 }
 
@@ -46,7 +48,7 @@ static void keep_record(const struct xlx__pager *pager, struct record *record)
 {
     struct xlx__gfn_range *runs;
     size_t nr;
-    must(!xlx__touches_runs(xlx__shared_touches(xlx__pager_shared(pager)), &runs, &nr), "record");
+    must(!xlx__recorder_runs(xlx__pager_recorder(pager), &runs, &nr), "record");
     memcpy(record->range, runs, nr * sizeof(*runs));
     record->nr = nr;
     free(runs);
