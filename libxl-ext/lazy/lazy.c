@@ -150,7 +150,8 @@ const xlx_image *xlx_lazy_image(const xlx_lazy *lazy)
 /* With the status lock held, which comes before the pager's own. */
 static void copy_counters(struct xlx_lazy_status *to, struct xlx__pager *pager)
 {
-    xlx__pager_bad(pager, to);
+    xlx__trouble_status(
+        xlx__backfill_trouble(xlx__pager_backfill(pager)), to);
     xlx__shared_status(xlx__pager_shared(pager), to);
 }
 
@@ -295,7 +296,7 @@ int xlx_lazy_record(xlx_lazy *lazy, uint64_t ms)
 int xlx_lazy_prefetch(xlx_lazy *lazy, const struct xlx_lazy_prefetch *prefetch)
 {
     size_t nr;
-    xlx__pager_recorded(lazy->pager, &nr);
+    xlx__backfill_recorded(xlx__pager_backfill(lazy->pager), &nr);
     if (!nr || !prefetch->bytes || !prefetch->ms)
         return 0;
     int rc = xlx__pager_prefetch(lazy->pager, prefetch->bytes / XLX_PAGE_SIZE,

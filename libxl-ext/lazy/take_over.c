@@ -15,13 +15,9 @@
 static void forget_threads(struct xlx__pager *pager)
 {
     xlx__guest_reset(&pager->guest);
-    xlx__pager_init_locks(pager);
     xlx__loader_reset(pager->loader);
     xlx__recorder_reset(pager->recorder);
-    /* Its policy may be half changed: the next one starts afresh. */
-    pager->fill = (struct xlx__fill){ .threads = pager->fill.threads };
-    atomic_store(&pager->filled, false);
-    atomic_store(&pager->faulting, 0);
+    xlx__backfill_reset(pager->backfill);
 }
 
 int xlx__pager_take_over(struct xlx__pager *pager, uint64_t ring_gfn)
@@ -30,7 +26,7 @@ int xlx__pager_take_over(struct xlx__pager *pager, uint64_t ring_gfn)
     forget_threads(pager);
     if (xlx__guest_gone(&pager->guest))
         return -ESRCH;
-    xlx__pages_release_all(pager->pages);
+    xlx__pages_release_all(xlx__shared_pages(pager->shared));
     xlx__guest_settle_doubt(&pager->guest);
     int rc = xlx__guest_pause(&pager->guest);
     if (rc)
@@ -41,6 +37,6 @@ int xlx__pager_take_over(struct xlx__pager *pager, uint64_t ring_gfn)
         return rc;
     }
     xlx__guest_end_pauses(&pager->guest);
-    xlx__shared_count(pager->guest.shared, XLX__SUCCESSORS, 1);
+    xlx__shared_count(pager->shared, XLX__SUCCESSORS, 1);
     return 0;
 }

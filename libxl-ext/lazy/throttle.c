@@ -1,8 +1,67 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
-/*
- * How fast the backfill may go: as the operator says, and never the faults.
- */
-#include "lazy/pager.h"
+#include "lazy/throttle.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "core/clock.h"
+#include "libxl_ext_image.h"
+
+/* A fault is served in well under this, and not given way to for longer than
+ * so many times of it. */
+#define GIVE_WAY_US 50u
+#define GIVE_WAY_TIMES 40
+
+struct xlx__throttle {
+    struct xlx__guest *guest;
+    /* Written by the fault thread, which never waits for the backfill. */
+    _Atomic bool serving;
+    pthread_mutex_t lock; /* of all below */
+    unsigned changes;     /* of what the operator wants */
+    uint64_t pace_us;     /* under a limit: when the next block may go */
+};
+
+struct xlx__throttle *xlx__throttle_new(struct xlx__guest *guest)
+{
+    struct xlx__throttle *throttle = calloc(1, sizeof(*throttle));
+    if (!throttle)
+        return NULL;
+    throttle->guest = guest;
+    pthread_mutex_init(&throttle->lock, NULL);
+    return throttle;
+}
+
+void xlx__throttle_free(struct xlx__throttle *throttle)
+{
+    if (!throttle)
+        return;
+    pthread_mutex_destroy(&throttle->lock);
+    free(throttle);
+}
+
+void xlx__throttle_reset(struct xlx__throttle *throttle)
+{
+    pthread_mutex_init(&throttle->lock, NULL);
+    throttle->pace_us = 0;
+    atomic_store(&throttle->serving, false);
+}
+
+/* --- faults --------------------------------------------------------------- */
+
+void xlx__throttle_set_serving(struct xlx__throttle *throttle, bool serving)
+{
+    atomic_store(&throttle->serving, serving);
+}
+
+void xlx__throttle_give_way(const struct xlx__throttle *throttle)
+{
+    const struct timespec ts = { .tv_nsec = GIVE_WAY_US * 1000 };
+    for (int i = 0; i < GIVE_WAY_TIMES && atomic_load(&throttle->serving); i++)
+        nanosleep(&ts, NULL);
+}
+
+/* --- the operator --------------------------------------------------------- */
 
 uint64_t xlx__pace(uint64_t *next_us, uint64_t now_us, uint64_t bytes,
                    uint64_t rate)
@@ -13,72 +72,74 @@ uint64_t xlx__pace(uint64_t *next_us, uint64_t now_us, uint64_t bytes,
 }
 
 /* Nobody has anything to wait for: faults may have brought the last page. */
-static bool is_over(struct xlx__pager *pager)
+static bool is_over(struct xlx__throttle *throttle)
 {
-    return xlx__guest_stopped(&pager->guest) || xlx__shared_has_all(pager->guest.shared);
+    return xlx__guest_stopped(throttle->guest) ||
+           xlx__shared_has_all(throttle->guest->shared);
 }
 
 /* When `pages` may be loaded, xlx__now_us(), under the limit of now. */
-static uint64_t turn_of(struct xlx__pager *pager, uint64_t pages,
+static uint64_t turn_of(struct xlx__throttle *throttle, uint64_t pages,
                         unsigned *changes_r)
 {
-    uint64_t rate = xlx__shared_bwlimit(pager->guest.shared), now = xlx__now_us();
+    uint64_t rate = xlx__shared_bwlimit(throttle->guest->shared),
+             now = xlx__now_us();
     uint64_t wait = 0;
-    pthread_mutex_lock(&pager->lock);
-    *changes_r = pager->changes;
-    if (rate && !xlx__shared_finish(pager->guest.shared))
-        wait = xlx__pace(&pager->pace_us, now, pages * XLX_PAGE_SIZE, rate);
-    pthread_mutex_unlock(&pager->lock);
+    pthread_mutex_lock(&throttle->lock);
+    *changes_r = throttle->changes;
+    if (rate && !xlx__shared_finish(throttle->guest->shared))
+        wait = xlx__pace(&throttle->pace_us, now, pages * XLX_PAGE_SIZE, rate);
+    pthread_mutex_unlock(&throttle->lock);
     return now + wait;
 }
 
-static bool has_changed(struct xlx__pager *pager, unsigned changes)
+static bool has_changed(struct xlx__throttle *throttle, unsigned changes)
 {
-    pthread_mutex_lock(&pager->lock);
-    bool changed = pager->changes != changes;
-    pthread_mutex_unlock(&pager->lock);
+    pthread_mutex_lock(&throttle->lock);
+    bool changed = throttle->changes != changes;
+    pthread_mutex_unlock(&throttle->lock);
     return changed;
 }
 
 /* True when the turn has come, false when the settings changed before. */
-static bool wait_for_turn(struct xlx__pager *pager, uint64_t at,
+static bool wait_for_turn(struct xlx__throttle *throttle, uint64_t at,
                           unsigned changes)
 {
     for (;;) {
         uint64_t now = xlx__now_us();
-        if (now >= at || is_over(pager))
+        if (now >= at || is_over(throttle))
             return true;
-        if (has_changed(pager, changes))
+        if (has_changed(throttle, changes))
             return false;
         uint64_t ms = (at - now) / 1000 + 1;
-        xlx__guest_nap(&pager->guest, ms < 100 ? (unsigned)ms : 100);
+        xlx__guest_nap(throttle->guest, ms < 100 ? (unsigned)ms : 100);
     }
 }
 
-void xlx__pager_throttle(struct xlx__pager *pager, uint64_t pages)
+void xlx__throttle_wait(struct xlx__throttle *throttle, uint64_t pages)
 {
     unsigned changes;
     for (;;) {
-        while (xlx__shared_fill_paused(pager->guest.shared) && !is_over(pager))
-            xlx__guest_nap(&pager->guest, 100);
-        uint64_t at = turn_of(pager, pages, &changes);
-        if (wait_for_turn(pager, at, changes) &&
-            (!xlx__shared_fill_paused(pager->guest.shared) || is_over(pager)))
+        while (xlx__shared_fill_paused(throttle->guest->shared) &&
+               !is_over(throttle))
+            xlx__guest_nap(throttle->guest, 100);
+        uint64_t at = turn_of(throttle, pages, &changes);
+        if (wait_for_turn(throttle, at, changes) &&
+            (!xlx__shared_fill_paused(throttle->guest->shared) ||
+             is_over(throttle)))
             return;
     }
 }
 
-void xlx__pager_change(struct xlx__pager *pager,
-                       const struct xlx_lazy_change *change)
+void xlx__throttle_change(struct xlx__throttle *throttle,
+                          const struct xlx_lazy_change *change)
 {
-    xlx__shared_change(pager->guest.shared, change);
-    pthread_mutex_lock(&pager->lock);
+    xlx__shared_change(throttle->guest->shared, change);
+    pthread_mutex_lock(&throttle->lock);
     if (change->set_bwlimit || change->fill) {
-        pager->changes++;
-        pager->pace_us = 0;
+        throttle->changes++;
+        throttle->pace_us = 0;
     }
-    if (change->retry)
-        xlx__pager_fill_retry(pager);
-    pthread_mutex_unlock(&pager->lock);
-    xlx__guest_wake(&pager->guest); /* above all for retry: no wait after this */
+    pthread_mutex_unlock(&throttle->lock);
+    xlx__guest_wake(throttle->guest);
 }

@@ -60,9 +60,9 @@ void xlx__working_set_use(struct xlx__pager *pager,
     if (!recorded)
         return; /* slower, not wrong */
     for (size_t i = 0; i < nr; i++)
-        recorded[i] = (struct xlx__gfn_range){ set[i].gfn,
-                                               set[i].gfn + set[i].nr };
-    xlx__pager_set_recorded(pager, recorded, nr);
+        recorded[i] =
+            (struct xlx__gfn_range){ set[i].gfn, set[i].gfn + set[i].nr };
+    xlx__backfill_set_recorded(xlx__pager_backfill(pager), recorded, nr);
 }
 
 static int in_unit(const char *text, const char *unit, uint64_t times,

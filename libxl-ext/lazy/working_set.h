@@ -8,8 +8,8 @@
 
 #include "lazy/pager.h"
 
-/* Where the sidecar is: at `path`, or beside the image (NULL); *sidecar_r is the
- * caller's to free(). Before the process has another current folder. 0 or
+/* Where the sidecar is: at `path`, or beside the image (NULL); *sidecar_r is
+ * the caller's to free(). Before the process has another current folder. 0 or
  * -errno. */
 int xlx__working_set_name(xlx_ctx *ctx, const char *path, char **sidecar_r);
 

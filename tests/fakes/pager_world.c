@@ -27,6 +27,11 @@ int pager_world_seen(struct world *w, enum xlx_lazy_state state)
     return n;
 }
 
+uint64_t pager_world_done(const struct world *w)
+{
+    return xlx__pages_done(xlx__shared_pages(xlx__pager_shared(w->pager)));
+}
+
 uint64_t pager_world_counter(const struct world *w, enum xlx__counter counter)
 {
     return xlx__shared_counter(xlx__pager_shared(w->pager), counter);

@@ -36,6 +36,9 @@ int pager_world_teardown(void **state);
 /* How often that state was reported. */
 int pager_world_seen(struct world *w, enum xlx_lazy_state state);
 
+/* Pages that are present or given away. */
+uint64_t pager_world_done(const struct world *w);
+
 uint64_t pager_world_counter(const struct world *w, enum xlx__counter counter);
 
 /* What was recorded, as xlx__recorder_runs(). */

@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "core/clock.h"
 #include "fakes/pager_world.h"
 
 #define RING 1
@@ -113,7 +114,7 @@ static void assert_memory_is_right(struct world *w)
     assert_int_equal(w->fake->claimed, 0);
     assert_int_equal(w->fake->paused, 0);
     assert_int_equal(w->fake->req_prod, w->fake->rsp_prod);
-    assert_int_equal(xlx__pages_done(w->pager->pages), HELD);
+    assert_int_equal(pager_world_done(w), HELD);
 }
 
 static void start_vcpus(struct world *w, struct vcpu *v)

@@ -139,7 +139,7 @@ static void a_page_given_away_stays_away(void **state)
     assert_int_equal(xlx__pager_run(w->pager), 0);
     assert_int_equal(w->fake->type[600], FAKE_HOLE);
     assert_int_equal(pager_world_counter(w, XLX__DROPPED), 1);
-    assert_int_equal(xlx__pages_done(w->pager->pages), HELD);
+    assert_int_equal(pager_world_done(w), HELD);
     assert_paging_is_over(w);
 }
 
@@ -152,7 +152,7 @@ static void set_recorded(struct world *w)
                                                  { 700, 720 } };
     struct xlx__gfn_range *copy = calloc(2, sizeof(*set));
     memcpy(copy, set, sizeof(set));
-    xlx__pager_set_recorded(w->pager, copy, 2);
+    xlx__backfill_set_recorded(xlx__pager_backfill(w->pager), copy, 2);
 }
 
 static void record(struct world *w, uint64_t quiet_us, uint64_t max_us)
@@ -177,7 +177,7 @@ static void a_prefetch_loads_the_record_and_nothing_else(void **state)
     assert_int_equal(pager_world_counter(w, XLX__PREFETCH_PAGES), 40);
     assert_int_equal(loaded(w, 0, NR_GFNS), 40);
     assert_int_equal(loaded(w, 700, 720), 20);
-    assert_false(w->pager->filled);
+    assert_false(xlx__backfill_is_through(xlx__pager_backfill(w->pager)));
 
     assert_int_equal(xlx__pager_run(w->pager), 0);
     assert_all_present(w);

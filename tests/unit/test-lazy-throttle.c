@@ -206,7 +206,8 @@ static void a_read_that_hangs_pauses_only_who_waits_for_it(void **state)
     assert_completes(w, thread);
     pthread_join(vcpu, NULL);
     char text[160];
-    assert_false(xlx__pager_fill_trouble(w->pager, text, sizeof(text)));
+    assert_false(xlx__trouble_text(
+        xlx__backfill_trouble(xlx__pager_backfill(w->pager)), text, sizeof(text)));
     assert_false(xlx__stalls_hang(
         xlx__loader_stalls(xlx__pager_loader(w->pager)), text, sizeof(text)));
 }
@@ -224,7 +225,7 @@ static void a_load_that_hangs_before_the_domain_runs_is_noticed(void **state)
     pthread_t thread;
     struct xlx__gfn_range *recorded = calloc(1, sizeof(*recorded));
     *recorded = (struct xlx__gfn_range){ 700, 720 };
-    xlx__pager_set_recorded(w->pager, recorded, 1);
+    xlx__backfill_set_recorded(xlx__pager_backfill(w->pager), recorded, 1);
     xlx__pager_set_patience(w->pager, 50, 20);
     w->fake->hang_loads = true;
     assert_int_equal(xlx__pager_start(w->pager, 1), 0);

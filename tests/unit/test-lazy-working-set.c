@@ -120,7 +120,7 @@ static void begin(struct world *w)
     assert_int_equal(xlx__working_set_name(w->ctx, w->named, &w->absolute), 0);
     w->index = xlx__working_set_open(w->ctx, w->image, w->absolute);
     xlx__working_set_use(w->pager, w->index);
-    w->recorded = xlx__pager_recorded(w->pager, &w->nr_recorded);
+    w->recorded = xlx__backfill_recorded(xlx__pager_backfill(w->pager), &w->nr_recorded);
     assert_int_equal(xlx__pager_start(w->pager, 1), 0);
 }
 

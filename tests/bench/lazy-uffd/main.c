@@ -179,12 +179,12 @@ static int big_main(const struct options *o)
     for (uint64_t i = 0; i < XLX__TOUCHES_MAX; i++)
         xlx__touches_add(touches, i * 61 % o->pages);
     must(!xlx__touches_runs(touches, &recorded, &nr), "record");
-    xlx__pager_set_recorded(pager, recorded, nr);
+    xlx__backfill_set_recorded(xlx__pager_backfill(pager), recorded, nr);
     must(!xlx__pager_start(pager, 0), "start");
     uint64_t begun = now_ns();
     must(!xlx__pager_prefetch(pager, UINT64_MAX, BIG_US), "fill");
     double took = (double)(now_ns() - begun) / 1e9;
-    double gib = (double)xlx__pages_done(pager->pages) / (1 << 18);
+    double gib = (double)xlx__pages_done(xlx__shared_pages(xlx__pager_shared(pager))) / (1 << 18);
     printf("%u GiB, sparse, %zu touches recorded: pager's peak %.1f MiB; %.1f "
            "GiB filled in %.1f s, no guest\n",
            o->big, nr, peak_mib(), gib, took);

@@ -28,20 +28,22 @@ static void prepare(struct xlx__pager *pager, const struct job *job)
     const struct contest *contest = job->contest;
     const struct record *record = job->record;
     size_t nr = contest->recorded && record ? record->nr : 0;
-    pager->fill.threads = contest->threads;
+    struct xlx__policy *policy = NULL;
     if (job->records)
         xlx__recorder_set(xlx__pager_recorder(pager), XLX__RECORD_QUIET_US,
                           XLX__RECORD_MAX_US);
     if (contest->make) {
-        pager->fill.policy =
+        policy =
             contest->make(contest, record ? record->range : NULL, nr,
                           job->options->pages, job->shared);
     } else if (nr) {
         struct xlx__gfn_range *copy = calloc(nr, sizeof(*copy));
         must(copy, "memory");
         memcpy(copy, record->range, nr * sizeof(*copy));
-        xlx__pager_set_recorded(pager, copy, nr);
+        xlx__backfill_set_recorded(xlx__pager_backfill(pager), copy, nr);
     }
+    xlx__backfill_set_policy(xlx__pager_backfill(pager), policy,
+                             contest->threads);
 }
 
 static void keep_record(const struct xlx__pager *pager, struct record *record)
@@ -88,7 +90,7 @@ static void serve(struct xlx__pager *pager, const struct job *job, int socket,
     atomic_store(&job->shared->begun, begun);
     if (job->contest->prefetch)
         must(!xlx__pager_prefetch(pager, UINT64_MAX, 3600000000), "prefetch");
-    job->shared->early = xlx__pages_done(pager->pages);
+    job->shared->early = xlx__pages_done(xlx__shared_pages(xlx__pager_shared(pager)));
     must(write(socket, "g", 1) == 1, "guest");
     int rc = xlx__pager_run(pager);
     if (rc) {
