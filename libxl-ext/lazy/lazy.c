@@ -65,9 +65,8 @@ static int open_paging(xlx_lazy *lazy)
 {
     int rc = xlx__paging_open(lazy->ctx, lazy->domid, &lazy->paging);
     if (!rc) {
-        lazy->pager->guest.paging = lazy->paging;
-        lazy->pager->report = report;
-        lazy->pager->report_user = lazy;
+        xlx__pager_set_paging(lazy->pager, lazy->paging);
+        xlx__pager_set_report(lazy->pager, report, lazy);
         lazy->status.pid = (uint32_t)getpid();
         lazy->status.pages = xlx_image_info(lazy->image)->pages;
         xlx__working_set_use(lazy->pager, lazy->index);

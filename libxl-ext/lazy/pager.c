@@ -11,17 +11,25 @@
 
 #include "core/clock.h"
 #include "lazy/held.h"
-
-/* How often the fault thread looks whether there is still a domain. */
-#define IDLE_MS 20
+#include "lazy/ring.h"
 
 /* Of the fault thread against the backfill thread and the rest of dom0. */
 #define FAULT_NICE (-10)
 
-/* vCPUs that wait for a slot in the ring get it as soon as it is drained, and
- * then have to run: for so long, twice as long after each try in vain. */
-#define RUN_MS 1
-#define RUN_MAX_MS 100
+struct xlx__pager {
+    struct xlx__guest guest;
+    struct xlx__shared *shared; /* owned, as is all to held */
+    struct xlx__loader *loader;
+    struct xlx__recorder *recorder;
+    struct xlx__backfill *backfill;
+    struct xlx__gfn_range *held; /* what was held back at the start */
+    size_t nr_held;
+    const xlx_image *image;
+    xlx__pager_report_fn *report;
+    void *report_user;
+};
+
+/* --- what there is to report ---------------------------------------------- */
 
 void xlx__pager_report(struct xlx__pager *pager, enum xlx_lazy_state state,
                        const char *reason)
@@ -47,6 +55,8 @@ static void progress(void *pager)
 {
     xlx__pager_progress(pager);
 }
+
+/* --- its rooms ----------------------------------------------------------- */
 
 /* Makes what the pager consists of. */
 static int make_rooms(struct xlx__pager *pager,
@@ -117,6 +127,13 @@ void xlx__pager_set_paging(struct xlx__pager *pager, struct xlx__paging *paging)
     pager->guest.paging = paging;
 }
 
+void xlx__pager_set_report(struct xlx__pager *pager,
+                           xlx__pager_report_fn *report, void *user)
+{
+    pager->report = report;
+    pager->report_user = user;
+}
+
 struct xlx__shared *xlx__pager_shared(const struct xlx__pager *pager)
 {
     return pager->shared;
@@ -153,6 +170,8 @@ void xlx__pager_change(struct xlx__pager *pager,
     xlx__trouble_retry(xlx__backfill_trouble(pager->backfill));
     xlx__guest_wake(&pager->guest);
 }
+
+/* --- before the domain runs ---------------------------------------------- */
 
 static int mark(struct xlx__pager *pager)
 {
@@ -197,154 +216,50 @@ int xlx__pager_prefetch(struct xlx__pager *pager, uint64_t max_pages,
     return rc;
 }
 
-/* --- the fault thread ----------------------------------------------------- */
-
-static void count_fault(struct xlx__pager *pager, uint64_t us)
-{
-    xlx__shared_count(pager->shared, XLX__FAULTS, 1);
-    xlx__shared_count(pager->shared, XLX__FAULT_US, us);
-    if (us > xlx__shared_counter(pager->shared, XLX__FAULT_US_MAX))
-        xlx__shared_set(pager->shared, XLX__FAULT_US_MAX, us);
-}
-
-static bool serve(struct xlx__pager *pager,
-                  const struct xlx__paging_request *req, void *buffer)
-{
-    uint64_t begun = xlx__now_us();
-    if (req->drop) {
-        xlx__pages_drop(xlx__shared_pages(pager->shared), req->gfn);
-        xlx__shared_count(pager->shared, XLX__DROPPED, 1);
-    } else if (!xlx__loader_bring(pager->loader, req->gfn, buffer)) {
-        return false;
-    }
-    /* Before the answer: a request without one is found by the next pager. */
-    if (!req->drop)
-        xlx__recorder_touch(pager->recorder, req->gfn);
-    pager->guest.paging->ops->respond(pager->guest.paging, req);
-    if (!req->drop) {
-        count_fault(pager, xlx__now_us() - begun);
-        xlx__backfill_fault(pager->backfill, req->gfn);
-    }
-    return true;
-}
-
-/* Answers all that is in the ring now. Returns how many, or -errno. */
-static int drain(struct xlx__pager *pager, void *buffer)
-{
-    const struct xlx__paging_ops *ops = pager->guest.paging->ops;
-    struct xlx__throttle *throttle = xlx__backfill_throttle(pager->backfill);
-    struct xlx__paging_request req;
-    int served = 0;
-
-    xlx__throttle_set_serving(throttle, true);
-    while (ops->next(pager->guest.paging, &req)) {
-        if (!serve(pager, &req, buffer)) {
-            served = -ESRCH;
-            break;
-        }
-        /* At once: the vCPU need not wait for the faults behind its own. */
-        int rc = ops->notify(pager->guest.paging);
-        if (rc) {
-            served = rc;
-            break;
-        }
-        served++;
-    }
-    xlx__throttle_set_serving(throttle, false);
-    return served;
-}
-
-/* Serves until the backfill is through and the ring has been quiet. */
-static int serve_until_filled(struct xlx__pager *pager, void *buffer)
-{
-    for (;;) {
-        int ready =
-            pager->guest.paging->ops->wait(pager->guest.paging, IDLE_MS);
-        int served = drain(pager, buffer);
-        if (ready < 0 || served < 0)
-            return xlx__guest_gone(&pager->guest) ? -ESRCH
-                   : ready < 0                    ? ready
-                                                  : served;
-        if (served > 0 || ready > 0)
-            continue;
-        if (xlx__guest_gone(&pager->guest))
-            return -ESRCH;
-        if (xlx__backfill_is_through(pager->backfill))
-            return 0;
-    }
-}
-
-/* --- the end -------------------------------------------------------------- */
-
-static int look(struct xlx__pager *pager, struct xlx__paging_info *info_r)
-{
-    int rc = pager->guest.paging->ops->info(pager->guest.paging, info_r);
-    if (rc)
-        return xlx__fail_errno(pager->guest.ctx, -rc, "domain %u",
-                               pager->guest.paging->domid);
-    return info_r->dying ? -ESRCH : 0;
-}
-
-static int check_nothing_is_out(struct xlx__pager *pager)
-{
-    struct xlx__paging_info info;
-    int rc = look(pager, &info);
-    if (rc)
-        return rc;
-    if (info.paged_pages == 0)
-        return 0;
-    return xlx__fail(pager->guest.ctx, EIO,
-                     "domain %u: all pages are loaded, but Xen counts %lu as "
-                     "paged out: paging stays on",
-                     pager->guest.paging->domid,
-                     (unsigned long)info.paged_pages);
-}
+/* --- after a kill -------------------------------------------------------- */
 
 /*
- * Ends paging while no vCPU runs: one that is between seeing an absent page and
- * posting its request would never get an answer.
+ * What makes it safe to kill a pager at any point: what it owes to the domain
+ * is written down where its successor finds it (lazy/shared.h).
+ *
+ * Pages: done is noted after Xen has the page. One that was loaded and not
+ * noted is loaded again, which Xen ignores.
+ * Requests: those without an answer are still in the ring.
+ * Touches: recorded before the request is answered.
+ * Pauses: counted (lazy/guest.h).
  */
-static int try_to_end_paging(struct xlx__pager *pager, void *buffer)
+
+/* The threads of the dead pager are in no process of ours. */
+static void forget_threads(struct xlx__pager *pager)
 {
+    xlx__guest_reset(&pager->guest);
+    xlx__loader_reset(pager->loader);
+    xlx__recorder_reset(pager->recorder);
+    xlx__backfill_reset(pager->backfill);
+}
+
+int xlx__pager_take_over(struct xlx__pager *pager, uint64_t ring_gfn)
+{
+    const struct xlx__paging_ops *ops = pager->guest.paging->ops;
+    forget_threads(pager);
+    if (xlx__guest_gone(&pager->guest))
+        return -ESRCH;
+    xlx__pages_release_all(xlx__shared_pages(pager->shared));
+    xlx__guest_settle_doubt(&pager->guest);
     int rc = xlx__guest_pause(&pager->guest);
     if (rc)
         return rc;
-    rc = drain(pager, buffer);
-    if (rc >= 0)
-        rc = pager->guest.paging->ops->disable(pager->guest.paging);
-    xlx__guest_unpause(&pager->guest);
-    return rc;
-}
-
-/* Lets vCPUs run that sleep in Xen. They cannot while somebody else has the
- * domain paused, which is left as it is. */
-static int let_run(struct xlx__pager *pager, int ms)
-{
-    struct xlx__paging_info info;
-    int rc;
-    do {
-        rc = look(pager, &info);
-        if (rc)
-            return rc;
-        rc = pager->guest.paging->ops->wait(pager->guest.paging,
-                                            info.paused ? RUN_MAX_MS : ms);
-    } while (!rc && info.paused);
-    return rc < 0 ? rc : 0;
-}
-
-/* Nothing is out any more, so however long it takes does no harm. */
-static int end_paging(struct xlx__pager *pager, void *buffer)
-{
-    int rc, ms = RUN_MS;
-    while ((rc = try_to_end_paging(pager, buffer)) == -EBUSY) {
-        rc = let_run(pager, ms);
-        if (rc)
-            break;
-        ms = ms * 2 > RUN_MAX_MS ? RUN_MAX_MS : ms * 2;
+    rc = ops->take_over(pager->guest.paging, ring_gfn);
+    if (rc) {
+        xlx__guest_unpause(&pager->guest);
+        return rc;
     }
-    pager->guest.paging->ops->claim(pager->guest.paging, 0);
-    return rc;
+    xlx__guest_end_pauses(&pager->guest);
+    xlx__shared_count(pager->shared, XLX__SUCCESSORS, 1);
+    return 0;
 }
+
+/* --- while it runs -------------------------------------------------------- */
 
 static void count_2m(struct xlx__pager *pager)
 {
@@ -352,16 +267,6 @@ static void count_2m(struct xlx__pager *pager)
     uint64_t nr = xlx_image_info(pager->image)->max_gfn + 1;
     if (!pager->guest.paging->ops->count_2m(pager->guest.paging, 0, nr, &count))
         xlx__shared_set(pager->shared, XLX__PAGES_2M, count);
-}
-
-static int finish(struct xlx__pager *pager, void *buffer)
-{
-    int rc = check_nothing_is_out(pager);
-    if (!rc)
-        rc = end_paging(pager, buffer);
-    if (!rc)
-        count_2m(pager);
-    return rc;
 }
 
 static void report_end(struct xlx__pager *pager, int rc)
@@ -377,33 +282,45 @@ static void report_end(struct xlx__pager *pager, int rc)
     }
 }
 
-int xlx__pager_run(struct xlx__pager *pager)
+/* The threads, until all is present. */
+static int serve_and_fill(struct xlx__pager *pager, struct xlx__ring *ring)
 {
-    const struct xlx__paging_ops *ops = pager->guest.paging->ops;
-    void *buffer = ops->buffer_alloc(pager->guest.paging, 1);
-    int rc;
-
-    if (!buffer) {
-        rc = xlx__fail(pager->guest.ctx, ENOMEM,
-                       "domain %u: no memory for the pager",
-                       pager->guest.paging->domid);
-        report_end(pager, rc);
-        return rc;
-    }
-    xlx__stalls_watch(xlx__loader_stalls(pager->loader));
-    rc = xlx__backfill_start(pager->backfill);
+    struct xlx__stalls *stalls = xlx__loader_stalls(pager->loader);
+    xlx__stalls_watch(stalls);
+    int rc = xlx__backfill_start(pager->backfill);
     if (!rc) {
         /* Only a preference: without the right to it, faults still work. */
         setpriority(PRIO_PROCESS, 0, FAULT_NICE);
-        rc = serve_until_filled(pager, buffer);
+        rc = xlx__ring_serve(ring);
         if (rc)
             xlx__guest_stop(&pager->guest);
     }
     xlx__backfill_join(pager->backfill);
-    xlx__stalls_end_watch(xlx__loader_stalls(pager->loader));
+    xlx__stalls_end_watch(stalls);
+    return rc;
+}
+
+static int run(struct xlx__pager *pager)
+{
+    struct xlx__paging *paging = pager->guest.paging;
+    struct xlx__ring ring = { &pager->guest, pager->loader, pager->recorder,
+                              pager->backfill,
+                              paging->ops->buffer_alloc(paging, 1) };
+    if (!ring.buffer)
+        return xlx__fail(pager->guest.ctx, ENOMEM,
+                         "domain %u: no memory for the pager", paging->domid);
+    int rc = serve_and_fill(pager, &ring);
     if (!rc)
-        rc = finish(pager, buffer);
+        rc = xlx__ring_end(&ring);
+    if (!rc)
+        count_2m(pager);
+    paging->ops->buffer_free(paging, ring.buffer, 1);
+    return rc;
+}
+
+int xlx__pager_run(struct xlx__pager *pager)
+{
+    int rc = run(pager);
     report_end(pager, rc);
-    ops->buffer_free(pager->guest.paging, buffer, 1);
     return rc;
 }

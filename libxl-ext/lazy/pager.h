@@ -3,10 +3,21 @@
  * The pager: brings the held-back pages of one domain from its image, those
  * that somebody waits for first.
  *
+ * Its rooms, each with a struct and a lock of its own, and a file that calls
+ * only those above it:
+ *
+ *   shared     what survives a kill: page states, touches, counters, settings
+ *   guest      its paging, whether it is there, its pauses; naps
+ *   loader     reads, verifies, loads; stall: loads that fail or hang
+ *   recorder   what the guest waits for, and for how long that is recorded
+ *   backfill   its threads; throttle: how fast; trouble: what it cannot read;
+ *              fill_run: one run; policy: which is next
+ *   ring       the fault thread's work
+ *   pager      the life of all: start, take over, run, report
+ *
  * The fault thread (the one that calls xlx__pager_run) answers the ring and
- * does nothing else. The backfill threads load the runs that a policy chooses
- * (lazy/policy.h) and give way while a fault is being served. All load only
- * pages that they claimed (lazy/pages.h).
+ * does nothing else. The backfill gives way while a fault is being served. All
+ * load only pages that they claimed (lazy/pages.h).
  *
  * What happens when a load fails is part of the contract in
  * docs/lazy-restore.md. For a fault it is tried again, the domain is paused
@@ -31,19 +42,6 @@ typedef void xlx__pager_report_fn(void *user, struct xlx__pager *pager,
                                   enum xlx_lazy_state state,
                                   const char *reason);
 
-struct xlx__pager {
-    struct xlx__guest guest;
-    struct xlx__shared *shared; /* owned, as is all to held */
-    struct xlx__loader *loader;
-    struct xlx__recorder *recorder;
-    struct xlx__backfill *backfill;
-    struct xlx__gfn_range *held; /* what was held back at the start */
-    size_t nr_held;
-    const xlx_image *image;
-    xlx__pager_report_fn *report;
-    void *report_user;
-};
-
 /*
  * Makes a pager for `domid`: everything in `image` outside the resident ranges
  * is held back. `image` and `paging` outlive the pager; `paging` may be NULL
@@ -56,6 +54,8 @@ int xlx__pager_new(xlx_ctx *ctx, struct xlx__paging *paging,
 void xlx__pager_free(struct xlx__pager *pager);
 void xlx__pager_set_paging(struct xlx__pager *pager,
                            struct xlx__paging *paging);
+void xlx__pager_set_report(struct xlx__pager *pager,
+                           xlx__pager_report_fn *report, void *user);
 
 /* What survives a kill, who loads pages, who records, and who fills; all owned
  * by the pager. */

@@ -62,8 +62,7 @@ int pager_world_setup(void **state)
     assert_int_equal(xlx__pager_new(w->ctx, &w->fake->base, w->image, resident,
                                     1, &w->pager),
                      0);
-    w->pager->report = report;
-    w->pager->report_user = w;
+    xlx__pager_set_report(w->pager, report, w);
     xlx__pager_set_patience(w->pager, 50, XLX__HANG_MS);
     *state = w;
     return 0;

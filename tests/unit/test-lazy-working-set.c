@@ -115,8 +115,7 @@ static void begin(struct world *w)
         xlx__pager_new(w->ctx, &w->fake->base, w->image, NULL, 0, &w->pager),
         0);
     xlx__pager_set_patience(w->pager, 10, XLX__HANG_MS);
-    w->pager->report = report;
-    w->pager->report_user = w;
+    xlx__pager_set_report(w->pager, report, w);
     assert_int_equal(xlx__working_set_name(w->ctx, w->named, &w->absolute), 0);
     w->index = xlx__working_set_open(w->ctx, w->image, w->absolute);
     xlx__working_set_use(w->pager, w->index);

@@ -82,8 +82,8 @@ double peak_mib(void)
     return (double)kib / 1024;
 }
 
-static void serve(struct xlx__pager *pager, const struct job *job, int socket,
-                  uint64_t start, struct outcome *out)
+static void serve(xlx_ctx *ctx, struct xlx__pager *pager, const struct job *job,
+                  int socket, uint64_t start, struct outcome *out)
 {
     double cpu = cpu_ms();
     uint64_t begun = now_ns();
@@ -95,7 +95,7 @@ static void serve(struct xlx__pager *pager, const struct job *job, int socket,
     int rc = xlx__pager_run(pager);
     if (rc) {
         fprintf(stderr, "lazy-uffd: %s: %s\n", job->contest->name,
-                xlx_ctx_error(pager->guest.ctx));
+                xlx_ctx_error(ctx));
         exit(1);
     }
     out->field[BEGIN] = (double)(begun - start) / 1e6;
@@ -153,7 +153,7 @@ static void pager_main(const struct job *job, struct outcome *out)
     must(!xlx__pager_new(ctx, &uffd->base, image, NULL, 0, &pager), "pager");
     prepare(pager, job);
     must(!xlx__pager_start(pager, 0), "start");
-    serve(pager, job, pair[0], start, out);
+    serve(ctx, pager, job, pair[0], start, out);
     must(write(pair[0], "c", 1) == 1, "guest");
     must(waitpid(guest, &status, 0) == guest && status == 0, "guest's end");
     outcome_of_guest(out, job);
