@@ -23,15 +23,17 @@ static int summed_end(struct xlx__source *src, const struct xlx__record *record,
 {
     uint64_t end = xlx__record_end(record);
     if (record->type == FMT_PAGE_DATA) {
-        struct fmt_page_data head;
-        int rc =
-            xlx__source_copy(src, record->offset + sizeof(struct fmt_record),
-                             &head, sizeof(head), "PAGE_DATA");
+        struct {
+            struct fmt_record record; /* what is read next begins with it */
+            struct fmt_page_data data;
+        } head;
+        int rc = xlx__source_copy(src, record->offset, &head, sizeof(head),
+                                  "PAGE_DATA");
         if (rc)
             return rc;
         /* A count that was changed since changes the sum, however far. */
-        if (xlx__first_page(record, head.count) < end)
-            end = xlx__first_page(record, head.count);
+        if (xlx__first_page(record, head.data.count) < end)
+            end = xlx__first_page(record, head.data.count);
     }
     *end_r = end;
     return 0;

@@ -11,6 +11,7 @@ void xlx__source_init(struct xlx__source *src, xlx_ctx *ctx,
     src->storage = storage;
     src->size = storage->size;
     src->start = src->len = 0;
+    src->take = XLX__SOURCE_WINDOW;
 }
 
 static int truncated(const struct xlx__source *src, uint64_t offset,
@@ -30,9 +31,19 @@ int xlx__source_has(const struct xlx__source *src, uint64_t offset,
     return truncated(src, offset, len, src->size, what);
 }
 
+/* How much to read at `offset`. */
+static size_t next_take(const struct xlx__source *src, uint64_t offset)
+{
+    bool goes_on =
+        src->len && offset > src->start && offset <= src->start + src->len;
+    if (!goes_on)
+        return XLX__SOURCE_WINDOW;
+    return src->take * 2 < XLX__SOURCE_MAX ? src->take * 2 : XLX__SOURCE_MAX;
+}
+
 static int fill(struct xlx__source *src, uint64_t offset, const char *what)
 {
-    size_t len = sizeof(src->window);
+    size_t len = src->take = next_take(src, offset);
     if (len > src->size - offset)
         len = (size_t)(src->size - offset);
     src->len = 0;
@@ -53,7 +64,7 @@ static int fill(struct xlx__source *src, uint64_t offset, const char *what)
 int xlx__source_get(struct xlx__source *src, uint64_t offset, size_t len,
                     const char *what, const unsigned char **bytes_r)
 {
-    assert(len <= sizeof(src->window));
+    assert(len <= XLX__SOURCE_WINDOW);
     int rc = xlx__source_has(src, offset, len, what);
     if (rc)
         return rc;

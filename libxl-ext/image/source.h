@@ -17,11 +17,16 @@
 
 /*
  * One read takes the head of a full PAGE_DATA record: its header and the pfns
- * of a batch. More would copy page data that nobody looks at.
+ * of a batch. More would copy page data that nobody looks at. But where one
+ * read goes on at the end of another there is none, and each takes twice as
+ * much as the one before, up to XLX__SOURCE_MAX: the pfns without pages below
+ * 4 GiB alone are a thousand records.
  */
 #define XLX__SOURCE_WINDOW                                      \
     (sizeof(struct fmt_record) + sizeof(struct fmt_page_data) + \
      FMT_PAGE_BATCH * sizeof(uint64_t))
+
+#define XLX__SOURCE_MAX (8 * XLX__SOURCE_WINDOW)
 
 struct xlx__source {
     xlx_ctx *ctx;
@@ -30,7 +35,8 @@ struct xlx__source {
     uint64_t size;    /* of the file */
     uint64_t start;   /* what the window holds: [start, start + len) */
     size_t len;
-    unsigned char window[XLX__SOURCE_WINDOW];
+    size_t take; /* bytes that the last read was for */
+    unsigned char window[XLX__SOURCE_MAX];
 };
 
 /* Prepares to read `storage`, which is borrowed. */
@@ -38,7 +44,7 @@ void xlx__source_init(struct xlx__source *src, xlx_ctx *ctx,
                       struct xlx__storage *storage, const char *name);
 
 /*
- * Points *bytes_r at `len` bytes (at most the window) from `offset`; valid
+ * Points *bytes_r at `len` bytes (at most XLX__SOURCE_WINDOW) from `offset`; valid
  * until the next call. `what` they are is named when the file ends before.
  * -ENODATA truncated; or as pread(2).
  */
