@@ -41,6 +41,7 @@ struct xlx_lazy {
     bool swept;
     xlx_ctx *xs_ctx; /* for xenstore, as another thread writes there; NULL: it
                         failed once */
+    struct xlx_lazy_status *published; /* what is in xenstore; NULL: nothing */
     pthread_mutex_t status_lock;
     struct xlx_lazy_status status;
 };
@@ -135,6 +136,7 @@ void xlx_lazy_close(xlx_lazy *lazy)
     free(lazy->sidecar);
     xlx_image_index_close(lazy->index);
     xlx_image_close(lazy->image);
+    free(lazy->published);
     pthread_mutex_destroy(&lazy->status_lock);
     free(lazy);
 }
@@ -349,6 +351,15 @@ static void forget_others(xlx_lazy *lazy)
         free(domids);
 }
 
+/* Without memory for it everything is written again the next time. */
+static void remember(xlx_lazy *lazy, const struct xlx_lazy_status *status)
+{
+    if (!lazy->published)
+        lazy->published = malloc(sizeof(*lazy->published));
+    if (lazy->published)
+        *lazy->published = *status;
+}
+
 /* Xenstore is written by this thread only, so that no fault waits for it; with
  * a context of its own, as the fault thread's error is the reason that is told.
  * One that cannot be written is no reason to stop serving. */
@@ -357,8 +368,12 @@ static void publish(xlx_lazy *lazy)
     struct xlx_lazy_status status;
     snapshot(lazy, &status);
     forget_others(lazy);
-    if (!lazy->xs_ctx || !xlx__lazy_status_publish(lazy->xs_ctx, &status))
+    if (!lazy->xs_ctx)
         return;
+    if (!xlx__lazy_status_publish(lazy->xs_ctx, &status, lazy->published)) {
+        remember(lazy, &status);
+        return;
+    }
     xlx__warn(lazy->ctx, "domain %u: no more status in xenstore", lazy->domid);
     xlx_ctx_free(lazy->xs_ctx);
     lazy->xs_ctx = NULL;

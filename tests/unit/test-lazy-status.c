@@ -283,11 +283,11 @@ static void the_status_is_in_xenstore_for_dom0(void **state)
     struct xs_mem *xs = xs_mem_new(NULL);
     char *value;
     w->ctx->xs = xs_mem_seam(xs);
-    assert_int_equal(xlx__lazy_status_publish(w->ctx, &s), -ENOENT);
+    assert_int_equal(xlx__lazy_status_publish(w->ctx, &s, NULL), -ENOENT);
     assert_int_equal(xlx__xs_exists(w->ctx, 0, "/libxl/12"), 0);
 
     xs_mem_put(xs, "/libxl/12/type", "pvh");
-    assert_int_equal(xlx__lazy_status_publish(w->ctx, &s), 0);
+    assert_int_equal(xlx__lazy_status_publish(w->ctx, &s, NULL), 0);
     assert_int_equal(xlx__xs_read(w->ctx, 0, &value,
                                   "/libxl/12/lazy-restore/state"), 0);
     assert_string_equal(value, "complete");
@@ -299,6 +299,76 @@ static void the_status_is_in_xenstore_for_dom0(void **state)
         assert_int_equal(perms[i].domid, 0);
     assert_true(nr > 0);
     assert_false(perms[0].may & XLX__XS_WRITE);
+}
+
+static const char *published(struct xs_mem *xs, const char *node)
+{
+    char path[64];
+    snprintf(path, sizeof(path), "/libxl/12/lazy-restore/%s", node);
+    return xs_mem_get(xs, path);
+}
+
+/* Start, look for the domain, write what is new, end. */
+static void only_what_is_new_is_written_to_xenstore(void **state)
+{
+    struct world *w = *state;
+    struct xlx_lazy_status before = example(), s = before;
+    struct nth nth = { 0 };
+    struct xs_mem *xs = xs_mem_new(&nth);
+    w->ctx->xs = xs_mem_seam(xs);
+    xs_mem_put(xs, "/libxl/12/type", "pvh");
+    assert_int_equal(xlx__lazy_status_publish(w->ctx, &s, NULL), 0);
+    nth.calls = 0;
+    assert_int_equal(xlx__lazy_status_publish(w->ctx, &s, &before), 0);
+    assert_int_equal(nth.calls, 0);
+
+    xs_mem_put(xs, "/libxl/12/lazy-restore/image", "as it was");
+    s.done += 5;
+    s.faults += 1;
+    s.fault_us += 7; /* is not there */
+    assert_int_equal(xlx__lazy_status_publish(w->ctx, &s, &before), 0);
+    assert_int_equal(nth.calls, 5);
+    assert_int_equal(strtoull(published(xs, "done"), NULL, 10), s.done);
+    assert_int_equal(strtoull(published(xs, "faults"), NULL, 10), s.faults);
+    assert_string_equal(published(xs, "image"), "as it was");
+}
+
+static void every_change_is_written_to_xenstore(void **state)
+{
+    struct world *w = *state;
+    struct xlx_lazy_status before = example(), s = before;
+    struct xs_mem *xs = xs_mem_new(NULL);
+    w->ctx->xs = xs_mem_seam(xs);
+    xs_mem_put(xs, "/libxl/12/type", "pvh");
+    assert_int_equal(xlx__lazy_status_publish(w->ctx, &s, NULL), 0);
+    s.state = XLX_LAZY_STALLED;
+    strcpy(s.reason, "no room");
+    strcpy(s.image, "/other");
+    s.pid = 77;
+    s.held_back = 1001, s.done = 1002, s.faults = 1003, s.bwlimit = 1004;
+    s.paused = 1005;
+    assert_int_equal(xlx__lazy_status_publish(w->ctx, &s, &before), 0);
+    assert_string_equal(published(xs, "state"), "stalled");
+    assert_string_equal(published(xs, "reason"), "no room");
+    assert_string_equal(published(xs, "image"), "/other");
+    assert_string_equal(published(xs, "pid"), "77");
+    assert_string_equal(published(xs, "held-back"), "1001");
+    assert_string_equal(published(xs, "done"), "1002");
+    assert_string_equal(published(xs, "faults"), "1003");
+    assert_string_equal(published(xs, "bwlimit"), "1004");
+    assert_string_equal(published(xs, "paused"), "1005");
+}
+
+/* It is being destroyed. */
+static void news_make_no_node_of_a_domain_that_is_gone(void **state)
+{
+    struct world *w = *state;
+    struct xlx_lazy_status before = example(), s = before;
+    struct xs_mem *xs = xs_mem_new(NULL);
+    w->ctx->xs = xs_mem_seam(xs);
+    s.done++;
+    assert_int_equal(xlx__lazy_status_publish(w->ctx, &s, &before), -ENOENT);
+    assert_int_equal(xlx__xs_exists(w->ctx, 0, "/libxl/12"), 0);
 }
 
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
@@ -317,6 +387,9 @@ int main(void)
         TEST(a_guest_is_listed_until_it_is_destroyed),
         TEST(nothing_of_a_destroyed_guest_stays),
         TEST(the_status_is_in_xenstore_for_dom0),
+        TEST(only_what_is_new_is_written_to_xenstore),
+        TEST(every_change_is_written_to_xenstore),
+        TEST(news_make_no_node_of_a_domain_that_is_gone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
