@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
+/*
+ * libxenlight is loaded when it is first needed: with all that it needs itself
+ * it takes more than the start of our programs does, and few calls come here.
+ */
 #include "xen/libxl_usb.h"
 
+#include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,8 +13,33 @@
 #include <libxl.h>
 #include <libxl_utils.h>
 
+#include "config.h"
 #include "libxl_ext_usb.h"
 #include "xen/release.h"
+
+/* Of the release whose header this is: there is no other way to be sure. */
+#define LIBRARY "libxenlight.so." XLX_XEN_RELEASE
+
+#define CALLS(DO)               \
+    DO(ctx_alloc)               \
+    DO(ctx_free)                \
+    DO(devid_to_device_usbctrl) \
+    DO(device_usbctrl_add)      \
+    DO(device_usbctrl_dispose)  \
+    DO(device_usbctrl_init)     \
+    DO(device_usbctrl_remove)   \
+    DO(device_usbdev_add)       \
+    DO(device_usbdev_dispose)   \
+    DO(device_usbdev_init)      \
+    DO(device_usbdev_init_type) \
+    DO(device_usbdev_remove)
+
+/* lib.ctx_alloc is libxl_ctx_alloc(), and so on. */
+struct calls {
+#define MEMBER(name) __typeof__(libxl_##name) *name;
+    CALLS(MEMBER)
+#undef MEMBER
+};
 
 /* libxl logs through the first member. */
 struct logger {
@@ -20,6 +50,8 @@ struct logger {
 struct real {
     struct xlx__libxl base;
     struct logger logger;
+    void *library;
+    struct calls lib;
     libxl_ctx *ctx;
 };
 
@@ -54,9 +86,8 @@ static void keep(char *why, const char *text)
 
 /* The first error of a call names the cause; those after it come from the
  * callers, one less precise than the other. */
-static void on_message(xentoollog_logger *base, xentoollog_level level,
-                       int err, const char *context, const char *format,
-                       va_list al)
+static void on_message(xentoollog_logger *base, xentoollog_level level, int err,
+                       const char *context, const char *format, va_list al)
 {
     struct logger *logger = (struct logger *)base;
     char text[2 * XLX__LIBXL_WHY_MAX];
@@ -90,11 +121,11 @@ static void on_destroy(xentoollog_logger *base)
 
 static int errno_of(int rc)
 {
-    return rc == 0                 ? 0
-           : rc == ERROR_INVAL     ? -EINVAL
-           : rc == ERROR_TIMEDOUT  ? -ETIMEDOUT
-           : rc == ERROR_NOMEM     ? -ENOMEM
-                                   : -EIO;
+    return rc == 0                ? 0
+           : rc == ERROR_INVAL    ? -EINVAL
+           : rc == ERROR_TIMEDOUT ? -ETIMEDOUT
+           : rc == ERROR_NOMEM    ? -ENOMEM
+                                  : -EIO;
 }
 
 /* --- controllers ---------------------------------------------------------- */
@@ -102,41 +133,43 @@ static int errno_of(int rc)
 static int hc_add(struct xlx__libxl *libxl, uint32_t domid, uint32_t version,
                   uint32_t nr_ports, uint32_t *devid_r)
 {
+    const struct calls *lib = &real_of(libxl)->lib;
     libxl_device_usbctrl hc;
     libxl->why[0] = '\0';
-    libxl_device_usbctrl_init(&hc);
+    lib->device_usbctrl_init(&hc);
     hc.type = LIBXL_USBCTRL_TYPE_DEVICEMODEL;
     hc.version = (int)version;
     hc.ports = (int)nr_ports;
     if (*devid_r != XLX_USB_ANY)
         hc.devid = (libxl_devid)*devid_r;
-    int rc = libxl_device_usbctrl_add(real_of(libxl)->ctx, domid, &hc, NULL);
+    int rc = lib->device_usbctrl_add(real_of(libxl)->ctx, domid, &hc, NULL);
     if (!rc)
         *devid_r = (uint32_t)hc.devid;
-    libxl_device_usbctrl_dispose(&hc);
+    lib->device_usbctrl_dispose(&hc);
     return errno_of(rc);
 }
 
 static int hc_remove(struct xlx__libxl *libxl, uint32_t domid, uint32_t devid)
 {
+    const struct calls *lib = &real_of(libxl)->lib;
     libxl_device_usbctrl hc;
     libxl->why[0] = '\0';
-    libxl_device_usbctrl_init(&hc);
-    int rc = libxl_devid_to_device_usbctrl(real_of(libxl)->ctx, domid,
-                                           (int)devid, &hc);
+    lib->device_usbctrl_init(&hc);
+    int rc = lib->devid_to_device_usbctrl(real_of(libxl)->ctx, domid,
+                                          (int)devid, &hc);
     if (!rc)
-        rc = libxl_device_usbctrl_remove(real_of(libxl)->ctx, domid, &hc,
-                                         NULL);
-    libxl_device_usbctrl_dispose(&hc);
+        rc = lib->device_usbctrl_remove(real_of(libxl)->ctx, domid, &hc, NULL);
+    lib->device_usbctrl_dispose(&hc);
     return errno_of(rc);
 }
 
 /* --- devices -------------------------------------------------------------- */
 
-static void fill(libxl_device_usbdev *to, const struct xlx__libxl_dev *dev)
+static void fill(const struct calls *lib, libxl_device_usbdev *to,
+                 const struct xlx__libxl_dev *dev)
 {
-    libxl_device_usbdev_init(to);
-    libxl_device_usbdev_init_type(to, LIBXL_USBDEV_TYPE_HOSTDEV);
+    lib->device_usbdev_init(to);
+    lib->device_usbdev_init_type(to, LIBXL_USBDEV_TYPE_HOSTDEV);
     to->ctrl = (libxl_devid)dev->devid;
     to->port = (int)dev->port;
     to->u.hostdev.hostbus = (uint8_t)dev->bus;
@@ -146,24 +179,25 @@ static void fill(libxl_device_usbdev *to, const struct xlx__libxl_dev *dev)
 static int dev_add(struct xlx__libxl *libxl, uint32_t domid,
                    const struct xlx__libxl_dev *dev)
 {
+    const struct calls *lib = &real_of(libxl)->lib;
     libxl_device_usbdev usbdev;
     libxl->why[0] = '\0';
-    fill(&usbdev, dev);
-    int rc = libxl_device_usbdev_add(real_of(libxl)->ctx, domid, &usbdev,
-                                     NULL);
-    libxl_device_usbdev_dispose(&usbdev);
+    fill(lib, &usbdev, dev);
+    int rc = lib->device_usbdev_add(real_of(libxl)->ctx, domid, &usbdev, NULL);
+    lib->device_usbdev_dispose(&usbdev);
     return errno_of(rc);
 }
 
 static int dev_remove(struct xlx__libxl *libxl, uint32_t domid,
                       const struct xlx__libxl_dev *dev)
 {
+    const struct calls *lib = &real_of(libxl)->lib;
     libxl_device_usbdev usbdev;
     libxl->why[0] = '\0';
-    fill(&usbdev, dev);
-    int rc = libxl_device_usbdev_remove(real_of(libxl)->ctx, domid, &usbdev,
-                                        NULL);
-    libxl_device_usbdev_dispose(&usbdev);
+    fill(lib, &usbdev, dev);
+    int rc =
+        lib->device_usbdev_remove(real_of(libxl)->ctx, domid, &usbdev, NULL);
+    lib->device_usbdev_dispose(&usbdev);
     return errno_of(rc);
 }
 
@@ -172,7 +206,8 @@ static int dev_remove(struct xlx__libxl *libxl, uint32_t domid,
 static void real_close(struct xlx__seam *seam)
 {
     struct real *real = (struct real *)seam;
-    libxl_ctx_free(real->ctx);
+    real->lib.ctx_free(real->ctx);
+    dlclose(real->library);
     free(real);
 }
 
@@ -182,6 +217,33 @@ static const struct xlx__libxl_ops real_ops = {
     .dev_add = dev_add,
     .dev_remove = dev_remove,
 };
+
+/* It has handlers of its own for forks, and is not to be unloaded. */
+static int load(xlx_ctx *ctx, struct real *real)
+{
+    real->library = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
+    bool ok = real->library;
+#define LOAD(name) \
+    ok = ok &&     \
+         (*(void **)&real->lib.name = dlsym(real->library, "libxl_" #name));
+    CALLS(LOAD)
+#undef LOAD
+    if (ok)
+        return 0;
+    int rc = xlx__fail(ctx, ENOENT, "libxl: cannot load it: %s", dlerror());
+    if (real->library)
+        dlclose(real->library);
+    return rc;
+}
+
+static int open_ctx(xlx_ctx *ctx, struct real *real)
+{
+    if (!real->lib.ctx_alloc(&real->ctx, LIBXL_VERSION, 0, &real->logger.base))
+        return 0;
+    dlclose(real->library);
+    return xlx__fail(ctx, EIO, "libxl: cannot open it%s%s",
+                     *real->base.why ? ": " : "", real->base.why);
+}
 
 int xlx__libxl_real(xlx_ctx *ctx, struct xlx__libxl **libxl_r)
 {
@@ -194,14 +256,14 @@ int xlx__libxl_real(xlx_ctx *ctx, struct xlx__libxl **libxl_r)
     real->logger.base.progress = on_progress;
     real->logger.base.destroy = on_destroy;
     real->logger.why = real->base.why;
-    if (libxl_ctx_alloc(&real->ctx, LIBXL_VERSION, 0, &real->logger.base)) {
-        int rc = xlx__fail(ctx, EIO, "libxl: cannot open it%s%s",
-                           *real->base.why ? ": " : "", real->base.why);
+    int rc = load(ctx, real);
+    if (!rc)
+        rc = open_ctx(ctx, real);
+    if (rc)
         free(real);
-        return rc;
-    }
-    *libxl_r = &real->base;
-    return 0;
+    else
+        *libxl_r = &real->base;
+    return rc;
 }
 
 int xlx__libxl_open(xlx_ctx *ctx)

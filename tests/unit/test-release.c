@@ -139,6 +139,18 @@ static void every_other_refusal_is_left_to_the_call(void **state)
     assert_fits(w, -ENXIO);
 }
 
+/* It is loaded under the name that its release has; without a hypervisor it cannot
+ * be used, and says so. */
+static void libxl_is_loaded_when_it_is_opened(void **state)
+{
+    struct world *w = *state;
+    int rc = xlx__libxl_open(w->ctx);
+    if (rc)
+        assert_non_null(strstr(xlx_ctx_error(w->ctx), "cannot open it"));
+    else
+        assert_non_null(w->ctx->libxl);
+}
+
 /* --- who asks ------------------------------------------------------------- */
 
 static void each_door_to_such_calls_is_shut(void **state)
@@ -218,6 +230,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(releases_are_compared_as_a_whole, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(every_other_refusal_is_left_to_the_call,
+                                        setup, teardown),
+        cmocka_unit_test_setup_teardown(libxl_is_loaded_when_it_is_opened,
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(each_door_to_such_calls_is_shut, setup,
                                         teardown),
