@@ -13,18 +13,6 @@ bench_save=/tmp/bench/save
 bench_rates=/tmp/bench/rates
 # No restore begins later than that after the start: others wait for the rig.
 bench_enough=1500
-declare -A got
-
-# note WAY NAME VALUE : one more value of a figure.
-note() { got[$1,$2]+=" $3"; }
-
-# of WAY NAME : its median, "-" when it has none.
-of() {
-    # shellcheck disable=SC2086 # numbers
-    if [ -n "${got[$1,$2]:-}" ]; then median ${got[$1,$2]}; else echo -; fi
-}
-
-now() { echo "${EPOCHREALTIME/./}"; }
 
 # --- the guest ----------------------------------------------------------------
 
@@ -67,23 +55,18 @@ went_on() {
     awk 'NR == 1 { c = $2 } $2 > c { print $1; exit }' $bench_rates
 }
 
-# What dom0 has used the processor for, of what ran in the group.
-group=/sys/fs/cgroup/case$RIG_CASE/bench
-cpu_us() { sed -n 's/^usage_usec //p' "$group/cpu.stat"; }
-
 # --- one restore --------------------------------------------------------------
 
 # begin WAY HELPER [OPTION...] : restored, and the guest has answered.
 begin() {
     local way=$1 begun
     shift
-    cpu_before=$(cpu_us)
+    cpu_before=$(measure_cpu_us)
     rates_start
     started=$(now)
-    # shellcheck disable=SC2031 # goes back at once
-    echo $$ >"$group/cgroup.procs"
+    measure_enter
     measure_restore "$1" $bench_save "${@:2}"
-    echo $$ >"$group/../cgroup.procs"
+    measure_leave
     restored=$(now)
     domid=$(rig_domid g)
     next=$((domid + 1))
@@ -98,7 +81,7 @@ answered() {
 # complete WAY MOMENT : all is there; then what comes after it.
 complete() {
     local way=$1 at=$2 on
-    note "$way" cpu $(($(cpu_us) - cpu_before))
+    note "$way" cpu $(($(measure_cpu_us) - cpu_before))
     sleep 2.1
     on=$(now)
     rates_stop
@@ -220,8 +203,6 @@ bench_paused() {
 
 # --- the table ----------------------------------------------------------------
 
-line() { printf '| %s |%s\n' "$1" "$(printf ' %s |' "${@:2}")"; }
-
 # row LABEL NAME [DIVISOR] : one figure of each way that has a column.
 row() {
     local label=$1 name=$2 way values=() value
@@ -286,16 +267,18 @@ ways_of_round() {
 
 bench_leave() {
     kill ${rates:-} 2>/dev/null
+    measure_no_load
     rig_guest_stop g 2>/dev/null
     umount /tmp/bench
-    rmdir "$group" 2>/dev/null
+    rmdir "$measure_group" 2>/dev/null
 }
 
 bench_lazy() {
-    local mib=$1 rounds=$2 round way begun
+    local mib=$1 rounds=${bench_rounds:-$2} round way begun
     trap bench_leave EXIT
-    mkdir "$group"
+    mkdir "$measure_group"
     bench_make_guest "$mib"
+    measure_load
     pages=$((mib * 256))
     for ((round = 1; round <= rounds; round++)); do
         for way in $(ways_of_round $round "$rounds"); do
@@ -309,5 +292,5 @@ bench_lazy() {
     bench_table "$mib"
     bench_aims
     echo
-    for way in "${!got[@]}"; do echo "$way:${got[$way]}"; done | sort
+    all_figures
 }

@@ -9,11 +9,11 @@
 . /rig/lib/measure.sh
 set -u
 
-rounds=3
+rounds=${bench_rounds:-3}
 file=/tmp/bench.save
 
 step() { printf '\n* %s\n' "$*"; }
-trap 'rig_guest_stop g 2>/dev/null; rm -f $file' EXIT
+trap 'measure_no_load; rig_guest_stop g 2>/dev/null; rm -f $file' EXIT
 
 compare() {
     rig_compare g $file >/tmp/compare.log 2>&1 ||
@@ -62,6 +62,7 @@ measure() {
         rig_time '  xl save' "$rig_xl" save g $file >/tmp/bench.log 2>&1 ||
         rig_fail 'no saved guest'
     tail -n 1 /tmp/bench.log
+    measure_load
     echo '  restored eagerly and lazily in turn, paused, every page compared'
     for ((round = 0; round < rounds; round++)); do
         paused_eager
@@ -84,6 +85,7 @@ measure() {
     echo "  the guest answers after $(ms $lazy_answer) ms"
     check_guest
     xl-ext lazy-wait -q g || rig_fail 'the fill failed'
+    measure_no_load
     check_guest
     domid=$(rig_domid g)
     faults=$(lazy_field "$domid" faults)

@@ -1,7 +1,11 @@
-# shellcheck shell=bash disable=SC2154
+# shellcheck shell=bash disable=SC2034,SC2154
 # SPDX-License-Identifier: LGPL-2.1-only
 #
-# Restores that are timed, and figures. `. /rig/lib/measure.sh` after lazy.sh.
+# Restores that are timed, what else is measured, and figures.
+# `. /rig/lib/measure.sh` after lazy.sh. What tests/rig/bench was told is in
+# $bench_load, $bench_guests, $bench_mib, $bench_rounds; each may be missing.
+
+[ ! -f /rig/given/bench ] || . /rig/given/bench
 
 measure_ours=/usr/local/libexec/libxl-ext/xl-ext-save-helper
 
@@ -19,6 +23,51 @@ measure_restore() {
     helper_us=$(</tmp/helper-us)
 }
 
+# --- a busy host --------------------------------------------------------------
+
+# measure_load : with --load, a busy loop for each processor of dom0, in a
+# session of its own, as other people's work is; until measure_no_load.
+measure_load() {
+    local n
+    measure_loops=()
+    [ "${bench_load:-}" = yes ] || return 0
+    for ((n = $(nproc); n; n--)); do
+        setsid bash -c 'while :; do :; done' &
+        measure_loops+=($!)
+    done
+    echo "$(nproc) busy loops in dom0"
+}
+
+measure_no_load() {
+    [ -z "${measure_loops[*]:-}" ] || kill "${measure_loops[@]}"
+    measure_loops=()
+}
+
+# --- processor time -----------------------------------------------------------
+
+# What dom0 has used the processor for, of what ran in the group.
+measure_group=/sys/fs/cgroup/case$RIG_CASE/bench
+measure_cpu_us() { sed -n 's/^usage_usec //p' "$measure_group/cpu.stat"; }
+
+# measure_enter, measure_leave : this shell, and what it starts, is measured.
+measure_enter() { echo $BASHPID >"$measure_group/cgroup.procs"; }
+measure_leave() { echo $BASHPID >"$measure_group/../cgroup.procs"; }
+
+# --- figures ------------------------------------------------------------------
+
+declare -A got
+
+now() { echo "${EPOCHREALTIME/./}"; }
+
+# note WAY NAME VALUE : one more value of a figure.
+note() { got[$1,$2]+=" $3"; }
+
+# of WAY NAME : its median, "-" when it has none.
+of() {
+    # shellcheck disable=SC2086 # numbers
+    if [ -n "${got[$1,$2]:-}" ]; then median ${got[$1,$2]}; else echo -; fi
+}
+
 # median NUMBER... : nothing of nothing.
 median() {
     printf '%s\n' "$@" | sort -n | sed -n "$((($# + 1) / 2))p"
@@ -32,3 +81,12 @@ ratio() { awk -v a="$1" -v b="$2" 'BEGIN { printf "%.2f", a / b }'; }
 
 # rate NUMBER US : of it a second.
 rate() { awk -v n="$1" -v us="$2" 'BEGIN { printf "%d", n * 1e6 / us }'; }
+
+# line LABEL VALUE... : of a table.
+line() { printf '| %s |%s\n' "$1" "$(printf ' %s |' "${@:2}")"; }
+
+# all_figures : every value that was noted.
+all_figures() {
+    local name
+    for name in "${!got[@]}"; do echo "$name:${got[$name]}"; done | sort
+}
