@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 /*
- * work MIB: has MIB MiB of data, and looks at 2048 pages of it again and again,
- * which lie all over it, in an order that has no pattern. Prints "gfn N", the
- * page in which dom0 finds how often it looked, and how often the data was not
- * what it should be (tools/guest-rate.c); then "ready".
+ * work MIB [LOOKS]: has MIB MiB of data, and looks at 2048 pages of it again and
+ * again, which lie all over it, in an order that has no pattern. Prints "gfn N",
+ * the page in which dom0 finds how often it looked, and how often the data was
+ * not what it should be (tools/guest-rate.c); then "ready".
+ *
+ * With LOOKS it looks so often for each line that it reads, and answers "wrong N":
+ * a job that is always the same.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -93,15 +96,40 @@ static void look(uint64_t *data, uint64_t page, struct counters *counters)
     words[1] = counters->looks++;
 }
 
+static void look_often(uint64_t *data, const uint32_t *used,
+                       struct counters *counters, uint64_t looks)
+{
+    for (uint64_t i = 0; i < looks; i++)
+        look(data, used[i % USED], counters);
+}
+
+static void do_jobs(uint64_t *data, const uint32_t *used,
+                    struct counters *counters, uint64_t looks)
+{
+    char line[16];
+
+    while (fgets(line, sizeof(line), stdin)) {
+        look_often(data, used, counters, looks);
+        printf("wrong %lu\n", (unsigned long)counters->wrong);
+        fflush(stdout);
+    }
+}
+
+static uint64_t number(int argc, char **argv, int i)
+{
+    return i < argc ? strtoull(argv[i], NULL, 10) : 0;
+}
+
 int main(int argc, char **argv)
 {
-    uint64_t pages = argc == 2 ? strtoull(argv[1], NULL, 10) << 8 : 0;
+    uint64_t pages = number(argc, argv, 1) << 8;
+    uint64_t looks = number(argc, argv, 2);
     static uint32_t used[USED];
     struct counters *counters;
     uint64_t *data;
 
-    if (pages < USED)
-        return fputs("usage: work MIB (8 or more)\n", stderr), 2;
+    if (argc > 3 || pages < USED || (argc == 3 && !looks))
+        return fputs("usage: work MIB [LOOKS] (MIB: 8 or more)\n", stderr), 2;
     data = memory(pages * PAGE);
     for (uint64_t i = 0; i < pages * WORDS; i++)
         data[i] = word_of(i / WORDS, i % WORDS);
@@ -109,6 +137,8 @@ int main(int argc, char **argv)
     counters = make_counters();
     puts("ready");
     fflush(stdout);
-    for (uint32_t i = 0;; i = (i + 1) % USED)
-        look(data, used[i], counters);
+    while (!looks)
+        look_often(data, used, counters, USED);
+    do_jobs(data, used, counters, looks);
+    return 0;
 }
