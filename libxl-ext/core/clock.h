@@ -24,6 +24,14 @@ static inline uint64_t xlx__now_us(void)
     return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
 }
 
+/* What this thread has used the processor for. */
+static inline uint64_t xlx__thread_us(void)
+{
+    struct timespec ts;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
+    return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
+}
+
 /* Milliseconds left until `until`, at most `max` and at least 0. */
 static inline int xlx__ms_left(int64_t until, int max)
 {

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <stdatomic.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 #include <time.h>
 
 #include "core/clock.h"
@@ -16,10 +15,6 @@
 
 /* For pages whose time may have come, or which somebody has brought. */
 #define LOOK_AGAIN_MS 50u
-
-/* Faults and whatever runs the guest go first; but a host that is busy without
- * end still fills. */
-#define FILL_NICE 5
 
 /* A guess, 1 GiB/s, that decides on the order of loads only. */
 #define PAGES_PER_MS 262u
@@ -255,6 +250,18 @@ static void tick(struct xlx__backfill *fill)
         xlx__guest_changed(fill->guest);
 }
 
+/* A domain that is prefetched for does not run yet. */
+static bool fill_and_rest(struct xlx__backfill *fill, struct xlx__filler *f,
+                          const struct xlx__gfn_range *run)
+{
+    uint64_t begun = xlx__thread_us();
+    bool filled = xlx__fill_run(f, run);
+    if (filled && !fill->prefetching)
+        xlx__throttle_rest(fill->throttle, xlx__thread_us() - begun,
+                           (uint32_t)fill->threads);
+    return filled;
+}
+
 static bool fill_all(struct xlx__backfill *fill, struct xlx__filler *f)
 {
     const struct timespec later = { .tv_nsec = LATER_US * 1000 };
@@ -269,7 +276,7 @@ static bool fill_all(struct xlx__backfill *fill, struct xlx__filler *f)
             xlx__throttle_wait(fill->throttle, run.end - run.start);
         if (step == XLX__POLICY_LATER)
             nanosleep(&later, NULL);
-        else if (!xlx__fill_run(f, &run))
+        else if (!fill_and_rest(fill, f, &run))
             return false;
         tick(fill);
     }
@@ -288,9 +295,6 @@ static void *backfill(void *arg)
                              .backoff_ms = XLX__BACKOFF_FIRST_MS };
 
     f.buffer = ops->buffer_alloc(fill->guest->paging, XLX__PAGING_RUN_MAX);
-    /* Only a preference, as that of the fault thread. */
-    if (!fill->prefetching)
-        setpriority(PRIO_PROCESS, 0, FILL_NICE);
     if (!f.buffer || !fill_all(fill, &f)) {
         if (fill->prefetching)
             atomic_store(&fill->failed, true);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 #include "lazy/control.h"
 
+#include <dirent.h>
+#include <limits.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -41,6 +43,21 @@ int xlx__control_address(xlx_ctx *ctx, uint32_t domid,
     int n = snprintf(addr_r->sun_path, sizeof(addr_r->sun_path),
                      "%s/lazy/%u.sock", xlx_ctx_path(ctx, XLX_PATH_RUN), domid);
     return n < (int)sizeof(addr_r->sun_path) ? 0 : -ENAMETOOLONG;
+}
+
+uint32_t xlx__control_count(const xlx_ctx *ctx)
+{
+    char path[PATH_MAX];
+    uint32_t nr = 0;
+    if (snprintf(path, sizeof(path), "%s/lazy",
+                 xlx_ctx_path(ctx, XLX_PATH_RUN)) >= (int)sizeof(path))
+        return 0;
+    XLX__AUTO_CLOSEDIR DIR *dir = opendir(path);
+    for (struct dirent *d; dir && (d = readdir(dir));) {
+        const char *dot = strrchr(d->d_name, '.');
+        nr += dot && !strcmp(dot, ".sock");
+    }
+    return nr;
 }
 
 /* --- one client ----------------------------------------------------------- */

@@ -33,6 +33,9 @@ int xlx__control_start(xlx_ctx *ctx, uint32_t domid,
 /* Ends the thread, closes and removes the socket. NULL is allowed. */
 void xlx__control_stop(struct xlx__control *control);
 
+/* How many pagers of this host listen; 0 where that cannot be found out. */
+uint32_t xlx__control_count(const xlx_ctx *ctx);
+
 /* The address of a domain's socket. 0 or -ENAMETOOLONG. */
 struct sockaddr_un;
 int xlx__control_address(xlx_ctx *ctx, uint32_t domid,

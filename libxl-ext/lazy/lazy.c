@@ -35,6 +35,7 @@ struct xlx_lazy {
     struct xlx__gfn_range *resident;
     size_t nr_resident;
     struct xlx__paging *paging; /* opened by start() */
+    struct xlx__contention *contention; /* as paging; NULL: it cannot be */
     struct xlx__pager *pager;
     struct xlx__control *control; /* while it serves */
     unsigned ticks;
@@ -59,6 +60,22 @@ static void close_paging(xlx_lazy *lazy)
     if (lazy->paging)
         lazy->paging->ops->close(lazy->paging);
     lazy->paging = NULL;
+    if (lazy->contention)
+        lazy->contention->ops->close(lazy->contention);
+    lazy->contention = NULL;
+}
+
+static struct xlx__throttle *throttle_of(xlx_lazy *lazy)
+{
+    return xlx__backfill_throttle(xlx__pager_backfill(lazy->pager));
+}
+
+/* Without it the backfill is as fast as it can be; the log says why. */
+static void open_contention(xlx_lazy *lazy)
+{
+    if (xlx__contention_open(lazy->ctx, lazy->domid, &lazy->contention))
+        lazy->contention = NULL;
+    xlx__throttle_set_contention(throttle_of(lazy), lazy->contention);
 }
 
 /* In the process that is the pager from now on. */
@@ -68,6 +85,7 @@ static int open_paging(xlx_lazy *lazy)
     if (!rc) {
         xlx__pager_set_paging(lazy->pager, lazy->paging);
         xlx__pager_set_report(lazy->pager, report, lazy);
+        open_contention(lazy);
         lazy->status.pid = (uint32_t)getpid();
         lazy->status.pages = xlx_image_info(lazy->image)->pages;
         xlx__working_set_use(lazy->pager, lazy->index);
@@ -383,8 +401,10 @@ static void tick(void *user)
 {
     xlx_lazy *lazy = user;
     xlx__pager_progress(lazy->pager);
-    if (lazy->ticks++ % PUBLISH_TICKS == 0)
-        publish(lazy);
+    if (lazy->ticks++ % PUBLISH_TICKS)
+        return;
+    xlx__throttle_set_fills(throttle_of(lazy), xlx__control_count(lazy->ctx));
+    publish(lazy);
 }
 
 int xlx_lazy_serve(xlx_lazy *lazy)

@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "core/clock.h"
+#include "lazy/give_way.h"
 #include "libxl_ext_image.h"
 
 /* A fault is served in well under this, and not given way to for longer than
@@ -17,9 +18,13 @@ struct xlx__throttle {
     struct xlx__guest *guest;
     /* Written by the fault thread, which never waits for the backfill. */
     _Atomic bool serving;
-    pthread_mutex_t lock; /* of all below */
-    unsigned changes;     /* of what the operator wants */
-    uint64_t pace_us;     /* under a limit: when the next block may go */
+    _Atomic uint32_t fills;
+    struct xlx__give_way way; /* of the thread that is looking */
+    pthread_mutex_t lock;     /* of all below */
+    bool looking;
+    uint64_t looked;  /* xlx__now_us() */
+    unsigned changes; /* of what the operator wants */
+    uint64_t pace_us; /* under a limit: when the next block may go */
 };
 
 struct xlx__throttle *xlx__throttle_new(struct xlx__guest *guest)
@@ -28,6 +33,8 @@ struct xlx__throttle *xlx__throttle_new(struct xlx__guest *guest)
     if (!throttle)
         return NULL;
     throttle->guest = guest;
+    atomic_store(&throttle->fills, 1);
+    xlx__give_way_init(&throttle->way, guest->ctx, NULL);
     pthread_mutex_init(&throttle->lock, NULL);
     return throttle;
 }
@@ -44,7 +51,17 @@ void xlx__throttle_reset(struct xlx__throttle *throttle)
 {
     pthread_mutex_init(&throttle->lock, NULL);
     throttle->pace_us = 0;
+    throttle->looking = false;
+    xlx__give_way_init(&throttle->way, throttle->guest->ctx,
+                       throttle->way.contention);
     atomic_store(&throttle->serving, false);
+}
+
+/* Nobody has anything to wait for: faults may have brought the last page. */
+static bool is_over(const struct xlx__throttle *throttle)
+{
+    return xlx__guest_stopped(throttle->guest) ||
+           xlx__shared_has_all(throttle->guest->shared);
 }
 
 /* --- faults --------------------------------------------------------------- */
@@ -61,6 +78,66 @@ void xlx__throttle_give_way(const struct xlx__throttle *throttle)
         nanosleep(&ts, NULL);
 }
 
+/* --- processors ----------------------------------------------------------- */
+
+void xlx__throttle_set_contention(struct xlx__throttle *throttle,
+                                  struct xlx__contention *contention)
+{
+    xlx__give_way_init(&throttle->way, throttle->guest->ctx, contention);
+}
+
+void xlx__throttle_set_fills(struct xlx__throttle *throttle, uint32_t fills)
+{
+    atomic_store(&throttle->fills, fills);
+}
+
+/* Whether this thread is the one that looks now. */
+static bool take_look(struct xlx__throttle *throttle, uint64_t now)
+{
+    pthread_mutex_lock(&throttle->lock);
+    bool taken =
+        !throttle->looking && now - throttle->looked >= XLX__GIVE_WAY_US;
+    if (taken) {
+        throttle->looking = true;
+        throttle->looked = now;
+    }
+    pthread_mutex_unlock(&throttle->lock);
+    return taken;
+}
+
+static void look(struct xlx__throttle *throttle, uint32_t threads)
+{
+    const struct xlx__give_way_pager pager = {
+        .page_wait_us =
+            xlx__shared_counter(throttle->guest->shared, XLX__FAULT_US),
+        .faulting = atomic_load(&throttle->serving),
+        .threads = threads,
+        .fills = atomic_load(&throttle->fills),
+    };
+    uint64_t now = xlx__now_us();
+    if (!take_look(throttle, now))
+        return;
+    xlx__give_way_look(&throttle->way, now, &pager);
+    pthread_mutex_lock(&throttle->lock);
+    throttle->looking = false;
+    pthread_mutex_unlock(&throttle->lock);
+}
+
+void xlx__throttle_rest(struct xlx__throttle *throttle, uint64_t worked_us,
+                        uint32_t threads)
+{
+    look(throttle, threads);
+    uint64_t us = xlx__give_way_rest(&throttle->way, worked_us), now;
+    if (!us)
+        return;
+    for (uint64_t until = xlx__now_us() + us; (now = xlx__now_us()) < until;) {
+        if (is_over(throttle) || xlx__shared_finish(throttle->guest->shared))
+            return;
+        uint64_t ms = (until - now) / 1000 + 1;
+        xlx__guest_nap(throttle->guest, ms < 100 ? (unsigned)ms : 100);
+    }
+}
+
 /* --- the operator --------------------------------------------------------- */
 
 uint64_t xlx__pace(uint64_t *next_us, uint64_t now_us, uint64_t bytes,
@@ -69,13 +146,6 @@ uint64_t xlx__pace(uint64_t *next_us, uint64_t now_us, uint64_t bytes,
     uint64_t at = *next_us > now_us ? *next_us : now_us;
     *next_us = at + (uint64_t)((__uint128_t)bytes * 1000000 / rate);
     return at - now_us;
-}
-
-/* Nobody has anything to wait for: faults may have brought the last page. */
-static bool is_over(struct xlx__throttle *throttle)
-{
-    return xlx__guest_stopped(throttle->guest) ||
-           xlx__shared_has_all(throttle->guest->shared);
 }
 
 /* When `pages` may be loaded, xlx__now_us(), under the limit of now. */

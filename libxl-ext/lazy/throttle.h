@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 /*
- * How fast the backfill may go: as the operator says, and never in the way of a
- * fault. What the operator wants survives a kill (lazy/shared.h).
+ * How fast the backfill may go: as the operator says, never in the way of a
+ * fault, and as far as the guest does not wait for the processors that it keeps
+ * busy (lazy/give_way.h). What the operator wants survives a kill
+ * (lazy/shared.h).
  *
  * All calls may be made from any thread.
  */
@@ -9,6 +11,7 @@
 #define XLX_LAZY_THROTTLE_H
 
 #include "lazy/guest.h"
+#include "xen/contention.h"
 
 struct xlx__throttle;
 
@@ -32,6 +35,22 @@ void xlx__throttle_wait(struct xlx__throttle *throttle, uint64_t pages);
  * filled. */
 void xlx__throttle_set_serving(struct xlx__throttle *throttle, bool serving);
 void xlx__throttle_give_way(const struct xlx__throttle *throttle);
+
+/* Where it is looked whether the processors are short, which outlives the
+ * throttle; NULL: nowhere. Before there are threads. */
+void xlx__throttle_set_contention(struct xlx__throttle *throttle,
+                                  struct xlx__contention *contention);
+
+/* How many backfills this host has, this one among them; 1 at first. */
+void xlx__throttle_set_fills(struct xlx__throttle *throttle, uint32_t fills);
+
+/*
+ * Of one of the `threads` of the backfill, which has used a processor for so
+ * long: rests for as long as it takes to be in nobody's way. Not when the
+ * backfill is to be finished.
+ */
+void xlx__throttle_rest(struct xlx__throttle *throttle, uint64_t worked_us,
+                        uint32_t threads);
 
 /*
  * How long, in microseconds, to wait with `bytes` so that `rate` bytes a second

@@ -6,6 +6,7 @@
 #include "test.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sys/socket.h>
@@ -292,6 +293,22 @@ static void a_socket_that_is_left_is_replaced(void **state)
     assert_int_equal(xlx_lazy_set(w->ctx, 5, &what, NULL), -ENOTCONN);
 }
 
+static void sockets_are_counted(void **state)
+{
+    struct world *w = *state;
+    char path[100];
+    assert_int_equal(xlx__control_count(w->ctx), 1);
+    snprintf(path, sizeof(path), "%s/lazy/5.json", w->dir);
+    close(open(path, O_WRONLY | O_CREAT, 0600));
+    assert_int_equal(xlx__control_count(w->ctx), 1);
+    snprintf(path, sizeof(path), "%s/lazy/6.sock", w->dir);
+    close(open(path, O_WRONLY | O_CREAT, 0600));
+    assert_int_equal(xlx__control_count(w->ctx), 2);
+    snprintf(path, sizeof(path), "%s/not there", w->dir);
+    assert_int_equal(xlx_ctx_set_path(w->ctx, XLX_PATH_RUN, path), 0);
+    assert_int_equal(xlx__control_count(w->ctx), 0);
+}
+
 static void a_place_that_is_none_is_reported(void **state)
 {
     struct world *w = *state;
@@ -326,6 +343,7 @@ int main(void)
         TEST(a_client_that_does_not_read_is_let_go),
         TEST(a_watch_sees_changes_and_the_end),
         TEST(a_socket_that_is_left_is_replaced),
+        TEST(sockets_are_counted),
         TEST(a_place_that_is_none_is_reported),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
