@@ -23,6 +23,9 @@
 /* Ticks of the control thread between two statuses in xenstore. */
 #define PUBLISH_TICKS 5
 
+/* Half a tick: of two that come at about the same time one is left out. */
+#define WRITE_EVERY_US (XLX__CONTROL_TICK_MS * 500u)
+
 #define TAKE_OVER_TRIES 100
 #define TAKE_OVER_PAUSE_MS 20
 
@@ -43,7 +46,8 @@ struct xlx_lazy {
     xlx_ctx *xs_ctx; /* for xenstore, as another thread writes there; NULL: it
                         failed once */
     struct xlx_lazy_status *published; /* what is in xenstore; NULL: nothing */
-    pthread_mutex_t status_lock;
+    pthread_mutex_t status_lock; /* of both below */
+    uint64_t written; /* the file of the status, xlx__now_us() */
     struct xlx_lazy_status status;
 };
 
@@ -207,6 +211,26 @@ static void write_status(xlx_lazy *lazy)
                    lazy->domid, run_dir);
 }
 
+/* More than that the counters have gone on. */
+static bool is_news(const struct xlx_lazy_status *a,
+                    const struct xlx_lazy_status *b)
+{
+    return a->state != b->state || strcmp(a->reason, b->reason) ||
+           a->bwlimit != b->bwlimit || a->paused != b->paused ||
+           a->restarts != b->restarts || a->bad_pages != b->bad_pages;
+}
+
+/* The threads that fill report five times a second, and so does the control
+ * thread: once is enough. With the status lock held. */
+static bool is_due(xlx_lazy *lazy, const struct xlx_lazy_status *before)
+{
+    uint64_t now = xlx__now_us();
+    if (!is_news(before, &lazy->status) && now - lazy->written < WRITE_EVERY_US)
+        return false;
+    lazy->written = now;
+    return true;
+}
+
 /* Called from all threads of the pager. The log comes last and without the
  * lock: it may be on the disk that hangs. */
 static void report(void *user, struct xlx__pager *pager,
@@ -218,15 +242,17 @@ static void report(void *user, struct xlx__pager *pager,
         pthread_mutex_unlock(&lazy->status_lock); /* a tick that was late */
         return;
     }
-    bool news = state != lazy->status.state;
+    const struct xlx_lazy_status before = lazy->status;
     copy_counters(&lazy->status, pager);
     lazy->status.state = state;
     snprintf(lazy->status.reason, sizeof(lazy->status.reason), "%s",
              reason ? reason : "");
-    write_status(lazy);
-    struct xlx_lazy_status copy = lazy->status;
+    bool due = is_due(lazy, &before);
+    if (due)
+        write_status(lazy);
+    const struct xlx_lazy_status copy = lazy->status;
     pthread_mutex_unlock(&lazy->status_lock);
-    if (news || state == XLX_LAZY_FILLING)
+    if (due && (state != before.state || state == XLX_LAZY_FILLING))
         tell(lazy->ctx, &copy);
 }
 
