@@ -254,11 +254,11 @@ static void tick(struct xlx__backfill *fill)
 static bool fill_and_rest(struct xlx__backfill *fill, struct xlx__filler *f,
                           const struct xlx__gfn_range *run)
 {
-    uint64_t begun = xlx__thread_us();
+    uint64_t begun = xlx__now_us(), used = xlx__thread_us();
     bool filled = xlx__fill_run(f, run);
     if (filled && !fill->prefetching)
-        xlx__throttle_rest(fill->throttle, xlx__thread_us() - begun,
-                           (uint32_t)fill->threads);
+        xlx__throttle_rest(fill->throttle, xlx__thread_us() - used,
+                           xlx__now_us() - begun, (uint32_t)fill->threads);
     return filled;
 }
 

@@ -51,7 +51,8 @@ void xlx__give_way_look(struct xlx__give_way *g, uint64_t now_us,
     atomic_store(&g->share, XLX__SHARE_ALL);
 }
 
-uint64_t xlx__give_way_rest(const struct xlx__give_way *g, uint64_t worked_us)
+uint64_t xlx__give_way_rest(const struct xlx__give_way *g, uint64_t worked_us,
+                            uint64_t took_us)
 {
-    return xlx__share_rest(atomic_load(&g->share), worked_us);
+    return xlx__share_rest(atomic_load(&g->share), worked_us, took_us);
 }

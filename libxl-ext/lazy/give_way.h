@@ -40,8 +40,9 @@ void xlx__give_way_init(struct xlx__give_way *g, xlx_ctx *ctx,
 void xlx__give_way_look(struct xlx__give_way *g, uint64_t now_us,
                         const struct xlx__give_way_pager *pager);
 
-/* How long, in microseconds, a thread of the backfill has to rest that has
- * worked for so long. Any thread. */
-uint64_t xlx__give_way_rest(const struct xlx__give_way *g, uint64_t worked_us);
+/* How long, in microseconds, a thread of the backfill has to rest, as
+ * xlx__share_rest(). Any thread. */
+uint64_t xlx__give_way_rest(const struct xlx__give_way *g, uint64_t worked_us,
+                            uint64_t took_us);
 
 #endif

@@ -87,11 +87,11 @@ uint32_t xlx__share_next(struct xlx__share *share,
     return share->given;
 }
 
-uint64_t xlx__share_rest(uint32_t share, uint64_t worked_us)
+uint64_t xlx__share_rest(uint32_t share, uint64_t worked_us, uint64_t took_us)
 {
     if (share >= XLX__SHARE_ALL)
         return 0;
     if (share < XLX__SHARE_MIN)
         share = XLX__SHARE_MIN;
-    return worked_us * (XLX__SHARE_ALL - share) / share;
+    return since(worked_us * XLX__SHARE_ALL / share, took_us);
 }

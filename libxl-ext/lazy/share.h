@@ -56,8 +56,8 @@ struct xlx__share {
 uint32_t xlx__share_next(struct xlx__share *share,
                          const struct xlx__share_look *look);
 
-/* How long, in microseconds, a thread has to rest that has worked for so long.
- */
-uint64_t xlx__share_rest(uint32_t share, uint64_t worked_us);
+/* How long, in microseconds, a thread has to rest that has used a processor for
+ * so long, in a time of `took_us`. One that others kept waiting has rested. */
+uint64_t xlx__share_rest(uint32_t share, uint64_t worked_us, uint64_t took_us);
 
 #endif

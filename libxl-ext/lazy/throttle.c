@@ -124,10 +124,11 @@ static void look(struct xlx__throttle *throttle, uint32_t threads)
 }
 
 void xlx__throttle_rest(struct xlx__throttle *throttle, uint64_t worked_us,
-                        uint32_t threads)
+                        uint64_t took_us, uint32_t threads)
 {
     look(throttle, threads);
-    uint64_t us = xlx__give_way_rest(&throttle->way, worked_us), now;
+    uint64_t us = xlx__give_way_rest(&throttle->way, worked_us, took_us);
+    uint64_t now;
     if (!us)
         return;
     for (uint64_t until = xlx__now_us() + us; (now = xlx__now_us()) < until;) {

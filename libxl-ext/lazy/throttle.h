@@ -45,12 +45,12 @@ void xlx__throttle_set_contention(struct xlx__throttle *throttle,
 void xlx__throttle_set_fills(struct xlx__throttle *throttle, uint32_t fills);
 
 /*
- * Of one of the `threads` of the backfill, which has used a processor for so
- * long: rests for as long as it takes to be in nobody's way. Not when the
- * backfill is to be finished.
+ * Of one of the `threads` of the backfill, which has used a processor for
+ * `worked_us` in a time of `took_us`: rests for as long as it takes to be in
+ * nobody's way. Not when the backfill is to be finished.
  */
 void xlx__throttle_rest(struct xlx__throttle *throttle, uint64_t worked_us,
-                        uint32_t threads);
+                        uint64_t took_us, uint32_t threads);
 
 /*
  * How long, in microseconds, to wait with `bytes` so that `rate` bytes a second

@@ -65,13 +65,13 @@ static uint64_t look(struct host *h)
 {
     h->now += XLX__GIVE_WAY_US;
     xlx__give_way_look(&h->g, h->now, &h->pager);
-    return xlx__give_way_rest(&h->g, WORKED);
+    return xlx__give_way_rest(&h->g, WORKED, WORKED);
 }
 
 static void before_the_first_look_nobody_rests(void **state)
 {
     struct host *h = *state;
-    assert_int_equal(xlx__give_way_rest(&h->g, WORKED), 0);
+    assert_int_equal(xlx__give_way_rest(&h->g, WORKED, WORKED), 0);
     h->xen.vcpu[0] = FAKE_VCPU_WAITING;
     assert_int_equal(look(h), 0);
 }

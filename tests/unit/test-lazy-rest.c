@@ -84,7 +84,7 @@ static void let_time_pass(void)
 static uint64_t rest(struct place *p, uint64_t worked_us)
 {
     uint64_t begun = xlx__now_us();
-    xlx__throttle_rest(p->throttle, worked_us, 2);
+    xlx__throttle_rest(p->throttle, worked_us, worked_us, 2);
     return xlx__now_us() - begun;
 }
 

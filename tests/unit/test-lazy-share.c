@@ -213,16 +213,30 @@ static void no_time_no_change(void **state)
     assert_int_equal(xlx__share_next(&h.share, &h.look), 500);
 }
 
+/* Who has worked without a break. */
+static uint64_t rest(uint32_t share, uint64_t worked_us)
+{
+    return xlx__share_rest(share, worked_us, worked_us);
+}
+
 static void the_rest_makes_the_share(void **state)
 {
     (void)state;
-    assert_int_equal(xlx__share_rest(XLX__SHARE_ALL, 2000), 0);
-    assert_int_equal(xlx__share_rest(XLX__SHARE_ALL + 1, 2000), 0);
-    assert_int_equal(xlx__share_rest(XLX__SHARE_ALL - 1, 2000), 2);
-    assert_int_equal(xlx__share_rest(500, 2000), 2000);
-    assert_int_equal(xlx__share_rest(250, 2000), 6000);
-    assert_int_equal(xlx__share_rest(XLX__SHARE_MIN, 2000), 198000);
-    assert_int_equal(xlx__share_rest(0, 2000), 198000);
+    assert_int_equal(rest(XLX__SHARE_ALL, 2000), 0);
+    assert_int_equal(rest(XLX__SHARE_ALL + 1, 2000), 0);
+    assert_int_equal(rest(XLX__SHARE_ALL - 1, 2000), 2);
+    assert_int_equal(rest(500, 2000), 2000);
+    assert_int_equal(rest(250, 2000), 6000);
+    assert_int_equal(rest(XLX__SHARE_MIN, 2000), 198000);
+    assert_int_equal(rest(0, 2000), 198000);
+}
+
+static void who_was_kept_waiting_has_rested(void **state)
+{
+    (void)state;
+    assert_int_equal(xlx__share_rest(500, 2000, 3999), 1);
+    assert_int_equal(xlx__share_rest(500, 2000, 4000), 0);
+    assert_int_equal(xlx__share_rest(500, 2000, 4001), 0);
 }
 
 int main(void)
@@ -241,6 +255,7 @@ int main(void)
         cmocka_unit_test(a_budget_that_is_enough_limits_nobody),
         cmocka_unit_test(no_time_no_change),
         cmocka_unit_test(the_rest_makes_the_share),
+        cmocka_unit_test(who_was_kept_waiting_has_rested),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
