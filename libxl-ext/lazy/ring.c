@@ -3,8 +3,10 @@
 
 #include "core/clock.h"
 
-/* How often the fault thread looks whether there is still a domain. */
+/* How often the fault thread looks whether all is present, and asks Xen whether
+ * there is still a domain. */
 #define IDLE_MS 20
+#define GONE_US 200000u
 
 /* vCPUs that wait for a slot in the ring get it as soon as it is drained, and
  * then have to run: for so long, twice as long after each try in vain. */
@@ -67,8 +69,19 @@ static int drain(struct xlx__ring *ring)
     return served;
 }
 
+/* Each question is a hypercall. */
+static bool is_gone(struct xlx__ring *ring, uint64_t *asked)
+{
+    uint64_t now = xlx__now_us();
+    if (now - *asked < GONE_US)
+        return xlx__guest_stopped(ring->guest);
+    *asked = now;
+    return xlx__guest_gone(ring->guest);
+}
+
 int xlx__ring_serve(struct xlx__ring *ring)
 {
+    uint64_t asked = 0;
     for (;;) {
         int ready =
             ring->guest->paging->ops->wait(ring->guest->paging, IDLE_MS);
@@ -78,7 +91,7 @@ int xlx__ring_serve(struct xlx__ring *ring)
             return xlx__guest_gone(ring->guest) ? -ESRCH : failed;
         if (served > 0 || ready > 0)
             continue;
-        if (xlx__guest_gone(ring->guest))
+        if (is_gone(ring, &asked))
             return -ESRCH;
         if (xlx__backfill_is_through(ring->backfill))
             return 0;
