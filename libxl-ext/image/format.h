@@ -156,9 +156,13 @@ _Static_assert(sizeof(struct fmt_page_data) == 8, "PAGE_DATA header");
 #define FMT_PFN_BITS 52
 #define FMT_PFN_MASK ((1ull << FMT_PFN_BITS) - 1)
 #define FMT_PFN_TYPE_SHIFT 60
-#define FMT_PFN_RESERVED (0xffull << FMT_PFN_BITS)
+#define FMT_PFN_RESERVED (0xffull << FMT_PFN_BITS) /* libxc masks them */
 
-/* x86 has 52 bits of physical address: no gfn is as large as this. */
+/*
+ * x86 has 52 bits of physical address: no gfn with memory is as large as this.
+ * Libxc asks Xen for what is as large, and fails; that a larger one has no page
+ * it takes.
+ */
 #define FMT_GFN_LIMIT (1ull << 40)
 
 enum fmt_pfn_type {

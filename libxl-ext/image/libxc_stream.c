@@ -79,17 +79,26 @@ static int runs_failed(struct index *ix, uint64_t at, int rc)
     return xlx__source_fail(ix->src, ENOMEM, at, "no memory for its index");
 }
 
-/*
- * How many of `n` pfns, the first at least, follow each other: mostly all of
- * them, and then one look at both ends is enough.
- */
+/* A pfn and its type as libxc sees them. */
+static uint64_t load_pfn(const unsigned char *pfns, size_t i)
+{
+    return xlx__load_u64(pfns + i * sizeof(uint64_t)) & ~FMT_PFN_RESERVED;
+}
+
+/* How many of `n` pfns, the first at least, follow each other. */
 static size_t stretch(const unsigned char *pfns, size_t n)
 {
-    uint64_t first = xlx__load_u64(pfns);
+    uint64_t first = load_pfn(pfns, 0);
     size_t nr = 1;
-    while (nr < n && xlx__load_u64(pfns + nr * sizeof(first)) == first + nr)
+    while (nr < n && load_pfn(pfns, nr) == first + nr)
         nr++;
     return nr;
+}
+
+/* Takes a place in the guest's memory, with a page or without. */
+static bool needs_memory(unsigned type)
+{
+    return fmt_pfn_type_has_page(type) || type == FMT_PFN_XALLOC;
 }
 
 /* The pfns [pfn, pfn + nr), whose pages would be at *page. */
@@ -98,11 +107,9 @@ static int add_stretch(struct index *ix, const struct xlx__record *record,
 {
     unsigned type = (unsigned)(pfn >> FMT_PFN_TYPE_SHIFT);
     uint64_t gfn = pfn & FMT_PFN_MASK;
-    if (pfn & FMT_PFN_RESERVED)
-        return bad_pages(ix, record, "reserved bits set in pfn", pfn);
     if (!fmt_pfn_type_known(type))
         return bad_pages(ix, record, "unknown type of pfn", pfn);
-    if (gfn + nr > FMT_GFN_LIMIT)
+    if (needs_memory(type) && gfn + nr > FMT_GFN_LIMIT)
         return bad_pages(ix, record, "no guest has a pfn", gfn + nr - 1);
     if (!fmt_pfn_type_has_page(type))
         return runs_failed(ix, record->offset,
@@ -122,7 +129,7 @@ static int add_batch(struct index *ix, const struct xlx__record *record,
                              &pfns);
     while (!rc && n) {
         size_t nr = stretch(pfns, n);
-        rc = add_stretch(ix, record, xlx__load_u64(pfns), nr, page);
+        rc = add_stretch(ix, record, load_pfn(pfns, 0), nr, page);
         pfns += nr * sizeof(uint64_t);
         n -= nr;
     }

@@ -218,7 +218,7 @@ static int put_allocated(struct rewrite *w, const struct xlx__record *record)
                               sizeof(pfn), "PAGE_DATA");
         if (!rc && pfn >> FMT_PFN_TYPE_SHIFT == FMT_PFN_XALLOC &&
             !xlx__image_has(w->image, pfn & FMT_PFN_MASK))
-            rc = put_pfn(w, pfn, false);
+            rc = put_pfn(w, pfn & ~FMT_PFN_RESERVED, false);
     }
     return rc ? rc : put_record(w, false);
 }

@@ -246,6 +246,27 @@ static void one_record_may_repeat_a_gfn(void **state)
                      record + 16 + sizeof(pfns) + XLX_PAGE_SIZE);
 }
 
+/* Bits 52 to 59 are masked by libxc, too. */
+static void high_bits_of_a_pfn_do_not_matter(void **state)
+{
+    struct fixture *f = *state;
+    static const uint64_t bits = 0x5aull << FMT_PFN_BITS;
+    static const uint64_t pfns[] = { 4, bits | 5, bits | 6, 7, 0 };
+    static const uint64_t holes[] = {
+        BUILD_PFN(FMT_PFN_XTAB, bits | 6),
+        BUILD_PFN(FMT_PFN_XTAB, FMT_PFN_MASK),
+        BUILD_PFN(FMT_PFN_XTAB, 1ull << FMT_PFN_BITS), /* of gfn 0 */
+    };
+    build_start(&f->b, 3, FMT_GUEST_HVM);
+    build_pfns(&f->b, pfns, NR(pfns));
+    build_pfns(&f->b, holes, NR(holes));
+    build_finish(&f->b);
+    must_open(f);
+    expect_runs(f, (const uint64_t[][2]){ { 4, 2 }, { 7, 1 } }, 2);
+    expect_page(f, 5, 0);
+    expect_page(f, 7, 0);
+}
+
 static void reading_goes_across_runs(void **state)
 {
     struct fixture *f = *state;
@@ -341,6 +362,7 @@ int main(void)
         TEST(types_without_a_page_have_none),
         TEST(the_last_word_about_a_gfn_counts),
         TEST(one_record_may_repeat_a_gfn),
+        TEST(high_bits_of_a_pfn_do_not_matter),
         TEST(reading_goes_across_runs),
         TEST(a_file_that_became_shorter_is_noticed),
         TEST(the_descriptor_is_close_on_exec),
