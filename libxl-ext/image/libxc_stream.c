@@ -111,6 +111,8 @@ static int add_stretch(struct index *ix, const struct xlx__record *record,
         return bad_pages(ix, record, "unknown type of pfn", pfn);
     if (needs_memory(type) && gfn + nr > FMT_GFN_LIMIT)
         return bad_pages(ix, record, "no guest has a pfn", gfn + nr - 1);
+    if (type == FMT_PFN_XALLOC)
+        return 0; /* a page that is there stays as it is, as in libxc */
     if (!fmt_pfn_type_has_page(type))
         return runs_failed(ix, record->offset,
                            xlx__runs_remove(&ix->runs, gfn, nr, *page));

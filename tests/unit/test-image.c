@@ -215,8 +215,8 @@ static void the_last_word_about_a_gfn_counts(void **state)
     build_finish(&f->b);
     must_open(f);
 
-    static const int round_of[16] = { 0, 0,  1,  -1, 0, 0, 0, 0,
-                                      0, -1, -1, 0,  1, 2, 0, 0 };
+    static const int round_of[16] = { 0, 0, 1,  -1, 0, 0, 0, 0,
+                                      0, 0, -1, 0,  1, 2, 0, 0 };
     char page[XLX_PAGE_SIZE];
     for (uint64_t gfn = 0; gfn < 16; gfn++) {
         if (round_of[gfn] >= 0)
@@ -224,8 +224,30 @@ static void the_last_word_about_a_gfn_counts(void **state)
         else
             assert_int_equal(xlx_image_read(f->image, gfn, 1, page), -ENOENT);
     }
-    assert_int_equal(xlx_image_info(f->image)->pages, 13);
+    assert_int_equal(xlx_image_info(f->image)->pages, 14);
     assert_int_equal(xlx_image_info(f->image)->max_gfn, 15);
+}
+
+/* "Allocate" says nothing of what is in a page that is there already. */
+static void what_is_allocated_again_keeps_its_page(void **state)
+{
+    struct fixture *f = *state;
+    static const uint64_t again[] = {
+        BUILD_PFN(FMT_PFN_XALLOC, 1), BUILD_PFN(FMT_PFN_XALLOC, 2),
+        BUILD_PFN(FMT_PFN_XTAB, 2),   BUILD_PFN(FMT_PFN_XTAB, 3),
+        BUILD_PFN(FMT_PFN_XALLOC, 3), BUILD_PFN(FMT_PFN_XALLOC, 4),
+        BUILD_PFN(FMT_PFN_NOTAB, 4),
+    };
+    build_start(&f->b, 3, FMT_GUEST_HVM);
+    build_range(&f->b, 0, 6);
+    f->b.round = 1;
+    build_pfns(&f->b, again, NR(again));
+    build_finish(&f->b);
+    must_open(f);
+    expect_runs(f, (const uint64_t[][2]){ { 0, 2 }, { 4, 1 }, { 5, 1 } }, 3);
+    expect_page(f, 1, 0);
+    expect_page(f, 4, 1);
+    expect_page(f, 5, 0);
 }
 
 static void one_record_may_repeat_a_gfn(void **state)
@@ -361,6 +383,7 @@ int main(void)
         TEST(a_guest_may_have_no_pages),
         TEST(types_without_a_page_have_none),
         TEST(the_last_word_about_a_gfn_counts),
+        TEST(what_is_allocated_again_keeps_its_page),
         TEST(one_record_may_repeat_a_gfn),
         TEST(high_bits_of_a_pfn_do_not_matter),
         TEST(reading_goes_across_runs),
