@@ -5,8 +5,9 @@
  * All records stay, but for PAGE_DATA, in whose place all pages are written,
  * each once. A record of 1022 pages has a head of 8 KiB: once one begins at a
  * multiple of 4 KiB all its pages do, and those of the next. What is missing
- * before is filled with a record of a type that is marked optional, which Xen's
- * restore skips, and xl's header, behind whose configuration xl skips what is
+ * before is filled with a PAGE_DATA record that says of one gfn, again and
+ * again, that it has no page (Xen's verify-stream-v2 knows no optional
+ * records), and in xl's header, behind whose configuration xl skips what is
  * left.
  *
  * A page of zeros stays in the stream. XALLOC, "allocate only", would not do:
@@ -24,7 +25,7 @@
 #include "image/walk.h"
 
 #define RECORD_PAGES 1022u
-#define PADDING_TYPE (FMT_RECORD_OPTIONAL | 0x6c7a78u)
+#define FORMER_PADDING (FMT_RECORD_OPTIONAL | 0x6c7a78u) /* in older files */
 #define CHUNK (256u << 10)
 
 struct head {
@@ -33,6 +34,9 @@ struct head {
 };
 _Static_assert((sizeof(struct head) + RECORD_PAGES * 8) % XLX_PAGE_SIZE == 0,
                "the pages of a record keep the alignment of its start");
+
+/* The shortest such record has one pfn. */
+#define SHORTEST (sizeof(struct head) + sizeof(uint64_t))
 
 struct rewrite {
     xlx_ctx *ctx;
@@ -88,17 +92,28 @@ static int put_from(struct rewrite *w, uint64_t from, uint64_t to)
 /* --- PAGE_DATA
  * ---------------------------------------------------------------- */
 
+/* A record of `len` bytes that says nothing new: the gfn had no page. */
+static int put_padding(struct rewrite *w, uint64_t len)
+{
+    uint64_t pfn[(XLX_PAGE_SIZE + SHORTEST) / sizeof(uint64_t)];
+    size_t pfns = (size_t)len - sizeof(struct head);
+    struct head head = { .record.type = FMT_PAGE_DATA };
+    head.record.length = (uint32_t)(sizeof(head.data) + pfns);
+    head.data.count = (uint32_t)(pfns / sizeof(pfn[0]));
+    for (uint32_t i = 0; i < head.data.count; i++)
+        pfn[i] = (uint64_t)FMT_PFN_XTAB << FMT_PFN_TYPE_SHIFT |
+                 (w->image->info.max_gfn + 1);
+    int rc = put(w, &head, sizeof(head));
+    return rc ? rc : put(w, pfn, pfns);
+}
+
 /* Makes what follows in `ahead` bytes begin at a page of the file. */
 static int pad(struct rewrite *w, uint64_t ahead)
 {
-    static const unsigned char nothing[XLX_PAGE_SIZE];
     uint64_t gap = -(w->at + ahead) % XLX_PAGE_SIZE;
-    struct fmt_record record = { .type = PADDING_TYPE };
     if (!gap || gap % FMT_RECORD_ALIGN)
         return 0;
-    record.length = (uint32_t)(gap - sizeof(record));
-    int rc = put(w, &record, sizeof(record));
-    return rc ? rc : put(w, nothing, record.length);
+    return put_padding(w, gap < SHORTEST ? gap + XLX_PAGE_SIZE : gap);
 }
 
 /* Those that are not zeros; the file has holes for the others. */
@@ -267,7 +282,7 @@ static int put_records(struct rewrite *w, const struct xlx_image_range *first,
         const struct xlx__record *record = &image->records[i];
         rc = xlx__record_recheck(w->src, record);
         if (!rc && record->type != FMT_PAGE_DATA &&
-            record->type != PADDING_TYPE)
+            record->type != FORMER_PADDING)
             rc = put_from(w, record->offset, xlx__record_end(record));
         if (rc || record->type != FMT_PAGE_DATA)
             continue;

@@ -101,6 +101,8 @@ static void expect_same_pages(struct fixture *f)
     }
 }
 
+#define FORMER_PADDING (FMT_RECORD_OPTIONAL | 0x6c7a78u)
+
 /* All that is not pages or padding, as a sum, order and content. */
 static uint64_t other_records(const xlx_image *image, size_t *nr_r)
 {
@@ -108,7 +110,7 @@ static uint64_t other_records(const xlx_image *image, size_t *nr_r)
     size_t nr = 0;
     for (size_t i = 0; i < image->nr_records; i++)
         if (image->records[i].type != FMT_PAGE_DATA &&
-            image->records[i].type != (FMT_RECORD_OPTIONAL | 0x6c7a78))
+            image->records[i].type != FORMER_PADDING)
             sum[nr++] = image->records[i].sum;
     *nr_r = nr;
     return xlx__sum(sum, sizeof(sum));
@@ -202,6 +204,84 @@ static void pages_are_aligned(void **state)
     must_optimize(f, first, 1);
     for (size_t i = 0; i < f->written->nr_runs; i++)
         assert_int_equal(f->written->runs[i].offset % XLX_PAGE_SIZE, 0);
+}
+
+/* What a record without pages has for pfns: all say that there is no page. */
+static void expect_holes(struct fixture *f, const struct xlx__record *record)
+{
+    uint64_t count = record->length / sizeof(uint64_t) - 1, pfn;
+    for (uint32_t i = 0; i < count; i++) {
+        assert_int_equal(xlx__image_pread(f->written, &pfn, sizeof(pfn),
+                                          xlx__first_page(record, i)),
+                         0);
+        assert_int_equal(pfn >> FMT_PFN_TYPE_SHIFT, FMT_PFN_XTAB);
+        assert_false(xlx__image_has(f->image, pfn & FMT_PFN_MASK));
+        assert_true((pfn & FMT_PFN_MASK) < FMT_GFN_LIMIT);
+    }
+}
+
+/* Returns how long the record in front of the only page is. */
+static uint64_t expect_padding(struct fixture *f, uint64_t page)
+{
+    const struct xlx__record *before = NULL;
+    for (size_t i = 0; i < f->written->nr_records; i++) {
+        const struct xlx__record *record = &f->written->records[i];
+        assert_int_not_equal(record->type, FORMER_PADDING);
+        if (record->type != FMT_PAGE_DATA || record->offset >= page - 24)
+            continue;
+        expect_holes(f, record);
+        assert_null(before);
+        before = record;
+    }
+    return before ? xlx__record_end(before) - before->offset : 0;
+}
+
+/*
+ * Whatever is missing to the alignment, it is filled with a record that every
+ * reader of Xen's knows. The shortest has one pfn: 24 bytes.
+ */
+static void padding_is_of_pages_that_are_not_there(void **state)
+{
+    struct fixture *f = *state;
+    static const unsigned char nothing[4096];
+    bool seen[520] = { false };
+    for (size_t more = 0; more <= 4096 - 8; more += 8) {
+        build_reset(&f->b);
+        build_start(&f->b, 3, FMT_GUEST_HVM);
+        build_record(&f->b, FMT_RECORD_OPTIONAL | 99, nothing, more);
+        build_range(&f->b, 5, 1);
+        build_finish(&f->b);
+        open_built(f);
+        must_optimize(f, NULL, 0);
+        uint64_t page = offset_of(f->written, 5);
+        assert_int_equal(page % XLX_PAGE_SIZE, 0);
+        uint64_t length = expect_padding(f, page);
+        assert_int_equal(length % 8, 0);
+        assert_false(seen[length / 8]);
+        seen[length / 8] = true;
+    }
+    assert_true(seen[0] && seen[24 / 8] && seen[4088 / 8]);
+    assert_true(seen[4096 / 8 + 1] && seen[4096 / 8 + 2]);
+}
+
+/* An optional record, which this program wrote before. */
+static void former_padding_is_read_and_left_out(void **state)
+{
+    struct fixture *f = *state;
+    static const char nothing[64];
+    build_start(&f->b, 3, FMT_GUEST_HVM);
+    build_record(&f->b, FORMER_PADDING, nothing, sizeof(nothing));
+    build_range(&f->b, 0, 20);
+    build_record(&f->b, FORMER_PADDING, nothing, 0);
+    build_range(&f->b, 20, 3);
+    build_finish(&f->b);
+    open_built(f);
+    assert_int_equal(f->image->info.pages, 23);
+    must_optimize(f, NULL, 0);
+    expect_same_pages(f);
+    expect_same_rest(f);
+    for (size_t i = 0; i < f->written->nr_records; i++)
+        assert_int_not_equal(f->written->records[i].type, FORMER_PADDING);
 }
 
 static void zeros_are_holes(void **state)
@@ -394,6 +474,8 @@ int main(void)
         TEST(all_kinds_of_images_can_be_written_anew),
         TEST(what_is_used_first_comes_first),
         TEST(pages_are_aligned),
+        TEST(padding_is_of_pages_that_are_not_there),
+        TEST(former_padding_is_read_and_left_out),
         TEST(zeros_are_holes),
         TEST(one_that_was_written_anew_can_be_again),
         TEST(each_page_is_there_once),
