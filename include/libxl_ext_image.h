@@ -81,8 +81,8 @@ bool xlx_image_is_uri(const char *path);
 
 /*
  * The name of the program that packed the file at `path` and can unpack it
- * ("gzip", "zstd", "xz", "lz4", "bzip2"), or NULL for one that is not packed or
- * cannot be read.
+ * ("gzip", "zstd", "xz", "lzma", "lz4", "bzip2") when it is called with -dc, or
+ * NULL for one that is not packed or cannot be read.
  */
 const char *xlx_image_packer(const char *path);
 

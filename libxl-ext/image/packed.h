@@ -4,10 +4,15 @@
 
 #include "libxl_ext_image.h"
 
-/* Enough of a file's start for xlx__packed_by(). */
-#define XLX__PACKED_MAGIC 6
+/* Copies `len` bytes at `offset` of a file; false when it has not as many. */
+typedef bool xlx__packed_read_fn(void *arg, uint64_t offset, void *to,
+                                 size_t len);
 
-/* The program that packed a file which starts like this, or NULL. */
-const char *xlx__packed_by(const void *start, size_t len);
+/*
+ * The program that packed a file, and unpacks it with -dc; NULL for another
+ * file. At most XLX__SKIPPED_MAX frames that are to be skipped are.
+ */
+#define XLX__SKIPPED_MAX 16
+const char *xlx__packed_by(xlx__packed_read_fn *read, void *arg);
 
 #endif

@@ -9,31 +9,41 @@
 
 /* --- xl ------------------------------------------------------------------- */
 
+static bool read_source(void *arg, uint64_t offset, void *to, size_t len)
+{
+    struct xlx__source *src = arg;
+    return offset <= src->size && len <= src->size - offset &&
+           !xlx__source_copy(src, offset, to, len, "its start");
+}
+
+static int check_packed(struct xlx__source *src)
+{
+    const char *packer = xlx__packed_by(read_source, src);
+    if (!packer)
+        return 0;
+    return xlx__fail(src->ctx, EMEDIUMTYPE,
+                     "%s: compressed with %s: unpack it first, a lazy "
+                     "restore needs to read it at any place",
+                     src->name, packer);
+}
+
 static int check_magic(struct xlx__source *src)
 {
     static const char magic[] = FMT_XL_MAGIC;
-    size_t len = sizeof(magic) - 1;
-    if (len > src->size)
-        len = (size_t)src->size;
+    char start[sizeof(magic) - 1];
+    size_t len = src->size < sizeof(start) ? src->size : sizeof(start);
     if (!len)
         return xlx__fail(src->ctx, EINVAL, "%s: empty, not a save file",
                          src->name);
-    const unsigned char *start;
-    int rc = xlx__source_get(src, 0, len, "xl's header", &start);
-    if (rc)
+    int rc = xlx__source_copy(src, 0, start, len, "xl's header");
+    if (rc || !memcmp(start, magic, len))
         return rc;
-    const char *packer = xlx__packed_by(start, len);
-    if (packer)
-        return xlx__fail(src->ctx, EMEDIUMTYPE,
-                         "%s: compressed with %s: unpack it first, a lazy "
-                         "restore needs to read it at any place",
-                         src->name, packer);
-    if (memcmp(start, magic, len))
-        return xlx__fail(src->ctx, EINVAL,
-                         "%s: not a save file: it does not start as `xl save` "
-                         "starts one",
-                         src->name);
-    return 0;
+    rc = check_packed(src);
+    return rc ? rc
+              : xlx__fail(src->ctx, EINVAL,
+                          "%s: not a save file: it does not start as `xl "
+                          "save` starts one",
+                          src->name);
 }
 
 static int check_flags(struct xlx__source *src,

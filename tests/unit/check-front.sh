@@ -178,6 +178,23 @@ expect 42 '*compressed with gzip*restoring eagerly*<restore><-p>text' \
 expect 1 '*compressed with gzip*nothing was restored*' \
     xl restore --lazy=require "$dir/text.gz"
 
+# By whatever else packs, where it is installed; the name says nothing.
+while read -r name packer; do
+    # shellcheck disable=SC2086 # a command and its options
+    command -v ${packer%% *} >/dev/null || continue
+    $packer <"$dir/text" >"$dir/packed"
+    expect 42 "*compressed with $name: *restoring eagerly*<restore><-p>text" \
+        xl restore --lazy -p "$dir/packed"
+done <<EOF
+zstd zstd -qc
+zstd pzstd -qc
+xz xz -c
+lzma lzma -c
+lz4 lz4 -qc
+lz4 lz4 -qlc
+bzip2 bzip2 -c
+EOF
+
 # A pipe is a good image that cannot be lazy; nothing of it is lost.
 mkfifo "$dir/fifo"
 echo 'through the pipe' >"$dir/fifo" &

@@ -279,6 +279,34 @@ static void other_files_are_named_as_what_they_are(void **state)
           10, ": compressed with xz" },
         { "\x04\x22\x4d\x18more", 8, ": compressed with lz4" },
         { "BZh9more", 8, ": compressed with bzip2" },
+        { "\x02\x21\x4c\x18more", 8, ": compressed with lz4" },
+        /* a pzstd file's first frame: how long the next one is */
+        { "\x50\x2a\x4d\x18\4\0\0\0size\x28\xb5\x2f\xfd", 16,
+          ": compressed with zstd" },
+        { "\x5f\x2a\x4d\x18\0\0\0\0\x50\x2a\x4d\x18\1\0\0\0x"
+          "\x04\x22\x4d\x18",
+          21, ": compressed with lz4" },
+        { "\x50\x2a\x4d\x18\4\0\0\0size\x28\xb5\x2f", 15, ": not a save file" },
+        { "\x50\x2a\x4d\x18\5\0\0\0size\x28\xb5\x2f\xfd", 16,
+          ": not a save file" },
+        { "\x50\x2a\x4d\x18\xff\xff\xff\xffsize\x28\xb5\x2f\xfd", 16,
+          ": not a save file" },
+        { "\x60\x2a\x4d\x18\4\0\0\0size\x28\xb5\x2f\xfd", 16,
+          ": not a save file" },
+        { "\x50\x2a\x4d\x18\0\0\0\0BZh9more", 16, ": not a save file" },
+        { "\x50\x2a\x4d\x18\0\0", 6, ": not a save file" },
+        /* lzma has no magic: properties, dictionary, size, a byte of zero */
+        { "\x5d\0\0\x80\0\xff\xff\xff\xff\xff\xff\xff\xff\0m", 15,
+          ": compressed with lzma" },
+        { "\x5d\0\x10\0\0\xff\xff\xff\xff\x3f\0\0\0\0", 14,
+          ": compressed with lzma" },
+        { "\x5d\0\0\xc0\0\0\0\0\0\0\0\0\0\0", 14, ": compressed with lzma" },
+        { "\x5d\0\x10\0\0\0\0\0\0\x40\0\0\0\0", 14, ": not a save file" },
+        { "\x5d\0\x08\0\0\0\0\0\0\0\0\0\0\0", 14, ": not a save file" },
+        { "\x5d\0\0\xa0\0\0\0\0\0\0\0\0\0\0", 14, ": not a save file" },
+        { "\x5d\0\0\x80\0\0\0\0\0\0\0\0\0\1", 14, ": not a save file" },
+        { "\x5e\0\0\x80\0\0\0\0\0\0\0\0\0\0", 14, ": not a save file" },
+        { "\x5d\0\0\x80\0\0\0\0\0\0\0\0\0", 13, ": not a save file" },
         { "Xen saved domain\n \0 \r", 20, ": not a save file" },
         { "#!/bin/sh\n", 10, ": not a save file" },
         { "B", 1, ": not a save file" },
@@ -288,6 +316,52 @@ static void other_files_are_named_as_what_they_are(void **state)
         build_bytes(&f->b, rows[i].bytes, rows[i].len);
         int rc = strstr(rows[i].text, "compressed") ? -EMEDIUMTYPE : -EINVAL;
         expect(f, rows[i].text, open_built(f), rc, rows[i].text);
+    }
+}
+
+/* Each says how far the next one is; somebody may make very many. */
+static void frames_that_are_skipped_are_few(void **state)
+{
+    struct fixture *f = *state;
+    enum { LIMIT = 16 };
+    for (size_t nr = LIMIT; nr <= LIMIT + 1; nr++) {
+        build_reset(&f->b);
+        for (size_t i = 0; i < nr; i++)
+            build_bytes(&f->b, "\x50\x2a\x4d\x18\3\0\0\0abc", 11);
+        build_bytes(&f->b, "\x28\xb5\x2f\xfd", 4);
+        expect(f, "frames", open_built(f), nr > LIMIT ? -EINVAL : -EMEDIUMTYPE,
+               nr > LIMIT ? "not a save file" : "compressed with zstd");
+    }
+}
+
+/* What tells a caller how to unpack it sees the same. */
+static void the_packer_of_a_path_is_told(void **state)
+{
+    struct fixture *f = *state;
+    static const struct {
+        const char *bytes;
+        size_t len;
+        const char *packer;
+    } rows[] = {
+        { "", 0, NULL },
+        { "\x1f\x8b", 2, "gzip" },
+        { "\x02\x21\x4c\x18", 4, "lz4" },
+        { "\x50\x2a\x4d\x18\4\0\0\0size\x28\xb5\x2f\xfd", 16, "zstd" },
+        { "\x5d\0\0\x80\0\xff\xff\xff\xff\xff\xff\xff\xff\0m", 15, "lzma" },
+        { "no packer", 9, NULL },
+    };
+    for (size_t i = 0; i < NR(rows); i++) {
+        char path[64];
+        build_reset(&f->b);
+        build_bytes(&f->b, rows[i].bytes, rows[i].len);
+        int fd = build_fd(&f->b);
+        snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+        const char *packer = xlx_image_packer(path);
+        close(fd);
+        if (rows[i].packer)
+            assert_string_equal(packer, rows[i].packer);
+        else
+            assert_null(packer);
     }
 }
 
@@ -390,6 +464,8 @@ int main(void)
         TEST(truncated_anywhere_it_does_not_open),
         TEST(what_follows_the_end_does_not_matter),
         TEST(other_files_are_named_as_what_they_are),
+        TEST(frames_that_are_skipped_are_few),
+        TEST(the_packer_of_a_path_is_told),
         TEST(a_pipe_is_refused_and_not_waited_for),
         TEST(what_cannot_be_opened_is_named),
         TEST(an_offset_must_be_that_of_a_stream),
