@@ -27,6 +27,38 @@ static int check_packed(struct xlx__source *src)
                      src->name, packer);
 }
 
+/* Save files of other toolstacks, by how they start. */
+static const struct {
+    const char *what, *advice;
+    size_t len;
+    const char *start;
+} others[] = {
+    { "saved by virsh (libvirt), not by xl", "restore it with virsh", 16,
+      "libvirt-xml\n \0 \r" },
+    { "saved by XenServer or XCP-ng (xapi), not by xl", "resume it there", 15,
+      "XenSavedDomv2-\n" },
+    { "saved by XenServer or XCP-ng (xapi), not by xl", "resume it there", 15,
+      "XenSavedDomain\n" },
+    { "saved by xm (xend), not by xl", "restore it with Xen 4.4 or older", 16,
+      "LinuxGuestRecord" },
+    { "libxl's stream without xl's header", "xl needs the configuration in it",
+      8, "LibxlFmt" },
+};
+
+/* What does not start as xl's files do. */
+static int refuse_start(struct xlx__source *src, const char *start, size_t len)
+{
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+        if (len >= others[i].len &&
+            !memcmp(start, others[i].start, others[i].len))
+            return xlx__fail(src->ctx, EINVAL, "%s: %s: %s", src->name,
+                             others[i].what, others[i].advice);
+    return xlx__fail(src->ctx, EINVAL,
+                     "%s: not a save file: it does not start as `xl save` "
+                     "starts one",
+                     src->name);
+}
+
 static int check_magic(struct xlx__source *src)
 {
     static const char magic[] = FMT_XL_MAGIC;
@@ -39,11 +71,7 @@ static int check_magic(struct xlx__source *src)
     if (rc || !memcmp(start, magic, len))
         return rc;
     rc = check_packed(src);
-    return rc ? rc
-              : xlx__fail(src->ctx, EINVAL,
-                          "%s: not a save file: it does not start as `xl "
-                          "save` starts one",
-                          src->name);
+    return rc ? rc : refuse_start(src, start, len);
 }
 
 static int check_flags(struct xlx__source *src,
