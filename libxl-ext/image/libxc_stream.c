@@ -16,8 +16,9 @@ struct index {
     struct xlx_image *image;
     struct xlx__runs runs;
     size_t records_cap;
-    bool static_end, context, params, end;
-    uint64_t stride, expected; /* expect_more() */
+    bool static_end, params, end;
+    struct xlx__record context; /* the last HVM_CONTEXT; at 0 before */
+    uint64_t stride, expected;  /* expect_more() */
 };
 
 typedef int check_fn(struct index *ix, const struct xlx__record *record);
@@ -28,10 +29,12 @@ static check_fn check_end, check_pages, check_static_end, check_context,
 #define HVM (1u << XLX_IMAGE_HVM)
 #define PV (1u << XLX_IMAGE_PV)
 
+/* Libxc's checks of lengths; 0: none. */
 static const struct record_type {
     const char *name;
     unsigned guests; /* that have it; 0: refused */
     check_fn *check;
+    uint32_t least, most, unit; /* bytes of its body */
 } types[] = {
     [FMT_END] = { "END", HVM | PV, check_end },
     [FMT_PAGE_DATA] = { "PAGE_DATA", HVM | PV, check_pages },
@@ -41,7 +44,7 @@ static const struct record_type {
     [FMT_X86_PV_VCPU_EXTENDED] = { "X86_PV_VCPU_EXTENDED", PV, NULL },
     [FMT_X86_PV_VCPU_XSAVE] = { "X86_PV_VCPU_XSAVE", PV, NULL },
     [FMT_SHARED_INFO] = { "SHARED_INFO", PV, NULL },
-    [FMT_X86_TSC_INFO] = { "X86_TSC_INFO", HVM | PV, NULL },
+    [FMT_X86_TSC_INFO] = { "X86_TSC_INFO", HVM | PV, NULL, 24, 24, 0 },
     [FMT_HVM_CONTEXT] = { "HVM_CONTEXT", HVM, check_context },
     [FMT_HVM_PARAMS] = { "HVM_PARAMS", HVM, check_params },
     [FMT_TOOLSTACK] = { "TOOLSTACK", 0, NULL },
@@ -50,8 +53,8 @@ static const struct record_type {
     [FMT_CHECKPOINT] = { "CHECKPOINT", 0, NULL },
     [FMT_CHECKPOINT_DIRTY_PFN_LIST] = { "CHECKPOINT_DIRTY_PFN_LIST", 0, NULL },
     [FMT_STATIC_DATA_END] = { "STATIC_DATA_END", HVM | PV, check_static_end },
-    [FMT_X86_CPUID_POLICY] = { "X86_CPUID_POLICY", HVM | PV, NULL },
-    [FMT_X86_MSR_POLICY] = { "X86_MSR_POLICY", HVM | PV, NULL },
+    [FMT_X86_CPUID_POLICY] = { "X86_CPUID_POLICY", HVM | PV, NULL, 24, 0, 24 },
+    [FMT_X86_MSR_POLICY] = { "X86_MSR_POLICY", HVM | PV, NULL, 16, 0, 16 },
 };
 
 /* --- PAGE_DATA ------------------------------------------------------------ */
@@ -218,10 +221,11 @@ static int check_static_end(struct index *ix, const struct xlx__record *record)
     return 0;
 }
 
+/* One that another follows is not looked at, as libxc does not. */
 static int check_context(struct index *ix, const struct xlx__record *record)
 {
-    ix->context = true;
-    return xlx__named_context(ix->src, record, &ix->image->named);
+    ix->context = *record;
+    return 0;
 }
 
 static int check_params(struct index *ix, const struct xlx__record *record)
@@ -230,25 +234,28 @@ static int check_params(struct index *ix, const struct xlx__record *record)
     return xlx__named_params(ix->src, record, &ix->image->named);
 }
 
+/* Of the records that a guest needs, one that was not there; or NULL. */
+static const char *missing(const struct index *ix)
+{
+    if (ix->image->info.libxc_version >= 3 && !ix->static_end)
+        return "STATIC_DATA_END";
+    if (ix->image->info.guest != XLX_IMAGE_HVM)
+        return NULL;
+    if (!ix->context.offset)
+        return "HVM_CONTEXT";
+    return ix->params ? NULL : "HVM_PARAMS";
+}
+
 static int check_end(struct index *ix, const struct xlx__record *record)
 {
-    const char *missing = NULL;
-    if (ix->image->info.guest == XLX_IMAGE_HVM && !ix->params)
-        missing = "HVM_PARAMS";
-    if (ix->image->info.guest == XLX_IMAGE_HVM && !ix->context)
-        missing = "HVM_CONTEXT";
-    if (ix->image->info.libxc_version >= 3 && !ix->static_end)
-        missing = "STATIC_DATA_END";
-    if (record->length)
+    const char *name = missing(ix);
+    if (name)
         return xlx__source_fail(ix->src, EBADMSG, record->offset,
-                                "END record: a body of %" PRIu32
-                                " bytes, it has none",
-                                record->length);
-    if (missing)
-        return xlx__source_fail(ix->src, EBADMSG, record->offset,
-                                "END record: no %s record before it", missing);
+                                "END record: no %s record before it", name);
     ix->end = true;
-    return 0;
+    if (ix->image->info.guest != XLX_IMAGE_HVM)
+        return 0;
+    return xlx__named_context(ix->src, &ix->context, &ix->image->named);
 }
 
 static int refuse(struct index *ix, const struct xlx__record *record,
@@ -310,13 +317,32 @@ static int note_record(struct index *ix, const struct xlx__record *record)
     return 0;
 }
 
+static int check_length(struct index *ix, const struct xlx__record *record,
+                        const struct record_type *type)
+{
+    uint32_t length = record->length;
+    if (length >= type->least && (!type->most || length <= type->most) &&
+        (!type->unit || length % type->unit == 0))
+        return 0;
+    return xlx__source_fail(ix->src, EBADMSG, record->offset,
+                            "%s record: invalid length %" PRIu32, type->name,
+                            length);
+}
+
+static int check_known(struct index *ix, const struct xlx__record *record,
+                       const struct record_type *type)
+{
+    if (!(type->guests & 1u << ix->image->info.guest))
+        return refuse(ix, record, type);
+    int rc = check_length(ix, record, type);
+    return rc || !type->check ? rc : type->check(ix, record);
+}
+
 static int check_record(struct index *ix, const struct xlx__record *record)
 {
     const struct record_type *type = type_of(record->type);
-    if (type && !(type->guests & 1u << ix->image->info.guest))
-        return refuse(ix, record, type);
     if (type)
-        return type->check ? type->check(ix, record) : 0;
+        return check_known(ix, record, type);
     if (record->type & FMT_RECORD_OPTIONAL)
         return 0;
     return xlx__source_fail(ix->src, ENOTSUP, record->offset,

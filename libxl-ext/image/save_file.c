@@ -189,12 +189,6 @@ static int read_libxc_context(struct xlx__source *src, uint64_t *at,
                               struct xlx_image *image)
 {
     uint64_t start = *at - fmt_record_size(record->length);
-    if (record->length)
-        return xlx__source_fail(
-            src, EBADMSG, start,
-            "libxl's LIBXC_CONTEXT record: a body of %" PRIu32
-            " bytes, it has none",
-            record->length);
     if (image->nr_records)
         return xlx__source_fail(src, EBADMSG, start,
                                 "libxl's LIBXC_CONTEXT record: the second one");

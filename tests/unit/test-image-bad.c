@@ -16,7 +16,7 @@ struct fixture {
     xlx_ctx *ctx;
     struct image_build b;
     /* Where things are in the image that build() makes. */
-    size_t static_end, pages, tsc, context, params, emulator, end;
+    size_t cpuid, msr, static_end, pages, tsc, context, params, emulator, end;
 };
 
 static int setup(void **state)
@@ -44,6 +44,8 @@ static void build(struct fixture *f)
     build_reset(&f->b);
     build_start(&f->b, 3, FMT_GUEST_HVM);
     f->static_end = f->b.len - 8;
+    f->msr = f->static_end - (8 + 16);
+    f->cpuid = f->msr - (8 + 24);
     f->pages = build_pfns(&f->b, pfns, NR(pfns));
     build_finish(&f->b);
     f->tsc = f->b.tail;
@@ -121,7 +123,7 @@ static const struct field_row fields[] = {
     { "version 3", IN(b.libxl), 11, 1, 3, -ENOTSUP, "version 3" },
     { "big-endian", IN(b.libxl), 15, 1, 1, -ENOTSUP, "big-endian" },
     { "converted", IN(b.libxl), 15, 1, 2, 0, "" },
-    { "libxc body", IN(b.libxl), 20, 4, 8, -EBADMSG, "a body of 8 bytes" },
+    { "libxc body", IN(b.libxl), 20, 4, 8, -EINVAL, "no libxc stream" },
     { "no libxc", IN(b.libxl), 16, 4, 0, -EBADMSG, "no LIBXC_CONTEXT" },
     { "unknown", IN(emulator), 0, 4, 6, -ENOTSUP, "type 0x6" },
     { "optional", IN(emulator), 0, 4, 1u << 31 | 6, -ENOTSUP, "0x80000006" },
@@ -152,8 +154,15 @@ static const struct field_row fields[] = {
     { "dirty list", IN(tsc), 0, 4, 0xf, -ENOTSUP, "checkpointed stream" },
     { "over Xen's limit", IN(tsc), 4, 4, (128u << 20) + 1, -EBADMSG, "limit" },
     { "at the limit", IN(tsc), 4, 4, 128u << 20, -ENODATA, "truncated" },
-    { "END with a body", IN(b.end), 4, 4, 8, -EBADMSG, "a body of 8" },
-    { "early END", IN(tsc), 0, 4, 0, -EBADMSG, "a body of 24 bytes" },
+    { "early END", IN(tsc), 0, 4, 0, -EBADMSG, "no HVM_CONTEXT record" },
+    { "short TSC", IN(tsc), 4, 4, 23, -EBADMSG, "TSC_INFO record: invalid" },
+    { "long TSC", IN(tsc), 4, 4, 25, -EBADMSG, "invalid length 25" },
+    { "no leaf", IN(cpuid), 4, 4, 0, -EBADMSG, "CPUID_POLICY record: inv" },
+    { "half a leaf", IN(cpuid), 4, 4, 23, -EBADMSG, "invalid length 23" },
+    { "leaf and a bit", IN(cpuid), 4, 4, 25, -EBADMSG, "invalid length 25" },
+    { "no MSR", IN(msr), 4, 4, 0, -EBADMSG, "MSR_POLICY record: invalid" },
+    { "half a MSR", IN(msr), 4, 4, 15, -EBADMSG, "invalid length 15" },
+    { "MSR and a bit", IN(msr), 4, 4, 17, -EBADMSG, "invalid length 17" },
     { "no static end", IN(static_end), 0, 4, 1u << 31 | 99, -EBADMSG,
       "PAGE_DATA record before STATIC_DATA_END" },
     { "two static ends", IN(tsc), 0, 4, 0x10, -EBADMSG, "not the first" },
@@ -204,7 +213,8 @@ static const struct field_row fields[] = {
     { "entry largest", IN(context), 8 + 4, 4, UINT32_MAX, -EBADMSG, "longer" },
     { "early end", IN(context), 8, 8, 0, 0, "" },
     { "short vCPU", IN(context), 8 + 32 + 4, 4, 679, -EBADMSG, "without CR3" },
-    { "no END", IN(context), 4, 4, 1064, -EBADMSG, "no END entry" },
+    { "END is the stream's", IN(context), 4, 4, 1064, -EBADMSG,
+      "no HVM_PARAMS" },
     { "half an END", IN(context), 4, 4, 1071, -EBADMSG, "no END entry" },
 };
 
@@ -233,6 +243,43 @@ static void static_data_ends_once(void **state)
         build_record(&f->b, FMT_STATIC_DATA_END, NULL, 0);
         build_finish(&f->b);
         expect(f, "behind pages", open_built(f), -EBADMSG, "behind pages");
+    }
+}
+
+/* Libxc reads what an END has, as it does of any record, and ends. */
+static void an_end_may_have_a_body(void **state)
+{
+    struct fixture *f = *state;
+    for (int body = 0; body < 2; body++) {
+        build(f);
+        f->b.len = f->b.end;
+        build_record(&f->b, FMT_END, "whatever", 8);
+        if (body)
+            build_record(&f->b, FMT_LIBXL_EMULATOR_CONTEXT, "\1\0\0\0\0\0\0",
+                         8);
+        build_record(&f->b, FMT_LIBXL_END, "whatever", body ? 8 : 0);
+        expect(f, "END with a body", open_built(f), 0, "");
+    }
+}
+
+/* Libxc keeps each, and gives the last to Xen. */
+static void of_two_contexts_the_last_counts(void **state)
+{
+    struct fixture *f = *state;
+    static const uint64_t cr3 = 0x5000;
+    static const uint64_t params[][2] = { { FMT_PARAM_STORE_PFN, 5 } };
+    for (int last = 0; last < 2; last++) {
+        build_reset(&f->b);
+        build_start(&f->b, 3, FMT_GUEST_HVM);
+        if (last)
+            build_record(&f->b, FMT_HVM_CONTEXT, "no context", 10);
+        build_context(&f->b, &cr3, 1);
+        if (!last)
+            build_record(&f->b, FMT_HVM_CONTEXT, "no context", 10);
+        build_params(&f->b, params, 1);
+        build_ends(&f->b);
+        expect(f, last ? "last" : "first", open_built(f), last ? 0 : -EBADMSG,
+               last ? "" : "HVM_CONTEXT record: ");
     }
 }
 
@@ -471,6 +518,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(every_field_is_checked),
         TEST(static_data_ends_once),
+        TEST(an_end_may_have_a_body),
+        TEST(of_two_contexts_the_last_counts),
         TEST(truncated_anywhere_it_does_not_open),
         TEST(what_follows_the_end_does_not_matter),
         TEST(other_files_are_named_as_what_they_are),
