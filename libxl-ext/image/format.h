@@ -188,6 +188,36 @@ static inline int fmt_pfn_type_has_page(unsigned type)
 /* The batch in which libxc writes pages: MAX_BATCH_SIZE. */
 #define FMT_PAGE_BATCH 1024u
 
+/* --- PV --------------------------------------------------------------------
+ */
+
+struct fmt_pv_info {
+    uint8_t width;
+    uint8_t levels;
+    uint8_t reserved[6];
+};
+_Static_assert(sizeof(struct fmt_pv_info) == 8, "X86_PV_INFO");
+
+/* X86_PV_P2M_FRAMES: this, then a u64 for each frame of the P2M. */
+struct fmt_pv_frames {
+    uint32_t first_pfn;
+    uint32_t last_pfn;
+};
+_Static_assert(sizeof(struct fmt_pv_frames) == 8, "X86_PV_P2M_FRAMES header");
+
+/* X86_PV_VCPU_BASIC and the others: this, then what libxc gives to Xen. */
+struct fmt_pv_vcpu {
+    uint32_t id;
+    uint32_t reserved;
+};
+_Static_assert(sizeof(struct fmt_pv_vcpu) == 8, "X86_PV_VCPU header");
+
+#define FMT_PV_VCPU_BASIC_32 2800u /* vcpu_guest_context_x86_32 */
+#define FMT_PV_VCPU_BASIC_64 5168u
+#define FMT_PV_VCPU_EXTENDED_MAX 128u
+#define FMT_PV_VCPU_XSAVE_MIN 16u
+#define FMT_PV_VCPU_MSR 16u
+
 /* --- HVM_PARAMS ----------------------------------------------------------- */
 
 struct fmt_hvm_params {

@@ -61,6 +61,10 @@ int xlx__save_file_index(struct xlx__source *src, struct xlx_image *image);
 int xlx__libxc_index(struct xlx__source *src, uint64_t offset,
                      struct xlx_image *image);
 
+/* Checks the headers at its start, and notes in `image` what they say. */
+int xlx__libxc_headers(struct xlx__source *src, uint64_t at,
+                       struct xlx_image *image);
+
 /* The offset behind the record and its padding. */
 static inline uint64_t xlx__record_end(const struct xlx__record *record)
 {

@@ -4,10 +4,9 @@
  * runs of pages. Refuses at once what libxc's restore would refuse half way
  * through, with a domain half built (tools/libs/guest/xg_sr_restore*.c).
  */
-#include <endian.h>
 #include <stdlib.h>
 
-#include "image/impl.h"
+#include "image/libxc_pv.h"
 #include "image/runs.h"
 #include "image/vec.h"
 
@@ -18,13 +17,14 @@ struct index {
     size_t records_cap;
     bool static_end, params, end;
     struct xlx__record context; /* the last HVM_CONTEXT; at 0 before */
-    uint64_t stride, expected;  /* expect_more() */
+    struct xlx__pv pv;
+    uint64_t stride, expected; /* expect_more() */
 };
 
 typedef int check_fn(struct index *ix, const struct xlx__record *record);
 
 static check_fn check_end, check_pages, check_static_end, check_context,
-    check_params;
+    check_params, check_pv, check_frames;
 
 #define HVM (1u << XLX_IMAGE_HVM)
 #define PV (1u << XLX_IMAGE_PV)
@@ -38,17 +38,20 @@ static const struct record_type {
 } types[] = {
     [FMT_END] = { "END", HVM | PV, check_end },
     [FMT_PAGE_DATA] = { "PAGE_DATA", HVM | PV, check_pages },
-    [FMT_X86_PV_INFO] = { "X86_PV_INFO", PV, NULL },
-    [FMT_X86_PV_P2M_FRAMES] = { "X86_PV_P2M_FRAMES", PV, NULL },
-    [FMT_X86_PV_VCPU_BASIC] = { "X86_PV_VCPU_BASIC", PV, NULL },
-    [FMT_X86_PV_VCPU_EXTENDED] = { "X86_PV_VCPU_EXTENDED", PV, NULL },
-    [FMT_X86_PV_VCPU_XSAVE] = { "X86_PV_VCPU_XSAVE", PV, NULL },
-    [FMT_SHARED_INFO] = { "SHARED_INFO", PV, NULL },
+    [FMT_X86_PV_INFO] = { "X86_PV_INFO", PV, check_pv, 8, 0, 0 },
+    [FMT_X86_PV_P2M_FRAMES] = { "X86_PV_P2M_FRAMES", PV, check_frames, 8, 0,
+                                0 },
+    [FMT_X86_PV_VCPU_BASIC] = { "X86_PV_VCPU_BASIC", PV, check_pv, 8, 0, 0 },
+    [FMT_X86_PV_VCPU_EXTENDED] = { "X86_PV_VCPU_EXTENDED", PV, check_pv, 8, 0,
+                                   0 },
+    [FMT_X86_PV_VCPU_XSAVE] = { "X86_PV_VCPU_XSAVE", PV, check_pv, 8, 0, 0 },
+    [FMT_SHARED_INFO] = { "SHARED_INFO", PV, check_pv, XLX_PAGE_SIZE,
+                          XLX_PAGE_SIZE, 0 },
     [FMT_X86_TSC_INFO] = { "X86_TSC_INFO", HVM | PV, NULL, 24, 24, 0 },
     [FMT_HVM_CONTEXT] = { "HVM_CONTEXT", HVM, check_context },
     [FMT_HVM_PARAMS] = { "HVM_PARAMS", HVM, check_params },
     [FMT_TOOLSTACK] = { "TOOLSTACK", 0, NULL },
-    [FMT_X86_PV_VCPU_MSRS] = { "X86_PV_VCPU_MSRS", PV, NULL },
+    [FMT_X86_PV_VCPU_MSRS] = { "X86_PV_VCPU_MSRS", PV, check_pv, 8, 0, 0 },
     [FMT_VERIFY] = { "VERIFY", 0, NULL },
     [FMT_CHECKPOINT] = { "CHECKPOINT", 0, NULL },
     [FMT_CHECKPOINT_DIRTY_PFN_LIST] = { "CHECKPOINT_DIRTY_PFN_LIST", 0, NULL },
@@ -98,10 +101,17 @@ static size_t stretch(const unsigned char *pfns, size_t n)
     return nr;
 }
 
-/* Takes a place in the guest's memory, with a page or without. */
-static bool needs_memory(unsigned type)
+/*
+ * No pfn of that type is as large. Of a PV guest libxc keeps a list, of others
+ * only that there is memory, with a page or without.
+ */
+static uint64_t pfn_limit(const struct index *ix, unsigned type)
 {
-    return fmt_pfn_type_has_page(type) || type == FMT_PFN_XALLOC;
+    if (ix->image->info.guest == XLX_IMAGE_PV)
+        return ix->pv.end_pfn;
+    return fmt_pfn_type_has_page(type) || type == FMT_PFN_XALLOC
+               ? FMT_GFN_LIMIT
+               : FMT_PFN_MASK + 1;
 }
 
 /* The pfns [pfn, pfn + nr), whose pages would be at *page. */
@@ -112,8 +122,12 @@ static int add_stretch(struct index *ix, const struct xlx__record *record,
     uint64_t gfn = pfn & FMT_PFN_MASK;
     if (!fmt_pfn_type_known(type))
         return bad_pages(ix, record, "unknown type of pfn", pfn);
-    if (needs_memory(type) && gfn + nr > FMT_GFN_LIMIT)
-        return bad_pages(ix, record, "no guest has a pfn", gfn + nr - 1);
+    if (gfn + nr > pfn_limit(ix, type))
+        return bad_pages(ix, record,
+                         ix->image->info.guest == XLX_IMAGE_PV
+                             ? "X86_PV_P2M_FRAMES do not have its pfn"
+                             : "no guest has a pfn",
+                         gfn + nr - 1);
     if (type == FMT_PFN_XALLOC)
         return 0; /* a page that is there stays as it is, as in libxc */
     if (!fmt_pfn_type_has_page(type))
@@ -181,17 +195,24 @@ static void expect_more(struct index *ix, const struct xlx__record *record)
     }
 }
 
-static int check_pages(struct index *ix, const struct xlx__record *record)
+/* In version 2 the first record that is no static data ends these. */
+static int end_static_data(struct index *ix, const struct xlx__record *record,
+                           const char *name)
 {
-    /* In version 2 the first page ends the static data. */
     if (!ix->static_end && ix->image->info.libxc_version >= 3)
         return xlx__source_fail(ix->src, EBADMSG, record->offset,
-                                "PAGE_DATA record before STATIC_DATA_END");
+                                "%s record before STATIC_DATA_END", name);
     ix->static_end = true;
-    expect_more(ix, record);
+    return 0;
+}
 
+static int check_pages(struct index *ix, const struct xlx__record *record)
+{
     uint32_t count = 0;
-    int rc = read_page_count(ix, record, &count);
+    int rc = end_static_data(ix, record, "PAGE_DATA");
+    expect_more(ix, record);
+    if (!rc)
+        rc = read_page_count(ix, record, &count);
     if (rc)
         return rc;
     uint64_t page = xlx__first_page(record, count), end = page;
@@ -234,13 +255,24 @@ static int check_params(struct index *ix, const struct xlx__record *record)
     return xlx__named_params(ix->src, record, &ix->image->named);
 }
 
+static int check_pv(struct index *ix, const struct xlx__record *record)
+{
+    return xlx__pv_record(ix->src, record, types[record->type].name, &ix->pv);
+}
+
+static int check_frames(struct index *ix, const struct xlx__record *record)
+{
+    int rc = end_static_data(ix, record, types[record->type].name);
+    return rc ? rc : check_pv(ix, record);
+}
+
 /* Of the records that a guest needs, one that was not there; or NULL. */
 static const char *missing(const struct index *ix)
 {
     if (ix->image->info.libxc_version >= 3 && !ix->static_end)
         return "STATIC_DATA_END";
-    if (ix->image->info.guest != XLX_IMAGE_HVM)
-        return NULL;
+    if (ix->image->info.guest == XLX_IMAGE_PV)
+        return xlx__pv_missing(&ix->pv);
     if (!ix->context.offset)
         return "HVM_CONTEXT";
     return ix->params ? NULL : "HVM_PARAMS";
@@ -351,60 +383,6 @@ static int check_record(struct index *ix, const struct xlx__record *record)
                             record->type);
 }
 
-/* --- headers -------------------------------------------------------------- */
-
-static int check_image_header(struct xlx__source *src, uint64_t at,
-                              const struct fmt_libxc_header *header)
-{
-    uint32_t version = be32toh(header->version);
-    if (header->marker != FMT_LIBXC_MARKER ||
-        be32toh(header->id) != FMT_LIBXC_ID)
-        return xlx__source_fail(src, EINVAL, at, "no libxc stream starts here");
-    if (version < 2 || version > 3)
-        return xlx__source_fail(
-            src, ENOTSUP, at,
-            "libxc's stream: version %" PRIu32 ", known are 2 and 3", version);
-    if (be16toh(header->options) & FMT_LIBXC_BIG_ENDIAN)
-        return xlx__source_fail(src, ENOTSUP, at,
-                                "libxc's stream: a big-endian one");
-    return 0;
-}
-
-static int check_domain_header(struct xlx__source *src, uint64_t at,
-                               const struct fmt_domain_header *header)
-{
-    if (header->type != FMT_GUEST_PV && header->type != FMT_GUEST_HVM)
-        return xlx__source_fail(
-            src, ENOTSUP, at, "libxc's stream: unknown kind of guest %" PRIu32,
-            header->type);
-    if (header->page_shift != 12)
-        return xlx__source_fail(src, ENOTSUP, at,
-                                "libxc's stream: pages of 2^%u bytes",
-                                header->page_shift);
-    return 0;
-}
-
-static int read_headers(struct index *ix, uint64_t at)
-{
-    struct fmt_libxc_headers *headers = &ix->image->headers;
-    int rc = xlx__source_copy(ix->src, at, headers, sizeof(*headers),
-                              "libxc's header");
-    if (!rc)
-        rc = check_image_header(ix->src, at, &headers->image);
-    if (!rc)
-        rc = check_domain_header(ix->src, at, &headers->domain);
-    if (rc)
-        return rc;
-    struct xlx_image_info *info = &ix->image->info;
-    info->guest =
-        headers->domain.type == FMT_GUEST_PV ? XLX_IMAGE_PV : XLX_IMAGE_HVM;
-    info->xen_major = headers->domain.xen_major;
-    info->xen_minor = headers->domain.xen_minor;
-    info->libxc_version = be32toh(headers->image.version);
-    info->libxc_start = at;
-    return 0;
-}
-
 /* --- the whole ------------------------------------------------------------ */
 
 static int finish(struct index *ix, uint64_t at)
@@ -431,7 +409,7 @@ int xlx__libxc_index(struct xlx__source *src, uint64_t offset,
     struct index ix = { .src = src,
                         .image = image,
                         .runs = { .limit = XLX__RUNS_MAX } };
-    int rc = read_headers(&ix, offset);
+    int rc = xlx__libxc_headers(src, offset, image);
     uint64_t at = offset + sizeof(struct fmt_libxc_headers);
     while (!rc && !ix.end) {
         struct xlx__record record;

@@ -227,6 +227,30 @@ void build_finish(struct image_build *b)
     build_ends(b);
 }
 
+void build_pv_start(struct image_build *b, uint32_t version, uint32_t pfns)
+{
+    static const struct fmt_pv_info info = { .width = 8, .levels = 4 };
+    uint64_t frames[9] = { (uint64_t)(pfns - 1) << 32 };
+    size_t nr = 1 + (pfns - 1) / (XLX_PAGE_SIZE / sizeof(uint64_t));
+    if (nr > 8)
+        abort();
+    build_start(b, version, FMT_GUEST_PV);
+    build_record(b, FMT_X86_PV_INFO, &info, sizeof(info));
+    build_record(b, FMT_X86_PV_P2M_FRAMES, frames, (1 + nr) * sizeof(*frames));
+}
+
+void build_pv_finish(struct image_build *b)
+{
+    static const unsigned char shared[XLX_PAGE_SIZE], tsc[24];
+    static const unsigned char
+        vcpu[sizeof(struct fmt_pv_vcpu) + FMT_PV_VCPU_BASIC_64];
+    b->tail = build_record(b, FMT_X86_TSC_INFO, tsc, sizeof(tsc));
+    build_record(b, FMT_SHARED_INFO, shared, sizeof(shared));
+    build_record(b, FMT_X86_PV_VCPU_BASIC, vcpu, sizeof(vcpu));
+    b->end = build_record(b, FMT_END, NULL, 0);
+    build_record(b, FMT_LIBXL_END, NULL, 0);
+}
+
 void build_ends(struct image_build *b)
 {
     static const char blob[] = "\1\0\0\0\0\0\0\0what the device model wrote";

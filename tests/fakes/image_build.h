@@ -78,6 +78,10 @@ void build_start(struct image_build *b, uint32_t version, uint32_t guest);
 /* Everything behind them, of an HVM guest. */
 void build_finish(struct image_build *b);
 
+/* The same of a PV guest of 64 bits with `pfns` pfns; libxl's END is next. */
+void build_pv_start(struct image_build *b, uint32_t version, uint32_t pfns);
+void build_pv_finish(struct image_build *b);
+
 /* From libxc's END to libxl's, with the records of a device model. */
 void build_ends(struct image_build *b);
 

@@ -39,14 +39,10 @@ static void old_version(struct image_build *b)
 
 static void pv(struct image_build *b)
 {
-    static const char body[16];
     build_reset(b);
-    build_start(b, 3, FMT_GUEST_PV);
-    build_record(b, FMT_X86_PV_INFO, body, 8);
-    build_record(b, FMT_X86_PV_P2M_FRAMES, body, 16);
+    build_pv_start(b, 3, 8);
     build_range(b, 1, 2);
-    build_record(b, FMT_SHARED_INFO, body, 16);
-    build_ends(b);
+    build_pv_finish(b);
 }
 
 /* libxc's stream without the layers around it. */

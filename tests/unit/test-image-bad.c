@@ -17,6 +17,7 @@ struct fixture {
     struct image_build b;
     /* Where things are in the image that build() makes. */
     size_t cpuid, msr, static_end, pages, tsc, context, params, emulator, end;
+    size_t info, frames, shared, vcpu; /* of a PV guest's */
 };
 
 static int setup(void **state)
@@ -140,7 +141,7 @@ static const struct field_row fields[] = {
     { "big-endian", IN(b.libxc), 17, 1, 1, -ENOTSUP, "big-endian" },
     { "no guest", IN(b.libxc), 24, 4, 0, -ENOTSUP, "kind of guest 0" },
     { "ARM guest", IN(b.libxc), 24, 4, 3, -ENOTSUP, "kind of guest 3" },
-    { "HVM as PV", IN(b.libxc), 24, 4, 1, -EBADMSG, "HVM_CONTEXT record" },
+    { "HVM as PV", IN(b.libxc), 24, 4, 1, -EBADMSG, "P2M_FRAMES do not have" },
     { "page shift", IN(b.libxc), 28, 2, 13, -ENOTSUP, "2^13" },
     { "page shift", IN(b.libxc), 28, 2, 11, -ENOTSUP, "2^11" },
     /* records */
@@ -218,18 +219,22 @@ static const struct field_row fields[] = {
     { "half an END", IN(context), 4, 4, 1071, -EBADMSG, "no END entry" },
 };
 
-static void every_field_is_checked(void **state)
+static void check_fields(struct fixture *f, void (*make)(struct fixture *),
+                         const struct field_row *row, size_t nr)
 {
-    struct fixture *f = *state;
-    for (size_t i = 0; i < NR(fields); i++) {
-        const struct field_row *row = &fields[i];
-        build(f);
+    for (size_t i = 0; i < nr; i++, row++) {
+        make(f);
         size_t base = 0;
         if (row->base != START)
             memcpy(&base, (char *)f + row->base, sizeof(base));
         put(f, base + row->at, row->value, row->len);
         expect(f, row->name, open_built(f), row->rc, row->text);
     }
+}
+
+static void every_field_is_checked(void **state)
+{
+    check_fields(*state, build, fields, NR(fields));
 }
 
 /* Version 2 has no end of static data but its first page. */
@@ -243,6 +248,137 @@ static void static_data_ends_once(void **state)
         build_record(&f->b, FMT_STATIC_DATA_END, NULL, 0);
         build_finish(&f->b);
         expect(f, "behind pages", open_built(f), -EBADMSG, "behind pages");
+    }
+}
+
+/* --- a PV guest ----------------------------------------------------------- */
+
+/* Of 1025 pfns, which take three frames: the last has one. */
+static void build_pv(struct fixture *f)
+{
+    static const uint64_t pfns[] = { 4, BUILD_PFN(FMT_PFN_XTAB, 5) };
+    build_reset(&f->b);
+    build_pv_start(&f->b, 3, 1025);
+    f->frames = f->b.len - (8 + 8 + 3 * 8);
+    f->info = f->frames - (8 + 8);
+    f->static_end = f->info - 8;
+    f->pages = build_pfns(&f->b, pfns, NR(pfns));
+    build_pv_finish(&f->b);
+    f->tsc = f->b.tail;
+    f->shared = f->tsc + 8 + 24;
+    f->vcpu = f->b.end - (8 + 8 + 5168);
+}
+
+static const struct field_row pv_fields[] = {
+    { "the image itself", IN(tsc), 8, 4, 1, 0, "" },
+    { "no info", IN(info), 0, 4, 1u << 31 | 99, -EBADMSG,
+      "X86_PV_P2M_FRAMES record: before X86_PV_INFO" },
+    { "no frames", IN(frames), 0, 4, 1u << 31 | 99, -EBADMSG,
+      "do not have its pfn 0x4" },
+    { "no vCPU", IN(vcpu), 0, 4, 1u << 31 | 99, -EBADMSG,
+      "no X86_PV_VCPU_BASIC record" },
+    { "not vCPU 0", IN(vcpu), 8, 4, 1, -EBADMSG, "no X86_PV_VCPU_BASIC" },
+    { "no shared info", IN(shared), 0, 4, 1u << 31 | 99, 0, "" },
+    { "no static end", IN(static_end), 0, 4, 1u << 31 | 99, -EBADMSG,
+      "X86_PV_P2M_FRAMES record before STATIC_DATA_END" },
+    { "late info", IN(frames), 0, 4, 2, -EBADMSG, "the second one" },
+    { "short info", IN(info), 4, 4, 7, -EBADMSG, "INFO record: invalid" },
+    { "4 bytes, 4 levels", IN(info), 8, 1, 4, -EBADMSG, "4 bytes and 4 l" },
+    { "8 bytes, 3 levels", IN(info), 9, 1, 3, -EBADMSG, "8 bytes and 3 l" },
+    { "4 bytes, 3 levels", IN(info), 8, 2, 0x304, -EBADMSG, "do not fill" },
+    { "no frame", IN(frames), 4, 4, 8, -EBADMSG, "do not fill its length" },
+    { "no header", IN(frames), 4, 4, 7, -EBADMSG, "FRAMES record: invalid" },
+    { "from 511", IN(frames), 8, 4, 511, 0, "" },
+    { "from 512", IN(frames), 8, 4, 512, -EBADMSG, "do not fill its length" },
+    { "from the last", IN(frames), 8, 4, 1025, -EBADMSG, "before its first" },
+    { "to 1535", IN(frames), 12, 4, 1535, 0, "" },
+    { "to 1536", IN(frames), 12, 4, 1536, -EBADMSG, "do not fill its length" },
+    { "to the largest", IN(frames), 12, 4, UINT32_MAX, -EBADMSG, "do not" },
+    { "to 0", IN(frames), 12, 4, 0, -EBADMSG, "a guest of one page" },
+    { "last pfn", IN(pages), 16, 8, 1024, 0, "" },
+    { "behind it", IN(pages), 16, 8, 1025, -EBADMSG, "its pfn 0x401" },
+    { "last hole", IN(pages), 24, 8, BUILD_PFN(0xf, 1024), 0, "" },
+    { "hole behind", IN(pages), 24, 8, BUILD_PFN(0xf, 1025), -EBADMSG,
+      "its pfn 0x401" },
+    { "short page", IN(shared), 4, 4, 4095, -EBADMSG,
+      "SHARED_INFO record: inv" },
+    { "long page", IN(shared), 4, 4, 4097, -EBADMSG, "invalid length 4097" },
+    { "short vCPU", IN(vcpu), 4, 4, 5175, -EBADMSG, "invalid length 5175" },
+    { "long vCPU", IN(vcpu), 4, 4, 5177, -EBADMSG, "invalid length 5177" },
+    { "extended", IN(vcpu), 0, 4, 5, -EBADMSG, "EXTENDED record: invalid" },
+    { "xsave", IN(vcpu), 0, 4, 6, -EBADMSG, "no X86_PV_VCPU_BASIC" },
+    { "MSRs", IN(vcpu), 0, 4, 0xc, -EBADMSG, "no X86_PV_VCPU_BASIC" },
+    { "HVM record", IN(tsc), 0, 4, 0xa, -EBADMSG, "not of a guest of this" },
+};
+
+static void every_field_of_a_pv_guest_is_checked(void **state)
+{
+    check_fields(*state, build_pv, pv_fields, NR(pv_fields));
+}
+
+/* A record of a vCPU behind all that is needed: its lengths. */
+static void vcpu_records_have_their_lengths(void **state)
+{
+    struct fixture *f = *state;
+    static const char nothing[6000];
+    static const struct {
+        uint32_t type, right, wrong;
+    } rows[] = {
+        { FMT_X86_PV_VCPU_BASIC, 0, 1 },
+        { FMT_X86_PV_VCPU_BASIC, 5168, 2800 },
+        { FMT_X86_PV_VCPU_EXTENDED, 0, 129 },
+        { FMT_X86_PV_VCPU_EXTENDED, 128, 129 },
+        { FMT_X86_PV_VCPU_XSAVE, 0, 1 },
+        { FMT_X86_PV_VCPU_XSAVE, 16, 15 },
+        { FMT_X86_PV_VCPU_MSRS, 0, 15 },
+        { FMT_X86_PV_VCPU_MSRS, 32, 17 },
+    };
+    for (size_t i = 0; i < 2 * NR(rows); i++) {
+        uint32_t length = i % 2 ? rows[i / 2].wrong : rows[i / 2].right;
+        build_pv(f);
+        f->b.len = f->b.end;
+        build_record(&f->b, rows[i / 2].type, nothing, 8 + length);
+        build_record(&f->b, FMT_END, NULL, 0);
+        build_record(&f->b, FMT_LIBXL_END, NULL, 0);
+        expect(f, "vCPU", open_built(f), i % 2 ? -EBADMSG : 0,
+               i % 2 ? "record: invalid length" : "");
+    }
+}
+
+/* Xen 4.13 and before end their static data by X86_PV_P2M_FRAMES. */
+static void a_pv_guest_of_version_2_has_no_static_data(void **state)
+{
+    struct fixture *f = *state;
+    for (int end = 0; end < 2; end++) {
+        build_reset(&f->b);
+        build_pv_start(&f->b, 2, 8);
+        if (end)
+            build_record(&f->b, FMT_STATIC_DATA_END, NULL, 0);
+        build_range(&f->b, 0, 8);
+        build_pv_finish(&f->b);
+        expect(f, "version 2", open_built(f), end ? -EBADMSG : 0,
+               end ? "STATIC_DATA_END record: not the first" : "");
+    }
+}
+
+/* The words of a guest of 32 bits are shorter: twice as many in a frame. */
+static void a_pv_guest_may_have_32_bits(void **state)
+{
+    struct fixture *f = *state;
+    static const struct fmt_pv_info info = { .width = 4, .levels = 3 };
+    static const uint64_t frames[] = { 1023ull << 32, 7 };
+    static const char vcpu[8 + 5168];
+    for (size_t length = 2800; length <= 5168; length += 5168 - 2800) {
+        build_reset(&f->b);
+        build_start(&f->b, 3, FMT_GUEST_PV);
+        build_record(&f->b, FMT_X86_PV_INFO, &info, sizeof(info));
+        build_record(&f->b, FMT_X86_PV_P2M_FRAMES, frames, sizeof(frames));
+        build_range(&f->b, 1000, 24);
+        build_record(&f->b, FMT_X86_PV_VCPU_BASIC, vcpu, 8 + length);
+        build_record(&f->b, FMT_END, NULL, 0);
+        build_record(&f->b, FMT_LIBXL_END, NULL, 0);
+        expect(f, "32 bits", open_built(f), length == 2800 ? 0 : -EBADMSG,
+               length == 2800 ? "" : "BASIC record: invalid length 5176");
     }
 }
 
@@ -518,6 +654,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(every_field_is_checked),
         TEST(static_data_ends_once),
+        TEST(every_field_of_a_pv_guest_is_checked),
+        TEST(vcpu_records_have_their_lengths),
+        TEST(a_pv_guest_of_version_2_has_no_static_data),
+        TEST(a_pv_guest_may_have_32_bits),
         TEST(an_end_may_have_a_body),
         TEST(of_two_contexts_the_last_counts),
         TEST(truncated_anywhere_it_does_not_open),

@@ -44,6 +44,8 @@ SAME(FMT_SAVE_VIRIDIAN_SIMP,
 /* Each entry that a context may have was looked at: docs/lazy-restore.md. */
 SAME(HVM_SAVE_CODE_MAX, 20);
 
+SAME(FMT_PV_VCPU_BASIC_64, sizeof(vcpu_guest_context_t));
+
 /* The assertions above are the test; this is for the count. */
 static void numbers_are_those_of_xen(void **state)
 {

@@ -395,8 +395,8 @@ static void a_pv_guest_is_not_thinned(void **state)
 {
     struct fixture *f = *state;
     uint64_t pages = 77;
-    build_start(&f->b, 3, FMT_GUEST_PV);
-    build_ends(&f->b);
+    build_pv_start(&f->b, 3, 8);
+    build_pv_finish(&f->b);
     must_open(f);
     assert_int_equal(thin(f, NULL, 0, &pages), -ENOTSUP);
     assert_int_equal(pages, 77);

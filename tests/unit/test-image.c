@@ -141,14 +141,9 @@ static void a_pv_guest_is_described_too(void **state)
         BUILD_PFN(FMT_PFN_NOTAB, 1), BUILD_PFN(FMT_PFN_L1TAB, 2),
         BUILD_PFN(0xc, 3), /* a pinned L4 */
     };
-    static const char body[16];
-    build_start(&f->b, 3, FMT_GUEST_PV);
-    build_record(&f->b, FMT_X86_PV_INFO, body, 8);
-    build_record(&f->b, FMT_X86_PV_P2M_FRAMES, body, 16);
+    build_pv_start(&f->b, 3, 8);
     build_pfns(&f->b, pfns, 3);
-    build_record(&f->b, FMT_SHARED_INFO, body, 16);
-    build_record(&f->b, FMT_END, NULL, 0);
-    build_record(&f->b, FMT_LIBXL_END, NULL, 0);
+    build_pv_finish(&f->b);
     must_open(f);
     assert_int_equal(xlx_image_info(f->image)->guest, XLX_IMAGE_PV);
     assert_int_equal(xlx_image_info(f->image)->pages, 3);
