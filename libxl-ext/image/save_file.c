@@ -169,6 +169,46 @@ static int read_libxl_header(struct xlx__source *src, uint64_t *at)
     return 0;
 }
 
+enum place { AT_KEY, IN_KEY, IN_VALUE };
+
+/* Where `byte` leads to, from between keys, or from within a key or a value. */
+static enum place next_place(enum place place, unsigned char byte)
+{
+    if (place == AT_KEY)
+        return IN_KEY;
+    if (byte)
+        return place;
+    return place == IN_KEY ? IN_VALUE : AT_KEY;
+}
+
+/*
+ * As libxl reads EMULATOR_XENSTORE_DATA, before the device model is started:
+ * relative keys and their values in turn, each up to a NUL.
+ */
+static int check_keys(struct xlx__source *src, uint64_t at, uint64_t end)
+{
+    enum place place = AT_KEY;
+    for (uint64_t n; at < end; at += n) {
+        const unsigned char *bytes;
+        n = end - at < XLX__SOURCE_WINDOW ? end - at : XLX__SOURCE_WINDOW;
+        int rc = xlx__source_get(src, at, (size_t)n, "libxl's record", &bytes);
+        if (rc)
+            return rc;
+        for (uint64_t i = 0; i < n; i++) {
+            if (place == AT_KEY && (!bytes[i] || bytes[i] == '/'))
+                return xlx__source_fail(
+                    src, EBADMSG, at + i, "libxl's emulator record: %s",
+                    bytes[i] ? "a key that begins with '/'" : "an empty key");
+            place = next_place(place, bytes[i]);
+        }
+    }
+    if (place == AT_KEY)
+        return 0;
+    return xlx__source_fail(src, EBADMSG, end,
+                            "libxl's emulator record: it ends within a key or "
+                            "its value");
+}
+
 static int check_emulator(struct xlx__source *src, uint64_t at,
                           const struct fmt_record *record)
 {
@@ -177,7 +217,11 @@ static int check_emulator(struct xlx__source *src, uint64_t at,
                                 "libxl's emulator record: %" PRIu32
                                 " bytes cannot hold its header",
                                 record->length);
-    return 0;
+    if (record->type != FMT_LIBXL_EMULATOR_XENSTORE_DATA)
+        return 0;
+    at += sizeof(*record);
+    return check_keys(src, at + sizeof(struct fmt_emulator_header),
+                      at + record->length);
 }
 
 /*

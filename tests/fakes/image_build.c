@@ -253,9 +253,10 @@ void build_pv_finish(struct image_build *b)
 
 void build_ends(struct image_build *b)
 {
+    static const char keys[] = "\1\0\0\0\0\0\0\0physmap/f0/name\0vga.ram";
     static const char blob[] = "\1\0\0\0\0\0\0\0what the device model wrote";
     b->end = build_record(b, FMT_END, NULL, 0);
-    build_record(b, FMT_LIBXL_EMULATOR_XENSTORE_DATA, blob, sizeof(blob));
+    build_record(b, FMT_LIBXL_EMULATOR_XENSTORE_DATA, keys, sizeof(keys));
     build_record(b, FMT_LIBXL_EMULATOR_CONTEXT, blob, sizeof(blob) - 3);
     build_record(b, FMT_LIBXL_END, NULL, 0);
 }

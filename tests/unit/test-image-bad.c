@@ -382,6 +382,48 @@ static void a_pv_guest_may_have_32_bits(void **state)
     }
 }
 
+/* Keys and values, each with a NUL behind it, as libxl wants them. */
+static void the_keys_of_a_device_model_are_pairs(void **state)
+{
+    struct fixture *f = *state;
+    static char large[3 * 8192 + 1];
+    static const struct {
+        const char *bytes;
+        size_t len;
+        const char *text;
+    } rows[] = {
+        { "", 0, "" },
+        { "k\0v\0", 4, "" },
+        { "k\0\0", 3, "" },
+        { "k\0/v\0key/2\0v\0", 13, "" },
+        { "k", 1, "ends within a key or its value" },
+        { "k\0", 2, "ends within a key or its value" },
+        { "k\0v", 3, "ends within a key or its value" },
+        { "k\0v\0k", 5, "ends within a key or its value" },
+        { "\0v\0", 3, "an empty key" },
+        { "k\0v\0\0", 5, "an empty key" },
+        { "/k\0v\0", 5, "a key that begins with '/'" },
+        { large, sizeof(large), "" },
+        { large, sizeof(large) - 1, "ends within" },
+    };
+    memset(large, 'x', sizeof(large) - 1);
+    large[8192] = '\0';
+    for (size_t i = 0; i < NR(rows); i++) {
+        build(f);
+        f->b.len = f->emulator;
+        static const uint64_t head = 1;
+        struct fmt_record record = { FMT_LIBXL_EMULATOR_XENSTORE_DATA,
+                                     (uint32_t)(8 + rows[i].len) };
+        build_bytes(&f->b, &record, sizeof(record));
+        build_bytes(&f->b, &head, sizeof(head));
+        build_bytes(&f->b, rows[i].bytes, rows[i].len);
+        build_bytes(&f->b, "\0\0\0\0\0\0\0", -rows[i].len % 8);
+        build_record(&f->b, FMT_LIBXL_END, NULL, 0);
+        expect(f, "keys", open_built(f), *rows[i].text ? -EBADMSG : 0,
+               rows[i].text);
+    }
+}
+
 /* Libxc reads what an END has, as it does of any record, and ends. */
 static void an_end_may_have_a_body(void **state)
 {
@@ -658,6 +700,7 @@ int main(void)
         TEST(vcpu_records_have_their_lengths),
         TEST(a_pv_guest_of_version_2_has_no_static_data),
         TEST(a_pv_guest_may_have_32_bits),
+        TEST(the_keys_of_a_device_model_are_pairs),
         TEST(an_end_may_have_a_body),
         TEST(of_two_contexts_the_last_counts),
         TEST(truncated_anywhere_it_does_not_open),
