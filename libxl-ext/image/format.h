@@ -188,8 +188,7 @@ static inline int fmt_pfn_type_has_page(unsigned type)
 /* The batch in which libxc writes pages: MAX_BATCH_SIZE. */
 #define FMT_PAGE_BATCH 1024u
 
-/* --- PV --------------------------------------------------------------------
- */
+/* --- PV ------------------------------------------------------------------- */
 
 struct fmt_pv_info {
     uint8_t width;
