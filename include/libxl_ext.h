@@ -107,6 +107,13 @@ int xlx_domain_alive(xlx_ctx *ctx, uint32_t domid);
 /* Whether this host runs on Xen at all; says nothing when it does not. */
 bool xlx_on_xen(xlx_ctx *ctx);
 
+/*
+ * The one of `words` (NULL ends them) that was most likely meant by `text`,
+ * which is none of them; the first of those that are equally near, or NULL when
+ * none is near. Pure: for a front end's "did you mean".
+ */
+const char *xlx_nearest(const char *text, const char *const *words);
+
 /* The library's version, such as "0.1.0". */
 const char *xlx_version(void);
 

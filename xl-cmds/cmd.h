@@ -68,6 +68,9 @@ extern const struct cmd cmd_table[];
 /* The command of that exact name, or NULL. */
 const struct cmd *cmd_find(const char *name);
 
+/* The command that was likely meant by a name that none has, or NULL. */
+const char *cmd_nearest(const char *name);
+
 /* The parsed options of one call, by their index in cmd->options. */
 struct cmd_opts {
     bool set[CMD_MAX_OPTIONS];

@@ -36,6 +36,16 @@ static void print_overview(struct cmd_env *env)
             cmd_program(env));
 }
 
+static int unknown_command(struct cmd_env *env, const struct cmd *self,
+                           const char *name)
+{
+    const char *near = cmd_nearest(name);
+    if (near)
+        return cmd_usage(env, self, "%s: no such command: did you mean %s?",
+                         name, near);
+    return cmd_usage(env, self, "%s: no such command", name);
+}
+
 int cmd_help(struct cmd_env *env, int argc, char **argv)
 {
     const struct cmd *self = cmd_find("help");
@@ -56,7 +66,7 @@ int cmd_help(struct cmd_env *env, int argc, char **argv)
     }
     const struct cmd *c = cmd_find(opts.argv[0]);
     if (!c)
-        return cmd_usage(env, self, "%s: no such command", opts.argv[0]);
+        return unknown_command(env, self, opts.argv[0]);
     cmd_print_help(env, c);
     return CMD_OK;
 }

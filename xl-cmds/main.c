@@ -46,6 +46,16 @@ static int first_operand(int argc, char **argv)
     return i;
 }
 
+static int unknown_command(struct cmd_env *env, const char *name)
+{
+    const char *near = cmd_nearest(name);
+    fprintf(env->err, "%s: %s: no such command", cmd_program(env), name);
+    if (near)
+        fprintf(env->err, ": did you mean %s?", near);
+    fprintf(env->err, "\nSee: %s help\n", cmd_program(env));
+    return CMD_USAGE;
+}
+
 static int dispatch(struct cmd_env *env, int argc, char **argv, bool front)
 {
     int at = first_operand(argc, argv);
@@ -74,9 +84,7 @@ static int dispatch(struct cmd_env *env, int argc, char **argv, bool front)
     }
     if (front || cmd)
         return cmd_hand_on(env, argv);
-    fprintf(env->err, "%s: %s: no such command\nSee: %s help\n",
-            cmd_program(env), argv[at], cmd_program(env));
-    return CMD_USAGE;
+    return unknown_command(env, argv[at]);
 }
 
 int main(int argc, char **argv)

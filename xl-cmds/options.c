@@ -59,6 +59,43 @@ static int index_of_letter(const struct cmd *cmd, int letter)
     return -1;
 }
 
+/* "--wiat=5" may have meant --wait. */
+static const char *nearest_option(const struct cmd *cmd, const char *text)
+{
+    const char *words[CMD_MAX_OPTIONS + 2] = { "help" };
+    char name[64];
+    int n = 1;
+    snprintf(name, sizeof(name), "%.*s", (int)strcspn(text, "="), text);
+    for (const struct cmd_option *o = cmd->options; o && o->name; o++)
+        words[n++] = o->name;
+    return xlx_nearest(name, words);
+}
+
+static int unknown_option(struct cmd_env *env, const struct cmd *cmd,
+                          const char *arg)
+{
+    const char *near = NULL;
+    if (!strncmp(arg, "--", 2))
+        near = nearest_option(cmd, arg + 2);
+    if (near)
+        return cmd_usage(env, cmd, "%s: no such option: did you mean --%s?",
+                         arg, near);
+    return cmd_usage(env, cmd, "%s: no such option", arg);
+}
+
+/* `c` is what getopt_long() said of it, `arg` what it stopped at. */
+static int wrong_option(struct cmd_env *env, const struct cmd *cmd, int c,
+                        const char *arg)
+{
+    if (c == ':')
+        return cmd_usage(env, cmd, "%s: the option needs an argument", arg);
+    if (optopt >= LONG_BASE)
+        return cmd_usage(env, cmd, "%s: the option takes no argument", arg);
+    if (optopt) /* of "-xyz", which may be in the next argument by now */
+        return cmd_usage(env, cmd, "-%c: no such option", optopt);
+    return unknown_option(env, cmd, arg);
+}
+
 bool cmd_parse(struct cmd_env *env, const struct cmd *cmd, int argc,
                char **argv, struct cmd_opts *opts, int *status)
 {
@@ -77,9 +114,7 @@ bool cmd_parse(struct cmd_env *env, const struct cmd *cmd, int argc,
         }
         int i = c >= LONG_BASE ? c - LONG_BASE : index_of_letter(cmd, c);
         if (c == '?' || c == ':' || i < 0) {
-            *status = cmd_usage(env, cmd, "%s: %s", argv[optind - 1],
-                                c == ':' ? "the option needs an argument"
-                                         : "no such option, or a wrong use");
+            *status = wrong_option(env, cmd, c, argv[optind - 1]);
             return false;
         }
         opts->set[i] = true;

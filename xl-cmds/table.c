@@ -129,3 +129,13 @@ const struct cmd *cmd_find(const char *name)
             return c;
     return NULL;
 }
+
+const char *cmd_nearest(const char *name)
+{
+    const char *names[sizeof(cmd_table) / sizeof(cmd_table[0])];
+    size_t n = 0;
+    for (const struct cmd *c = cmd_table; c->name; c++)
+        names[n++] = c->name;
+    names[n] = NULL;
+    return xlx_nearest(name, names);
+}

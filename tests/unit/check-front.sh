@@ -52,7 +52,12 @@ expect 0 'Usage: xl-ext COMMAND*usb-attach*' xl-ext help
 expect 2 'Usage: xl-ext COMMAND*' xl-ext
 expect 0 'Usage: xl-ext restore --lazy*' xl-ext restore --lazy --help
 expect 0 'Usage: xl restore --lazy*' xl restore --lazy --help
-expect 2 'xl-ext: nonsense: no such command*' xl-ext nonsense
+expect 2 'xl-ext: nonsense: no such command?See: xl-ext help*' xl-ext nonsense
+expect 2 'xl-ext: usb-atach: no such command: did you mean usb-attach?*' \
+    xl-ext usb-atach
+expect 2 'help: usb-atach: no such command: did you mean usb-attach?*' \
+    xl-ext help usb-atach
+expect 42 '<usb-atach>' xl usb-atach
 expect 2 'restore: --lazy takes =require*' xl restore --lazy=maybe file
 expect 2 'restore: the save file is missing*' xl restore --lazy -p
 expect 2 'restore: *--sidecar go with --lazy*' xl restore --sidecar=x file
