@@ -8,13 +8,18 @@
 #include <string.h>
 
 #include "cmd.h"
+#include "json.h"
 #include "libxl_ext_usb.h"
 
 #define DEFAULT_WAIT (XLX_USB_TIMEOUT_MS / 1000u)
 #define MAX_WAIT 3600u
 #define DEVICE_MAX 192 /* vendor:product:serial, and room */
 
-enum { OPT_WAIT, OPT_DRY_RUN, OPT_FORCE, OPT_MOVE };
+/* Each command's, from its own table; the first ones are the same. */
+enum { OPT_WAIT, OPT_DRY_RUN, OPT_FORCE };
+enum { ATTACH_JSON = OPT_FORCE + 1 };
+enum { DETACH_MOVE = OPT_FORCE + 1 };
+enum { CREATE_JSON = OPT_WAIT + 1 };
 
 #define WAIT_OPTION                                                            \
     { "wait", 'w', CMD_NEEDS_ARG, "SECONDS",                                   \
@@ -26,12 +31,19 @@ enum { OPT_WAIT, OPT_DRY_RUN, OPT_FORCE, OPT_MOVE };
     { "force", 'f', CMD_NO_ARG, NULL,                                          \
       "even the last keyboard, or a device that is not real hardware" }
 
-const struct cmd_option cmd_usb_options[] = { WAIT_OPTION, { 0 } };
+#define JSON_OPTION                                                            \
+    { "json", 'j', CMD_NO_ARG, NULL,                                           \
+      "print what was done as JSON (docs/usb.md has the schema)" }
 
-const struct cmd_option cmd_usb_attach_options[] = { WAIT_OPTION,
-                                                     DRY_RUN_OPTION,
-                                                     FORCE_OPTION,
-                                                     { 0 } };
+const struct cmd_option cmd_usb_hc_create_options[] = { WAIT_OPTION,
+                                                        JSON_OPTION,
+                                                        { 0 } };
+
+const struct cmd_option cmd_usb_hc_destroy_options[] = { WAIT_OPTION, { 0 } };
+
+const struct cmd_option cmd_usb_attach_options[] = {
+    WAIT_OPTION, DRY_RUN_OPTION, FORCE_OPTION, JSON_OPTION, { 0 }
+};
 
 const struct cmd_option cmd_usb_detach_options[] = {
     WAIT_OPTION,
@@ -243,6 +255,44 @@ static int read_target(struct cmd_env *env, struct call *call, struct target *t)
               : read_place(env, call, plain > 1 ? 2 : 1, t);
 }
 
+/* What an `auto` controller has become. */
+static const char *type_of(xlx_ctx *ctx, uint32_t domid, uint32_t devid)
+{
+    struct xlx_usb_hc *list = NULL;
+    enum xlx_usb_type type = XLX_USB_AUTO;
+    int nr = xlx_usb_list(ctx, domid, &list);
+    for (int i = 0; i < nr; i++)
+        if (list[i].devid == devid)
+            type = list[i].type;
+    free(list);
+    return xlx_usb_type_name(type);
+}
+
+static void put_place(yajl_gen g, const struct xlx_usb_place *place)
+{
+    if (place->hc != XLX_USB_ANY)
+        json_number(g, "controller", place->hc);
+    json_number(g, "port", place->port);
+}
+
+static int print_attached(struct cmd_env *env, const struct call *call,
+                          const char *busid, const struct xlx_usb_place *got)
+{
+    yajl_gen g = json_open(env->out);
+    if (!g)
+        return CMD_FAILED;
+    yajl_gen_map_open(g);
+    json_text(g, "busid", busid);
+    json_number(g, "domid", call->domid);
+    put_place(g, got);
+    if (got->hc != XLX_USB_ANY)
+        json_text(g, "type", type_of(env->ctx, call->domid, got->hc));
+    json_bool(g, "dry_run", call->opts.set[OPT_DRY_RUN]);
+    yajl_gen_map_close(g);
+    yajl_gen_free(g);
+    return CMD_OK;
+}
+
 int cmd_usb_attach(struct cmd_env *env, int argc, char **argv)
 {
     struct call call;
@@ -262,6 +312,8 @@ int cmd_usb_attach(struct cmd_env *env, int argc, char **argv)
         xlx_usb_attach(env->ctx, call.domid, busid, &t.place, flags_of(&call),
                        call.timeout_ms, &got))
         return CMD_FAILED;
+    if (call.opts.set[ATTACH_JSON])
+        return print_attached(env, &call, busid, &got);
     if (!call.opts.set[OPT_DRY_RUN])
         fprintf(env->out,
                 "usb %s: attached to domain %u, controller %u port %u\n",
@@ -309,7 +361,7 @@ static int move(struct cmd_env *env, const struct call *call,
     const struct xlx_usb_place any = { XLX_USB_ANY, XLX_USB_ANY };
     struct xlx_usb_place got;
     uint32_t to;
-    if (xlx_domain_find(env->ctx, call->opts.arg[OPT_MOVE], &to) ||
+    if (xlx_domain_find(env->ctx, call->opts.arg[DETACH_MOVE], &to) ||
         xlx_usb_move(env->ctx, call->domid, &from->place, meant(from), to, &any,
                      flags_of(call), call->timeout_ms, &got))
         return CMD_FAILED;
@@ -329,7 +381,7 @@ int cmd_usb_detach(struct cmd_env *env, int argc, char **argv)
     if (!start(env, argc, argv, 2, 4, &call, &status))
         return status;
     status = find_target(env, &call, &found);
-    if (status || call.opts.arg[OPT_MOVE])
+    if (status || call.opts.arg[DETACH_MOVE])
         return status ? status : move(env, &call, &found);
     if (call.opts.set[OPT_DRY_RUN]) {
         fprintf(env->out,
@@ -396,17 +448,19 @@ static int read_config(struct cmd_env *env, struct call *call,
     return 0;
 }
 
-/* What an `auto` controller has become. */
-static const char *type_of(xlx_ctx *ctx, uint32_t domid, uint32_t devid)
+static int print_created(struct cmd_env *env, uint32_t domid, uint32_t devid,
+                         const char *type)
 {
-    struct xlx_usb_hc *list = NULL;
-    enum xlx_usb_type type = XLX_USB_AUTO;
-    int nr = xlx_usb_list(ctx, domid, &list);
-    for (int i = 0; i < nr; i++)
-        if (list[i].devid == devid)
-            type = list[i].type;
-    free(list);
-    return xlx_usb_type_name(type);
+    yajl_gen g = json_open(env->out);
+    if (!g)
+        return CMD_FAILED;
+    yajl_gen_map_open(g);
+    json_number(g, "domid", domid);
+    json_number(g, "devid", devid);
+    json_text(g, "type", type);
+    yajl_gen_map_close(g);
+    yajl_gen_free(g);
+    return CMD_OK;
 }
 
 int cmd_usb_hc_create(struct cmd_env *env, int argc, char **argv)
@@ -423,8 +477,11 @@ int cmd_usb_hc_create(struct cmd_env *env, int argc, char **argv)
     if (xlx_usb_hc_create(env->ctx, call.domid, &config, call.timeout_ms,
                           &devid))
         return CMD_FAILED;
+    const char *type = type_of(env->ctx, call.domid, devid);
+    if (call.opts.set[CREATE_JSON])
+        return print_created(env, call.domid, devid, type);
     fprintf(env->out, "domain %u: USB controller %u created (%s)\n",
-            call.domid, devid, type_of(env->ctx, call.domid, devid));
+            call.domid, devid, type);
     return CMD_OK;
 }
 

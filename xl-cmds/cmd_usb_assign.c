@@ -3,6 +3,7 @@
  * usb-assign and usb-unassign: what guests are to have.
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include "cmd.h"
 #include "json.h"
@@ -19,7 +20,8 @@ const struct cmd_option cmd_usb_assign_options[] = {
       "whatever is plugged in there, now or later" },
     { "list", 'l', CMD_NO_ARG, NULL, "print what is assigned" },
     { "json", 'j', CMD_NO_ARG, NULL,
-      "print JSON (docs/usb.md has the schema); with --list" },
+      "print what was done, or the list, as JSON (docs/usb.md has the "
+      "schema)" },
     { 0 }
 };
 
@@ -79,35 +81,6 @@ static int read_place(struct cmd_env *env, const struct cmd *self,
     return 0;
 }
 
-static unsigned flags_of(const struct cmd_opts *opts)
-{
-    return (opts->set[OPT_REQUIRED] ? XLX_USB_REQUIRED : 0) |
-           (opts->set[OPT_FORCE] ? XLX_USB_FORCE : 0) |
-           (opts->set[OPT_PLACE] ? XLX_USB_BY_PLACE : 0);
-}
-
-static int assign(struct cmd_env *env, const struct cmd *self,
-                  const struct cmd_opts *opts)
-{
-    struct xlx_usb_place place;
-    char busid[XLX_USB_BUSID_MAX];
-    const char *device = opts->argc < 2 ? NULL : opts->argv[1];
-    if (opts->argc < 2 || opts->argc > 4)
-        return cmd_usage(env, self, "a domain and a device: %s", self->args);
-    int status = read_place(env, self, opts, &place);
-    if (status)
-        return status;
-    if (!opts->set[OPT_PLACE]) {
-        if (xlx_usb_select(env->ctx, device, busid))
-            return CMD_FAILED;
-        device = busid;
-    }
-    if (xlx_usb_assign(env->ctx, opts->argv[0], device, flags_of(opts), &place))
-        return CMD_FAILED;
-    fprintf(env->out, "usb %s: assigned to guest %s\n", device, opts->argv[0]);
-    return CMD_OK;
-}
-
 /* --- listing -------------------------------------------------------------- */
 
 static void print_wish(FILE *out, const struct xlx_usb_wish *wish)
@@ -164,23 +137,30 @@ static void put_wish(yajl_gen g, const struct xlx_usb_wish *wish)
     yajl_gen_map_close(g);
 }
 
+/* `only` one of its wishes; NULL: all. */
+static void put_intent(yajl_gen g, const struct xlx_usb_intent *intent,
+                       const struct xlx_usb_wish *only)
+{
+    yajl_gen_map_open(g);
+    json_text(g, "name", intent->name);
+    json_text(g, "uuid", intent->uuid);
+    json_string(g, "devices");
+    yajl_gen_array_open(g);
+    for (uint32_t w = 0; w < intent->nr_wishes; w++)
+        if (!only || only == &intent->wish[w])
+            put_wish(g, &intent->wish[w]);
+    yajl_gen_array_close(g);
+    yajl_gen_map_close(g);
+}
+
 static int print_json(FILE *out, const struct xlx_usb_intent *list, int nr)
 {
     yajl_gen g = json_open(out);
     if (!g)
         return CMD_FAILED;
     yajl_gen_array_open(g);
-    for (int i = 0; i < nr; i++) {
-        yajl_gen_map_open(g);
-        json_text(g, "name", list[i].name);
-        json_text(g, "uuid", list[i].uuid);
-        json_string(g, "devices");
-        yajl_gen_array_open(g);
-        for (uint32_t w = 0; w < list[i].nr_wishes; w++)
-            put_wish(g, &list[i].wish[w]);
-        yajl_gen_array_close(g);
-        yajl_gen_map_close(g);
-    }
+    for (int i = 0; i < nr; i++)
+        put_intent(g, &list[i], NULL);
     yajl_gen_array_close(g);
     yajl_gen_free(g);
     return CMD_OK;
@@ -206,6 +186,72 @@ static int list(struct cmd_env *env, const struct cmd *self,
     return status;
 }
 
+/* --- assigning ------------------------------------------------------------ */
+
+static const struct xlx_usb_wish *find_wish(const struct xlx_usb_intent *intent,
+                                            const char *busid, bool by_place)
+{
+    for (uint32_t i = 0; i < intent->nr_wishes; i++) {
+        const struct xlx_usb_identity *id = &intent->wish[i].identity;
+        if (id->by_place == by_place && !strcmp(id->busid, busid))
+            return &intent->wish[i];
+    }
+    return NULL;
+}
+
+/* As it is written down, with all that has been found out about it. */
+static int print_assigned(struct cmd_env *env, const char *guest,
+                          const char *busid, bool by_place)
+{
+    struct xlx_usb_intent *intent = NULL;
+    if (xlx_usb_intent_list(env->ctx, guest, &intent) < 0)
+        return CMD_FAILED;
+    const struct xlx_usb_wish *wish =
+        intent ? find_wish(intent, busid, by_place) : NULL;
+    yajl_gen g = wish ? json_open(env->out) : NULL;
+    if (!wish)
+        fprintf(env->err, "usb-assign: usb %s: was unassigned meanwhile\n",
+                busid);
+    if (g) {
+        put_intent(g, intent, wish);
+        yajl_gen_free(g);
+    }
+    free(intent);
+    return g ? CMD_OK : CMD_FAILED;
+}
+
+static unsigned flags_of(const struct cmd_opts *opts)
+{
+    return (opts->set[OPT_REQUIRED] ? XLX_USB_REQUIRED : 0) |
+           (opts->set[OPT_FORCE] ? XLX_USB_FORCE : 0) |
+           (opts->set[OPT_PLACE] ? XLX_USB_BY_PLACE : 0);
+}
+
+static int assign(struct cmd_env *env, const struct cmd *self,
+                  const struct cmd_opts *opts)
+{
+    struct xlx_usb_place place;
+    char busid[XLX_USB_BUSID_MAX];
+    const char *device = opts->argc < 2 ? NULL : opts->argv[1];
+    if (opts->argc < 2 || opts->argc > 4)
+        return cmd_usage(env, self, "a domain and a device: %s", self->args);
+    int status = read_place(env, self, opts, &place);
+    if (status)
+        return status;
+    if (!opts->set[OPT_PLACE]) {
+        if (xlx_usb_select(env->ctx, device, busid))
+            return CMD_FAILED;
+        device = busid;
+    }
+    if (xlx_usb_assign(env->ctx, opts->argv[0], device, flags_of(opts), &place))
+        return CMD_FAILED;
+    if (opts->set[OPT_JSON])
+        return print_assigned(env, opts->argv[0], device,
+                              opts->set[OPT_PLACE]);
+    fprintf(env->out, "usb %s: assigned to guest %s\n", device, opts->argv[0]);
+    return CMD_OK;
+}
+
 int cmd_usb_assign(struct cmd_env *env, int argc, char **argv)
 {
     const struct cmd *self = cmd_find(argv[0]);
@@ -215,8 +261,6 @@ int cmd_usb_assign(struct cmd_env *env, int argc, char **argv)
         return status;
     if (opts.set[OPT_LIST])
         return list(env, self, &opts);
-    if (opts.set[OPT_JSON])
-        return cmd_usage(env, self, "--json: only with --list");
     return assign(env, self, &opts);
 }
 

@@ -180,7 +180,6 @@ static const struct row rows[] = {
     { "usb-assign guest 1-2 port=0", CMD_USAGE, "from 1 to 31" },
     { "usb-assign guest 1-2 controller=x", CMD_USAGE, "from 0 to 65535" },
     { "usb-assign guest 1-2 port=1", CMD_FAILED, "of which controller" },
-    { "usb-assign guest 1-2 --json", CMD_USAGE, "only with --list" },
     { "usb-assign --list a b", CMD_USAGE, "one domain at most" },
     { "usb-assign nobody 1-2", CMD_FAILED, "no such domain" },
     { "usb-unassign guest", CMD_USAGE, "or --all" },
@@ -259,6 +258,54 @@ static void assigned_devices_as_json(void **state)
         "guest guest: usb 1-2: waits: not plugged in (required)\n"
         "guest guest: usb 1-2: freed, controller 0 port 1: its device was "
         "unplugged\n");
+}
+
+/* What is done is told as JSON, too. */
+static void what_was_done_as_json(void **state)
+{
+    struct fixture *f = *state;
+    assert_int_equal(call(f, "usb-attach guest 1-2 --json -n"), CMD_OK);
+    assert_string_equal(f->out, "{\n"
+                                "    \"busid\": \"1-2\",\n"
+                                "    \"domid\": 5,\n"
+                                "    \"port\": 1,\n"
+                                "    \"dry_run\": true\n"
+                                "}\n");
+    assert_int_equal(call(f, "usb-hc-create guest ports=3 --json"), CMD_OK);
+    assert_string_equal(f->out, "{\n"
+                                "    \"domid\": 5,\n"
+                                "    \"devid\": 0,\n"
+                                "    \"type\": \"qusb\"\n"
+                                "}\n");
+    assert_int_equal(call(f, "usb-attach guest 1-2 port=3 controller=0 -j"),
+                     CMD_OK);
+    assert_string_equal(f->out, "{\n"
+                                "    \"busid\": \"1-2\",\n"
+                                "    \"domid\": 5,\n"
+                                "    \"controller\": 0,\n"
+                                "    \"port\": 3,\n"
+                                "    \"type\": \"qusb\",\n"
+                                "    \"dry_run\": false\n"
+                                "}\n");
+    assert_int_equal(call(f, "usb-attach guest 1-2 -j"), CMD_FAILED);
+    assert_string_equal(f->out, "");
+}
+
+static void what_was_assigned_as_json(void **state)
+{
+    struct fixture *f = *state;
+    assert_int_equal(call(f, "usb-assign guest 1-1"), CMD_OK);
+    assert_int_equal(call(f, "usb-assign guest 1-2 --json --required"), CMD_OK);
+    assert_non_null(strstr(f->out, "\"name\": \"guest\""));
+    assert_non_null(strstr(f->out, "\"uuid\": \"" WORLD_UUID "\""));
+    assert_non_null(strstr(f->out, "\"busid\": \"1-2\""));
+    assert_non_null(strstr(f->out, "\"serial\": \"S1\""));
+    assert_non_null(strstr(f->out, "\"required\": true"));
+    assert_null(strstr(f->out, "1-1"));
+    assert_int_equal(call(f, "usb-assign guest 1-7 --place --json"), CMD_OK);
+    assert_non_null(strstr(f->out, "\"busid\": \"1-7\""));
+    assert_non_null(strstr(f->out, "\"by_place\": true"));
+    assert_null(strstr(f->out, "1-2"));
 }
 
 static void a_watch_ends_with_a_signal(void **state)
@@ -742,6 +789,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(commands_parse_call_and_print),
         TEST(assigned_devices_as_json),
+        TEST(what_was_done_as_json),
+        TEST(what_was_assigned_as_json),
         TEST(a_watch_ends_with_a_signal),
         TEST(a_listing_shows_all_ports),
         TEST(json_has_the_same),
