@@ -39,6 +39,7 @@ extern "C" {
 #define XLX_USB_CONTROLLER_MAX 256
 #define XLX_USB_REASON_MAX 256
 #define XLX_USB_PORTS_MAX 31
+#define XLX_GUEST_NAME_MAX 256
 #define XLX_USB_POLICY_FILE_MAX 80
 #define XLX_USB_POLICY_RULE_MAX 64
 #define XLX_USB_POLICY_INTFS_MAX 32
@@ -99,6 +100,18 @@ struct xlx_usb_place {
     uint32_t port; /* from 1, or XLX_USB_ANY */
 };
 
+/* What becomes of a USB device of this host; what is first in the order of
+ * docs/usb.md counts. */
+enum xlx_usb_state {
+    XLX_USB_IS_FREE,
+    XLX_USB_IS_ASSIGNED, /* to a guest that has not got it; else free */
+    XLX_USB_IS_ATTACHED,
+    XLX_USB_IS_IN_USE, /* this host keeps it */
+    XLX_USB_IS_UNAUTHORIZED,
+    XLX_USB_IS_FORBIDDEN, /* by the policy */
+    XLX_USB_IS_HUB,
+};
+
 /* A USB device of this host. What it says of itself is any bytes. */
 struct xlx_usb_device {
     char busid[XLX_USB_BUSID_MAX];
@@ -116,6 +129,11 @@ struct xlx_usb_device {
     bool assigned; /* to domid, at place */
     uint32_t domid;
     struct xlx_usb_place place;
+
+    enum xlx_usb_state state;
+    /* Who has it, or is to have it whatever its state is; "" for nobody, or for
+     * a domain without a name. */
+    char guest[XLX_GUEST_NAME_MAX];
 };
 
 /* How an attach, or an assignment, is done. */
@@ -168,6 +186,10 @@ struct xlx_usb_policy_verdict {
     bool more_intfs; /* it has more, and any policy denies it for that */
 };
 
+/* "free", "assigned", "attached", "in-use", "not-authorized", "forbidden" or
+ * "hub". Never NULL. */
+const char *xlx_usb_state_name(enum xlx_usb_state state);
+
 /* "auto", "qusb", "pv" or "devicemodel". Never NULL. */
 const char *xlx_usb_type_name(enum xlx_usb_type type);
 
@@ -206,7 +228,9 @@ int xlx_usb_stats(xlx_ctx *ctx, uint32_t domid,
 
 /*
  * All USB devices of this host but its root hubs, sorted by bus and ports, each
- * with whether it may be given to a guest and, if not, the first reason.
+ * with whether it may be given to a guest and, if not, the first reason. Works
+ * where no Xen runs, and there are no guests. What is written down for a guest and
+ * cannot be read is reported and left out.
  * *list_r is to be freed with free(); it is NULL when there are none.
  * Returns how many.
  */
@@ -356,8 +380,7 @@ int xlx_usb_policy_rules(xlx_ctx *ctx, struct xlx_usb_policy_rule **list_r);
 #define XLX_USB_CLASSES_MAX 32
 #define XLX_USB_FACES_MAX 4
 #define XLX_USB_WISHES_MAX 64
-#define XLX_UUID_MAX 37      /* with the NUL; lower case */
-#define XLX_GUEST_NAME_MAX 256
+#define XLX_UUID_MAX 37 /* with the NUL; lower case */
 
 /* Class, subclass and protocol of interfaces, as "080650". */
 struct xlx_usb_face {

@@ -6,10 +6,11 @@
 #include <string.h>
 
 #include "cmd.h"
+#include "follow.h"
 #include "json.h"
 #include "libxl_ext_usb.h"
 
-enum { OPT_REQUIRED, OPT_FORCE, OPT_PLACE, OPT_LIST, OPT_JSON };
+enum { OPT_REQUIRED, OPT_FORCE, OPT_PLACE, OPT_LIST, OPT_JSON, OPT_WATCH };
 enum { OPT_ALL };
 
 const struct cmd_option cmd_usb_assign_options[] = {
@@ -22,6 +23,8 @@ const struct cmd_option cmd_usb_assign_options[] = {
     { "json", 'j', CMD_NO_ARG, NULL,
       "print what was done, or the list, as JSON (docs/usb.md has the "
       "schema)" },
+    { "watch", 'W', CMD_NO_ARG, NULL,
+      "with --list: again each second, until it is interrupted" },
     { 0 }
 };
 
@@ -166,24 +169,49 @@ static int print_json(FILE *out, const struct xlx_usb_intent *list, int nr)
     return CMD_OK;
 }
 
+struct listing {
+    struct cmd_env *env;
+    const char *guest; /* or NULL */
+    bool json;
+};
+
+static void print_intents(const struct listing *l,
+                          const struct xlx_usb_intent *intents, int nr)
+{
+    for (int i = 0; i < nr; i++)
+        print_text(l->env->out, &intents[i]);
+    if (!nr && l->guest)
+        fprintf(l->env->err, "guest %s: nothing is assigned to it\n", l->guest);
+    else if (!nr)
+        fprintf(l->env->err, "nothing is assigned to any guest\n");
+}
+
+static int list_intents(void *user)
+{
+    const struct listing *l = user;
+    struct xlx_usb_intent *intents;
+    int status = CMD_OK;
+    int nr = xlx_usb_intent_list(l->env->ctx, l->guest, &intents);
+    if (nr < 0)
+        return CMD_FAILED;
+    if (l->json)
+        status = print_json(l->env->out, intents, nr);
+    else
+        print_intents(l, intents, nr);
+    free(intents);
+    return status;
+}
+
 static int list(struct cmd_env *env, const struct cmd *self,
                 const struct cmd_opts *opts)
 {
-    struct xlx_usb_intent *intents;
     if (opts->argc > 1)
         return cmd_usage(env, self, "--list: one domain at most");
-    int nr = xlx_usb_intent_list(env->ctx, opts->argc ? opts->argv[0] : NULL,
-                                 &intents);
-    if (nr < 0)
-        return CMD_FAILED;
-    int status = CMD_OK;
-    if (opts->set[OPT_JSON])
-        status = print_json(env->out, intents, nr);
-    else
-        for (int i = 0; i < nr; i++)
-            print_text(env->out, &intents[i]);
-    free(intents);
-    return status;
+    struct listing l = { env, opts->argc ? opts->argv[0] : NULL,
+                         opts->set[OPT_JSON] };
+    if (opts->set[OPT_WATCH])
+        return follow_seconds(env, self->name, !l.json, list_intents, &l);
+    return list_intents(&l);
 }
 
 /* --- assigning ------------------------------------------------------------ */
@@ -246,8 +274,7 @@ static int assign(struct cmd_env *env, const struct cmd *self,
     if (xlx_usb_assign(env->ctx, opts->argv[0], device, flags_of(opts), &place))
         return CMD_FAILED;
     if (opts->set[OPT_JSON])
-        return print_assigned(env, opts->argv[0], device,
-                              opts->set[OPT_PLACE]);
+        return print_assigned(env, opts->argv[0], device, opts->set[OPT_PLACE]);
     fprintf(env->out, "usb %s: assigned to guest %s\n", device, opts->argv[0]);
     return CMD_OK;
 }
@@ -261,6 +288,8 @@ int cmd_usb_assign(struct cmd_env *env, int argc, char **argv)
         return status;
     if (opts.set[OPT_LIST])
         return list(env, self, &opts);
+    if (opts.set[OPT_WATCH])
+        return cmd_usage(env, self, "--watch: only with --list");
     return assign(env, self, &opts);
 }
 

@@ -4,16 +4,19 @@
  */
 #include <stdlib.h>
 
-#include "cmd.h"
+#include "cmd_usb.h"
+#include "follow.h"
 #include "json.h"
 #include "libxl_ext_usb.h"
 
-enum { OPT_ALL, OPT_JSON };
+enum { OPT_ALL, OPT_JSON, OPT_WATCH };
 
 const struct cmd_option cmd_usb_devices_options[] = {
     { "all", 'a', CMD_NO_ARG, NULL,
       "also those that cannot be attached, and why" },
     { "json", 'j', CMD_NO_ARG, NULL, "print JSON (docs/usb.md has the schema)" },
+    { "watch", 'W', CMD_NO_ARG, NULL,
+      "the same each second, until it is interrupted" },
     { 0 }
 };
 
@@ -21,6 +24,7 @@ const char cmd_usb_devices_details[] =
     "A line for each USB device of this host that can be attached to a guest:\n"
     "its busid, vendor and product id, and name. With --all also hubs, devices\n"
     "that a guest has, and those that this host needs or its policy forbids.\n"
+    "usb-list without DOM has all of them in one table. Neither needs Xen.\n"
     "\n"
     "Examples:\n"
     "  xl-ext usb-list-assignable-devices\n"
@@ -50,11 +54,14 @@ static void put_device(yajl_gen g, const struct xlx_usb_device *dev)
     json_text(g, "serial", dev->serial);
     json_number(g, "speed", dev->mbits);
     json_bool(g, "hub", dev->hub);
+    json_text(g, "state", xlx_usb_state_name(dev->state));
     json_bool(g, "assignable", dev->assignable);
     if (!dev->assignable) {
         json_text(g, "reason", dev->reason);
         json_bool(g, "forceable", dev->forceable);
     }
+    if (dev->guest[0])
+        json_text(g, "guest", dev->guest);
     if (dev->assigned) {
         json_number(g, "domid", dev->domid);
         json_number(g, "controller", dev->place.hc);
@@ -63,8 +70,8 @@ static void put_device(yajl_gen g, const struct xlx_usb_device *dev)
     yajl_gen_map_close(g);
 }
 
-static int print_json(FILE *out, const struct xlx_usb_device *list, int nr,
-                      bool all)
+int usb_devices_json(FILE *out, const struct xlx_usb_device *list, int nr,
+                     bool all)
 {
     yajl_gen g = json_open(out);
     if (!g)
@@ -81,26 +88,54 @@ static int print_json(FILE *out, const struct xlx_usb_device *list, int nr,
     return CMD_OK;
 }
 
+struct listing {
+    struct cmd_env *env;
+    bool all, json;
+};
+
+static void print_text(const struct listing *l,
+                       const struct xlx_usb_device *list, int nr)
+{
+    int shown = 0;
+    for (int i = 0; i < nr; i++) {
+        if (!l->all && !list[i].assignable)
+            continue;
+        print_device(l->env->out, &list[i]);
+        shown++;
+    }
+    if (!shown && nr)
+        fprintf(l->env->err, "no device of this host can be attached: --all "
+                             "has the reasons\n");
+    if (!nr)
+        fprintf(l->env->err, "this host has no USB devices\n");
+}
+
+static int list_devices(void *user)
+{
+    const struct listing *l = user;
+    struct xlx_usb_device *list;
+    int status = CMD_OK, nr = xlx_usb_devices(l->env->ctx, &list);
+    if (nr < 0)
+        return CMD_FAILED;
+    if (l->json)
+        status = usb_devices_json(l->env->out, list, nr, l->all);
+    else
+        print_text(l, list, nr);
+    free(list);
+    return status;
+}
+
 int cmd_usb_devices(struct cmd_env *env, int argc, char **argv)
 {
     const struct cmd *self = cmd_find(argv[0]);
     struct cmd_opts opts;
-    struct xlx_usb_device *list;
-    int status = CMD_OK;
+    int status;
     if (!cmd_parse(env, self, argc, argv, &opts, &status))
         return status;
     if (opts.argc)
         return cmd_usage(env, self, "%s: takes no argument", opts.argv[0]);
-    int nr = xlx_usb_devices(env->ctx, &list);
-    if (nr < 0)
-        return CMD_FAILED;
-    bool all = opts.set[OPT_ALL];
-    if (opts.set[OPT_JSON])
-        status = print_json(env->out, list, nr, all);
-    else
-        for (int i = 0; i < nr; i++)
-            if (all || list[i].assignable)
-                print_device(env->out, &list[i]);
-    free(list);
-    return status;
+    struct listing l = { env, opts.set[OPT_ALL], opts.set[OPT_JSON] };
+    if (opts.set[OPT_WATCH])
+        return follow_seconds(env, self->name, !l.json, list_devices, &l);
+    return list_devices(&l);
 }

@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 /*
- * usb-list, as text and as JSON, once or again and again. What a device says of
- * itself is escaped.
+ * usb-list, as text and as JSON, once or again and again: of one guest. Without
+ * one it is cmd_usb_table.c's. What a device says of itself is escaped.
  */
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/timerfd.h>
-#include <unistd.h>
 
 #include "cmd.h"
+#include "cmd_usb.h"
 #include "follow.h"
 #include "json.h"
 #include "libxl_ext_usb.h"
@@ -23,16 +21,29 @@ const struct cmd_option cmd_usb_list_options[] = {
       "show what has gone through each port: requests, bytes, errors, "
       "latency" },
     { "watch", 'W', CMD_NO_ARG, NULL,
-      "the same with --stats, each second, until it is interrupted" },
+      "the same each second, of a guest with --stats, until it is "
+      "interrupted" },
     { 0 }
 };
 
 const char cmd_usb_list_details[] =
-    "For each controller its number, type, backend domain, state (4 is\n"
-    "connected), USB version and ports; for each port the device's busid,\n"
+    "Of a guest: for each controller its number, type, backend domain, state (4\n"
+    "is connected), USB version and ports; for each port the device's busid,\n"
     "vendor and product id, and name.\n"
     "\n"
+    "Without DOM: a line for each USB device of this host, with its state, the\n"
+    "guest that has it or is to have it, and where there. The states are\n"
+    "  free            a guest can have it\n"
+    "  assigned        it is free, and a guest is to have it (usb-assign)\n"
+    "  attached        the guest has it\n"
+    "  in use          this host keeps it, for the reason at the line's end\n"
+    "  not authorized  by this host (USBGuard)\n"
+    "  forbidden       by the policy\n"
+    "  hub             what is behind it has lines of its own\n"
+    "This needs no Xen.\n"
+    "\n"
     "Examples:\n"
+    "  xl-ext usb-list\n"
     "  xl-ext usb-list guest\n"
     "  xl-ext usb-list --json guest\n"
     "  xl-ext usb-list --watch guest\n";
@@ -40,8 +51,7 @@ const char cmd_usb_list_details[] =
 struct listing {
     struct cmd_env *env;
     uint32_t domid;
-    bool json, stats, repeated;
-    int timer;
+    bool json, stats;
 };
 
 /* --- what went through ---------------------------------------------------- */
@@ -205,51 +215,31 @@ static int print_json(struct listing *l, const struct xlx_usb_hc *list, int nr)
     return CMD_OK;
 }
 
-/* --- once, or again and again --------------------------------------------- */
+/* --- the whole ------------------------------------------------------------ */
 
-static int list_once(struct listing *l)
+static int list_guest(void *user)
 {
+    struct listing *l = user;
     struct xlx_usb_hc *list;
     int status = CMD_OK, nr = xlx_usb_list(l->env->ctx, l->domid, &list);
     if (nr < 0)
         return CMD_FAILED;
-    if (l->repeated && !l->json && isatty(fileno(l->env->out)))
-        fputs("\033[H\033[J", l->env->out);
     if (l->json)
         status = print_json(l, list, nr);
-    else
+    else if (nr)
         print_text(l, list, nr);
+    else
+        fprintf(l->env->err, "domain %u: has no USB controllers\n", l->domid);
     free(list);
-    fflush(l->env->out);
     return status;
 }
 
-static int dispatch(void *user)
+/* Once, or again and again. */
+static int list_now(struct cmd_env *env, const struct cmd *self, bool watch,
+                    bool json, int (*list)(void *user), void *user)
 {
-    struct listing *l = user;
-    uint64_t times;
-    if (read(l->timer, &times, sizeof(times)) != sizeof(times))
-        return errno == EAGAIN ? 0 : -errno;
-    return list_once(l) ? -EIO : 0;
-}
-
-static int list_again_and_again(struct listing *l)
-{
-    static const struct itimerspec each = { { 1, 0 }, { 0, 1 } };
-    struct follow follow;
-    int status = CMD_FAILED;
-    l->repeated = true;
-    l->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-    if (l->timer < 0) {
-        fprintf(l->env->err, "%s: usb-list: no timer: %s\n",
-                cmd_program(l->env), strerror(errno));
-        return CMD_FAILED;
-    }
-    if (follow_begin(&follow) && !timerfd_settime(l->timer, 0, &each, NULL))
-        status = follow_run(&follow, l->timer, dispatch, l);
-    follow_end(&follow);
-    close(l->timer);
-    return status;
+    return watch ? follow_seconds(env, self->name, !json, list, user)
+                 : list(user);
 }
 
 int cmd_usb_list(struct cmd_env *env, int argc, char **argv)
@@ -260,11 +250,18 @@ int cmd_usb_list(struct cmd_env *env, int argc, char **argv)
     int status;
     if (!cmd_parse(env, self, argc, argv, &opts, &status))
         return status;
-    if (opts.argc != 1)
+    bool watch = opts.set[OPT_WATCH];
+    l.json = opts.set[OPT_JSON];
+    if (opts.argc > 1)
         return cmd_usage(env, self, "one domain: %s", self->args);
+    if (!opts.argc && opts.set[OPT_STATS])
+        return cmd_usage(env, self, "--stats: of which domain?");
+    if (!opts.argc) {
+        struct usb_table table = { env, l.json };
+        return list_now(env, self, watch, l.json, usb_table_print, &table);
+    }
     if (xlx_domain_find(env->ctx, opts.argv[0], &l.domid))
         return CMD_FAILED;
-    l.json = opts.set[OPT_JSON];
-    l.stats = opts.set[OPT_STATS] || opts.set[OPT_WATCH];
-    return opts.set[OPT_WATCH] ? list_again_and_again(&l) : list_once(&l);
+    l.stats = opts.set[OPT_STATS] || watch;
+    return list_now(env, self, watch, l.json, list_guest, &l);
 }

@@ -99,11 +99,13 @@ static void print_json(FILE *out, const struct xlx_usb_report *r)
 struct printer {
     FILE *out;
     bool json;
+    unsigned told;
 };
 
 static void tell(void *user, const struct xlx_usb_report *report)
 {
-    const struct printer *p = user;
+    struct printer *p = user;
+    p->told++;
     if (p->json)
         print_json(p->out, report);
     else
@@ -112,6 +114,17 @@ static void tell(void *user, const struct xlx_usb_report *report)
 }
 
 /* --- once, and on --------------------------------------------------------- */
+
+static int once(struct cmd_env *env,
+                const struct xlx_usb_reconcile_config *config,
+                struct printer *printer)
+{
+    if (xlx_usb_reconcile(env->ctx, config, tell, printer))
+        return CMD_FAILED;
+    if (!printer->told && !printer->json)
+        fprintf(env->err, "nothing is assigned to a guest that runs\n");
+    return CMD_OK;
+}
 
 static int dispatch(void *watch)
 {
@@ -150,9 +163,7 @@ int cmd_usb_reconcile(struct cmd_env *env, int argc, char **argv)
                          MAX_WAIT);
     config.guest = opts.argc ? opts.argv[0] : NULL;
     config.timeout_ms = (int)(wait * 1000);
-    struct printer printer = { env->out, opts.set[OPT_JSON] };
-    if (opts.set[OPT_WATCH])
-        return watch_all(env, &config, &printer);
-    return xlx_usb_reconcile(env->ctx, &config, tell, &printer) ? CMD_FAILED
-                                                                : CMD_OK;
+    struct printer printer = { env->out, opts.set[OPT_JSON], 0 };
+    return opts.set[OPT_WATCH] ? watch_all(env, &config, &printer)
+                               : once(env, &config, &printer);
 }

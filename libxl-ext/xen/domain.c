@@ -55,6 +55,11 @@ bool xlx_on_xen(xlx_ctx *ctx)
            !strcmp(type, "xen");
 }
 
+bool xlx__dom_possible(xlx_ctx *ctx)
+{
+    return ctx->xs || xlx_on_xen(ctx);
+}
+
 static int has_name(xlx_ctx *ctx, const char *domid, const char *name)
 {
     XLX__AUTO_FREE char *text = NULL;

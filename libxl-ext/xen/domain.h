@@ -18,6 +18,12 @@ enum xlx__dom_type {
     XLX__DOM_HVM,
 };
 
+/*
+ * False where no Xen runs: there are no domains, and no xenstore to be asked. A
+ * xenstore that is open already is asked.
+ */
+bool xlx__dom_possible(xlx_ctx *ctx);
+
 /* 0, or -ESRCH with the text "domain 7: no such domain". */
 int xlx__dom_exists(xlx_ctx *ctx, uint32_t domid);
 

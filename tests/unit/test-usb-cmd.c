@@ -186,7 +186,8 @@ static const struct row rows[] = {
     { "usb-unassign guest 1-2 --all", CMD_USAGE, "or --all" },
     { "usb-reconcile a b", CMD_USAGE, "one domain at most" },
     { "usb-reconcile --wait=0", CMD_USAGE, "1 to 3600 seconds" },
-    { "usb-list", CMD_USAGE, "one domain" },
+    { "usb-list --stats", CMD_USAGE, "--stats: of which domain?" },
+    { "usb-assign guest 1-2 --watch", CMD_USAGE, "only with --list" },
     { "usb-list guest other", CMD_USAGE, "one domain" },
 
     { "usb-list none", CMD_FAILED, "domain none: no such domain" },
@@ -328,6 +329,7 @@ static void a_listing_shows_all_ports(void **state)
     struct fixture *f = *state;
     assert_int_equal(call(f, "usb-list guest"), CMD_OK);
     assert_string_equal(f->out, "");
+    assert_string_equal(f->err, "domain 5: has no USB controllers\n");
     assert_int_equal(call(f, "usb-hc-create guest ports=4"), CMD_OK);
     assert_int_equal(call(f, "usb-attach guest 1-2"), CMD_OK);
     assert_int_equal(call(f, "usb-attach guest 1-3.1"), CMD_OK);
@@ -342,6 +344,250 @@ static void a_listing_shows_all_ports(void **state)
         "  Port 2: 1-3.1 ID 0627:0001 bad \\x1b[31m\\xff name\n"
         "  Port 3: 1-1 (not plugged in)\n"
         "  Port 4:\n");
+}
+
+static void put_policy(struct fixture *f, const char *text)
+{
+    const char *path = xlx_ctx_path(f->world->ctx, XLX_PATH_USB_POLICY);
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    fputs(text, file);
+    assert_int_equal(fclose(file), 0);
+}
+
+/* What was printed, "@" in the place of the policy's path. */
+static void assert_prints(struct fixture *f, const char *line, int status,
+                          const char *want)
+{
+    const char *path = xlx_ctx_path(f->world->ctx, XLX_PATH_USB_POLICY);
+    assert_int_equal(call(f, line), status);
+    assert_string_equal(f->err, "");
+    for (char *at; (at = strstr(f->out, path));) {
+        *at = '@';
+        memmove(at + 1, at + strlen(path), strlen(at + strlen(path)) + 1);
+    }
+    assert_string_equal(f->out, want);
+}
+
+static void assert_has(const char *text, const char *const *parts)
+{
+    for (; *parts; parts++)
+        if (!strstr(text, *parts))
+            fail_msg("%s is not in %s", *parts, text);
+}
+
+static void a_table_has_every_device(void **state)
+{
+    struct fixture *f = *state;
+    struct sysfs_mem *sysfs = f->world->sysfs;
+    put_policy(f, "DENY: class=08 vid=46f4 pid=0001\nALLOW:\n");
+    sysfs_mem_find(sysfs, "1-3.1")->product_id = "0002";
+    assert_int_equal(call(f, "usb-assign guest 1-3.1"), CMD_OK);
+    assert_int_equal(call(f, "usb-attach guest 1-1"), CMD_OK);
+    sysfs_mem_put(sysfs, "bus/usb/devices/2-1/authorized", "0");
+    assert_prints(
+        f, "usb-list", CMD_OK,
+        "Busid  ID         Name                     Speed  State           "
+        "Guest  Ctrl/Port  Reason\n"
+        "1-1    0627:0001  QEMU QEMU USB Keyboard   480M   attached        "
+        "guest  0/1\n"
+        "1-2    46f4:0001  QEMU QEMU USB HARDDRIVE  480M   forbidden       "
+        "-      -          forbidden by policy: @:1: DENY: vid=46f4 pid=0001 "
+        "class=08\n"
+        "1-3    0409:55aa  QEMU QEMU USB Hub        12M    hub             "
+        "-      -\n"
+        "1-3.1  0627:0002  bad \\x1b[31m\\xff name    12M    assigned        "
+        "guest  -\n"
+        "1-4    0403:6001  QEMU QEMU USB SERIAL     12M    in use          "
+        "-      -          in use by a program on this host (driver usbfs or "
+        "usbback)\n"
+        "2-1    46f4:0001  QEMU QEMU USB HARDDRIVE  5G     not authorized  "
+        "-      -          is not authorized by this host (see USBGuard, or its "
+        "file authorized in sysfs)\n");
+    assert_int_equal(call(f, "usb-list --json"), CMD_OK);
+    static const char *const parts[] = {
+        "\"state\": \"attached\"",  "\"state\": \"assigned\"",
+        "\"state\": \"forbidden\"", "\"state\": \"in-use\"",
+        "\"state\": \"hub\"",       "\"state\": \"not-authorized\"",
+        "\"guest\": \"guest\"",     NULL,
+    };
+    assert_has(f->out, parts);
+}
+
+/* A second stick like that of 1-2, with the same serial number. */
+static void plug_twin(struct fixture *f, bool elsewhere)
+{
+    struct sysfs_dev twin = *sysfs_mem_find(f->world->sysfs, "1-2");
+    twin.busid = elsewhere ? "1-7" : "1-6";
+    twin.address = "9";
+    twin.intf[0].name = elsewhere ? "1-7:1.0" : "1-6:1.0";
+    twin.intf[1].name = elsewhere ? "1-7:1.1" : "1-6:1.1";
+    twin.intf[0].driver = "usb-storage";
+    twin.intf[1].driver = NULL;
+    sysfs_mem_plug(f->world->sysfs, &twin);
+}
+
+/* The one that is pulled out may have been either. */
+static void twins_are_their_own_guests(void **state)
+{
+    struct fixture *f = *state;
+    plug_twin(f, false);
+    assert_int_equal(call(f, "usb-assign other 1-2"), CMD_OK);
+    assert_int_equal(call(f, "usb-assign guest 1-6"), CMD_OK);
+    assert_int_equal(call(f, "usb-list"), CMD_OK);
+    static const char *const both[] = { "480M   assigned  other  -\n",
+                                        "480M   assigned  guest  -\n", NULL };
+    assert_has(f->out, both);
+    sysfs_mem_unplug(f->world->sysfs, "1-6");
+    assert_int_equal(call(f, "usb-list"), CMD_OK);
+    assert_non_null(strstr(f->out, "480M   assigned  other  -\n"));
+    assert_null(strstr(f->out, "guest"));
+    assert_int_equal(call(f, "usb-unassign other --all"), CMD_OK);
+    assert_int_equal(call(f, "usb-attach other 1-2"), CMD_OK);
+    assert_int_equal(call(f, "usb-list"), CMD_OK);
+    assert_non_null(strstr(f->out, "480M   attached  other  0/1\n"));
+    assert_null(strstr(f->out, "guest"));
+}
+
+/* As usb-reconcile sees it. */
+static void what_a_guest_has_is_not_missing(void **state)
+{
+    struct fixture *f = *state;
+    plug_twin(f, false);
+    assert_int_equal(call(f, "usb-assign guest 1-6"), CMD_OK);
+    sysfs_mem_unplug(f->world->sysfs, "1-6");
+    assert_int_equal(call(f, "usb-attach guest 1-2"), CMD_OK);
+    plug_twin(f, true);
+    assert_int_equal(call(f, "usb-list"), CMD_OK);
+    assert_non_null(strstr(f->out, "480M   attached  guest  0/1\n"));
+    assert_non_null(strstr(f->out, "480M   free      -      -\n"));
+    assert_null(strstr(f->out, "assigned"));
+    assert_int_equal(call(f, "usb-reconcile"), CMD_OK);
+    assert_string_equal(f->out, "guest guest: usb 1-2: in-place, controller 0 "
+                                "port 1\n");
+}
+
+static void a_guests_device_may_be_in_use_here(void **state)
+{
+    struct fixture *f = *state;
+    assert_int_equal(call(f, "usb-assign guest 1-4"), CMD_OK);
+    assert_int_equal(call(f, "usb-list"), CMD_OK);
+    assert_non_null(strstr(f->out, "in use  guest  -          in use by a "));
+    /* What cannot be read is told, and hides nothing else. */
+    char path[128];
+    snprintf(path, sizeof(path), "%s/usb/" WORLD_UUID ".json", f->world->dir);
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    fclose(file);
+    assert_int_equal(call(f, "usb-list"), CMD_OK);
+    assert_non_null(strstr(f->err, "mend or remove it"));
+    assert_non_null(strstr(f->out, "in use  -      -          in use by a "));
+}
+
+/* Nor is a xenstore that does not exist waited for, or missed. */
+static void lists_need_no_xen(void **state)
+{
+    struct fixture *f = *state;
+    struct xlx__xs *xs = f->world->ctx->xs;
+    sysfs_mem_put(f->world->sysfs, "hypervisor/type", NULL);
+    f->world->ctx->xs = NULL;
+    int listed = call(f, "usb-list-assignable-devices");
+    assert_string_equal(f->err, "");
+    assert_non_null(strstr(f->out, "1-2          : ID 46f4:0001"));
+    int table = call(f, "usb-list");
+    assert_string_equal(f->err, "");
+    assert_non_null(strstr(f->out, "480M   free    -      -\n"));
+    assert_non_null(strstr(f->out, "12M    in use  -      -"));
+    /* Everything else says what is missing. */
+    int attach = call(f, "usb-attach guest 1-2");
+    assert_non_null(strstr(f->err, "xenstore: "));
+    assert_null(f->world->ctx->xs);
+    f->world->ctx->xs = xs;
+    assert_int_equal(listed, CMD_OK);
+    assert_int_equal(table, CMD_OK);
+    assert_int_equal(attach, CMD_FAILED);
+}
+
+static void nothing_is_said(void **state)
+{
+    struct fixture *f = *state;
+    static const char *const all[] = { "1-1", "1-2", "1-3.1", "2-1" };
+    assert_int_equal(call(f, "usb-assign --list"), CMD_OK);
+    assert_string_equal(f->err, "nothing is assigned to any guest\n");
+    assert_int_equal(call(f, "usb-assign --list guest"), CMD_OK);
+    assert_string_equal(f->err, "guest guest: nothing is assigned to it\n");
+    assert_int_equal(call(f, "usb-reconcile"), CMD_OK);
+    assert_string_equal(f->err, "nothing is assigned to a guest that runs\n");
+    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+        sysfs_mem_unplug(f->world->sysfs, all[i]);
+    assert_int_equal(call(f, "usb-list-assignable-devices"), CMD_OK);
+    assert_string_equal(f->err, "no device of this host can be attached: --all "
+                                "has the reasons\n");
+    sysfs_mem_unplug(f->world->sysfs, "1-3");
+    sysfs_mem_unplug(f->world->sysfs, "1-4");
+    assert_int_equal(call(f, "usb-list-assignable-devices"), CMD_OK);
+    assert_string_equal(f->err, "this host has no USB devices\n");
+    assert_int_equal(call(f, "usb-list"), CMD_OK);
+    assert_string_equal(f->err, "this host has no USB devices\n");
+    assert_string_equal(f->out, "");
+    assert_int_equal(call(f, "usb-list --json"), CMD_OK);
+    assert_string_equal(f->err, "");
+    assert_string_equal(f->out, "{\n    \"devices\": [\n\n    ]\n}\n");
+}
+
+/* A reader who has had enough of it. */
+static ssize_t write_and_end(void *user, const char *text, size_t n)
+{
+    FILE *to = user;
+    raise(SIGTERM);
+    return (ssize_t)fwrite(text, 1, n, to);
+}
+
+/* A --watch prints `part` once before its reader ends it. */
+static void watch_once(struct fixture *f, const char *command,
+                       const char *more, const char *part)
+{
+    cookie_io_functions_t io = { .write = write_and_end };
+    char *argv[] = { strdup(command), strdup("--watch"),
+                     more ? strdup(more) : NULL, NULL };
+    char *text = NULL;
+    size_t size;
+    FILE *to = open_memstream(&text, &size);
+    struct cmd_env env = { .ctx = f->world->ctx, .err = stderr };
+    env.out = fopencookie(to, "w", io);
+    int status = cmd_find(command)->run(&env, more ? 3 : 2, argv);
+    fclose(env.out);
+    fclose(to);
+    assert_int_equal(status, CMD_OK);
+    char *first = strstr(text, part);
+    if (!first || strstr(first + 1, part))
+        fail_msg("%s %s: %s", command, part, text);
+    free(text);
+    for (int i = 0; i < 3; i++)
+        free(argv[i]);
+}
+
+static void lists_are_repeated_until_a_signal(void **state)
+{
+    struct fixture *f = *state;
+    static const struct {
+        const char *command, *more, *part;
+    } lists[] = {
+        { "usb-list", NULL, "Busid  ID" },
+        { "usb-list", "guest", "Devid  Type" },
+        { "usb-list", "--json", "\"devices\": [" },
+        { "usb-list-assignable-devices", NULL, "1-1          : ID" },
+        { "usb-assign", "--list", "guest " WORLD_UUID "\n" },
+    };
+    sigset_t term;
+    sigemptyset(&term);
+    sigaddset(&term, SIGTERM);
+    sigprocmask(SIG_BLOCK, &term, NULL);
+    assert_int_equal(call(f, "usb-hc-create guest"), CMD_OK);
+    assert_int_equal(call(f, "usb-assign guest 1-2"), CMD_OK);
+    for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
+        watch_once(f, lists[i].command, lists[i].more, lists[i].part);
+    sigprocmask(SIG_UNBLOCK, &term, NULL);
 }
 
 static void json_has_the_same(void **state)
@@ -420,29 +666,6 @@ static void the_hosts_devices_are_listed(void **state)
     for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
         if (!strstr(f->out, parts[i]))
             fail_msg("%s is not in %s", parts[i], f->out);
-}
-
-static void put_policy(struct fixture *f, const char *text)
-{
-    const char *path = xlx_ctx_path(f->world->ctx, XLX_PATH_USB_POLICY);
-    FILE *file = fopen(path, "w");
-    assert_non_null(file);
-    fputs(text, file);
-    assert_int_equal(fclose(file), 0);
-}
-
-/* What was printed, "@" in the place of the policy's path. */
-static void assert_prints(struct fixture *f, const char *line, int status,
-                          const char *want)
-{
-    const char *path = xlx_ctx_path(f->world->ctx, XLX_PATH_USB_POLICY);
-    assert_int_equal(call(f, line), status);
-    assert_string_equal(f->err, "");
-    for (char *at; (at = strstr(f->out, path));) {
-        *at = '@';
-        memmove(at + 1, at + strlen(path), strlen(at + strlen(path)) + 1);
-    }
-    assert_string_equal(f->out, want);
 }
 
 static void the_policy_is_explained(void **state)
@@ -526,13 +749,6 @@ static void a_broken_policy_is_one_line(void **state)
         assert_non_null(strstr(f->err, "usb-policy.conf:2: vendor: no such "));
         assert_ptr_equal(strchr(f->err, '\n'), f->err + strlen(f->err) - 1);
     }
-}
-
-static void assert_has(const char *text, const char *const *parts)
-{
-    for (; *parts; parts++)
-        if (!strstr(text, *parts))
-            fail_msg("%s is not in %s", *parts, text);
 }
 
 static void the_policy_as_json(void **state)
@@ -793,6 +1009,13 @@ int main(void)
         TEST(what_was_assigned_as_json),
         TEST(a_watch_ends_with_a_signal),
         TEST(a_listing_shows_all_ports),
+        TEST(a_table_has_every_device),
+        TEST(twins_are_their_own_guests),
+        TEST(what_a_guest_has_is_not_missing),
+        TEST(a_guests_device_may_be_in_use_here),
+        TEST(lists_need_no_xen),
+        TEST(nothing_is_said),
+        TEST(lists_are_repeated_until_a_signal),
         TEST(json_has_the_same),
         TEST(a_dry_run_says_what_it_would_do),
         TEST(save_refuses_a_guest_with_devices),

@@ -12,6 +12,7 @@
 #include "core/clean.h"
 #include "core/parse.h"
 #include "host/sysfs.h"
+#include "xen/domain.h"
 #include "xen/xenstore.h"
 
 #define BACKEND "/local/domain/0/backend/%s"
@@ -119,7 +120,8 @@ int xlx__guest_disks(xlx_ctx *ctx, struct xlx__guest_disk **list_r)
 {
     struct disks d = { .ctx = ctx };
     int rc = xlx__sysfs_open(ctx);
-    for (size_t i = 0; !rc && i < sizeof(kinds) / sizeof(kinds[0]); i++)
+    bool any = !rc && xlx__dom_possible(ctx);
+    for (size_t i = 0; !rc && any && i < sizeof(kinds) / sizeof(kinds[0]); i++)
         rc = add_kind(&d, kinds[i]);
     if (rc) {
         free(d.v);

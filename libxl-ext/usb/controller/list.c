@@ -112,7 +112,9 @@ int xlx__usb_owned(xlx_ctx *ctx, struct xlx__owned **list_r)
     XLX__AUTO_NAMES struct xlx__names ids = { 0 };
     struct owned_list list = { 0 };
     uint32_t domid;
-    int rc = xlx__xs_ls(ctx, XLX__XS_NO_TX, &ids, "/libxl");
+    int rc = xlx__dom_possible(ctx)
+                 ? xlx__xs_ls(ctx, XLX__XS_NO_TX, &ids, "/libxl")
+                 : 0;
     for (size_t i = 0; !rc && i < ids.nr; i++)
         if (!xlx__parse_u32(ids.v[i], 0, UINT16_MAX, &domid))
             rc = add_domain(ctx, &list, domid);

@@ -19,7 +19,8 @@ struct xlx__owned {
     struct xlx_usb_place place;
 };
 
-/* All of them, of all domains; *list_r for free(). Returns how many. */
+/* All of them, of all domains; none where no Xen runs. *list_r for free().
+ * Returns how many. */
 int xlx__usb_owned(xlx_ctx *ctx, struct xlx__owned **list_r);
 
 /* The entry for a device, or NULL. */

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+/*
+ * What the usb commands share.
+ */
+#ifndef CMD_USB_H
+#define CMD_USB_H
+
+#include "cmd.h"
+#include "libxl_ext_usb.h"
+
+/* usb-list without a guest: all devices of this host (cmd_usb_table.c). */
+struct usb_table {
+    struct cmd_env *env;
+    bool json;
+};
+
+/* Prints it once; an exit status. */
+int usb_table_print(void *table);
+
+/* An object with the devices, or, without `all`, those that a guest can have;
+ * an exit status. */
+int usb_devices_json(FILE *out, const struct xlx_usb_device *list, int nr,
+                     bool all);
+
+#endif
