@@ -352,6 +352,8 @@ INSTALL := install
 D = $(DESTDIR)
 helperdir = $(libexecdir)/libxl-ext
 compdir = $(datadir)/bash-completion/completions
+zshcompdir = $(datadir)/zsh/site-functions
+fishcompdir = $(datadir)/fish/vendor_completions.d
 initdir = $(sysconfdir)/init.d
 logrotatedir = $(sysconfdir)/logrotate.d
 unitdir = $(systemdsystemunitdir)
@@ -359,7 +361,8 @@ unit := libxl-ext-usb.service
 
 install: all install-service
 	$(INSTALL) -d $(D)$(libdir)/pkgconfig $(D)$(sbindir) $(D)$(helperdir) \
-	    $(D)$(compdir) $(D)$(docdir) $(D)$(includedir) $(D)$(logrotatedir)
+	    $(D)$(compdir) $(D)$(zshcompdir) $(D)$(fishcompdir) $(D)$(docdir) \
+	    $(D)$(includedir) $(D)$(logrotatedir)
 	$(INSTALL) -m 755 $(so) $(D)$(libdir)
 	ln -sf $(notdir $(so)) $(D)$(libdir)/libxl-ext.so.$(SOVERSION)
 	ln -sf $(notdir $(so)) $(D)$(libdir)/libxl-ext.so
@@ -372,7 +375,9 @@ install: all install-service
 	$(INSTALL) -m 755 $(LINKED)/xl-ext $(D)$(sbindir)
 	$(INSTALL) -m 755 $(LINKED)/xl-ext-save-helper \
 	    $(B)/xl-ext-usb-backend $(D)$(helperdir)
-	$(INSTALL) -m 644 xl-cmds/xl-ext.bash $(D)$(compdir)/xl-ext
+	$(INSTALL) -m 644 xl-cmds/completion/xl-ext.bash $(D)$(compdir)/xl-ext
+	$(INSTALL) -m 644 xl-cmds/completion/_xl-ext $(D)$(zshcompdir)
+	$(INSTALL) -m 644 xl-cmds/completion/xl-ext.fish $(D)$(fishcompdir)
 	$(INSTALL) -m 644 xl-cmds/service/xl-ext.logrotate \
 	    $(D)$(logrotatedir)/xl-ext
 	$(INSTALL) -m 644 README.md COPYING $(wildcard docs/*.md) $(D)$(docdir)
@@ -410,7 +415,8 @@ uninstall:
 	for link in $(D)$(sbindir)/xl $(D)$(compdir)/xl; do \
 	    [ "$$(readlink $$link)" != xl-ext ] || rm -f $$link; \
 	done
-	rm -f $(D)$(compdir)/xl-ext
+	rm -f $(D)$(compdir)/xl-ext $(D)$(zshcompdir)/_xl-ext \
+	    $(D)$(fishcompdir)/xl-ext.fish
 	rm -f $(addprefix $(D)$(includedir)/,$(notdir $(headers)))
 	rm -rf $(D)$(helperdir) $(D)$(docdir)
 	for m in $(notdir $(man)); do rm -f $(D)$(mandir)/man$${m##*.}/$$m; done

@@ -101,6 +101,20 @@ const char *xlx_ctx_error(const xlx_ctx *ctx);
  */
 int xlx_domain_find(xlx_ctx *ctx, const char *text, uint32_t *domid_r);
 
+#define XLX_GUEST_NAME_MAX 256
+
+struct xlx_domain {
+    uint32_t domid;
+    char name[XLX_GUEST_NAME_MAX]; /* "" for none, or a longer one */
+};
+
+/*
+ * The guests that run, sorted by domid; this host is not among them. *list_r is
+ * to be freed with free(); it is NULL when there are none. Returns how many;
+ * fails as xlx_domain_find().
+ */
+int xlx_domain_list(xlx_ctx *ctx, struct xlx_domain **list_r);
+
 /* Whether the domain has not been destroyed: 1, 0 or -errno. */
 int xlx_domain_alive(xlx_ctx *ctx, uint32_t domid);
 

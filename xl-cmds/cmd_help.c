@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 #include "cmd.h"
+#include "cmd_complete.h"
 
 /* Rows of help's options in the table. */
-enum { OPT_COMMANDS, OPT_OPTIONS };
+enum { OPT_COMMANDS, OPT_OPTIONS, OPT_COMPLETE };
 
 static int print_options(struct cmd_env *env, const char *name)
 {
@@ -54,6 +55,10 @@ int cmd_help(struct cmd_env *env, int argc, char **argv)
     if (!cmd_parse(env, self, argc, argv, &opts, &status))
         return status;
 
+    if (opts.set[OPT_COMPLETE]) {
+        cmd_complete(env, opts.argc, opts.argv);
+        return CMD_OK;
+    }
     if (opts.set[OPT_OPTIONS])
         return print_options(env, opts.arg[OPT_OPTIONS]);
     if (opts.set[OPT_COMMANDS]) {

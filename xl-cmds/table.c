@@ -10,6 +10,8 @@
 static const struct cmd_option help_options[] = {
     { "commands", 0, CMD_NO_ARG, NULL, "only the names of all commands" },
     { "options", 0, CMD_NEEDS_ARG, "COMMAND", "only that command's options" },
+    { "complete", 0, CMD_NO_ARG, NULL,
+      "what the last word behind -- can become: for shells" },
     { 0 }
 };
 
@@ -117,7 +119,7 @@ const struct cmd cmd_table[] = {
     { "install-front", "[--dir=DIR] [--remove]",
       "Let plain xl take these commands too", cmd_install_front_details,
       cmd_install_front_options, NULL, cmd_install_front },
-    { "help", "[COMMAND]", "List the commands, or explain one", NULL,
+    { "help", "[COMMAND] | --complete -- [WORD]...", "List the commands, or explain one", NULL,
       help_options, NULL, cmd_help },
     { "version", "[--json]",
       "Print the versions of libxl-ext, of the Xen it is for, and of this one",

@@ -149,3 +149,21 @@ int xlx__dom_list(xlx_ctx *ctx, struct xlx__dom **list_r)
     *list_r = xlx__steal(list);
     return nr;
 }
+
+_Static_assert(XLX_GUEST_NAME_MAX >= XLX__DOM_NAME_MAX, "any name fits");
+
+int xlx_domain_list(xlx_ctx *ctx, struct xlx_domain **list_r)
+{
+    XLX__AUTO_FREE struct xlx__dom *doms = NULL;
+    struct xlx_domain *list = NULL;
+    int nr = xlx__dom_list(ctx, &doms);
+    if (nr > 0 && !(list = calloc((size_t)nr, sizeof(*list))))
+        return xlx__fail(ctx, ENOMEM, "domains: no memory");
+    for (int i = 0; i < nr; i++) {
+        list[i].domid = doms[i].domid;
+        strcpy(list[i].name, doms[i].name);
+    }
+    if (nr >= 0)
+        *list_r = list;
+    return nr;
+}

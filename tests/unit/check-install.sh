@@ -58,6 +58,8 @@ int main(void) { xlx_ctx *c; return xlx_ctx_new(&c); }' >"$dir/main.c"
 look() {
     [ "$(readlink "$dir/opt/x/sbin/xl")" = xl-ext ]
     [ "$(readlink "$dir/opt/x/share/bash-completion/completions/xl")" = xl-ext ]
+    [ -s "$dir/opt/x/share/zsh/site-functions/_xl-ext" ]
+    [ -s "$dir/opt/x/share/fish/vendor_completions.d/xl-ext.fish" ]
     LD_LIBRARY_PATH=$dir/opt/x/lib "$dir/opt/x/sbin/xl-ext" version >/dev/null
     [ "$(runpath opt/x/sbin/xl-ext)" = /opt/x/lib ]
     grep -q '^ExecStart=/opt/x/sbin/xl-ext usb-reconcile --watch$' \
@@ -86,13 +88,14 @@ look() {
     no_runpath usr/sbin/xl-ext usr/lib/x86_64-linux-gnu/libxl-ext.so.0 \
         usr/lib/libxl-ext/xl-ext-{save-helper,usb-backend}
     [ -e "$dir/units/libxl-ext-usb.service" ]
+    [ -s "$dir/usr/share/zsh/vendor-completions/_xl-ext" ]
     links usr/lib/x86_64-linux-gnu
     unset PKG_CONFIG_SYSROOT_DIR
     [ "$(pkg-config --variable=libdir libxl-ext)" = /usr/lib/x86_64-linux-gnu ]
     [[ $(pkg-config --libs libxl-ext) != *-L* ]] # the linker knows it
 }
 installed PREFIX=/usr libdir=/usr/lib/x86_64-linux-gnu libexecdir=/usr/lib \
-    systemdsystemunitdir=/units
+    systemdsystemunitdir=/units zshcompdir=/usr/share/zsh/vendor-completions
 
 # As Fedora's.
 look() {

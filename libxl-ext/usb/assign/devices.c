@@ -14,8 +14,6 @@
 #include "usb/device/selector.h"
 #include "xen/domain.h"
 
-_Static_assert(XLX_GUEST_NAME_MAX >= XLX__DOM_NAME_MAX, "any name fits");
-
 static const char *const state_names[] = {
     [XLX_USB_IS_FREE] = "free",
     [XLX_USB_IS_ASSIGNED] = "assigned",
