@@ -505,6 +505,24 @@ struct xlx_usb_report {
 /* Told about one device or port; called by the thread that reconciles. */
 typedef void xlx_usb_report_fn(void *user, const struct xlx_usb_report *report);
 
+/*
+ * Attaches every device that is plugged in behind the hub, also behind hubs
+ * there, as xlx_usb_attach() would each of them: judged by itself, to a free port
+ * of place->hc or, for XLX_USB_ANY, of any controller. `report` is told about
+ * each, with XLX_USB_IN_PLACE, XLX_USB_ATTACHED or XLX_USB_FAILED, no guest and no
+ * wish. One failure does not stop the others. With XLX_USB_DRY_RUN each is looked
+ * at as if it were the only one, and one that would be attached is not reported.
+ *
+ * Returns how many failed; -errno when nothing was tried:
+ * -ENOTSUP  no hub, or a root hub
+ * -ENODEV   no such hub, or nothing is behind it
+ * -EINVAL   a port
+ * and those of xlx_usb_attach() that are about the domain.
+ */
+int xlx_usb_attach_hub(xlx_ctx *ctx, uint32_t domid, const char *hub,
+                       const struct xlx_usb_place *place, unsigned flags,
+                       int timeout_ms, xlx_usb_report_fn *report, void *user);
+
 /* What to reconcile; all zero: every guest. */
 struct xlx_usb_reconcile_config {
     const char *guest; /* name, domid or UUID; NULL for all */

@@ -97,6 +97,7 @@ struct line {
     const struct rule *rule; /* or NULL */
     char *operand[OPERANDS_MAX];
     int nr_operands;
+    bool hub; /* the device is to be one: --hub */
     const struct cmd_option *pending; /* the word is its argument */
     const char *word;
     size_t nr_start; /* of it, which candidates do not have: "--move=" */
@@ -154,7 +155,7 @@ static void say_devices(const struct line *l, bool all)
     struct xlx_usb_device *list = NULL;
     int nr = xlx_usb_devices(l->env->ctx, &list);
     for (int i = 0; i < nr; i++)
-        if (list[i].assignable || (all && !list[i].hub))
+        if (list[i].hub == l->hub && (list[i].assignable || all || l->hub))
             say(l, list[i].busid, list[i].name);
     free(list);
 }
@@ -369,6 +370,7 @@ static const struct cmd_option *wants_more(const struct cmd *cmd,
 static void read_words(struct line *l, int argc, char **argv)
 {
     for (int i = 1; i < argc; i++) {
+        l->hub |= !strcmp(argv[i], "--hub");
         if (l->pending)
             l->pending = NULL;
         else if (argv[i][0] == '-' && argv[i][1])

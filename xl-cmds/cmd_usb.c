@@ -7,9 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cmd.h"
+#include "cmd_usb.h"
 #include "json.h"
-#include "libxl_ext_usb.h"
 
 #define DEFAULT_WAIT (XLX_USB_TIMEOUT_MS / 1000u)
 #define MAX_WAIT 3600u
@@ -17,7 +16,7 @@
 
 /* Each command's, from its own table; the first ones are the same. */
 enum { OPT_WAIT, OPT_DRY_RUN, OPT_FORCE };
-enum { ATTACH_JSON = OPT_FORCE + 1 };
+enum { ATTACH_JSON = OPT_FORCE + 1, ATTACH_HUB };
 enum { DETACH_MOVE = OPT_FORCE + 1 };
 enum { CREATE_JSON = OPT_WAIT + 1 };
 
@@ -42,7 +41,13 @@ const struct cmd_option cmd_usb_hc_create_options[] = { WAIT_OPTION,
 const struct cmd_option cmd_usb_hc_destroy_options[] = { WAIT_OPTION, { 0 } };
 
 const struct cmd_option cmd_usb_attach_options[] = {
-    WAIT_OPTION, DRY_RUN_OPTION, FORCE_OPTION, JSON_OPTION, { 0 }
+    WAIT_OPTION,
+    DRY_RUN_OPTION,
+    FORCE_OPTION,
+    JSON_OPTION,
+    { "hub", 0, CMD_NO_ARG, NULL,
+      "DEVICE is a hub: attach every device behind it" },
+    { 0 }
 };
 
 const struct cmd_option cmd_usb_detach_options[] = {
@@ -68,10 +73,16 @@ const char cmd_usb_attach_details[] =
     "they do not, all is put back as it was and the reason is printed. What\n"
     "this host needs itself, or its policy forbids, is refused.\n"
     "\n"
+    "With --hub every device behind that hub is attached, and those behind hubs\n"
+    "there, each to a port of its own. Each is judged by itself and has a line\n"
+    "(with --json a line of JSON, as of usb-reconcile); the exit status is 1 when\n"
+    "one could not be attached. What is plugged in later is usb-assign's.\n"
+    "\n"
     "Examples:\n"
     "  xl-ext usb-attach guest 1-2\n"
     "  xl-ext usb-attach guest 046d:c52b\n"
     "  xl-ext usb-attach guest 1-2.3 controller=0 port=4 --wait 30\n"
+    "  xl-ext usb-attach guest 1-4 --hub\n"
     "  xl-ext usb-attach guest 0 4 1-2.3                the same, as xm had it\n"
     "  xl-ext usbdev-attach guest hostbus=1 hostaddr=4  as xl has it\n";
 
@@ -293,6 +304,17 @@ static int print_attached(struct cmd_env *env, const struct call *call,
     return CMD_OK;
 }
 
+static int attach_hub(struct cmd_env *env, const struct call *call,
+                      const struct target *hub)
+{
+    struct usb_printer printer = { env->out, call->opts.set[ATTACH_JSON], 0 };
+    return xlx_usb_attach_hub(env->ctx, call->domid, hub->device, &hub->place,
+                              flags_of(call), call->timeout_ms,
+                              usb_report_print, &printer)
+               ? CMD_FAILED
+               : CMD_OK;
+}
+
 int cmd_usb_attach(struct cmd_env *env, int argc, char **argv)
 {
     struct call call;
@@ -307,6 +329,8 @@ int cmd_usb_attach(struct cmd_env *env, int argc, char **argv)
         status = cmd_usage(env, call.cmd, "which device? %s", call.cmd->args);
     if (status)
         return status;
+    if (call.opts.set[ATTACH_HUB])
+        return attach_hub(env, &call, &t);
     /* By its place from here on: an address may change meanwhile. */
     if (xlx_usb_select(env->ctx, t.device, busid) ||
         xlx_usb_attach(env->ctx, call.domid, busid, &t.place, flags_of(&call),

@@ -17,6 +17,16 @@ struct usb_table {
 /* Prints it once; an exit status. */
 int usb_table_print(void *table);
 
+/* A line for each device that something became of (cmd_usb_report.c). */
+struct usb_printer {
+    FILE *out;
+    bool json;
+    unsigned told; /* lines so far */
+};
+
+/* An xlx_usb_report_fn, with the printer as `user`. */
+void usb_report_print(void *printer, const struct xlx_usb_report *report);
+
 /* An object with the devices, or, without `all`, those that a guest can have;
  * an exit status. */
 int usb_devices_json(FILE *out, const struct xlx_usb_device *list, int nr,

@@ -32,6 +32,19 @@ static void root_hubs_are_known_by_name(void **state)
     assert_false(xlx__busid_is_root_hub("1-1"));
 }
 
+static void what_is_behind_a_hub(void **state)
+{
+    (void)state;
+    assert_true(xlx__busid_is_behind("1-4.2", "1-4"));
+    assert_true(xlx__busid_is_behind("1-4.1.3", "1-4"));
+    assert_true(xlx__busid_is_behind("1-4.1.3", "1-4.1"));
+    assert_false(xlx__busid_is_behind("1-4", "1-4"));
+    assert_false(xlx__busid_is_behind("1-40", "1-4"));
+    assert_false(xlx__busid_is_behind("1-4.10", "1-4.1"));
+    assert_false(xlx__busid_is_behind("2-4.1", "1-4"));
+    assert_false(xlx__busid_is_behind("1-4", "1-4.1"));
+}
+
 static void names_in_xenstore_go_both_ways(void **state)
 {
     (void)state;
@@ -47,6 +60,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(busids_are_read_strictly),
         cmocka_unit_test(root_hubs_are_known_by_name),
+        cmocka_unit_test(what_is_behind_a_hub),
         cmocka_unit_test(names_in_xenstore_go_both_ways),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -57,6 +57,7 @@ static void words_become(void **state)
         { "usb-attach g", "guest " },
         { "usb-attach guest ", "1-1 1-3.1 2-1 " },
         { "usb-attach guest 1-", "1-1 1-3.1 " },
+        { "usb-attach guest --hub ", "1-3 " },
         { "usb-attach guest 1-1 ", "controller= port= " },
         { "usb-attach --wait 5 guest 1-1 c", "controller= " },
         { "usb-attach -w 5 guest 1-1 c", "controller= " },

@@ -142,7 +142,8 @@ int xlx__refuse(xlx_ctx *ctx, const struct xlx__refuse *r,
     int rc = 0;
     if (dev->hub)
         refuse(&out, ENOTSUP, false,
-               "is a hub: attach the devices behind it");
+               "is a hub: attach the devices behind it, one or, with --hub, "
+               "all");
     else if (dev->unauthorized)
         refuse(&out, EBUSY, false,
                "is not authorized by this host (see USBGuard, or its file "

@@ -71,7 +71,8 @@ static int read_wish(xlx_ctx *ctx, const char *device, bool force,
         return rc;
     if (dev.hub)
         return xlx__fail(ctx, ENOTSUP,
-                         "usb %s: is a hub: assign the devices behind it",
+                         "usb %s: is a hub: assign the devices behind it, one or, "
+                         "with --hub, all",
                          dev.busid);
     xlx__identity_of(&dev, &wish->identity);
     return check_device(ctx, &dev, force);

@@ -36,6 +36,12 @@ bool xlx__busid_is_root_hub(const char *text)
     return end && !*end;
 }
 
+bool xlx__busid_is_behind(const char *busid, const char *hub)
+{
+    size_t n = strlen(hub);
+    return !strncmp(busid, hub, n) && busid[n] == '.';
+}
+
 static void translate(const char *from, char *to, const char *in,
                       const char *out)
 {

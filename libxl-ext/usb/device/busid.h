@@ -16,6 +16,10 @@ bool xlx__busid_valid(const char *text);
 /* Whether `text` names a root hub: "usb1". */
 bool xlx__busid_is_root_hub(const char *text);
 
+/* Whether the first is plugged in behind the hub at the second, or behind a hub
+ * there: "1-4.2" and "1-4.1.3" are behind "1-4". */
+bool xlx__busid_is_behind(const char *busid, const char *hub);
+
 /*
  * The name a busid or interface ("1-2.3:1.0") has in xenstore, where '.' and
  * ':' are not allowed: libxl's '_' and '@'. `name_r` has as many bytes as

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+/*
+ * A whole hub: each device behind it, by itself.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/clean.h"
+#include "usb/attach/attach.h"
+#include "usb/attach/locks.h"
+#include "usb/controller/list.h"
+#include "usb/device/busid.h"
+#include "usb/device/selector.h"
+
+struct job {
+    xlx_ctx *ctx;
+    uint32_t domid;
+    const struct xlx_usb_place *place;
+    unsigned flags;
+    int timeout_ms;
+    xlx_usb_report_fn *report;
+    void *user;
+    xlx_log_fn *log_fn; /* the context's, which we stand in for */
+    void *log_user;
+};
+
+/* The failure of one device is reported, not logged too. */
+static void filter(void *user, enum xlx_log_level level, const char *text)
+{
+    struct job *job = user;
+    if (job->log_fn && level != XLX_LOG_ERROR)
+        job->log_fn(job->log_user, level, text);
+}
+
+static void tell(struct job *job, const char *busid,
+                 enum xlx_usb_outcome outcome, const struct xlx_usb_place *at,
+                 const char *reason)
+{
+    const struct xlx_usb_report report = {
+        .outcome = outcome,
+        .guest = "",
+        .domid = job->domid,
+        .busid = busid,
+        .place = *at,
+        .reason = reason,
+    };
+    job->report(job->user, &report);
+}
+
+/* Whether the guest has it already: 1, 0 or -errno. */
+static int has_it(struct job *job, const char *busid,
+                  struct xlx_usb_place *place_r)
+{
+    XLX__AUTO_FREE struct xlx__owned *owned = NULL;
+    int nr = xlx__usb_owned(job->ctx, &owned);
+    const struct xlx__owned *o =
+        nr < 0 ? NULL : xlx__usb_owner(owned, nr, busid);
+    if (!o || o->domid != job->domid)
+        return nr < 0 ? nr : 0;
+    *place_r = o->place;
+    return 1;
+}
+
+/* 0 when the guest has it. */
+static int attach_one(struct job *job, const struct xlx__usbdev *dev)
+{
+    const struct xlx_usb_place nowhere = { XLX_USB_ANY, XLX_USB_ANY };
+    struct xlx_usb_place place;
+    int rc = has_it(job, dev->busid, &place);
+    if (rc > 0) {
+        tell(job, dev->busid, XLX_USB_IN_PLACE, &place, "");
+        return 0;
+    }
+    if (!rc)
+        rc = xlx__usb_attach_dev(job->ctx, job->domid, dev, job->place,
+                                 job->flags, job->timeout_ms, &place);
+    if (rc)
+        tell(job, dev->busid, XLX_USB_FAILED, &nowhere,
+             xlx_ctx_error(job->ctx));
+    else if (!(job->flags & XLX_USB_DRY_RUN))
+        tell(job, dev->busid, XLX_USB_ATTACHED, &place, "");
+    return rc;
+}
+
+static int attach_all(struct job *job, const char *hub)
+{
+    XLX__AUTO_FREE struct xlx__usbdev *devs = NULL;
+    int failed = 0, found = 0, nr = xlx__usbdev_list(job->ctx, &devs);
+    for (int i = 0; i < nr; i++) {
+        if (devs[i].hub || !xlx__busid_is_behind(devs[i].busid, hub))
+            continue;
+        found++;
+        failed += !!attach_one(job, &devs[i]);
+    }
+    if (nr >= 0 && !found)
+        return xlx__fail(job->ctx, ENODEV,
+                         "usb %s: nothing is plugged in behind it", hub);
+    return nr < 0 ? nr : failed;
+}
+
+static int check(struct job *job, const char *hub, struct xlx__usbdev *dev)
+{
+    int rc = xlx__usb_check_domain(job->ctx, job->domid);
+    if (!rc)
+        rc = xlx__select(job->ctx, hub, dev);
+    if (!rc && !dev->hub)
+        rc = xlx__fail(job->ctx, ENOTSUP, "usb %s: is no hub", dev->busid);
+    if (!rc && job->place->port != XLX_USB_ANY)
+        rc = xlx__fail(job->ctx, EINVAL,
+                       "usb %s: the devices behind a hub do not go to one port",
+                       dev->busid);
+    return rc;
+}
+
+int xlx_usb_attach_hub(xlx_ctx *ctx, uint32_t domid, const char *hub,
+                       const struct xlx_usb_place *place, unsigned flags,
+                       int timeout_ms, xlx_usb_report_fn *report, void *user)
+{
+    struct job job = { ctx,    domid, place,       flags,        timeout_ms,
+                       report, user,  ctx->log_fn, ctx->log_user };
+    struct xlx__usbdev dev;
+    int rc = check(&job, hub, &dev);
+    if (rc)
+        return rc;
+    ctx->log_fn = filter;
+    ctx->log_user = &job;
+    rc = attach_all(&job, dev.busid);
+    ctx->log_fn = job.log_fn;
+    ctx->log_user = job.log_user;
+    if (rc < 0)
+        xlx__log(ctx, XLX_LOG_ERROR, "%s", ctx->error);
+    return rc;
+}
