@@ -151,6 +151,9 @@ enum xlx_usb_flags {
     /* Of an assignment: `device` is a busid, and whatever is plugged in there is
      * meant, now or later. */
     XLX_USB_BY_PLACE = 16,
+    /* Of an assignment: `device` is the busid of a hub, and whatever is plugged
+     * in behind it is meant, now or later. */
+    XLX_USB_BY_HUB = 32,
 };
 
 /* A rule of the policy, as it is understood. */
@@ -397,7 +400,8 @@ struct xlx_usb_identity {
      * "pci0000:00/0000:00:14.0/usb2", as in sysfs, and usb3 for the ports that
      * run at SuperSpeed; "" where it is not known. */
     char controller[XLX_USB_CONTROLLER_MAX];
-    bool by_place; /* whatever is plugged in there; nothing below counts */
+    bool by_place; /* whatever is plugged in there; only `hub` counts below */
+    bool hub;      /* and it is what is behind the hub there */
     uint16_t vendor, product;
     char serial[XLX_USB_SERIAL_MAX]; /* any bytes, "" for none */
     /* What it was when it was assigned: a telephone is one thing or another, as
@@ -429,9 +433,9 @@ struct xlx_usb_intent {
  * What was said about that device before is replaced; when it has other
  * interfaces now, it is known by both, up to XLX_USB_FACES_MAX of them. Attaches
  * nothing. `flags`
- * are XLX_USB_REQUIRED, XLX_USB_ONCE, XLX_USB_FORCE and XLX_USB_BY_PLACE, with
- * which the port may be empty, and what comes there is judged when it is to be
- * attached. What speaks against an
+ * are XLX_USB_REQUIRED, XLX_USB_ONCE, XLX_USB_FORCE, and XLX_USB_BY_PLACE or
+ * XLX_USB_BY_HUB, with which the port may be empty, and what comes there is
+ * judged when it is to be attached. What speaks against an
  * attach right now (mounted, the last keyboard, ...) is only warned about, for it
  * may pass; what the policy forbids is refused without XLX_USB_FORCE.
  *
@@ -439,7 +443,8 @@ struct xlx_usb_intent {
  * -EACCES   forbidden by the policy; what xlx_usb_policy_check() says of one
  *           that cannot be read
  * -EINVAL   names no device, or a place that cannot be
- * -ENODEV   no such device; -ENOTUNIQ more than one matches; -ENOTSUP a hub
+ * -ENODEV   no such device; -ENOTUNIQ more than one matches
+ * -ENOTSUP  a hub, or, by hub, another device
  * -ENOSPC   XLX_USB_WISHES_MAX devices already
  * -EBADMSG  what is written down for the guest cannot be understood
  */

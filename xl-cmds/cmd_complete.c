@@ -97,7 +97,7 @@ struct line {
     const struct rule *rule; /* or NULL */
     char *operand[OPERANDS_MAX];
     int nr_operands;
-    bool hub; /* the device is to be one: --hub */
+    bool hub;                         /* the device is to be one: --hub */
     const struct cmd_option *pending; /* the word is its argument */
     const char *word;
     size_t nr_start; /* of it, which candidates do not have: "--move=" */

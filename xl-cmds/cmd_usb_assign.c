@@ -10,7 +10,15 @@
 #include "json.h"
 #include "libxl_ext_usb.h"
 
-enum { OPT_REQUIRED, OPT_FORCE, OPT_PLACE, OPT_LIST, OPT_JSON, OPT_WATCH };
+enum {
+    OPT_REQUIRED,
+    OPT_FORCE,
+    OPT_PLACE,
+    OPT_LIST,
+    OPT_JSON,
+    OPT_WATCH,
+    OPT_HUB,
+};
 enum { OPT_ALL };
 
 const struct cmd_option cmd_usb_assign_options[] = {
@@ -25,6 +33,8 @@ const struct cmd_option cmd_usb_assign_options[] = {
       "schema)" },
     { "watch", 'W', CMD_NO_ARG, NULL,
       "with --list: again each second, until it is interrupted" },
+    { "hub", 0, CMD_NO_ARG, NULL,
+      "DEVICE is a hub: whatever is plugged in behind it, now or later" },
     { 0 }
 };
 
@@ -37,7 +47,8 @@ const char cmd_usb_assign_details[] =
     "stick that is a keyboard now) is not given to the guest.\n"
     "\n"
     "With --place it is the port that is assigned, which may be empty: for a\n"
-    "device that becomes another one when its firmware is loaded.\n"
+    "device that becomes another one when its firmware is loaded. With --hub it\n"
+    "is every port of the hub that is plugged in there, and of hubs behind it.\n"
     "\n"
     "Nothing is attached: usb-reconcile does that, once or all the time. If it\n"
     "could not be attached now, a warning says why; what the policy forbids is\n"
@@ -47,6 +58,7 @@ const char cmd_usb_assign_details[] =
     "  xl-ext usb-assign guest 1-2\n"
     "  xl-ext usb-assign guest 046d:c52b controller=0 port=4 --required\n"
     "  xl-ext usb-assign guest 1-2 --place\n"
+    "  xl-ext usb-assign guest 1-4 --hub\n"
     "  xl-ext usb-assign --list\n"
     "  xl-ext usb-assign --list guest --json\n";
 
@@ -91,7 +103,9 @@ static void print_wish(FILE *out, const struct xlx_usb_wish *wish)
     const struct xlx_usb_identity *id = &wish->identity;
     char serial[4 * XLX_USB_SERIAL_MAX];
     cmd_escape(id->serial, serial);
-    if (id->by_place)
+    if (id->hub)
+        fprintf(out, "  %s whatever is behind that hub", id->busid);
+    else if (id->by_place)
         fprintf(out, "  %s whatever is plugged in", id->busid);
     else
         fprintf(out, "  %s ID %04x:%04x%s%s", id->busid, id->vendor,
@@ -122,6 +136,8 @@ static void put_wish(yajl_gen g, const struct xlx_usb_wish *wish)
         json_text(g, "host_controller", id->controller);
     if (id->by_place)
         json_bool(g, "by_place", true);
+    if (id->hub)
+        json_bool(g, "hub", true);
     json_id(g, "vendor_id", id->vendor);
     json_id(g, "product_id", id->product);
     json_text(g, "serial", id->serial);
@@ -217,11 +233,13 @@ static int list(struct cmd_env *env, const struct cmd *self,
 /* --- assigning ------------------------------------------------------------ */
 
 static const struct xlx_usb_wish *find_wish(const struct xlx_usb_intent *intent,
-                                            const char *busid, bool by_place)
+                                            const char *busid, unsigned flags)
 {
     for (uint32_t i = 0; i < intent->nr_wishes; i++) {
         const struct xlx_usb_identity *id = &intent->wish[i].identity;
-        if (id->by_place == by_place && !strcmp(id->busid, busid))
+        bool by_place = flags & (XLX_USB_BY_PLACE | XLX_USB_BY_HUB);
+        if (id->by_place == by_place && id->hub == !!(flags & XLX_USB_BY_HUB) &&
+            !strcmp(id->busid, busid))
             return &intent->wish[i];
     }
     return NULL;
@@ -229,13 +247,13 @@ static const struct xlx_usb_wish *find_wish(const struct xlx_usb_intent *intent,
 
 /* As it is written down, with all that has been found out about it. */
 static int print_assigned(struct cmd_env *env, const char *guest,
-                          const char *busid, bool by_place)
+                          const char *busid, unsigned flags)
 {
     struct xlx_usb_intent *intent = NULL;
     if (xlx_usb_intent_list(env->ctx, guest, &intent) < 0)
         return CMD_FAILED;
     const struct xlx_usb_wish *wish =
-        intent ? find_wish(intent, busid, by_place) : NULL;
+        intent ? find_wish(intent, busid, flags) : NULL;
     yajl_gen g = wish ? json_open(env->out) : NULL;
     if (!wish)
         fprintf(env->err, "usb-assign: usb %s: was unassigned meanwhile\n",
@@ -252,7 +270,8 @@ static unsigned flags_of(const struct cmd_opts *opts)
 {
     return (opts->set[OPT_REQUIRED] ? XLX_USB_REQUIRED : 0) |
            (opts->set[OPT_FORCE] ? XLX_USB_FORCE : 0) |
-           (opts->set[OPT_PLACE] ? XLX_USB_BY_PLACE : 0);
+           (opts->set[OPT_PLACE] ? XLX_USB_BY_PLACE : 0) |
+           (opts->set[OPT_HUB] ? XLX_USB_BY_HUB : 0);
 }
 
 static int assign(struct cmd_env *env, const struct cmd *self,
@@ -266,7 +285,7 @@ static int assign(struct cmd_env *env, const struct cmd *self,
     int status = read_place(env, self, opts, &place);
     if (status)
         return status;
-    if (!opts->set[OPT_PLACE]) {
+    if (!opts->set[OPT_PLACE] && !opts->set[OPT_HUB]) {
         if (xlx_usb_select(env->ctx, device, busid))
             return CMD_FAILED;
         device = busid;
@@ -274,7 +293,7 @@ static int assign(struct cmd_env *env, const struct cmd *self,
     if (xlx_usb_assign(env->ctx, opts->argv[0], device, flags_of(opts), &place))
         return CMD_FAILED;
     if (opts->set[OPT_JSON])
-        return print_assigned(env, opts->argv[0], device, opts->set[OPT_PLACE]);
+        return print_assigned(env, opts->argv[0], device, flags_of(opts));
     fprintf(env->out, "usb %s: assigned to guest %s\n", device, opts->argv[0]);
     return CMD_OK;
 }
@@ -290,6 +309,8 @@ int cmd_usb_assign(struct cmd_env *env, int argc, char **argv)
         return list(env, self, &opts);
     if (opts.set[OPT_WATCH])
         return cmd_usage(env, self, "--watch: only with --list");
+    if (opts.set[OPT_HUB] && opts.set[OPT_PLACE])
+        return cmd_usage(env, self, "--hub or --place?");
     return assign(env, self, &opts);
 }
 

@@ -169,6 +169,14 @@ static const struct row rows[] = {
       "guest guest: usb 1-3.1: attached, controller 0 port 1\n" },
     { "usb-unassign guest 1-2", CMD_OK, 
       "usb 1-2: not assigned to guest guest any more\n" },
+    { "usb-assign guest 1-3 --hub controller=7", CMD_OK,
+      "usb 1-3: assigned to guest guest\n" },
+    { "usb-assign guest 1-2 --hub", CMD_FAILED, "usb 1-2: is no hub" },
+    { "usb-assign guest 1-3.1 --hub --place", CMD_USAGE, "--hub or --place" },
+    { "usb-assign --list", CMD_OK,
+      "guest 00000000-0000-4000-8000-000000000005\n"
+      "  1-3.1 ID 0627:0001\n"
+      "  1-3 whatever is behind that hub controller 7\n" },
     { "usb-unassign guest --all", CMD_OK,
       "guest guest: nothing is assigned to it any more\n" },
     { "usb-unassign guest --all", CMD_FAILED, "nothing is assigned" },
@@ -317,6 +325,8 @@ static void what_was_assigned_as_json(void **state)
     assert_non_null(strstr(f->out, "\"busid\": \"1-7\""));
     assert_non_null(strstr(f->out, "\"by_place\": true"));
     assert_null(strstr(f->out, "1-2"));
+    assert_int_equal(call(f, "usb-assign guest 1-7 --hub --json"), CMD_OK);
+    assert_non_null(strstr(f->out, "\"hub\": true"));
 }
 
 static void a_watch_ends_with_a_signal(void **state)

@@ -78,8 +78,18 @@ static int read_wish(xlx_ctx *ctx, const char *device, bool force,
     return check_device(ctx, &dev, force);
 }
 
+/* What is there now, if anything, is a hub. */
+static int check_hub(xlx_ctx *ctx, const char *busid)
+{
+    struct xlx__usbdev dev;
+    int rc = xlx__usbdev_read(ctx, busid, &dev);
+    if (!rc && !dev.hub)
+        return xlx__fail(ctx, ENOTSUP, "usb %s: is no hub", busid);
+    return rc == -ENODEV ? 0 : rc;
+}
+
 /* The policy is asked about what is there when that is to be attached. */
-static int read_place(xlx_ctx *ctx, const char *device,
+static int read_place(xlx_ctx *ctx, const char *device, bool hub,
                       struct xlx_usb_identity *id)
 {
     struct xlx__selector sel;
@@ -91,8 +101,11 @@ static int read_place(xlx_ctx *ctx, const char *device,
     if (rc)
         return rc;
     id->by_place = true;
+    id->hub = hub;
     memcpy(id->busid, sel.busid, sizeof(id->busid));
-    return xlx__usbdev_read_controller(ctx, id->busid, id->controller);
+    rc = hub ? check_hub(ctx, id->busid) : 0;
+    return rc ? rc
+              : xlx__usbdev_read_controller(ctx, id->busid, id->controller);
 }
 
 /* A guest that nothing is written down for yet. */
@@ -195,10 +208,15 @@ int xlx_usb_assign(xlx_ctx *ctx, const char *guest, const char *device,
                                  .place = { XLX_USB_ANY, XLX_USB_ANY } };
     if (place)
         wish.place = *place;
+    bool hub = flags & XLX_USB_BY_HUB;
     int rc = check_place(ctx, &wish.place);
+    if (!rc && hub && wish.place.port != XLX_USB_ANY)
+        rc = xlx__fail(ctx, EINVAL,
+                       "usb %s: the devices behind a hub do not go to one port",
+                       device);
     if (!rc)
-        rc = flags & XLX_USB_BY_PLACE
-                 ? read_place(ctx, device, &wish.identity)
+        rc = hub || flags & XLX_USB_BY_PLACE
+                 ? read_place(ctx, device, hub, &wish.identity)
                  : read_wish(ctx, device, flags & XLX_USB_FORCE, &wish);
     if (rc)
         return rc;

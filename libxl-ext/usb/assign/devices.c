@@ -9,6 +9,7 @@
 
 #include "core/clean.h"
 #include "usb/admission/refuse.h"
+#include "usb/assign/hubs.h"
 #include "usb/assign/intent.h"
 #include "usb/device/identity.h"
 #include "usb/device/selector.h"
@@ -107,7 +108,7 @@ static int name_owners(xlx_ctx *ctx, struct xlx_usb_device *list, int nr)
 enum turn { AT_PLACE, BY_SERIAL, BY_PORT, BY_NUMBERS, NR_TURNS };
 
 struct wishes {
-    struct xlx_usb_intent *intents;
+    struct xlx__guest *guests;
     int nr;
     bool *given; /* by guest and wish */
     const struct xlx__usbdev *devs;
@@ -135,7 +136,7 @@ static bool is_its_turn(const struct wishes *w,
 static void give(struct wishes *w, int g, uint32_t i, enum turn turn,
                  struct xlx_usb_device *list)
 {
-    const struct xlx_usb_identity *id = &w->intents[g].wish[i].identity;
+    const struct xlx_usb_identity *id = &w->guests[g].intent.wish[i].identity;
     bool *given = &w->given[(uint32_t)g * XLX_USB_WISHES_MAX + i];
     int dev;
     if (*given ||
@@ -144,7 +145,7 @@ static void give(struct wishes *w, int g, uint32_t i, enum turn turn,
         !is_its_turn(w, id, dev, turn))
         return;
     *given = w->taken[dev] = true;
-    strcpy(list[dev].guest, w->intents[g].name);
+    strcpy(list[dev].guest, w->guests[g].intent.name);
     if (list[dev].state == XLX_USB_IS_FREE)
         list[dev].state = XLX_USB_IS_ASSIGNED;
 }
@@ -163,10 +164,10 @@ static bool could_be(const struct wishes *w, const struct xlx_usb_identity *id,
 static void note_attached(struct wishes *w, int dev, const char *guest, bool at)
 {
     for (int g = 0; g < w->nr && !w->taken[dev]; g++)
-        for (uint32_t i = 0; i < w->intents[g].nr_wishes; i++) {
+        for (uint32_t i = 0; i < w->guests[g].intent.nr_wishes; i++) {
             bool *given = &w->given[(uint32_t)g * XLX_USB_WISHES_MAX + i];
-            if (*given || strcmp(w->intents[g].name, guest) ||
-                !could_be(w, &w->intents[g].wish[i].identity, dev, at))
+            if (*given || strcmp(w->guests[g].intent.name, guest) ||
+                !could_be(w, &w->guests[g].intent.wish[i].identity, dev, at))
                 continue;
             *given = w->taken[dev] = true;
             break;
@@ -189,24 +190,37 @@ static void give_all(struct wishes *w, struct xlx_usb_device *list)
     note_all_attached(w, list);
     for (int turn = AT_PLACE; turn < NR_TURNS; turn++)
         for (int g = 0; g < w->nr; g++)
-            for (uint32_t i = 0; i < w->intents[g].nr_wishes; i++)
+            for (uint32_t i = 0; i < w->guests[g].intent.nr_wishes; i++)
                 give(w, g, i, turn, list);
 }
 
 /* What is written down is replaced as a whole: reading it needs no lock. */
+static int load_guests(xlx_ctx *ctx, struct xlx__guest **list_r)
+{
+    XLX__AUTO_FREE struct xlx_usb_intent *intents = NULL;
+    struct xlx__guest *list = NULL;
+    int nr = xlx__intent_load_all(ctx, &intents, NULL, NULL);
+    if (nr > 0 && !(list = calloc((size_t)nr, sizeof(*list))))
+        return xlx__fail(ctx, ENOMEM, "guests: no memory");
+    for (int i = 0; i < nr; i++)
+        list[i].intent = intents[i];
+    *list_r = list;
+    return nr;
+}
+
 static int name_assigned(xlx_ctx *ctx, const struct xlx__usbdev *devs, int nr,
                          struct xlx_usb_device *list)
 {
-    XLX__AUTO_FREE struct xlx_usb_intent *intents = NULL;
-    int nr_guests = xlx__intent_load_all(ctx, &intents, NULL, NULL);
+    XLX__AUTO_FREE struct xlx__guest *guests = NULL;
+    int nr_guests = load_guests(ctx, &guests);
     if (nr_guests <= 0)
         return nr_guests;
     XLX__AUTO_FREE bool *given =
         calloc((size_t)nr_guests * XLX_USB_WISHES_MAX, sizeof(*given));
     XLX__AUTO_FREE bool *taken = calloc((size_t)nr + 1, sizeof(*taken));
-    if (!given || !taken)
+    if (!given || !taken || xlx__hubs_expand(guests, nr_guests, devs, nr) < 0)
         return xlx__fail(ctx, ENOMEM, "usb: no memory");
-    struct wishes w = { .intents = intents,
+    struct wishes w = { .guests = guests,
                         .nr = nr_guests,
                         .given = given,
                         .devs = devs,

@@ -103,6 +103,10 @@ static void put_wish(yajl_gen g, const struct xlx_usb_wish *wish)
     if (id->by_place) {
         put_string(g, "by_place");
         yajl_gen_bool(g, true);
+        if (id->hub) {
+            put_string(g, "hub");
+            yajl_gen_bool(g, true);
+        }
     } else
         put_what(g, id);
     yajl_gen_map_close(g);
@@ -256,6 +260,7 @@ static bool get_place(yajl_val map, const char *key, uint32_t min, uint32_t max,
 static const char *read_what(yajl_val identity, struct xlx_usb_identity *id)
 {
     id->by_place = YAJL_IS_TRUE(get(identity, "by_place"));
+    id->hub = id->by_place && YAJL_IS_TRUE(get(identity, "hub"));
     if (id->by_place)
         return NULL;
     if (!get_id(identity, "vendor", &id->vendor) ||

@@ -333,6 +333,8 @@ static void say_missing(const struct work *w, const struct xlx_usb_identity *id,
     const struct xlx__view *v = w->view;
     const char *why = id->by_place ? "nothing is plugged in there"
                                    : "not plugged in";
+    if (id->hub)
+        why = "nothing is plugged in behind it";
     for (int i = 0; i < v->nr_devs; i++) {
         bool here = xlx__identity_at_place(id, v->devs, v->nr_devs, i);
         if (!v->devs[i].unauthorized ||

@@ -7,6 +7,7 @@
 #include "core/clean.h"
 #include "core/clock.h"
 #include "core/parse.h"
+#include "usb/assign/hubs.h"
 #include "usb/attach/locks.h"
 #include "usb/controller/hc.h"
 #include "usb/controller/list.h"
@@ -101,6 +102,18 @@ static int load_guests(xlx_ctx *ctx, struct xlx__guest **list_r,
     return lock < 0 ? lock : xlx__guests_load(ctx, list_r, bad, user);
 }
 
+static int expand_hubs(xlx_ctx *ctx, struct xlx__guest *guests, int nr,
+                       const struct xlx__usbdev *devs, int nr_devs)
+{
+    int left_over = xlx__hubs_expand(guests, nr, devs, nr_devs);
+    if (left_over > 0)
+        xlx__warn(ctx,
+                  "%d devices behind hubs are left where they are: a guest can "
+                  "have %u",
+                  left_over, XLX_USB_WISHES_MAX);
+    return left_over < 0 ? xlx__fail(ctx, ENOMEM, "usb: no memory") : 0;
+}
+
 int xlx__view_look(xlx_ctx *ctx, int busy_ms, struct xlx__view *view_r,
                    void (*bad)(void *user, const char *uuid), void *user)
 {
@@ -113,6 +126,8 @@ int xlx__view_look(xlx_ctx *ctx, int busy_ms, struct xlx__view *view_r,
     int rc = nr < 0 ? nr : look_at_ports(ctx, &ports);
     if (!rc)
         nr_devs = xlx__usbdev_list(ctx, &devs);
+    if (!rc && nr_devs >= 0)
+        rc = expand_hubs(ctx, guests, nr, devs, nr_devs);
     *view_r = (struct xlx__view){ .guests = guests,
                                   .nr_guests = nr,
                                   .held = ports.v,

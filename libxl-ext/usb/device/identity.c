@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "usb/device/busid.h"
+
 _Static_assert(XLX_USB_CLASSES_MAX == XLX__USB_INTFS_MAX, "all interfaces");
 
 static void class_of(const struct xlx__usbintf *intf, char text_r[7])
@@ -72,7 +74,8 @@ bool xlx__identity_at_place(const struct xlx_usb_identity *id,
                             const struct xlx__usbdev *dev, int nr, int which)
 {
     const struct xlx__usbdev *d = &dev[which];
-    if (!same_place(id->busid, id->controller, d->busid, d->controller))
+    if (id->hub ||
+        !same_place(id->busid, id->controller, d->busid, d->controller))
         return false;
     /* That bus may be another one's number by now. */
     for (int i = 0; i < nr && !(id->controller[0] && d->controller[0]); i++)
@@ -82,11 +85,23 @@ bool xlx__identity_at_place(const struct xlx_usb_identity *id,
     return true;
 }
 
+bool xlx__identity_behind(const struct xlx_usb_identity *id,
+                          const struct xlx__usbdev *dev)
+{
+    if (!id->hub)
+        return false;
+    if (id->controller[0] && dev->controller[0])
+        return !strcmp(id->controller, dev->controller) &&
+               xlx__busid_is_behind(ports_of(dev->busid), ports_of(id->busid));
+    return xlx__busid_is_behind(dev->busid, id->busid);
+}
+
 bool xlx__identity_same(const struct xlx_usb_identity *a,
                         const struct xlx_usb_identity *b)
 {
-    return a->by_place == b->by_place && a->vendor == b->vendor &&
-           a->product == b->product && !strcmp(a->serial, b->serial) &&
+    return a->by_place == b->by_place && a->hub == b->hub &&
+           a->vendor == b->vendor && a->product == b->product &&
+           !strcmp(a->serial, b->serial) &&
            (a->serial[0] || xlx__identity_same_place(a, b));
 }
 

@@ -25,10 +25,15 @@ void xlx__identity_of(const struct xlx__usbdev *dev,
 bool xlx__identity_same_place(const struct xlx_usb_identity *a,
                               const struct xlx_usb_identity *b);
 
-/* Whether one of `nr` devices is where it says. Where a controller is not known,
+/* Whether one of `nr` devices is where it says, which none is that is behind a
+ * hub. Where a controller is not known,
  * and one like it is in the same port of another bus, neither is. */
 bool xlx__identity_at_place(const struct xlx_usb_identity *id,
                             const struct xlx__usbdev *dev, int nr, int which);
+
+/* Whether the device is plugged in behind the hub that is meant by `id`. */
+bool xlx__identity_behind(const struct xlx_usb_identity *id,
+                          const struct xlx__usbdev *dev);
 
 /* Whether two identities speak of one device: with a serial wherever it was,
  * without one at the same place. */
