@@ -56,6 +56,19 @@ static int unknown_command(struct cmd_env *env, const char *name)
     return CMD_USAGE;
 }
 
+/* The distribution's xl may have a command that we have not heard of, but not in
+ * a family of ours: what it will say of this one does not help. */
+static void hint_at_ours(struct cmd_env *env, const char *name)
+{
+    static const char *const families[] = { "usb-", "lazy-", "image-",
+                                            "evtchn-" };
+    const char *near = cmd_nearest(name);
+    for (size_t i = 0; near && i < sizeof(families) / sizeof(families[0]); i++)
+        if (!strncmp(name, families[i], strlen(families[i])) &&
+            !strncmp(near, families[i], strlen(families[i])))
+            fprintf(env->err, "xl: %s: did you mean %s?\n", name, near);
+}
+
 static int dispatch(struct cmd_env *env, int argc, char **argv, bool front)
 {
     int at = first_operand(argc, argv);
@@ -82,6 +95,8 @@ static int dispatch(struct cmd_env *env, int argc, char **argv, bool front)
         free(global);
         return status;
     }
+    if (front && !cmd && at < argc)
+        hint_at_ours(env, argv[at]);
     if (front || cmd)
         return cmd_hand_on(env, argv);
     return unknown_command(env, argv[at]);

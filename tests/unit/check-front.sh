@@ -57,7 +57,12 @@ expect 2 'xl-ext: usb-atach: no such command: did you mean usb-attach?*' \
     xl-ext usb-atach
 expect 2 'help: usb-atach: no such command: did you mean usb-attach?*' \
     xl-ext help usb-atach
-expect 42 '<usb-atach>' xl usb-atach
+# It may be a command of the distribution's.
+expect 42 'xl: usb-atach: did you mean usb-attach?*<usb-atach><a>' \
+    xl usb-atach a
+expect 42 '<ubs-attach>' xl ubs-attach
+expect 42 '<usb-nothing>' xl usb-nothing
+expect 42 '<lst>' xl lst
 expect 2 'restore: --lazy takes =require*' xl restore --lazy=maybe file
 expect 2 'restore: the save file is missing*' xl restore --lazy -p
 expect 2 'restore: *--sidecar go with --lazy*' xl restore --sidecar=x file
