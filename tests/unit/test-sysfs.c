@@ -17,7 +17,7 @@ static const struct sysfs_dev disk = {
     .address = "7",
     .intf = { { .name = "1-2:1.0", .driver = "usb-storage",
                 .match = "usb-storage", .class = "080650" },
-              { .name = "1-2:1.1", .class = "fF0000" } },
+              { .name = "1-2:1.1", .class = "fg0000" } },
 };
 
 static void contract(struct xlx__sysfs *fs)
@@ -181,7 +181,7 @@ static void a_device_is_read(void **state)
     assert_int_equal(dev.intf[0].subclass, 6);
     assert_int_equal(dev.intf[0].protocol, 0x50);
     assert_int_equal(dev.intf[1].number, 1);
-    assert_int_equal(dev.intf[1].class, 0); /* "fF" is not what sysfs says */
+    assert_int_equal(dev.intf[1].class, 0); /* "fg" is no number */
 }
 
 static void all_devices_are_listed_by_place(void **state)
