@@ -5,10 +5,12 @@
  *
  *   usb-list DIR       a tree like sysfs is made there
  */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "fakes/xenstore_mem.h"
 #include "libxl_ext_usb.h"
@@ -42,6 +44,17 @@ static void make_dir(const char *path)
     must(!system(command), path);
 }
 
+/* As the kernel has it: a bus only points at its devices. */
+static void make_link(const char *sysfs, const char *busid)
+{
+    char path[256], target[64];
+    snprintf(path, sizeof(path), "%s/bus/usb/devices", sysfs);
+    make_dir(path);
+    snprintf(path, sizeof(path), "%s/bus/usb/devices/%s", sysfs, busid);
+    snprintf(target, sizeof(target), "../../../devices/pci/usb1/%s", busid);
+    must(!symlink(target, path) || errno == EEXIST, path);
+}
+
 static void make_device(const char *sysfs, const char *busid, int number)
 {
     static const char *const attrs[][2] = {
@@ -55,9 +68,10 @@ static void make_device(const char *sysfs, const char *busid, int number)
                                         "bInterfaceSubClass",
                                         "bInterfaceProtocol" };
     char dir[256], sub[400], text[16];
-    snprintf(dir, sizeof(dir), "%s/bus/usb/devices/%s", sysfs, busid);
+    snprintf(dir, sizeof(dir), "%s/devices/pci/usb1/%s", sysfs, busid);
     snprintf(sub, sizeof(sub), "%s/%s:1.0", dir, busid);
     make_dir(sub);
+    make_link(sysfs, busid);
     for (size_t i = 0; i < sizeof(attrs) / sizeof(attrs[0]); i++)
         put(dir, attrs[i][0], attrs[i][1]);
     snprintf(text, sizeof(text), "%d", number);
