@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 /*
- * Streams of every kind and order of records, with what Xen's two readers make
- * of them: libxc's restore (of 4.6 to 4.21, tools/libs/guest/xg_sr_restore*.c)
- * and verify-stream-v2 (tools/python/xen/migration). Their rules are tables in
+ * Streams of every kind and order of records, as Xen 4.6 to 4.21 write them or
+ * with one thing changed, and what Xen's two readers make of them: libxc's
+ * restore (tools/libs/guest/xg_sr_restore*.c, whose rules for x86 are the same
+ * from 4.14 to 4.21; those before know version 2 only) and verify-stream-v2
+ * (tools/python/xen/migration, of 4.17 and 4.20). Their rules are tables in
  * image_model.c; tests/unit/check-image-corpus.sh holds the second ones against
- * the program, where it is installed.
+ * the program, where it is installed. Nothing holds the first ones against
+ * libxc, which needs a domain: they are as they were read.
  */
 #ifndef FAKES_IMAGE_CORPUS_H
 #define FAKES_IMAGE_CORPUS_H

@@ -90,7 +90,7 @@ const struct base corpus_bases[NR_BASES] = {
       FMT_GUEST_PV,
       4,
       17,
-      { CPUID, MSR, STATIC, INFO, FRAMES, PAGE, TSC, SHARED, BASIC, EXTENDED,
+      { INFO, CPUID, MSR, STATIC, FRAMES, PAGE, TSC, SHARED, BASIC, EXTENDED,
         XSAVE, MSRS, END } },
 };
 
