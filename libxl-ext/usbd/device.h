@@ -64,12 +64,18 @@ struct xlx__usbd_devices {
 /* The real one; the context has to outlive it. */
 int xlx__usbd_devices_host(xlx_ctx *ctx, struct xlx__usbd_devices **d_r);
 
+enum xlx__usbd_holder {
+    XLX__USBD_NOBODY,    /* or it cannot be found */
+    XLX__USBD_A_BACKEND, /* of some guest: ours, or a QEMU; maybe others too */
+    XLX__USBD_ANOTHER,   /* only processes that are none */
+};
+
 /*
- * Who has the file of the device open, " by process usbmuxd (pid 77)", or ""
- * when that cannot be found, into `who_r` (XLX__USBD_WHY_MAX bytes). Processes
- * are looked for in `proc`; we are not among them.
+ * Who has the file of the device open: " by process usbmuxd (pid 77)", or ""
+ * for nobody, into `who_r` (XLX__USBD_WHY_MAX bytes). Processes are looked for
+ * in `proc`; we are not among them. A backend is known by its program's name.
  */
-void xlx__usbd_who_has(const char *proc, uint32_t bus, uint32_t address,
-                       char *who_r);
+enum xlx__usbd_holder xlx__usbd_who_has(const char *proc, uint32_t bus,
+                                        uint32_t address, char *who_r);
 
 #endif

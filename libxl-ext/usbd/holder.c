@@ -13,6 +13,9 @@
 #include "core/printable.h"
 #include "usbd/device.h"
 
+/* What the kernel shows of a program's name has 15 characters at most. */
+static const char *const backends[] = { "xl-ext-usb-back", "qemu-" };
+
 /* Whether one of the descriptors in /proc/PID/fd is the file. */
 static bool has_open(int proc, const char *pid, const char *file)
 {
@@ -34,7 +37,7 @@ static bool has_open(int proc, const char *pid, const char *file)
     return false;
 }
 
-static void describe(int proc, const char *pid, char *who_r)
+static enum xlx__usbd_holder describe(int proc, const char *pid, char *who_r)
 {
     char path[48], name[32] = "";
     snprintf(path, sizeof(path), "%.16s/comm", pid);
@@ -45,22 +48,25 @@ static void describe(int proc, const char *pid, char *who_r)
     xlx__printable(name, sizeof(name), name);
     snprintf(who_r, XLX__USBD_WHY_MAX, " by process %s%s(pid %.16s)", name,
              *name ? " " : "", pid);
+    for (size_t i = 0; i < sizeof(backends) / sizeof(backends[0]); i++)
+        if (!strncmp(name, backends[i], strlen(backends[i])))
+            return XLX__USBD_A_BACKEND;
+    return XLX__USBD_ANOTHER;
 }
 
-void xlx__usbd_who_has(const char *proc, uint32_t bus, uint32_t address,
-                       char *who_r)
+enum xlx__usbd_holder xlx__usbd_who_has(const char *proc, uint32_t bus,
+                                        uint32_t address, char *who_r)
 {
+    enum xlx__usbd_holder holder = XLX__USBD_NOBODY;
     char file[48];
     uint32_t pid;
     snprintf(file, sizeof(file), "/dev/bus/usb/%03u/%03u", bus, address);
     *who_r = '\0';
     XLX__AUTO_CLOSEDIR DIR *dir = opendir(proc);
     const struct dirent *e;
-    while (dir && (e = readdir(dir)))
+    while (dir && holder != XLX__USBD_A_BACKEND && (e = readdir(dir)))
         if (!xlx__parse_u32(e->d_name, 1, INT32_MAX, &pid) &&
-            pid != (uint32_t)getpid() &&
-            has_open(dirfd(dir), e->d_name, file)) {
-            describe(dirfd(dir), e->d_name, who_r);
-            return;
-        }
+            pid != (uint32_t)getpid() && has_open(dirfd(dir), e->d_name, file))
+            holder = describe(dirfd(dir), e->d_name, who_r);
+    return holder;
 }

@@ -10,6 +10,7 @@
 
 #include "fakes/passes.h"
 #include "usb/device/device.h"
+#include "usbd/device.h"
 
 /* A serial converter whose maker gives all of them one number. */
 static const struct sysfs_dev converter = {
@@ -538,6 +539,96 @@ static void one_that_a_daemon_holds(void **state)
     assert_true(f->pass.next > f->now); /* not at once again */
 }
 
+/* --- who has it ----------------------------------------------------------- */
+
+/* What the backend was killed with is claimed by a daemon before it is given
+ * back: libimobiledevice/usbmuxd#110, LudovicRousseau/PCSC#173. */
+static void a_daemon_that_comes_after_the_backend(void **state)
+{
+    struct passes *f = *state;
+    passes_start_with_two(f);
+    usb_world_kill_backend(f->w);
+    struct sysfs_dev *now = sysfs_mem_find(f->w->sysfs, "1-2");
+    now->intf[0].driver = "usbfs";
+    put_process(f, "4712", "pcscd", "/dev/bus/usb/001/003");
+    passes_later(f);
+    const struct passes_line *freed = NULL;
+    for (int i = 0; i < f->nr; i++)
+        if (f->line[i].outcome == XLX_USB_FREED &&
+            !strcmp(f->line[i].busid, "1-2"))
+            freed = &f->line[i];
+    assert_non_null(freed);
+    assert_non_null(strstr(freed->reason, "process pcscd (pid 4712)"));
+    assert_told(f, "guest", XLX_USB_FAILED, "1-2");
+    assert_non_null(strstr(line_of(f, "guest")->reason, "pcscd (pid 4712)"));
+    assert_string_equal(now->intf[0].driver, "usbfs");
+    assert_null(now->intf[1].driver);
+    assert_int_equal(now->resets, 0);
+    assert_true(f->pass.next > f->now);
+    passes_assert_has(f, "1-3.1", true);
+}
+
+/* A backend that has the device, besides others, is waited for. */
+static void who_is_a_backend(void **state)
+{
+    static const char *const names[] = { "xl-ext-usb-back", "qemu-system-x86" };
+    struct passes *f = *state;
+    char who[XLX__USBD_WHY_MAX];
+    for (int i = 0; i < 2; i++) {
+        put_process(f, i ? "4713" : "4712", names[i], "/dev/bus/usb/001/003");
+        assert_int_equal(xlx__usbd_who_has(f->w->dir, 1, 3, who),
+                         XLX__USBD_A_BACKEND);
+    }
+    put_process(f, "4714", "lsusb", "/dev/bus/usb/001/003");
+    assert_int_equal(xlx__usbd_who_has(f->w->dir, 1, 3, who),
+                     XLX__USBD_A_BACKEND);
+    assert_int_equal(xlx__usbd_who_has(f->w->dir, 1, 4, who), XLX__USBD_NOBODY);
+    assert_string_equal(who, "");
+}
+
+static void an_interface_is_not_the_whole_device(void **state)
+{
+    struct passes *f = *state;
+    passes_start_with_two(f);
+    sysfs_mem_find(f->w->sysfs, "1-2")->intf[0].driver = "usb-storage";
+    assert_int_equal(passes_later(f), 2);
+    passes_assert_line(f, 0, XLX_USB_FREED, "1-2");
+    assert_non_null(strstr(f->line[0].reason, "lost"));
+    passes_assert_line(f, 1, XLX_USB_ATTACHED, "1-2");
+}
+
+/* The guest sets a configuration: for 30 calls nobody has the interfaces. */
+static void let_go_and_take(void *user)
+{
+    struct passes *f = user;
+    struct sysfs_dev *dev = sysfs_mem_find(f->w->sysfs, "1-2");
+    bool had = dev->intf[0].driver;
+    for (int i = 0; i < 2; i++)
+        dev->intf[i].driver = had ? NULL : "usbfs";
+    if (had)
+        f->w->nth.act_at = f->w->nth.calls + 30;
+}
+
+static void one_glance_detaches_nothing(void **state)
+{
+    struct passes *f = *state;
+    passes_start_with_two(f);
+    int n = 1, seen = 1;
+    for (bool more = true; more; n += 3) {
+        f->w->nth =
+            (struct nth){ .act_at = n, .act = let_go_and_take, .user = f };
+        assert_int_equal(passes_later(f), 0);
+        more = f->w->nth.calls >= n;
+        f->w->nth = (struct nth){ 0 };
+        if (!sysfs_mem_find(f->w->sysfs, "1-2")->intf[0].driver)
+            seen++;
+        for (int i = 0; i < 2; i++)
+            sysfs_mem_find(f->w->sysfs, "1-2")->intf[i].driver = "usbfs";
+    }
+    assert_true(n > 60 && seen > 1);
+    passes_assert_port(f, 1, "1-2");
+}
+
 #define TEST(name) \
     cmocka_unit_test_setup_teardown(name, passes_setup, passes_teardown)
 
@@ -564,6 +655,10 @@ int main(void)
         TEST(one_that_is_not_authorized),
         TEST(who_holds_it_is_told),
         TEST(one_that_a_daemon_holds),
+        TEST(a_daemon_that_comes_after_the_backend),
+        TEST(who_is_a_backend),
+        TEST(an_interface_is_not_the_whole_device),
+        TEST(one_glance_detaches_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

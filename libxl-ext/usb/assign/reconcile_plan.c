@@ -272,7 +272,8 @@ static void add_free(struct work *w, int i)
     a->place = h->place;
     a->address = h->address;
     strcpy(a->busid, h->busid);
-    snprintf(a->reason, sizeof(a->reason), "%s", stale(w, h));
+    snprintf(a->reason, sizeof(a->reason), "%s%s%s", stale(w, h),
+             *h->who ? ": it is in use" : "", h->who);
 }
 
 static void say_ambiguous(const struct work *w,

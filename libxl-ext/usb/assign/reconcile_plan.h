@@ -7,6 +7,7 @@
 
 #include "usb/assign/guests.h"
 #include "usb/device/identity.h"
+#include "usbd/port_status.h"
 
 /* A port of any domain that has a busid. */
 struct xlx__held {
@@ -16,8 +17,9 @@ struct xlx__held {
     bool busy;        /* somebody is at work there */
     bool ours;        /* its controller's ports are written by this library */
     bool connected;   /* the controller */
-    bool claimed;     /* the device, by a process on this host */
     uint32_t address; /* the device's, when it was attached; 0: unknown */
+    bool claimed; /* with an address: the device, as a whole, by the backend */
+    char who[XLX__USBD_WHY_MAX]; /* else who has it, " by process ...", or "" */
 };
 
 struct xlx__view {
@@ -37,7 +39,7 @@ enum xlx__act {
     XLX__ACT_LATER, /* the guest is busy */
 };
 
-#define XLX__REASON_MAX 200
+#define XLX__REASON_MAX 256
 
 struct xlx__action {
     enum xlx__act act;

@@ -11,7 +11,9 @@
 #include "usb/attach/locks.h"
 #include "usb/controller/hc.h"
 #include "usb/controller/list.h"
+#include "usb/controller/type.h"
 #include "usb/device/busid.h"
+#include "usbd/device.h"
 
 struct ports {
     struct xlx__held *v;
@@ -19,7 +21,69 @@ struct ports {
     struct xlx__guest *guests;
     int nr_guests;
     int busy_ms;
+    int64_t settled; /* until then a doubtful claim is looked at again */
 };
+
+/* Longer than a device takes for a configuration, or a backend that was killed
+ * for its new start. */
+#define SETTLE_MS 1000
+#define LOOK_MS 20
+
+enum { HOLDS = 1, HOLDS_NOT };
+
+static int look_holds(xlx_ctx *ctx, void *arg)
+{
+    const struct xlx__move *m = arg;
+    int rc = xlx__type_of(m->hc)->holds(ctx, m);
+    if (rc == 0)
+        return HOLDS_NOT;
+    return rc == -EAGAIN ? 0 : rc;
+}
+
+/* One glance may be in the midst of something. All ports of a guest together
+ * are looked at again for SETTLE_MS. */
+static int look_at_claim(xlx_ctx *ctx, struct ports *ports, struct xlx__held *v)
+{
+    struct xlx__hc hc;
+    struct xlx__move m = { &hc, v->place.port, v->busid, 0 };
+    int rc = xlx__hc_find(ctx, v->domid, v->place.hc, &hc);
+    if (rc <= 0)
+        return rc;
+    rc = look_holds(ctx, &m);
+    if (rc == 0 && !ports->settled)
+        ports->settled = xlx__now_ms() + SETTLE_MS;
+    if (rc == 0)
+        rc = xlx__xs_wait_for(ctx, NULL, 0, LOOK_MS, ports->settled, look_holds,
+                              &m);
+    v->claimed = rc == HOLDS;
+    return rc == -ETIMEDOUT ? 0 : rc;
+}
+
+/* Who has it if the backend has not. */
+static void look_who(xlx_ctx *ctx, const struct xlx__usbdev *dev,
+                     struct xlx__held *v)
+{
+    if (xlx__usbd_who_has(xlx_ctx_path(ctx, XLX_PATH_PROC), dev->bus,
+                          dev->address, v->who) != XLX__USBD_ANOTHER)
+        v->who[0] = '\0';
+}
+
+static int look_at_device(xlx_ctx *ctx, struct ports *ports,
+                          struct xlx__held *v)
+{
+    struct xlx__usbdev dev;
+    int rc =
+        xlx__usbdev_remembered_address(ctx, v->busid, v->domid, &v->address);
+    if (!rc)
+        rc = xlx__usbdev_read(ctx, v->busid, &dev);
+    if (rc || !v->address)
+        return rc;
+    if (v->address == dev.address && v->connected)
+        rc = look_at_claim(ctx, ports, v);
+    if (rc >= 0 && !v->claimed)
+        look_who(ctx, &dev, v);
+    return rc;
+}
 
 static int add_port(xlx_ctx *ctx, struct ports *ports, uint32_t domid,
                     const struct xlx_usb_hc *hc,
@@ -39,13 +103,10 @@ static int add_port(xlx_ctx *ctx, struct ports *ports, uint32_t domid,
         .connected = hc->state == XLX__STATE_CONNECTED,
     };
     strcpy(v->busid, port->busid);
-    if (!xlx__busid_valid(v->busid))
+    if (busy || !v->ours || !xlx__busid_valid(v->busid))
         return 0;
-    int rc = xlx__usbdev_claimed(ctx, v->busid);
-    v->claimed = rc > 0;
-    if (rc >= 0 || rc == -ENODEV)
-        rc = xlx__usbdev_remembered_address(ctx, v->busid, domid, &v->address);
-    return rc;
+    int rc = look_at_device(ctx, ports, v);
+    return rc == -ENODEV || rc > 0 ? 0 : rc;
 }
 
 /* Between the steps of a command there is nothing to be seen. Returns the lock,
@@ -75,6 +136,7 @@ static int look_at_domain(xlx_ctx *ctx, struct ports *ports, uint32_t domid)
     XLX__AUTO_CLOSE int lock = lock_guest(ctx, ports, domid, &busy);
     if (lock < -1)
         return lock;
+    ports->settled = 0;
     int rc = 0, nr = xlx__usb_snapshot(ctx, domid, &list);
     for (int i = 0; !rc && i < nr; i++)
         for (uint32_t p = 0; !rc && p < list[i].nr_ports; p++)

@@ -54,6 +54,11 @@ struct xlx__type {
     /* 1: the backend has the device. Without a report -ENODEV: it is not
      * plugged in any more; -ECONNRESET: the backend is no more. */
     int (*claimed)(xlx_ctx *ctx, const struct xlx__move *m);
+    /* 1: the backend, and nobody else, has all interfaces of a device that was
+     * plugged. 0: it has not, or not any more. Without a report -EAGAIN: it is
+     * in the midst of something, as of setting a configuration, look again;
+     * -ENODEV: it is not plugged in any more. */
+    int (*holds)(xlx_ctx *ctx, const struct xlx__move *m);
     /* Empties the port and makes the backend let go. Whole or undone, but a
      * device that is not plugged in any more leaves the port in any case. */
     int (*unplug)(xlx_ctx *ctx, const struct xlx__move *m);

@@ -11,6 +11,7 @@
 
 #include "usb/device/busid.h"
 #include "usb/device/device.h"
+#include "usbd/device.h"
 #include "xen/domain.h"
 #include "xen/libxl_usb.h"
 
@@ -189,6 +190,21 @@ static int claimed(xlx_ctx *ctx, const struct xlx__move *m)
     return xlx__usbdev_claimed(ctx, m->busid);
 }
 
+/* The file tells: QEMU has it open for as long as it has the device. */
+static int holds(xlx_ctx *ctx, const struct xlx__move *m)
+{
+    char who[XLX__USBD_WHY_MAX];
+    struct xlx__usbdev dev;
+    int rc = xlx__usbdev_read(ctx, m->busid, &dev);
+    if (rc)
+        return rc;
+    if (xlx__usbd_who_has(xlx_ctx_path(ctx, XLX_PATH_PROC), dev.bus,
+                          dev.address, who) == XLX__USBD_ANOTHER)
+        return 0;
+    rc = xlx__usbdev_all_have(ctx, m->busid, "usbfs");
+    return rc == 0 ? -EAGAIN : rc;
+}
+
 static int give_back(xlx_ctx *ctx, const struct xlx__move *m)
 {
     return xlx__usbdev_restore(ctx, m->busid, m->until);
@@ -202,6 +218,7 @@ const struct xlx__type xlx__type_devicemodel = {
     .remove = remove_hc,
     .plug = plug,
     .claimed = claimed,
+    .holds = holds,
     .unplug = unplug,
     .give_back = give_back,
 };

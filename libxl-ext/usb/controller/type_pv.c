@@ -188,6 +188,12 @@ static int claimed(xlx_ctx *ctx, const struct xlx__move *m)
     return xlx__usbback_claimed(ctx, m->busid);
 }
 
+static int holds(xlx_ctx *ctx, const struct xlx__move *m)
+{
+    int rc = claimed(ctx, m);
+    return rc == 0 ? -EAGAIN : rc;
+}
+
 const struct xlx__type xlx__type_pv = {
     .check = check,
     .make = xlx__hc_make,
@@ -196,6 +202,7 @@ const struct xlx__type xlx__type_pv = {
     .remove = xlx__hc_close_and_remove,
     .plug = plug,
     .claimed = claimed,
+    .holds = holds,
     .unplug = unplug,
     .give_back = give_back,
 };

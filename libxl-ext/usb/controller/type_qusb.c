@@ -89,6 +89,23 @@ static int claimed(xlx_ctx *ctx, const struct xlx__move *m)
     return rc > 0 ? 0 : rc;
 }
 
+/* What it says of the port counts: to set a configuration, or to start anew, it
+ * lets go of the interfaces for a while. */
+static int holds(xlx_ctx *ctx, const struct xlx__move *m)
+{
+    struct xlx__usbd_status s;
+    int rc = read_status(ctx, m, &s);
+    if (rc > 0 &&
+        (strcmp(s.busid, m->busid) || s.what == XLX__USBD_FAILED_PORT))
+        return 0;
+    if (rc > 0)
+        rc = xlx__backend_alive(ctx, m->hc->domid);
+    if (rc <= 0)
+        return rc;
+    rc = xlx__usbdev_all_have(ctx, m->busid, "usbfs");
+    return rc == 0 ? -EAGAIN : rc;
+}
+
 static int look_released(xlx_ctx *ctx, void *arg)
 {
     struct xlx__usbd_status s;
@@ -124,7 +141,8 @@ static int give_back(xlx_ctx *ctx, const struct xlx__move *m)
     .start = xlx__backend_start, .stop_unused = xlx__backend_stop_unused, \
     .make = xlx__hc_make, .connect = xlx__hc_connect,                     \
     .connected = xlx__hc_connected, .remove = remove_hc, .plug = plug,    \
-    .claimed = claimed, .unplug = unplug, .give_back = give_back
+    .claimed = claimed, .holds = holds, .unplug = unplug,                 \
+    .give_back = give_back
 
 const struct xlx__type xlx__type_qusb = { .check = check_qusb, OURS };
 const struct xlx__type xlx__type_vusb = { .check = check_vusb, OURS };

@@ -72,15 +72,7 @@ int xlx__usbback_find(xlx_ctx *ctx, const struct xlx__usbback_id *want,
 
 int xlx__usbback_claimed(xlx_ctx *ctx, const char *busid)
 {
-    XLX__AUTO_NAMES struct xlx__names intfs = { 0 };
-    int rc = xlx__usbdev_intfs(ctx, busid, &intfs);
-    for (size_t i = 0; !rc && i < intfs.nr; i++) {
-        char driver[XLX__USB_NODE_MAX];
-        rc = xlx__usbintf_driver(ctx, intfs.v[i], driver);
-        if (!rc && strcmp(driver, NAME))
-            return 0;
-    }
-    return rc ? rc : intfs.nr > 0;
+    return xlx__usbdev_all_have(ctx, busid, NAME);
 }
 
 /* --- binding -------------------------------------------------------------- */

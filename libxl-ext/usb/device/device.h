@@ -98,6 +98,10 @@ bool xlx__usbdev_reset(xlx_ctx *ctx, const char *busid);
  */
 int xlx__usbdev_claimed(xlx_ctx *ctx, const char *busid);
 
+/* Whether all interfaces of the active configuration have that driver, and
+ * there is one: 1 or 0; -ENODEV as above. */
+int xlx__usbdev_all_have(xlx_ctx *ctx, const char *busid, const char *driver);
+
 /* "1-2:1.0 from usbhid" for each interface that has a driver; `drivers` starts
  * empty. */
 int xlx__usbdev_drivers(xlx_ctx *ctx, const char *busid,
@@ -155,8 +159,9 @@ int xlx__usbdev_remembered(xlx_ctx *ctx, uint32_t domid,
 /*
  * Waits until no process claims the device, then sees that each interface has
  * the driver written down for it, or, with nothing written down, whichever the
- * kernel finds. A device that is not plugged in has nothing to restore, and one
- * that is plugged in there since is left alone.
+ * kernel finds. A device that is not plugged in has nothing to restore; one
+ * that is plugged in there since, or that a program of this host has claimed
+ * after its backend, is left alone.
  *
  * -ETIMEDOUT  still claimed at `until`; a driver that does not take its
  * interface back is only warned about.

@@ -14,6 +14,7 @@
 #include "host/sysfs.h"
 #include "usb/device/busid.h"
 #include "usb/device/device.h"
+#include "usbd/device.h"
 #include "xen/domain.h"
 #include "xen/xenstore.h"
 
@@ -75,6 +76,19 @@ int xlx__usbdev_claimed(xlx_ctx *ctx, const char *busid)
             return 1;
     }
     return rc;
+}
+
+int xlx__usbdev_all_have(xlx_ctx *ctx, const char *busid, const char *driver)
+{
+    XLX__AUTO_NAMES struct xlx__names intfs = { 0 };
+    int rc = xlx__usbdev_intfs(ctx, busid, &intfs);
+    for (size_t i = 0; !rc && i < intfs.nr; i++) {
+        char now[NAME_SIZE];
+        rc = xlx__usbintf_driver(ctx, intfs.v[i], now);
+        if (!rc && strcmp(now, driver))
+            return 0;
+    }
+    return rc ? rc : intfs.nr > 0;
 }
 
 int xlx__usbdev_drivers(xlx_ctx *ctx, const char *busid,
@@ -357,10 +371,42 @@ static int has_memo(xlx_ctx *ctx, const char *busid)
 
 /* --- giving back ---------------------------------------------------------- */
 
+/* All processes are looked at for it. */
+#define LOOK_WHO_MS 500
+
+struct claim {
+    const char *busid;
+    int64_t look_who; /* not before */
+};
+
+/* A program of this host that came after the backend has all the time it wants.
+ * 1: such a one has the device. */
+static int is_left(xlx_ctx *ctx, struct claim *c)
+{
+    char who[XLX__USBD_WHY_MAX];
+    struct xlx__usbdev dev;
+    if (xlx__now_ms() < c->look_who)
+        return 0;
+    c->look_who = xlx__now_ms() + LOOK_WHO_MS;
+    int rc = xlx__usbdev_read(ctx, c->busid, &dev);
+    if (rc || xlx__usbd_who_has(xlx_ctx_path(ctx, XLX_PATH_PROC), dev.bus,
+                                dev.address, who) != XLX__USBD_ANOTHER)
+        return rc;
+    xlx__warn(ctx, "usb %s: in use%s, and left to that", c->busid, who);
+    return 1;
+}
+
+enum { RELEASED = 1, LEFT };
+
 static int look_released(xlx_ctx *ctx, void *arg)
 {
-    int rc = xlx__usbdev_claimed(ctx, arg);
-    return rc == 0 ? 1 : rc == 1 ? 0 : rc;
+    struct claim *c = arg;
+    int rc = xlx__usbdev_claimed(ctx, c->busid);
+    if (rc == 0)
+        return RELEASED;
+    if (rc == 1)
+        rc = is_left(ctx, c);
+    return rc == 1 ? LEFT : rc;
 }
 
 struct back {
@@ -461,14 +507,16 @@ static int is_another(xlx_ctx *ctx, const char *busid)
 static int restore(xlx_ctx *ctx, const char *busid, int grace_ms, int64_t until)
 {
     struct back back = { .busid = busid, .grace_ms = grace_ms };
+    struct claim claim = { .busid = busid };
     int rc = xlx__busid_valid(busid) ? is_another(ctx, busid) : 1;
     if (rc)
         return rc < 0 ? rc : 0;
-    rc = xlx__xs_wait_for(ctx, NULL, 0, POLL_MS, until, look_released,
-                              (void *)busid);
+    rc = xlx__xs_wait_for(ctx, NULL, 0, POLL_MS, until, look_released, &claim);
     if (rc == -ETIMEDOUT)
         return xlx__fail(ctx, ETIMEDOUT,
                          "usb %s: the backend does not let go of it", busid);
+    if (rc == LEFT)
+        return 0;
     if (rc > 0)
         rc = has_memo(ctx, busid);
     if (rc >= 0) {
