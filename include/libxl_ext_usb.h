@@ -330,8 +330,9 @@ int xlx_usb_detach(xlx_ctx *ctx, uint32_t domid,
  * Ends what commands that were killed have left behind: devices that were given
  * away and are on no port of any guest get their drivers back. xlx_usb_attach()
  * does that itself for the device it is about, xlx_usb_reconcile() for all. A
- * device that another command is at work for is left to that. Returns how many
- * devices that were; -errno.
+ * device that another command is at work for is left to that, and one that cannot be
+ * repaired does not stop the others. Returns how many devices that were; else
+ * -errno of the last that failed: -ETIMEDOUT somebody has claimed it.
  */
 int xlx_usb_repair(xlx_ctx *ctx);
 

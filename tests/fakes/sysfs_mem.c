@@ -116,6 +116,8 @@ static int mem_read(struct xlx__sysfs *fs, const char *path, char *buf,
         return copy_file(mem_of(fs), path, false, buf, size);
     snprintf(id, sizeof(id), "%.*s", (int)n, rest);
     const struct sysfs_dev *dev = sysfs_mem_find(mem_of(fs), id);
+    if (dev && dev->broken)
+        return -EIO;
     const char *value = dev ? attr(dev, rest + n + 1) : NULL;
     char digits[8];
     if (dev && !value)

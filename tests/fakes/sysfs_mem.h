@@ -26,6 +26,7 @@ struct sysfs_dev {
     const unsigned char *descriptors; /* or NULL: no such attribute */
     size_t nr_descriptors;
     unsigned resets;
+    bool broken;  /* no attribute of it can be read */
     bool another; /* a reset makes it one, with its own address and drivers */
 };
 

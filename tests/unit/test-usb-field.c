@@ -629,6 +629,53 @@ static void one_glance_detaches_nothing(void **state)
     passes_assert_port(f, 1, "1-2");
 }
 
+/* --- one device does not spoil the others --------------------------------- */
+
+/* A command was killed long ago, and a program has the device by now. */
+static void a_note_that_nobody_can_end(void **state)
+{
+    struct passes *f = *state;
+    xs_mem_put(f->w->xs, "/libxl-ext/usb/1-4/domid", "5");
+    xs_mem_put(f->w->xs, "/libxl-ext/usb/1-4/address", "6");
+    passes_assign(f, "guest", "1-2");
+    assert_int_equal(passes_now(f), 1);
+    passes_assert_line(f, 0, XLX_USB_ATTACHED, "1-2");
+    assert_int_equal(f->pass.bad, 0);
+    assert_true(f->pass.next > f->now && f->pass.next != INT64_MAX);
+    assert_int_equal(xlx_usb_hc_destroy(f->w->ctx, 5, 0, PASSES_LONG_MS), 0);
+    assert_int_equal(xlx_usb_repair(f->w->ctx), -ETIMEDOUT);
+    put_process(f, "4712", "pcscd", "/dev/bus/usb/001/006");
+    assert_int_equal(xlx_usb_repair(f->w->ctx), 1);
+    assert_null(xs_mem_get(f->w->xs, "/libxl-ext/usb/1-4/domid"));
+    assert_string_equal(sysfs_mem_find(f->w->sysfs, "1-4")->intf[0].driver,
+                        "usbfs");
+}
+
+static void one_that_sysfs_cannot_read(void **state)
+{
+    struct passes *f = *state;
+    struct xlx_usb_device *list;
+    passes_start_with_two(f);
+    sysfs_mem_find(f->w->sysfs, "1-2")->broken = true;
+    passes_assign(f, "guest", "1-1");
+    assert_int_equal(passes_later(f), 2);
+    passes_assert_line(f, 0, XLX_USB_WAITS, "1-2");
+    assert_non_null(strstr(f->line[0].reason, "cannot be read"));
+    passes_assert_line(f, 1, XLX_USB_ATTACHED, "1-1");
+    passes_assert_port(f, 1, "1-2");
+    assert_in_range(f->pass.next - f->now, 1, 1000);
+    int nr = xlx_usb_devices(f->w->ctx, &list), seen = 0;
+    for (int i = 0; i < nr; i++)
+        if (!strcmp(list[i].busid, "1-2"))
+            seen += !list[i].assignable &&
+                    strstr(list[i].reason, "cannot be read");
+    free(list);
+    assert_int_equal(seen, 1);
+    sysfs_mem_find(f->w->sysfs, "1-2")->broken = false;
+    assert_int_equal(passes_later(f), 1);
+    passes_assert_line(f, 0, XLX_USB_IN_PLACE, "1-2");
+}
+
 #define TEST(name) \
     cmocka_unit_test_setup_teardown(name, passes_setup, passes_teardown)
 
@@ -659,6 +706,8 @@ int main(void)
         TEST(who_is_a_backend),
         TEST(an_interface_is_not_the_whole_device),
         TEST(one_glance_detaches_nothing),
+        TEST(a_note_that_nobody_can_end),
+        TEST(one_that_sysfs_cannot_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -80,7 +80,7 @@ int xlx_usb_policy_check_all(xlx_ctx *ctx,
     if (nr_devs && !(list = calloc((size_t)nr_devs, sizeof(*list))))
         return xlx__fail(ctx, ENOMEM, "usb: no memory");
     for (int i = 0; i < nr_devs; i++)
-        if (!devs[i].hub)
+        if (!devs[i].hub && !devs[i].unread)
             report(policy, &devs[i], &list[nr++]);
     if (!nr) {
         free(list);

@@ -140,7 +140,10 @@ int xlx__refuse(xlx_ctx *ctx, const struct xlx__refuse *r,
 {
     struct xlx__refusal out = { 0 };
     int rc = 0;
-    if (dev->hub)
+    if (dev->unread)
+        refuse(&out, dev->unread, false, "cannot be read: %s",
+               strerror(dev->unread));
+    else if (dev->hub)
         refuse(&out, ENOTSUP, false,
                "is a hub: attach the devices behind it, one or, with --hub, "
                "all");

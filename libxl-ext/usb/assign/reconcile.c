@@ -345,11 +345,42 @@ static void free_ports(struct run *run)
                          xlx__now_ms() + SETTLE_MS, look_at_nothing, NULL);
 }
 
+/* --- what was left behind ------------------------------------------------- */
+
+static void repair(struct run *run, const char *busid)
+{
+    char key[XLX_USB_BUSID_MAX + 8];
+    snprintf(key, sizeof(key), "repair %s", busid);
+    struct xlx__trial *t = xlx__backoff_get(&run->r->backoff, key, 0, busid);
+    if (t && !xlx__backoff_due(t, now_of(run))) {
+        put_off(run, t->next);
+        return;
+    }
+    int rc = xlx__usb_repair_unowned(run->r->ctx, busid);
+    run->pass.acted |= rc > 0;
+    if (rc >= 0)
+        return;
+    xlx__warn(run->r->ctx, "usb %s: what a command left behind stays so: %s",
+              busid, xlx_ctx_error(run->r->ctx));
+    if (!t)
+        return;
+    xlx__backoff_tried(t, now_of(run));
+    put_off(run, t->next);
+}
+
+/* Last: it may take its time, and who attaches one repairs it before. */
+static int repair_all(struct run *run)
+{
+    XLX__AUTO_NAMES struct xlx__names busids = { 0 };
+    int rc = xlx__usb_unowned(run->r->ctx, &busids);
+    for (size_t i = 0; !rc && i < busids.nr; i++)
+        repair(run, busids.v[i]);
+    return rc;
+}
+
 static int look_and_act(struct run *run)
 {
-    int rc = xlx__usb_repair_all(run->r->ctx);
-    if (rc >= 0)
-        rc = xlx__view_look(run->r->ctx, run->r->busy_ms, &run->view,
+    int rc = xlx__view_look(run->r->ctx, run->r->busy_ms, &run->view,
                             tell_bad_file, run);
     if (!rc)
         run->nr = xlx__decide(&run->view, &run->list);
@@ -360,12 +391,14 @@ static int look_and_act(struct run *run)
                          run->r->guest) < 0)
         return xlx__fail(run->r->ctx, ENOENT,
                          "guest %s: nothing is assigned to it", run->r->guest);
+    if (run->view.again)
+        put_off(run, run->now + XLX__BACKOFF_FIRST_MS);
     tell_or_drop(run);
     free_ports(run);
     /* What has failed before may take its time again: it comes last. */
     do_act(run, XLX__ACT_ATTACH, 0, 0);
     do_act(run, XLX__ACT_ATTACH, 1, UINT_MAX);
-    return 0;
+    return repair_all(run);
 }
 
 int xlx__reconcile_pass(struct xlx__reconciler *r, int64_t now,

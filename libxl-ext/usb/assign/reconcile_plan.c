@@ -110,6 +110,8 @@ static const char *stale(const struct work *w, const struct xlx__held *h)
         return NULL;
     if (dev < 0)
         return "its device was unplugged";
+    if (w->view->devs[dev].unread)
+        return NULL;
     if (h->address && h->address != w->view->devs[dev].address)
         return "its device was plugged in again";
     /* What another tool is just attaching is not claimed yet, either. */
@@ -338,6 +340,8 @@ static void say_missing(const struct work *w, const struct xlx_usb_identity *id,
         why = "nothing is plugged in behind it";
     for (int i = 0; i < v->nr_devs; i++) {
         bool here = xlx__identity_at_place(id, v->devs, v->nr_devs, i);
+        if (v->devs[i].unread && here)
+            why = "what is plugged in there cannot be read";
         if (!v->devs[i].unauthorized ||
             !(id->by_place ? here
                            : xlx__identity_numbers(id, &v->devs[i]) &&

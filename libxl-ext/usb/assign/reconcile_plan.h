@@ -30,6 +30,7 @@ struct xlx__view {
     int nr_held;
     const struct xlx__usbdev *devs;
     int nr_devs;
+    bool again; /* something could not be read, and counts as busy */
 };
 
 enum xlx__act {

@@ -21,6 +21,7 @@ struct ports {
     struct xlx__guest *guests;
     int nr_guests;
     int busy_ms;
+    bool again;
     int64_t settled; /* until then a doubtful claim is looked at again */
 };
 
@@ -72,10 +73,7 @@ static int look_at_device(xlx_ctx *ctx, struct ports *ports,
                           struct xlx__held *v)
 {
     struct xlx__usbdev dev;
-    int rc =
-        xlx__usbdev_remembered_address(ctx, v->busid, v->domid, &v->address);
-    if (!rc)
-        rc = xlx__usbdev_read(ctx, v->busid, &dev);
+    int rc = xlx__usbdev_read(ctx, v->busid, &dev);
     if (rc || !v->address)
         return rc;
     if (v->address == dev.address && v->connected)
@@ -105,8 +103,18 @@ static int add_port(xlx_ctx *ctx, struct ports *ports, uint32_t domid,
     strcpy(v->busid, port->busid);
     if (busy || !v->ours || !xlx__busid_valid(v->busid))
         return 0;
-    int rc = look_at_device(ctx, ports, v);
-    return rc == -ENODEV || rc > 0 ? 0 : rc;
+    int rc =
+        xlx__usbdev_remembered_address(ctx, v->busid, domid, &v->address);
+    if (rc)
+        return rc;
+    rc = look_at_device(ctx, ports, v);
+    /* One device that cannot be read fails the pass for nobody else. */
+    if (rc < 0 && rc != -ENODEV) {
+        xlx__warn(ctx, "usb %s: is left alone: %s", v->busid,
+                  xlx_ctx_error(ctx));
+        v->busy = ports->again = true;
+    }
+    return 0;
 }
 
 /* Between the steps of a command there is nothing to be seen. Returns the lock,
@@ -195,7 +203,8 @@ int xlx__view_look(xlx_ctx *ctx, int busy_ms, struct xlx__view *view_r,
                                   .held = ports.v,
                                   .nr_held = ports.nr,
                                   .devs = devs,
-                                  .nr_devs = nr_devs };
+                                  .nr_devs = nr_devs,
+                                  .again = ports.again };
     rc = rc ? rc : nr_devs < 0 ? nr_devs : 0;
     if (rc)
         xlx__view_free(view_r);

@@ -17,6 +17,7 @@
 #include "usb/controller/list.h"
 #include "usb/controller/place.h"
 #include "usb/controller/type.h"
+#include "usb/deadline.h"
 #include "usb/device/busid.h"
 #include "usb/device/device.h"
 #include "usb/device/selector.h"
@@ -181,8 +182,10 @@ static int attach_locked(xlx_ctx *ctx, struct attach *a, unsigned flags)
         { judge_again, NULL },
         { plug, NULL },
     };
-    int rc = xlx__usb_repair(ctx, a->dev.busid);
-    if (rc >= 0)
+    int rc = xlx__usb_repair(ctx, a->dev.busid,
+                             xlx__now_ms() + XLX__FOLLOW_MS);
+    /* Somebody of this host has it by now, who is told of there. */
+    if (rc >= 0 || rc == -ETIMEDOUT)
         rc = judge(ctx, a);
     if (!rc)
         rc = choose(ctx, a);

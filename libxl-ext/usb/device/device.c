@@ -291,6 +291,21 @@ static int by_place(const void *a, const void *b)
     return strverscmp(x->busid, y->busid);
 }
 
+/* 1; 0: it is not there any more; -ENOMEM. */
+static int read_listed(xlx_ctx *ctx, const char *busid,
+                       struct xlx__usbdev *dev_r)
+{
+    int rc = xlx__usbdev_read(ctx, busid, dev_r);
+    if (rc == 0 || rc == -ENODEV)
+        return rc == 0;
+    if (rc == -ENOMEM)
+        return rc;
+    xlx__warn(ctx, "usb %s: is left alone: %s", busid, xlx_ctx_error(ctx));
+    *dev_r = (struct xlx__usbdev){ .unread = -rc };
+    snprintf(dev_r->busid, sizeof(dev_r->busid), "%s", busid);
+    return 1;
+}
+
 int xlx__usbdev_list(xlx_ctx *ctx, struct xlx__usbdev **list_r)
 {
     XLX__AUTO_NAMES struct xlx__names names = { 0 };
@@ -307,10 +322,10 @@ int xlx__usbdev_list(xlx_ctx *ctx, struct xlx__usbdev **list_r)
     for (size_t i = 0; i < names.nr; i++) {
         if (!xlx__busid_valid(names.v[i]))
             continue;
-        rc = xlx__usbdev_read(ctx, names.v[i], &list[nr]);
-        if (rc && rc != -ENODEV)
+        rc = read_listed(ctx, names.v[i], &list[nr]);
+        if (rc < 0)
             return rc;
-        nr += !rc;
+        nr += rc;
     }
     if (nr)
         qsort(list, (size_t)nr, sizeof(*list), by_place);

@@ -22,6 +22,7 @@ struct xlx__usbdev {
     char busid[XLX_USB_BUSID_MAX];
     char controller[XLX_USB_CONTROLLER_MAX]; /* as struct xlx_usb_identity's */
     bool hub;
+    int unread;        /* 0, or the errno of sysfs: only `busid` is known */
     bool unauthorized; /* this host keeps it unused: nothing can configure it */
     uint32_t bus, address; /* as lsusb has them; address changes at a replug */
     uint32_t mbits; /* 1 (low speed: 1.5), 12, 480, 5000, ...; 0 unknown */
@@ -71,7 +72,8 @@ int xlx__usbdev_read_needs(xlx_ctx *ctx, struct xlx__usbdev *dev);
 
 /*
  * All devices of this host but root hubs, sorted by bus and ports; one that is
- * unplugged meanwhile is left out. *list_r for free(). Returns how many.
+ * unplugged meanwhile is left out, one that cannot be read is `unread`, with a
+ * warning. *list_r for free(). Returns how many.
  */
 int xlx__usbdev_list(xlx_ctx *ctx, struct xlx__usbdev **list_r);
 

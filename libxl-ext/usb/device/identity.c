@@ -108,7 +108,7 @@ bool xlx__identity_same(const struct xlx_usb_identity *a,
 bool xlx__identity_numbers(const struct xlx_usb_identity *id,
                            const struct xlx__usbdev *dev)
 {
-    return !id->by_place && id->vendor == dev->vendor && id->product == dev->product &&
+    return !dev->unread && !id->by_place && id->vendor == dev->vendor && id->product == dev->product &&
            !strcmp(id->serial, dev->serial);
 }
 
