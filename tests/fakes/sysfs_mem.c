@@ -262,6 +262,16 @@ static bool usbback_wants(struct sysfs_mem *mem, const char *intf)
     return false;
 }
 
+static void bind_others(struct sysfs_mem *mem, const struct sysfs_intf *intf)
+{
+    for (int d = 0; d < MAX_DEVS; d++)
+        for (int i = 0; mem->dev[d].busid && mem->dev[d].intf[i].name; i++) {
+            struct sysfs_intf *other = &mem->dev[d].intf[i];
+            if (other->with && &mem->dev[d].intf[other->with - 1] == intf)
+                other->driver = intf->driver;
+        }
+}
+
 /* Binds to the driver that the interface matches, as every real one would. */
 static int bind(struct sysfs_mem *mem, struct sysfs_intf *intf,
                 const char *driver)
@@ -275,7 +285,11 @@ static int bind(struct sysfs_mem *mem, struct sysfs_intf *intf,
         return -EIO;
     if (intf->driver)
         return -EBUSY;
+    if (intf->with && !usbback)
+        return -ENODEV;
     intf->driver = usbback ? "usbback" : intf->match;
+    if (!usbback)
+        bind_others(mem, intf);
     return 0;
 }
 

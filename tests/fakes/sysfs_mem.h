@@ -16,6 +16,7 @@ struct sysfs_intf {
     const char *driver; /* bound now, or NULL */
     const char *match;  /* what drivers_probe finds, or NULL */
     const char *class;  /* "080650": class, subclass, protocol; or NULL */
+    int with; /* N + 1: its driver takes it with the N-th, and refuses it alone */
 };
 
 struct sysfs_dev {

@@ -676,6 +676,84 @@ static void one_that_sysfs_cannot_read(void **state)
     passes_assert_line(f, 0, XLX_USB_IN_PLACE, "1-2");
 }
 
+/* --- drivers -------------------------------------------------------------- */
+
+static void keep_warnings(void *user, enum xlx_log_level level,
+                          const char *text)
+{
+    if (level <= XLX_LOG_WARN)
+        snprintf(user, 256, "%s", text);
+}
+
+static void detach_by_hand(struct passes *f, const char *busid)
+{
+    struct xlx_usb_place place;
+    assert_int_equal(xlx_usb_find(f->w->ctx, 5, busid, &place, NULL), 0);
+    assert_int_equal(
+        xlx_usb_detach(f->w->ctx, 5, &place, busid, PASSES_LONG_MS, NULL), 0);
+}
+
+/* The guest chose another configuration, and then its backend was killed. */
+static void other_interfaces_than_were_written_down(void **state)
+{
+    struct passes *f = *state;
+    passes_start_with_two(f);
+    usb_world_kill_backend(f->w);
+    struct sysfs_dev *dev = sysfs_mem_find(f->w->sysfs, "1-2");
+    dev->intf[0] = (struct sysfs_intf){ "1-2:2.0", NULL, "cdc_ether", "020600",
+                                        0 };
+    dev->intf[1] = (struct sysfs_intf){ "1-2:2.1", NULL, NULL, "0a0000", 0 };
+    detach_by_hand(f, "1-2");
+    assert_non_null(dev->intf[0].driver);
+    assert_string_equal(dev->intf[0].driver, "cdc_ether");
+    assert_null(dev->intf[1].driver);
+    assert_int_equal(dev->resets, 1);
+}
+
+static void what_had_no_driver_gets_none(void **state)
+{
+    struct passes *f = *state;
+    sysfs_mem_find(f->w->sysfs, "1-2")->intf[0].driver = NULL;
+    passes_start_with_two(f);
+    usb_world_kill_backend(f->w);
+    detach_by_hand(f, "1-2");
+    assert_null(sysfs_mem_find(f->w->sysfs, "1-2")->intf[0].driver);
+    assert_int_equal(sysfs_mem_find(f->w->sysfs, "1-2")->resets, 0);
+}
+
+/* A modem, a sound card and a camera whose controlling interface is not the
+ * first in the folder, nor by its number. */
+static void the_controlling_interface_comes_back_first(void **state)
+{
+    static const char *const classes[][2] = { { "0a0000", "020201" },
+                                              { "010200", "010100" },
+                                              { "0e0200", "0e0100" } };
+    struct passes *f = *state;
+    for (size_t i = 0; i < sizeof(classes) / sizeof(classes[0]); i++) {
+        char warning[256] = "";
+        struct sysfs_dev dev = converter;
+        dev.intf[0] = (struct sysfs_intf){ "", "driver", "driver",
+                                           classes[i][0], 2 };
+        dev.intf[1] = (struct sysfs_intf){ "", "driver", "driver",
+                                           classes[i][1], 0 };
+        passes_plug(f, &dev, "1-5", "20");
+        passes_assign(f, "guest", "1-5");
+        passes_later(f);
+        assert_told(f, "guest", XLX_USB_ATTACHED, "1-5");
+        usb_world_kill_backend(f->w);
+        xlx_ctx_set_log(f->w->ctx, keep_warnings, warning, XLX_LOG_WARN);
+        detach_by_hand(f, "1-5");
+        xlx_ctx_set_log(f->w->ctx, NULL, NULL, XLX_LOG_ERROR);
+        assert_string_equal(warning, "");
+        struct sysfs_dev *now = sysfs_mem_find(f->w->sysfs, "1-5");
+        for (int n = 0; n < 2; n++)
+            assert_string_equal(now->intf[n].driver, "driver");
+        assert_int_equal(xlx_usb_unassign(f->w->ctx, "guest", NULL), 1);
+        passes_unplug(f, "1-5");
+        f->now += 60000;
+    }
+}
+
 #define TEST(name) \
     cmocka_unit_test_setup_teardown(name, passes_setup, passes_teardown)
 
@@ -708,6 +786,9 @@ int main(void)
         TEST(one_glance_detaches_nothing),
         TEST(a_note_that_nobody_can_end),
         TEST(one_that_sysfs_cannot_read),
+        TEST(other_interfaces_than_were_written_down),
+        TEST(what_had_no_driver_gets_none),
+        TEST(the_controlling_interface_comes_back_first),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -11,6 +11,7 @@
 
 #include "core/clean.h"
 #include "core/clock.h"
+#include "core/parse.h"
 #include "host/sysfs.h"
 #include "usb/device/busid.h"
 #include "usb/device/device.h"
@@ -301,7 +302,8 @@ int xlx__usbdev_remembered_address(xlx_ctx *ctx, const char *busid,
     return rc == -ENOENT || rc == -EINVAL ? 0 : rc;
 }
 
-/* The driver written down for an interface; "" for none or nothing known. */
+/* 1, and the driver written down for an interface, "" when it had none; 0, and
+ * "": nothing is written down for it, as it was not there then. */
 static int remembered_driver(xlx_ctx *ctx, const char *busid, const char *intf,
                              char driver_r[NAME_SIZE])
 {
@@ -312,26 +314,51 @@ static int remembered_driver(xlx_ctx *ctx, const char *busid, const char *intf,
     int rc = xlx__xs_read(ctx, XLX__XS_NO_TX, &text, MEMORY "/%s/driver/%s",
                           dev, node);
     snprintf(driver_r, NAME_SIZE, "%s", rc ? "" : text);
-    return rc == -ENOENT ? 0 : rc;
+    if (rc)
+        return rc == -ENOENT ? 0 : rc;
+    return 1;
+}
+
+static int add_driver(xlx_ctx *ctx, struct memo *memo, const char *intf,
+                      const char *driver)
+{
+    if (xlx__names_add(&memo->intfs, intf) ||
+        xlx__names_add(&memo->drivers, driver))
+        return xlx__fail(ctx, ENOMEM, "usb %s: no memory", memo->busid);
+    return 0;
+}
+
+/* Whether anything was written down for the device. */
+static int has_memo(xlx_ctx *ctx, const char *busid)
+{
+    char dev[NAME_SIZE];
+    xlx__busid_encode(busid, dev);
+    return xlx__xs_exists(ctx, XLX__XS_NO_TX, MEMORY "/%s", dev);
 }
 
 /*
  * A driver that is missing now but written down stays so: a device whose
- * backend was killed is given away again before it was given back.
+ * backend was killed is given away again before it was given back. What such a
+ * one has had since its configuration was changed is not known to have no driver.
  */
 static int read_drivers(xlx_ctx *ctx, struct memo *memo)
 {
-    int rc = xlx__usbdev_intfs(ctx, memo->busid, &memo->intfs);
+    XLX__AUTO_NAMES struct xlx__names intfs = { 0 };
+    int rc = xlx__usbdev_intfs(ctx, memo->busid, &intfs);
     if (rc == -ENODEV)
         xlx__fail(ctx, ENODEV, "usb %s: no such device on this host",
                   memo->busid);
-    for (size_t i = 0; !rc && i < memo->intfs.nr; i++) {
+    int again = rc ? rc : has_memo(ctx, memo->busid);
+    rc = again < 0 ? again : 0;
+    for (size_t i = 0; !rc && i < intfs.nr; i++) {
         char driver[NAME_SIZE];
-        rc = xlx__usbintf_driver(ctx, memo->intfs.v[i], driver);
+        int noted = 0;
+        rc = xlx__usbintf_driver(ctx, intfs.v[i], driver);
         if (!rc && !*driver)
-            rc = remembered_driver(ctx, memo->busid, memo->intfs.v[i], driver);
-        if (!rc && (rc = xlx__names_add(&memo->drivers, driver)))
-            xlx__fail(ctx, ENOMEM, "usb %s: no memory", memo->busid);
+            noted = remembered_driver(ctx, memo->busid, intfs.v[i], driver);
+        rc = noted < 0 ? noted : rc;
+        if (!rc && (*driver || noted || !again))
+            rc = add_driver(ctx, memo, intfs.v[i], driver);
     }
     return rc;
 }
@@ -359,14 +386,6 @@ int xlx__usbdev_read_given(xlx_ctx *ctx, const char *busid, uint32_t domid,
     if (!rc)
         rc = xlx__usbdev_remembered_address(ctx, busid, domid, &address);
     return !rc && address && address != dev_r->address ? -ENODEV : rc;
-}
-
-/* Whether anything was written down for the device. */
-static int has_memo(xlx_ctx *ctx, const char *busid)
-{
-    char dev[NAME_SIZE];
-    xlx__busid_encode(busid, dev);
-    return xlx__xs_exists(ctx, XLX__XS_NO_TX, MEMORY "/%s", dev);
 }
 
 /* --- giving back ---------------------------------------------------------- */
@@ -411,43 +430,57 @@ static int look_released(xlx_ctx *ctx, void *arg)
 
 struct back {
     const char *busid;
-    bool known;   /* something is written down */
     int grace_ms; /* how long the backend may take to do it itself */
-    struct xlx__names intfs;
+    struct xlx__names intfs; /* in the order in which they come back */
 };
 
-/*
- * 1: the interface has its driver; 0: it has none, and should have `want_r`
- * ("": whichever the kernel finds).
- */
+enum is_back {
+    MISSING,  /* it should have `want_r`, and has none */
+    UNKNOWN,  /* it has none, and what it should have nobody wrote down */
+    HAD_NONE, /* and has none */
+    IS_BACK,  /* it has a driver */
+};
+
+/* One of these, or -errno; `want_r` is "" but for MISSING and IS_BACK. */
 static int is_back(xlx_ctx *ctx, const struct back *back, const char *intf,
                    char want_r[NAME_SIZE])
 {
     char driver[NAME_SIZE];
-    int rc = remembered_driver(ctx, back->busid, intf, want_r);
-    if (!rc)
-        rc = xlx__usbintf_driver(ctx, intf, driver);
+    int noted = remembered_driver(ctx, back->busid, intf, want_r);
+    int rc = noted < 0 ? noted : xlx__usbintf_driver(ctx, intf, driver);
     if (rc)
         return rc;
-    return *driver || (back->known && !*want_r);
+    if (*driver)
+        return IS_BACK;
+    if (!noted)
+        return UNKNOWN;
+    return *want_r ? MISSING : HAD_NONE;
 }
 
+/* Who calls the drivers back does so for all interfaces: where one has a driver,
+ * nobody wants those that have none and of which nothing is known. */
 static int look_all_back(xlx_ctx *ctx, void *arg)
 {
     struct back *back = arg;
     char want[NAME_SIZE];
-    int rc = 1;
-    for (size_t i = 0; rc == 1 && i < back->intfs.nr; i++)
-        rc = is_back(ctx, back, back->intfs.v[i], want);
-    return rc;
+    bool called = false, unknown = false;
+    for (size_t i = 0; i < back->intfs.nr; i++) {
+        int rc = is_back(ctx, back, back->intfs.v[i], want);
+        if (rc <= MISSING)
+            return rc;
+        called |= rc == IS_BACK;
+        unknown |= rc == UNKNOWN;
+    }
+    return called || !unknown;
 }
 
 static int call_back(xlx_ctx *ctx, const struct back *back, const char *intf)
 {
     char want[NAME_SIZE], path[PATH_SIZE];
     int rc = is_back(ctx, back, intf, want);
-    if (rc)
+    if (rc < 0 || rc > UNKNOWN)
         return rc < 0 ? rc : 0;
+    rc = 0;
     if (*want) {
         snprintf(path, sizeof(path), "bus/usb/drivers/%s/bind", want);
         rc = ctx->sysfs->ops->write(ctx->sysfs, path, intf);
@@ -456,10 +489,51 @@ static int call_back(xlx_ctx *ctx, const struct back *back, const char *intf)
     if (!*want || rc)
         rc = ctx->sysfs->ops->write(ctx->sysfs, "bus/usb/drivers_probe", intf);
     int now = is_back(ctx, back, intf, want);
-    if (now == 0 && *want)
+    if (now == MISSING)
         xlx__warn(ctx, "usb %s: its driver %s does not take it back%s%s", intf,
                   want, rc ? ": " : "", rc ? strerror(-rc) : "");
     return now < 0 ? now : 0;
+}
+
+/* A driver of several interfaces has the controlling one, takes the others along
+ * and refuses these alone: CDC's, audio's and video's. */
+static bool is_control(const struct xlx__usbintf *intf)
+{
+    enum { AUDIO = 0x01, CDC = 0x02, VIDEO = 0x0e, CONTROL = 0x01 };
+    return intf->class == CDC ||
+           ((intf->class == AUDIO || intf->class == VIDEO) &&
+            intf->subclass == CONTROL);
+}
+
+/* "1-2:1.10": the controlling ones first, then by number; sysfs has no order. */
+static unsigned rank(const struct xlx__usbdev *dev, const char *name)
+{
+    uint32_t number = 0;
+    const char *dot = strrchr(name, '.');
+    if (dot)
+        xlx__parse_u32(dot + 1, 0, UINT8_MAX, &number);
+    for (unsigned i = 0; i < dev->nr_intfs; i++)
+        if (dev->intf[i].number == number && is_control(&dev->intf[i]))
+            return number;
+    return UINT8_MAX + 1 + number;
+}
+
+static int list_in_order(xlx_ctx *ctx, struct back *back)
+{
+    struct xlx__usbdev dev;
+    struct xlx__names *names = &back->intfs;
+    int rc = xlx__usbdev_read(ctx, back->busid, &dev);
+    if (!rc)
+        rc = xlx__usbdev_intfs(ctx, back->busid, names);
+    for (size_t i = 1; !rc && i < names->nr; i++)
+        for (size_t n = i; n && rank(&dev, names->v[n]) <
+                                    rank(&dev, names->v[n - 1]);
+             n--) {
+            char *name = names->v[n];
+            names->v[n] = names->v[n - 1];
+            names->v[n - 1] = name;
+        }
+    return rc;
 }
 
 /* Of the one that was given away, not another that is there now. False: it went
@@ -480,12 +554,12 @@ static int restore_all(xlx_ctx *ctx, struct back *back)
     int rc = xlx__xs_wait_for(ctx, NULL, 0, POLL_MS,
                               xlx__now_ms() + back->grace_ms, look_all_back,
                               back);
-    if (rc != -ETIMEDOUT)
-        return rc < 0 ? rc : 0;
-    rc = 0;
+    if (rc < 0 && rc != -ETIMEDOUT)
+        return rc;
     /* One that does so and has not was killed at work. */
-    if (back->grace_ms && !reset_given(ctx, back->busid))
+    if (rc < 0 && back->grace_ms && !reset_given(ctx, back->busid))
         return 0;
+    rc = 0;
     for (size_t i = 0; !rc && i < back->intfs.nr; i++)
         rc = call_back(ctx, back, back->intfs.v[i]);
     return rc;
@@ -517,12 +591,7 @@ static int restore(xlx_ctx *ctx, const char *busid, int grace_ms, int64_t until)
                          "usb %s: the backend does not let go of it", busid);
     if (rc == LEFT)
         return 0;
-    if (rc > 0)
-        rc = has_memo(ctx, busid);
-    if (rc >= 0) {
-        back.known = rc;
-        rc = xlx__usbdev_intfs(ctx, busid, &back.intfs);
-    }
+    rc = rc < 0 ? rc : list_in_order(ctx, &back);
     if (!rc)
         rc = restore_all(ctx, &back);
     xlx__names_free(&back.intfs);
