@@ -138,7 +138,8 @@ struct xlx_usb_device {
 /* How an attach, or an assignment, is done. */
 enum xlx_usb_flags {
     /* The host's last keyboard and devices that are not its own hardware
-     * (vhci, xen-hcd) may be given away. Nothing else can be forced. */
+     * (vhci, xen-hcd) may be given away. Nothing else can be forced. An
+     * assignment keeps it for each time that the device is attached. */
     XLX_USB_FORCE = 1,
     /* All checks are made, nothing is changed; each step that would be taken
      * is logged at XLX_LOG_INFO. */
@@ -416,6 +417,7 @@ struct xlx_usb_wish {
     struct xlx_usb_identity identity;
     bool required; /* while it is missing, something is wrong */
     bool once;     /* ends when the guest has the device */
+    bool force;    /* attached with XLX_USB_FORCE */
     struct xlx_usb_place place;
 };
 

@@ -24,7 +24,7 @@ enum { OPT_ALL };
 const struct cmd_option cmd_usb_assign_options[] = {
     { "required", 'r', CMD_NO_ARG, NULL,
       "usb-reconcile fails while the device is missing" },
-    { "force", 'f', CMD_NO_ARG, NULL, "also what the policy forbids" },
+    { "force", 'f', CMD_NO_ARG, NULL, "also the last keyboard, each time it is attached" },
     { "place", 'p', CMD_NO_ARG, NULL,
       "whatever is plugged in there, now or later" },
     { "list", 'l', CMD_NO_ARG, NULL, "print what is assigned" },
@@ -114,8 +114,8 @@ static void print_wish(FILE *out, const struct xlx_usb_wish *wish)
         fprintf(out, " controller %u", wish->place.hc);
     if (wish->place.port != XLX_USB_ANY)
         fprintf(out, " port %u", wish->place.port);
-    fprintf(out, "%s%s\n", wish->required ? " required" : "",
-            wish->once ? " once" : "");
+    fprintf(out, "%s%s%s\n", wish->required ? " required" : "",
+            wish->once ? " once" : "", wish->force ? " force" : "");
 }
 
 static void print_text(FILE *out, const struct xlx_usb_intent *intent)
@@ -149,6 +149,8 @@ static void put_wish(yajl_gen g, const struct xlx_usb_wish *wish)
     json_bool(g, "required", wish->required);
     if (wish->once)
         json_bool(g, "once", true);
+    if (wish->force)
+        json_bool(g, "force", true);
     if (wish->place.hc != XLX_USB_ANY)
         json_number(g, "controller", wish->place.hc);
     if (wish->place.port != XLX_USB_ANY)

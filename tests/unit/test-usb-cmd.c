@@ -156,13 +156,13 @@ static const struct row rows[] = {
     { "usb-hc-create guest 2", CMD_USAGE, "no such argument" },
     { "usb-hc-destroy guest -1", CMD_USAGE, "no such option" },
     { "usb-hc-destroy guest x", CMD_USAGE, "the number of a controller" },
-    { "usb-assign guest 1-2 controller=7 port=3 --required", CMD_OK,
+    { "usb-assign guest 1-2 controller=7 port=3 --required -f", CMD_OK,
       "usb 1-2: assigned to guest guest\n" },
     { "usb-assign guest 1-3.1", CMD_OK,
       "usb 1-3.1: assigned to guest guest\n" },
     { "usb-assign --list guest", CMD_OK,
       "guest 00000000-0000-4000-8000-000000000005\n"
-      "  1-2 ID 46f4:0001 serial S1 controller 7 port 3 required\n"
+      "  1-2 ID 46f4:0001 serial S1 controller 7 port 3 required force\n"
       "  1-3.1 ID 0627:0001\n" },
     { "usb-reconcile guest", CMD_OK,
       "guest guest: usb 1-2: attached, controller 7 port 3\n"
@@ -923,7 +923,7 @@ static void a_saved_guest_is_given_its_devices_once(void **state)
     guard_usb_begin(&env, &g);
     loud(&env);
     assert_assigned(f, "  1-1 ID 0627:0001\n"
-                       "  1-2 ID 46f4:0001 serial S1 once\n");
+                       "  1-2 ID 46f4:0001 serial S1 once force\n");
     /* a watcher that looks while the guest is saved */
     assert_int_equal(call(f, "usb-reconcile --wait 1"), CMD_FAILED);
     assert_non_null(strstr(f->out, "another command for the guest is at work"));

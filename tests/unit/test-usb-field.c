@@ -754,6 +754,37 @@ static void the_controlling_interface_comes_back_first(void **state)
     }
 }
 
+/* --- force ---------------------------------------------------------------- */
+
+/* systemd/systemd#41715, QubesOS/qubes-issues#6019: a token is a keyboard, and
+ * this host has no other one. */
+static void the_last_keyboard_was_forced(void **state)
+{
+    struct passes *f = *state;
+    struct sysfs_dev token = passes_mouse;
+    token.vendor = "1050";
+    token.product_id = "0407";
+    token.intf[0].class = "030101";
+    sysfs_mem_put(f->w->sysfs, "class/input/input0/capabilities/key", "0");
+    for (int i = 0; i < 2; i++) {
+        passes_plug(f, &token, "1-5", i ? "21" : "20");
+        assert_int_equal(xlx_usb_assign(f->w->ctx, "guest", "1-5",
+                                        i ? XLX_USB_FORCE : 0, NULL),
+                         0);
+        f->now += 60000;
+        passes_later(f);
+        assert_told(f, "guest", i ? XLX_USB_ATTACHED : XLX_USB_FAILED, "1-5");
+        passes_assert_has(f, "1-5", i);
+        if (!i)
+            assert_non_null(strstr(line_of(f, "guest")->reason, "keyboard"));
+        passes_unplug(f, "1-5");
+    }
+    passes_later(f);
+    passes_plug(f, &token, "1-5", "22"); /* each time */
+    passes_later(f);
+    assert_told(f, "guest", XLX_USB_ATTACHED, "1-5");
+}
+
 #define TEST(name) \
     cmocka_unit_test_setup_teardown(name, passes_setup, passes_teardown)
 
@@ -789,6 +820,7 @@ int main(void)
         TEST(other_interfaces_than_were_written_down),
         TEST(what_had_no_driver_gets_none),
         TEST(the_controlling_interface_comes_back_first),
+        TEST(the_last_keyboard_was_forced),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -309,6 +309,8 @@ static const char *const bad_files[] = {
         "\"serial\":\"\",\"interfaces\":[[]]"),
     HEAD "\"devices\":[{\"identity\":{" ID "},\"required\":1}]}",
     HEAD "\"devices\":[{\"identity\":{" ID "},\"once\":1}]}",
+    HEAD "\"devices\":[{\"identity\":{" ID "},\"force\":1}]}",
+    HEAD "\"devices\":[{\"identity\":{" ID "},\"once\":1}]}",
     HEAD "\"devices\":[{\"identity\":{" ID "},\"controller\":-1}]}",
     HEAD "\"devices\":[{\"identity\":{" ID "},\"controller\":65536}]}",
     HEAD "\"devices\":[{\"identity\":{" ID "},\"controller\":\"0\"}]}",

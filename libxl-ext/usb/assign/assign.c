@@ -55,14 +55,14 @@ static int check_device(xlx_ctx *ctx, const struct xlx__usbdev *dev,
     /* The policy first: it stays, whatever else passes. */
     xlx__refuse_policy(&facts, dev, &refusal);
     if (!refusal.err)
-        rc = xlx__refuse(ctx, &facts, dev, false, &refusal);
+        rc = xlx__refuse(ctx, &facts, dev, force, &refusal);
     if (!rc)
         rc = judge(ctx, dev, &refusal, force);
     xlx__refuse_close(&facts);
     return rc;
 }
 
-static int read_wish(xlx_ctx *ctx, const char *device, bool force,
+static int read_wish(xlx_ctx *ctx, const char *device,
                      struct xlx_usb_wish *wish)
 {
     struct xlx__usbdev dev;
@@ -75,7 +75,7 @@ static int read_wish(xlx_ctx *ctx, const char *device, bool force,
                          "with --hub, all",
                          dev.busid);
     xlx__identity_of(&dev, &wish->identity);
-    return check_device(ctx, &dev, force);
+    return check_device(ctx, &dev, wish->force);
 }
 
 /* What is there now, if anything, is a hub. */
@@ -205,6 +205,7 @@ int xlx_usb_assign(xlx_ctx *ctx, const char *guest, const char *device,
 {
     struct xlx_usb_wish wish = { .required = flags & XLX_USB_REQUIRED,
                                  .once = flags & XLX_USB_ONCE,
+                                 .force = flags & XLX_USB_FORCE,
                                  .place = { XLX_USB_ANY, XLX_USB_ANY } };
     if (place)
         wish.place = *place;
@@ -217,7 +218,7 @@ int xlx_usb_assign(xlx_ctx *ctx, const char *guest, const char *device,
     if (!rc)
         rc = hub || flags & XLX_USB_BY_PLACE
                  ? read_place(ctx, device, hub, &wish.identity)
-                 : read_wish(ctx, device, flags & XLX_USB_FORCE, &wish);
+                 : read_wish(ctx, device, &wish);
     if (rc)
         return rc;
     XLX__AUTO_CLOSE int lock = xlx__intent_lock(ctx);

@@ -91,6 +91,15 @@ static void put_what(yajl_gen g, const struct xlx_usb_identity *id)
     put_faces(g, id);
 }
 
+/* What is not so is left out. */
+static void put_true(yajl_gen g, const char *key, bool value)
+{
+    if (!value)
+        return;
+    put_string(g, key);
+    yajl_gen_bool(g, true);
+}
+
 static void put_wish(yajl_gen g, const struct xlx_usb_wish *wish)
 {
     const struct xlx_usb_identity *id = &wish->identity;
@@ -100,22 +109,15 @@ static void put_wish(yajl_gen g, const struct xlx_usb_wish *wish)
     put_escaped(g, "busid", id->busid);
     if (id->controller[0])
         put_escaped(g, "host_controller", id->controller);
-    if (id->by_place) {
-        put_string(g, "by_place");
-        yajl_gen_bool(g, true);
-        if (id->hub) {
-            put_string(g, "hub");
-            yajl_gen_bool(g, true);
-        }
-    } else
+    put_true(g, "by_place", id->by_place);
+    put_true(g, "hub", id->by_place && id->hub);
+    if (!id->by_place)
         put_what(g, id);
     yajl_gen_map_close(g);
     put_string(g, "required");
     yajl_gen_bool(g, wish->required);
-    if (wish->once) {
-        put_string(g, "once");
-        yajl_gen_bool(g, true);
-    }
+    put_true(g, "once", wish->once);
+    put_true(g, "force", wish->force);
     put_place(g, "controller", wish->place.hc);
     put_place(g, "port", wish->place.port);
     yajl_gen_map_close(g);
@@ -271,10 +273,17 @@ static const char *read_what(yajl_val identity, struct xlx_usb_identity *id)
     return get_faces(identity, id) ? NULL : "a device's interfaces";
 }
 
+/* Absent is false. */
+static bool get_bool(yajl_val map, const char *key, bool *value_r)
+{
+    yajl_val v = get(map, key);
+    *value_r = YAJL_IS_TRUE(v);
+    return !v || YAJL_IS_TRUE(v) || YAJL_IS_FALSE(v);
+}
+
 static const char *read_wish(yajl_val map, struct xlx_usb_wish *wish)
 {
-    yajl_val identity = get(map, "identity"), required = get(map, "required");
-    yajl_val once = get(map, "once");
+    yajl_val identity = get(map, "identity");
     struct xlx_usb_identity *id = &wish->identity;
     if (!YAJL_IS_OBJECT(identity))
         return "a device without identity";
@@ -288,12 +297,12 @@ static const char *read_wish(yajl_val map, struct xlx_usb_wish *wish)
     const char *why = read_what(identity, id);
     if (why)
         return why;
-    if (required && !YAJL_IS_TRUE(required) && !YAJL_IS_FALSE(required))
+    if (!get_bool(map, "required", &wish->required))
         return "a device's required";
-    wish->required = YAJL_IS_TRUE(required);
-    if (once && !YAJL_IS_TRUE(once) && !YAJL_IS_FALSE(once))
+    if (!get_bool(map, "once", &wish->once))
         return "a device's once";
-    wish->once = YAJL_IS_TRUE(once);
+    if (!get_bool(map, "force", &wish->force))
+        return "a device's force";
     if (!get_place(map, "controller", 0, UINT16_MAX, &wish->place.hc) ||
         !get_place(map, "port", 1, XLX_USB_PORTS_MAX, &wish->place.port) ||
         (wish->place.hc == XLX_USB_ANY && wish->place.port != XLX_USB_ANY))

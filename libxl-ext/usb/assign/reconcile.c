@@ -229,9 +229,10 @@ static int do_attach(struct run *run, struct xlx__action *a)
 {
     xlx_ctx *ctx = run->r->ctx;
     struct xlx_usb_place got;
+    unsigned flags = wish_of(run, a)->force ? XLX_USB_FORCE : 0;
     int rc = make_controller(run, a);
     if (!rc)
-        rc = xlx__usb_attach_dev(ctx, a->domid, a->dev, &a->place, 0,
+        rc = xlx__usb_attach_dev(ctx, a->domid, a->dev, &a->place, flags,
                                  run->r->timeout_ms, &got);
     if (rc == -EBUSY && has_it(ctx, a, &got))
         rc = 0;
