@@ -277,7 +277,8 @@ const char *xlx__usbd_unfit(const struct xlx__usbd_descriptors *d,
     if (needs.iso_packet_least > XLX__USBD_ISO_PACKET_FITS)
         return "its isochronous endpoints have packets of more than 1920 bytes "
                "in every setting, and a Xen guest's USB driver can carry at "
-               "most 1920";
+               "most 1920: a controller of type=devicemodel of an HVM guest "
+               "carries it";
     return NULL;
 }
 

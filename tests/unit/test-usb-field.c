@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "fakes/passes.h"
+#include "fakes/usb_sets.h"
 #include "usb/device/device.h"
 #include "usbd/device.h"
 
@@ -785,6 +786,54 @@ static void the_last_keyboard_was_forced(void **state)
     assert_told(f, "guest", XLX_USB_ATTACHED, "1-5");
 }
 
+/* --- isochronous ---------------------------------------------------------- */
+
+static void keep_all(void *user, enum xlx_log_level level, const char *text)
+{
+    size_t n = strlen(user);
+    if (level <= XLX_LOG_WARN)
+        snprintf((char *)user + n, 1024 - n, "%s\n", text);
+}
+
+static void assert_warned(struct passes *f, char *warnings, const char *text)
+{
+    xlx_ctx_set_log(f->w->ctx, NULL, NULL, XLX_LOG_ERROR);
+    if (text ? !strstr(warnings, text) : *warnings)
+        fail_msg("%s", warnings);
+    *warnings = '\0';
+    xlx_ctx_set_log(f->w->ctx, keep_all, warnings, XLX_LOG_WARN);
+}
+
+/* QubesOS/qubes-issues#2594, #4035, #3628: attached, and nothing works */
+static void a_camera(void **state)
+{
+    struct passes *f = *state;
+    const struct usb_set *set = usb_set("webcam");
+    struct xlx_usb_place any = { XLX_USB_ANY, XLX_USB_ANY }, zero = { 0, 2 };
+    struct xlx_usb_place got;
+    char warnings[1024] = "";
+    struct sysfs_dev camera = passes_stick;
+    camera.intf[0].class = "0e0100";
+    describe(&camera, set->d.bytes, set->d.length);
+    passes_plug(f, &camera, "1-5", "20");
+    passes_plug(f, &passes_stick, "1-6", "21");
+    camera.speed = "5000";
+    passes_plug(f, &camera, "1-7", "22");
+    assert_warned(f, warnings, NULL);
+    assert_int_equal(
+        xlx_usb_attach(f->w->ctx, 5, "1-5", &any, 0, PASSES_LONG_MS, &got), 0);
+    assert_warned(f, warnings, "1-5: a camera");
+    assert_int_equal(
+        xlx_usb_attach(f->w->ctx, 5, "1-6", &zero, 0, PASSES_LONG_MS, &got), 0);
+    assert_warned(f, warnings, "without controller=");
+    passes_assign(f, "guest", "1-7");
+    assert_warned(f, warnings, "cannot be attached to domain 5: it runs at "
+                               "SuperSpeed and has isochronous endpoints");
+    passes_assign(f, "other", "1-7"); /* its device model can */
+    assert_warned(f, warnings, NULL);
+    xlx_ctx_set_log(f->w->ctx, NULL, NULL, XLX_LOG_ERROR);
+}
+
 #define TEST(name) \
     cmocka_unit_test_setup_teardown(name, passes_setup, passes_teardown)
 
@@ -821,6 +870,7 @@ int main(void)
         TEST(what_had_no_driver_gets_none),
         TEST(the_controlling_interface_comes_back_first),
         TEST(the_last_keyboard_was_forced),
+        TEST(a_camera),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -10,6 +10,8 @@
 #include "usb/admission/refuse.h"
 #include "usb/assign/guests.h"
 #include "usb/attach/locks.h"
+#include "usb/controller/place.h"
+#include "usb/controller/type.h"
 #include "usb/device/identity.h"
 #include "usb/device/selector.h"
 
@@ -60,6 +62,26 @@ static int check_device(xlx_ctx *ctx, const struct xlx__usbdev *dev,
         rc = judge(ctx, dev, &refusal, force);
     xlx__refuse_close(&facts);
     return rc;
+}
+
+/* Which controller it will be is decided then; the usual one tells. */
+static int warn_unfit(xlx_ctx *ctx, uint32_t domid, const char *busid)
+{
+    struct xlx__hc hc = { .domid = domid };
+    struct xlx__usbdev dev;
+    int rc = xlx__usbdev_read(ctx, busid, &dev);
+    if (!rc)
+        rc = xlx__usbdev_read_needs(ctx, &dev);
+    if (!rc)
+        rc = xlx__type_auto(ctx, domid, &hc.type);
+    if (!rc)
+        rc = xlx__type_config(ctx, 0, 0, &hc);
+    const struct xlx_usb_hc like = { .type = hc.type, .version = hc.version };
+    const char *unfit = rc ? NULL : xlx__place_unfit(&like, &dev);
+    if (unfit)
+        xlx__warn(ctx, "usb %s: cannot be attached to domain %u: %s", busid,
+                  domid, unfit);
+    return rc == -ENODEV ? 0 : rc;
 }
 
 static int read_wish(xlx_ctx *ctx, const char *device,
@@ -181,6 +203,17 @@ static uint32_t find_same(xlx_ctx *ctx, const struct xlx_usb_intent *intent,
     return found;
 }
 
+static int warn_running(xlx_ctx *ctx, const struct xlx_usb_intent *intent,
+                        const char *busid)
+{
+    XLX__AUTO_FREE struct xlx__dom *doms = NULL;
+    int nr = xlx__dom_list(ctx, &doms), rc = nr < 0 ? nr : 0;
+    for (int i = 0; !rc && i < nr; i++)
+        if (!strcmp(doms[i].uuid, intent->uuid))
+            rc = warn_unfit(ctx, doms[i].domid, busid);
+    return rc;
+}
+
 /* Replaces the wish for the same device, or appends. */
 static int add_wish(xlx_ctx *ctx, struct xlx_usb_intent *intent,
                     const struct xlx_usb_wish *wish)
@@ -232,7 +265,11 @@ int xlx_usb_assign(xlx_ctx *ctx, const char *guest, const char *device,
         rc = new_intent(ctx, guest, intent);
     if (!rc)
         rc = add_wish(ctx, intent, &wish);
-    return rc ? rc : xlx__intent_save(ctx, intent);
+    if (!rc)
+        rc = xlx__intent_save(ctx, intent);
+    if (!rc && !wish.identity.by_place)
+        rc = warn_running(ctx, intent, wish.identity.busid);
+    return rc;
 }
 
 /* --- taking back ---------------------------------------------------------- */

@@ -46,13 +46,56 @@ static int is_reserved(xlx_ctx *ctx, const struct xlx_usb_hc *hc)
     return rc ? rc : dev.isochronous;
 }
 
+static bool has_any(const struct xlx_usb_hc *hc)
+{
+    for (uint32_t i = 0; i < hc->nr_ports; i++)
+        if (hc->port[i].busid[0])
+            return true;
+    return false;
+}
+
+/* Somebody asked for that controller. */
+static int warn_shared(xlx_ctx *ctx, const struct attach *a,
+                       const struct xlx_usb_hc *hc)
+{
+    if (a->want->hc == XLX_USB_ANY || a->want->hc != hc->devid ||
+        hc->type == XLX_USB_DEVICEMODEL || !has_any(hc))
+        return 0;
+    int rc = a->dev.isochronous ? 1 : is_reserved(ctx, hc);
+    if (rc > 0)
+        xlx__warn(ctx,
+                  "usb %s: controller %u has other devices, and the 16 requests "
+                  "of a controller are not enough for those and a camera or a "
+                  "sound card: without controller= it gets one of its own",
+                  a->dev.busid, hc->devid);
+    return rc < 0 ? rc : 0;
+}
+
+/* What the guest's driver cannot do is not for us to see, and not its fault. */
+static void warn_camera(xlx_ctx *ctx, const struct xlx__usbdev *dev)
+{
+    enum { VIDEO = 0x0e };
+    bool camera = false;
+    for (unsigned i = 0; i < dev->nr_intfs; i++)
+        camera |= dev->intf[i].class == VIDEO;
+    if (camera && dev->isochronous)
+        xlx__warn(ctx,
+                  "usb %s: a camera: with Linux from 5.12 on as the guest its "
+                  "stream may fail for want of memory (docs/usb.md, isochronous "
+                  "devices): a controller of type=devicemodel of an HVM guest "
+                  "does without that",
+                  dev->busid);
+}
+
 static int choose_place(xlx_ctx *ctx, struct attach *a,
                         const struct xlx_usb_hc *list, int nr)
 {
     XLX__AUTO_FREE bool *reserved = calloc((size_t)nr + 1, sizeof(*reserved));
     int rc = reserved ? 0 : xlx__fail(ctx, ENOMEM, "usb: no memory");
     for (int i = 0; rc >= 0 && i < nr; i++) {
-        if (a->want->hc != XLX_USB_ANY || list[i].type == XLX_USB_DEVICEMODEL)
+        rc = warn_shared(ctx, a, &list[i]);
+        if (rc || a->want->hc != XLX_USB_ANY ||
+            list[i].type == XLX_USB_DEVICEMODEL)
             continue;
         rc = is_reserved(ctx, &list[i]);
         reserved[i] = rc > 0;
@@ -73,9 +116,11 @@ static int choose(xlx_ctx *ctx, struct attach *a)
     rc = nr < 0 ? nr : choose_place(ctx, a, list, nr);
     if (!rc && a->place.hc != XLX_USB_ANY)
         rc = xlx__hc_read(ctx, c->hc.domid, a->place.hc, &c->hc);
-    return rc || a->place.hc != XLX_USB_ANY
-               ? rc
-               : xlx__create_config(ctx, c, &usual, &a->dev);
+    if (!rc && a->place.hc == XLX_USB_ANY)
+        rc = xlx__create_config(ctx, c, &usual, &a->dev);
+    if (!rc && c->hc.type != XLX_USB_DEVICEMODEL)
+        warn_camera(ctx, &a->dev);
+    return rc;
 }
 
 static int find_or_make_hc(xlx_ctx *ctx, void *job)
