@@ -339,8 +339,9 @@ int xlx_usb_repair(xlx_ctx *ctx);
 
 /*
  * Takes the device at `from` of one guest, which is `busid` or, for NULL, any,
- * and attaches it to another at `to`. When the other does not take it, the
- * first gets it back. Errors as those of xlx_usb_detach() and xlx_usb_attach().
+ * and attaches it to another at `to`. What speaks against the other guest does so
+ * before the first one loses it; when it does not take it all the same, the first
+ * gets it back. Errors as those of xlx_usb_detach() and xlx_usb_attach().
  */
 int xlx_usb_move(xlx_ctx *ctx, uint32_t from_domid,
                  const struct xlx_usb_place *from, const char *busid,

@@ -129,8 +129,14 @@ static int fail(xlx_ctx *ctx, int err, bool words, const char *fmt, va_list ap)
     if (words && n >= 0 && (size_t)n < sizeof(text))
         snprintf(text + n, sizeof(text) - n, ": %s", strerror(err));
     memcpy(ctx->error, text, sizeof(text));
-    log_text(ctx, XLX_LOG_ERROR, text);
+    if (!ctx->tolerant)
+        log_text(ctx, XLX_LOG_ERROR, text);
     return -err;
+}
+
+void xlx__tolerate(xlx_ctx *ctx, int change)
+{
+    ctx->tolerant += change;
 }
 
 int xlx__fail(xlx_ctx *ctx, int err, const char *fmt, ...)

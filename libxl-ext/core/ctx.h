@@ -35,6 +35,7 @@ struct xlx_ctx {
     enum xlx_log_level log_level;
     char *path[XLX_PATH_NR];
     char error[XLX__ERROR_MAX];
+    int tolerant; /* xlx__tolerate() */
     char xen_running[48]; /* what xlx_xen_running() returned */
 
     /*
@@ -69,6 +70,13 @@ int xlx__fail(xlx_ctx *ctx, int err, const char *fmt, ...)
 /* As xlx__fail(), with ": " and the errno's own words appended. */
 int xlx__fail_errno(xlx_ctx *ctx, int err, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
+
+/*
+ * From +1 to -1 failures are kept for xlx_ctx_error() and not logged: whoever goes
+ * on without says so itself, in its own words, and a command that succeeds prints
+ * no error. Nests.
+ */
+void xlx__tolerate(xlx_ctx *ctx, int change);
 
 void xlx__log(xlx_ctx *ctx, enum xlx_log_level level, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));

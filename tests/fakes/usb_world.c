@@ -418,7 +418,7 @@ static int proc_stop(struct xlx__proc *proc, const char *pidfile, int64_t until)
     w->running = false;
     xs_mem_put(w->xs, "/local/domain/0/device-model", NULL);
     for (int i = 0; i < WORLD_TAKEN; i++)
-        if (w->taken[i].busid)
+        if (w->taken[i].busid && strstr(w->taken[i].port, "/backend/"))
             usb_world_give_back(w, i, true);
     return 0;
 }

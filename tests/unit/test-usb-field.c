@@ -834,6 +834,89 @@ static void a_camera(void **state)
     xlx_ctx_set_log(f->w->ctx, NULL, NULL, XLX_LOG_ERROR);
 }
 
+/* --- from guest to guest -------------------------------------------------- */
+
+static int move_to(struct passes *f, uint32_t from, uint32_t to, int timeout_ms)
+{
+    const struct xlx_usb_place first = { 0, 1 },
+                               any = { XLX_USB_ANY, XLX_USB_ANY };
+    struct xlx_usb_place got;
+    *usb_world_syslog = '\0';
+    return xlx_usb_move(f->w->ctx, from, &first, NULL, to, &any, 0, timeout_ms,
+                        &got);
+}
+
+static void assert_not_torn_out(struct passes *f, const char *before)
+{
+    char *after = usb_world_dump(f->w);
+    assert_string_equal(after, before);
+    free(after);
+    if (strstr(usb_world_syslog, "etach") || strstr(usb_world_syslog, "attach"))
+        fail_msg("%s", usb_world_syslog);
+}
+
+/* QubesOS/qubes-issues#8004 */
+static void a_move_looks_at_the_other_guest_first(void **state)
+{
+    struct passes *f = *state;
+    const struct xlx_usb_place any = { XLX_USB_ANY, XLX_USB_ANY };
+    struct xlx_usb_place got;
+    char path[128];
+    assert_int_equal(
+        xlx_usb_attach(f->w->ctx, 6, "2-1", &any, 0, PASSES_LONG_MS, &got), 0);
+    char *before = usb_world_dump(f->w);
+    assert_int_equal(move_to(f, 6, 5, PASSES_LONG_MS), -ENOTSUP);
+    assert_non_null(strstr(xlx_ctx_error(f->w->ctx), "SuperSpeed"));
+    assert_not_torn_out(f, before);
+    free(before);
+    assert_int_equal(xlx_usb_detach(f->w->ctx, 6, &got, NULL, PASSES_LONG_MS,
+                                    NULL), 0);
+    /* a guest without the driver */
+    assert_int_equal(
+        xlx_usb_attach(f->w->ctx, 6, "1-2", &any, 0, PASSES_LONG_MS, &got), 0);
+    before = usb_world_dump(f->w);
+    f->w->no_frontend = true;
+    assert_int_equal(move_to(f, 6, 5, 100), -ETIMEDOUT);
+    assert_null(strstr(usb_world_syslog, "tach")); /* what was done last */
+    passes_assert_has(f, "1-2", true);
+    f->w->no_frontend = false;
+    free(before);
+    before = usb_world_dump(f->w);
+    /* what a new policy forbids stays where it is */
+    snprintf(path, sizeof(path), "%s/usb-policy.conf", f->w->dir);
+    FILE *file = fopen(path, "w");
+    fputs("DENY: class=08\nALLOW:\n", file);
+    fclose(file);
+    assert_int_equal(move_to(f, 6, 5, PASSES_LONG_MS), -EACCES);
+    assert_not_torn_out(f, before);
+    free(before);
+}
+
+static void keep_errors(void *user, enum xlx_log_level level, const char *text)
+{
+    size_t n = strlen(user);
+    if (level == XLX_LOG_ERROR)
+        snprintf((char *)user + n, 1024 - n, "%s\n", text);
+}
+
+/* Another device of that guest cannot be read. */
+static void a_move_that_succeeds_prints_no_error(void **state)
+{
+    struct passes *f = *state;
+    const struct xlx_usb_place any = { XLX_USB_ANY, XLX_USB_ANY };
+    struct xlx_usb_place got;
+    char errors[1024] = "";
+    assert_int_equal(
+        xlx_usb_attach(f->w->ctx, 6, "1-2", &any, 0, PASSES_LONG_MS, &got), 0);
+    assert_int_equal(
+        xlx_usb_attach(f->w->ctx, 5, "1-1", &any, 0, PASSES_LONG_MS, &got), 0);
+    sysfs_mem_find(f->w->sysfs, "1-1")->broken = true;
+    xlx_ctx_set_log(f->w->ctx, keep_errors, errors, XLX_LOG_ERROR);
+    assert_int_equal(move_to(f, 6, 5, PASSES_LONG_MS), 0);
+    xlx_ctx_set_log(f->w->ctx, NULL, NULL, XLX_LOG_ERROR);
+    assert_string_equal(errors, "");
+}
+
 #define TEST(name) \
     cmocka_unit_test_setup_teardown(name, passes_setup, passes_teardown)
 
@@ -871,6 +954,8 @@ int main(void)
         TEST(the_controlling_interface_comes_back_first),
         TEST(the_last_keyboard_was_forced),
         TEST(a_camera),
+        TEST(a_move_looks_at_the_other_guest_first),
+        TEST(a_move_that_succeeds_prints_no_error),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -134,9 +134,10 @@ static void check_policy(const struct xlx__refuse *r,
                verdict.rule);
 }
 
-int xlx__refuse(xlx_ctx *ctx, const struct xlx__refuse *r,
-                const struct xlx__usbdev *dev, bool force,
-                struct xlx__refusal *refusal_r)
+/* `given`: by us, and so nobody else's. */
+static int find_reason(xlx_ctx *ctx, const struct xlx__refuse *r,
+                       const struct xlx__usbdev *dev, bool force, bool given,
+                       struct xlx__refusal *refusal_r)
 {
     struct xlx__refusal out = { 0 };
     int rc = 0;
@@ -151,7 +152,7 @@ int xlx__refuse(xlx_ctx *ctx, const struct xlx__refuse *r,
         refuse(&out, EBUSY, false,
                "is not authorized by this host (see USBGuard, or its file "
                "authorized in sysfs)");
-    else
+    else if (!given)
         rc = check_free(ctx, r, dev, &out);
     if (!rc && !out.err)
         rc = check_use(ctx, dev, force, &out);
@@ -160,6 +161,13 @@ int xlx__refuse(xlx_ctx *ctx, const struct xlx__refuse *r,
     if (!rc)
         *refusal_r = out;
     return rc;
+}
+
+int xlx__refuse(xlx_ctx *ctx, const struct xlx__refuse *r,
+                const struct xlx__usbdev *dev, bool force,
+                struct xlx__refusal *refusal_r)
+{
+    return find_reason(ctx, r, dev, force, false, refusal_r);
 }
 
 int xlx__refuse_last(xlx_ctx *ctx, const struct xlx__usbdev *dev,
@@ -185,19 +193,30 @@ void xlx__refuse_policy(const struct xlx__refuse *r,
     check_policy(r, dev, refusal_r);
 }
 
-int xlx__refuse_device(xlx_ctx *ctx, const struct xlx__usbdev *dev, bool force)
+static int refuse_device(xlx_ctx *ctx, const struct xlx__usbdev *dev,
+                         bool force, bool given)
 {
     struct xlx__refuse facts;
     struct xlx__refusal refusal;
     int rc = xlx__refuse_open(ctx, &facts);
     if (rc)
         return rc;
-    rc = xlx__refuse(ctx, &facts, dev, force, &refusal);
+    rc = find_reason(ctx, &facts, dev, force, given, &refusal);
     xlx__refuse_close(&facts);
-    if (!rc && !refusal.err)
+    if (!rc && !refusal.err && !given)
         rc = xlx__refuse_last(ctx, dev, &refusal);
     if (!rc && refusal.err)
         return xlx__fail(ctx, refusal.err, "usb %s: %s", dev->busid,
                          refusal.text);
     return rc;
+}
+
+int xlx__refuse_device(xlx_ctx *ctx, const struct xlx__usbdev *dev, bool force)
+{
+    return refuse_device(ctx, dev, force, false);
+}
+
+int xlx__refuse_given(xlx_ctx *ctx, const struct xlx__usbdev *dev, bool force)
+{
+    return refuse_device(ctx, dev, force, true);
 }

@@ -49,4 +49,8 @@ int xlx__refuse_last(xlx_ctx *ctx, const struct xlx__usbdev *dev,
  * it away, -errno, reported, when something does or it cannot be told. */
 int xlx__refuse_device(xlx_ctx *ctx, const struct xlx__usbdev *dev, bool force);
 
+/* The same for one that a guest has and gives to another: that is no reason, nor
+ * that its backend has it open. */
+int xlx__refuse_given(xlx_ctx *ctx, const struct xlx__usbdev *dev, bool force);
+
 #endif

@@ -39,9 +39,12 @@ static int is_reserved(xlx_ctx *ctx, const struct xlx_usb_hc *hc)
     int rc = 0;
     for (uint32_t i = 0; !rc && !dev.isochronous && i < hc->nr_ports; i++) {
         const char *busid = hc->port[i].busid;
-        if (!xlx__busid_valid(busid) || xlx__usbdev_read(ctx, busid, &dev))
-            continue;
-        rc = xlx__usbdev_read_needs(ctx, &dev);
+        xlx__tolerate(ctx, 1);
+        bool there =
+            xlx__busid_valid(busid) && !xlx__usbdev_read(ctx, busid, &dev);
+        xlx__tolerate(ctx, -1);
+        if (there)
+            rc = xlx__usbdev_read_needs(ctx, &dev);
     }
     return rc ? rc : dev.isochronous;
 }
@@ -217,6 +220,13 @@ static int tell_plan(xlx_ctx *ctx, const struct attach *a)
 
 /* --- the whole ------------------------------------------------------------ */
 
+/* What was to be tolerated is not. */
+static int fail_again(xlx_ctx *ctx, int rc)
+{
+    xlx__log(ctx, XLX_LOG_ERROR, "%s", xlx_ctx_error(ctx));
+    return rc;
+}
+
 static int attach_locked(xlx_ctx *ctx, struct attach *a, unsigned flags)
 {
     static const struct xlx__step steps[] = {
@@ -227,11 +237,14 @@ static int attach_locked(xlx_ctx *ctx, struct attach *a, unsigned flags)
         { judge_again, NULL },
         { plug, NULL },
     };
+    xlx__tolerate(ctx, 1);
     int rc = xlx__usb_repair(ctx, a->dev.busid,
                              xlx__now_ms() + XLX__FOLLOW_MS);
+    xlx__tolerate(ctx, -1);
     /* Somebody of this host has it by now, who is told of there. */
-    if (rc >= 0 || rc == -ETIMEDOUT)
-        rc = judge(ctx, a);
+    if (rc < 0 && rc != -ETIMEDOUT)
+        return fail_again(ctx, rc);
+    rc = judge(ctx, a);
     if (!rc)
         rc = choose(ctx, a);
     if (rc)
@@ -285,4 +298,33 @@ int xlx_usb_attach(xlx_ctx *ctx, uint32_t domid, const char *device,
     return rc ? rc
               : xlx__usb_attach_dev(ctx, domid, &dev, place, flags, timeout_ms,
                                     got_r);
+}
+
+/* --- before another guest gives it up --------------------------------------- */
+
+int xlx__usb_attach_prepare(xlx_ctx *ctx, uint32_t domid,
+                            const struct xlx__usbdev *dev,
+                            const struct xlx_usb_place *want, unsigned flags,
+                            int timeout_ms, struct xlx_usb_place *place_r,
+                            bool *made_r)
+{
+    static const struct xlx__step steps[] = {
+        { check_backend, undo_backend },
+        { find_or_make_hc, unmake_hc },
+        { start_backend, NULL },
+        { connect_hc, NULL },
+    };
+    struct attach a = { .want = want, .dev = *dev };
+    xlx__create_init(&a.create, domid, xlx__now_ms() + timeout_ms);
+    XLX__AUTO_CLOSE int lock = xlx__usb_lock_domain(ctx, domid, a.create.until);
+    if (lock < 0)
+        return lock;
+    int rc = xlx__refuse_given(ctx, &a.dev, flags & XLX_USB_FORCE);
+    if (!rc)
+        rc = choose(ctx, &a);
+    if (!rc)
+        rc = xlx__plan_run(ctx, steps, NR(steps), &a);
+    *place_r = a.place;
+    *made_r = a.create.made;
+    return rc;
 }

@@ -16,6 +16,17 @@ int xlx__usb_attach_dev(xlx_ctx *ctx, uint32_t domid,
                         const struct xlx_usb_place *place, unsigned flags,
                         int timeout_ms, struct xlx_usb_place *got_r);
 
+/*
+ * All of an attach that can be done while another guest still has the device:
+ * judges it, and sees that there is a connected controller for it, which is made
+ * where there is none. *place_r is that, to be attached to; *made_r: it is new.
+ */
+int xlx__usb_attach_prepare(xlx_ctx *ctx, uint32_t domid,
+                            const struct xlx__usbdev *dev,
+                            const struct xlx_usb_place *want, unsigned flags,
+                            int timeout_ms, struct xlx_usb_place *place_r,
+                            bool *made_r);
+
 /* As xlx_usb_detach(). -EBUSY also when the guest has been given that place's
  * device anew, with another address than `address` (0: none was written down).
  */

@@ -82,9 +82,14 @@ static void make_again(xlx_ctx *ctx, void *job)
 static void stop_unused(xlx_ctx *ctx, const struct xlx__hc *hc)
 {
     const struct xlx__type *type = xlx__type_of(hc);
-    if (type->stop_unused &&
-        type->stop_unused(ctx, hc->domid, xlx__now_ms() + XLX__UNDO_MS))
-        xlx__warn(ctx, "domain %u: the USB backend process stays", hc->domid);
+    if (!type->stop_unused)
+        return;
+    xlx__tolerate(ctx, 1);
+    int rc = type->stop_unused(ctx, hc->domid, xlx__now_ms() + XLX__UNDO_MS);
+    xlx__tolerate(ctx, -1);
+    if (rc)
+        xlx__warn(ctx, "domain %u: the USB backend process stays: %s",
+                  hc->domid, xlx_ctx_error(ctx));
 }
 
 static int destroy(xlx_ctx *ctx, struct destroy *d)

@@ -190,30 +190,57 @@ static int find_given(xlx_ctx *ctx, uint32_t domid,
                          : rc;
 }
 
-static int move(xlx_ctx *ctx, uint32_t from_domid,
-                const struct xlx_usb_place *from, const char *meant,
-                uint32_t to_domid, const struct xlx_usb_place *to,
-                unsigned flags, int timeout_ms, struct xlx_usb_place *got_r)
+/* Where it goes to and where it comes from, of one move. */
+struct moving {
+    uint32_t from_domid, to_domid;
+    const struct xlx_usb_place *from;
+    struct xlx_usb_place to;
+    bool made; /* the controller there */
+    unsigned flags;
+    int timeout_ms;
+};
+
+/* It was given away before, so nothing may stand in the way now. */
+static void take_back(xlx_ctx *ctx, const struct moving *m,
+                      const struct xlx__usbdev *dev)
 {
     char reason[XLX__ERROR_MAX];
     struct xlx_usb_place back;
+    memcpy(reason, ctx->error, sizeof(reason));
+    if (m->made && xlx_usb_hc_destroy(ctx, m->to_domid, m->to.hc,
+                                      m->timeout_ms))
+        xlx__warn(ctx, "domain %u: controller %u, made for it, stays",
+                  m->to_domid, m->to.hc);
+    if (dev && xlx__usb_attach_dev(ctx, m->from_domid, dev, m->from,
+                                   m->flags | XLX_USB_FORCE, m->timeout_ms,
+                                   &back))
+        xlx__warn(ctx, "usb %s: nor does domain %u take it back", dev->busid,
+                  m->from_domid);
+    memcpy(ctx->error, reason, sizeof(reason));
+}
+
+/* The other guest first: what speaks against it does so before the device is torn
+ * out. */
+static int move(xlx_ctx *ctx, struct moving *m, const char *meant,
+                const struct xlx_usb_place *want, struct xlx_usb_place *got_r)
+{
     struct xlx__usbdev dev;
-    int rc = find_given(ctx, from_domid, from, meant, &dev);
+    int rc = find_given(ctx, m->from_domid, m->from, meant, &dev);
     if (!rc)
-        rc = xlx_usb_detach(ctx, from_domid, from, dev.busid, timeout_ms, NULL);
+        rc = xlx__usb_attach_prepare(ctx, m->to_domid, &dev, want, m->flags,
+                                     m->timeout_ms, &m->to, &m->made);
     if (rc)
         return rc;
-    rc = xlx__usb_attach_dev(ctx, to_domid, &dev, to, flags, timeout_ms,
-                             got_r);
-    if (!rc)
-        return 0;
-    memcpy(reason, ctx->error, sizeof(reason));
-    /* It was given away before, so nothing may stand in the way now. */
-    if (xlx__usb_attach_dev(ctx, from_domid, &dev, from, flags | XLX_USB_FORCE,
-                            timeout_ms, &back))
-        xlx__warn(ctx, "usb %s: nor does domain %u take it back", dev.busid,
-                  from_domid);
-    memcpy(ctx->error, reason, sizeof(reason));
+    rc = xlx_usb_detach(ctx, m->from_domid, m->from, dev.busid, m->timeout_ms,
+                        NULL);
+    if (rc) {
+        take_back(ctx, m, NULL);
+        return rc;
+    }
+    rc = xlx__usb_attach_dev(ctx, m->to_domid, &dev, &m->to, m->flags,
+                             m->timeout_ms, got_r);
+    if (rc)
+        take_back(ctx, m, &dev);
     return rc;
 }
 
@@ -225,10 +252,14 @@ int xlx_usb_move(xlx_ctx *ctx, uint32_t from_domid,
     if (from_domid == to_domid)
         return xlx__fail(ctx, EINVAL, "domain %u: has the device already",
                          to_domid);
+    struct moving m = { .from_domid = from_domid,
+                        .to_domid = to_domid,
+                        .from = from,
+                        .flags = flags,
+                        .timeout_ms = timeout_ms };
     int rc = xlx__usb_check_domain(ctx, to_domid);
     if (rc || !(flags & XLX_USB_DRY_RUN))
-        return rc ? rc : move(ctx, from_domid, from, meant, to_domid, to,
-                              flags, timeout_ms, got_r);
+        return rc ? rc : move(ctx, &m, meant, to, got_r);
     xlx__info(ctx,
               "would detach port %u of controller %u of domain %u and attach "
               "it to domain %u",

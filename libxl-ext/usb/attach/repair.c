@@ -83,11 +83,13 @@ int xlx__usb_repair_domain(xlx_ctx *ctx, uint32_t domid, int64_t until)
     XLX__AUTO_NAMES struct xlx__names busids = { 0 };
     int rc = xlx__usbdev_remembered(ctx, domid, &busids);
     for (size_t i = 0; !rc && i < busids.nr; i++) {
+        xlx__tolerate(ctx, 1);
         XLX__AUTO_CLOSE int lock =
             xlx__usb_lock_device(ctx, busids.v[i], until);
         if (lock < 0 || xlx__usb_repair(ctx, busids.v[i],
                                         xlx__now_ms() + XLX__FOLLOW_MS) < 0)
             warn_stays(ctx, busids.v[i]);
+        xlx__tolerate(ctx, -1);
     }
     return rc;
 }

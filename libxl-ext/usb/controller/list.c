@@ -49,8 +49,12 @@ int xlx__usb_snapshot(xlx_ctx *ctx, uint32_t domid, struct xlx_usb_hc **list_r)
 static void describe(xlx_ctx *ctx, struct xlx_usb_port *port)
 {
     struct xlx__usbdev dev;
-    if (!xlx__busid_valid(port->busid) ||
-        xlx__usbdev_read(ctx, port->busid, &dev))
+    if (!xlx__busid_valid(port->busid))
+        return;
+    xlx__tolerate(ctx, 1);
+    int rc = xlx__usbdev_read(ctx, port->busid, &dev);
+    xlx__tolerate(ctx, -1);
+    if (rc)
         return;
     port->present = true;
     port->vendor = dev.vendor;

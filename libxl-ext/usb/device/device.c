@@ -295,7 +295,9 @@ static int by_place(const void *a, const void *b)
 static int read_listed(xlx_ctx *ctx, const char *busid,
                        struct xlx__usbdev *dev_r)
 {
+    xlx__tolerate(ctx, 1);
     int rc = xlx__usbdev_read(ctx, busid, dev_r);
+    xlx__tolerate(ctx, -1);
     if (rc == 0 || rc == -ENODEV)
         return rc == 0;
     if (rc == -ENOMEM)
