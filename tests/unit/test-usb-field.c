@@ -543,7 +543,7 @@ static void one_that_a_daemon_holds(void **state)
 /* --- who has it ----------------------------------------------------------- */
 
 /* What the backend was killed with is claimed by a daemon before it is given
- * back: libimobiledevice/usbmuxd#110, LudovicRousseau/PCSC#173. */
+ * back: OpenSC/OpenSC#1987. */
 static void a_daemon_that_comes_after_the_backend(void **state)
 {
     struct passes *f = *state;
@@ -917,6 +917,70 @@ static void a_move_that_succeeds_prints_no_error(void **state)
     assert_string_equal(errors, "");
 }
 
+/* --- what is no owner ----------------------------------------------------- */
+
+static void put_port(struct passes *f, const char *domid, const char *backend,
+                     const char *busid)
+{
+    const char *nodes[][2] = { { "backend", backend },
+                               { "type", "qusb" },
+                               { "usb-ver", "2" },
+                               { "num-ports", "1" } };
+    char path[128];
+    for (int i = 0; i < 4; i++) {
+        snprintf(path, sizeof(path), "/libxl/%s/device/vusb/7/%s", domid,
+                 nodes[i][0]);
+        xs_mem_put(f->w->xs, path, nodes[i][1]);
+    }
+    snprintf(path, sizeof(path), "%s/port/1", backend);
+    xs_mem_put(f->w->xs, path, busid);
+    snprintf(path, sizeof(path), "%s/state", backend);
+    xs_mem_put(f->w->xs, path, "4");
+}
+
+static void assert_free(struct passes *f, const char *busid)
+{
+    struct xlx_usb_device *list;
+    int nr = xlx_usb_devices(f->w->ctx, &list);
+    for (int i = 0; i < nr; i++)
+        if (!strcmp(list[i].busid, busid) && list[i].assigned)
+            fail_msg("%s: domain %u has it", busid, list[i].domid);
+    free(list);
+    passes_assign(f, "guest", busid);
+    passes_now(f);
+    assert_told(f, "guest", XLX_USB_ATTACHED, busid);
+}
+
+/* A guest was killed, and its nodes stay. */
+static void nodes_of_a_guest_that_has_gone(void **state)
+{
+    struct passes *f = *state;
+    put_port(f, "9", "/local/domain/0/backend/qusb/9/7", "1-2");
+    assert_free(f, "1-2");
+}
+
+/* A USB domain of its own has a 1-2, too. */
+static void busids_of_a_driver_domain(void **state)
+{
+    struct passes *f = *state;
+    struct xlx_usb_hc *list;
+    struct xlx_usb_place place;
+    put_port(f, "6", "/local/domain/3/backend/qusb/6/7", "1-2");
+    assert_int_equal(xlx_usb_list(f->w->ctx, 6, &list), 1);
+    assert_int_equal(list->backend_domid, 3);
+    assert_string_equal(list->port[0].busid, "1-2");
+    assert_false(list->port[0].present);
+    free(list);
+    assert_int_equal(xlx_usb_find(f->w->ctx, 6, "46f4:0001", &place, NULL),
+                     -ENODEV);
+    assert_free(f, "1-2");
+    passes_unplug(f, "1-2");
+    passes_later(f);
+    assert_int_equal(xlx_usb_list(f->w->ctx, 6, &list), 1);
+    assert_string_equal(list->port[0].busid, "1-2");
+    free(list);
+}
+
 #define TEST(name) \
     cmocka_unit_test_setup_teardown(name, passes_setup, passes_teardown)
 
@@ -956,6 +1020,8 @@ int main(void)
         TEST(a_camera),
         TEST(a_move_looks_at_the_other_guest_first),
         TEST(a_move_that_succeeds_prints_no_error),
+        TEST(nodes_of_a_guest_that_has_gone),
+        TEST(busids_of_a_driver_domain),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -106,7 +106,7 @@ static bool is_another(const struct work *w, int g, int dev)
 static const char *stale(const struct work *w, const struct xlx__held *h)
 {
     int dev = find_dev(w->view, h->busid), g = guest_of(w->view, h->domid);
-    if (!h->ours || h->busy)
+    if (h->busy)
         return NULL;
     if (dev < 0)
         return "its device was unplugged";

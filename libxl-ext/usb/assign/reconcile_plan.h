@@ -9,13 +9,12 @@
 #include "usb/device/identity.h"
 #include "usbd/port_status.h"
 
-/* A port of any domain that has a busid. */
+/* A port of any domain that runs that has a busid of this host. */
 struct xlx__held {
     uint32_t domid;
     struct xlx_usb_place place;
     char busid[XLX_USB_BUSID_MAX];
     bool busy;        /* somebody is at work there */
-    bool ours;        /* its controller's ports are written by this library */
     bool connected;   /* the controller */
     uint32_t address; /* the device's, when it was attached; 0: unknown */
     bool claimed; /* with an address: the device, as a whole, by the backend */

@@ -97,11 +97,10 @@ static int add_port(xlx_ctx *ctx, struct ports *ports, uint32_t domid,
         .domid = domid,
         .place = { hc->devid, port->number },
         .busy = busy,
-        .ours = !hc->backend_domid,
         .connected = hc->state == XLX__STATE_CONNECTED,
     };
     strcpy(v->busid, port->busid);
-    if (busy || !v->ours || !xlx__busid_valid(v->busid))
+    if (busy || !xlx__busid_valid(v->busid))
         return 0;
     int rc =
         xlx__usbdev_remembered_address(ctx, v->busid, domid, &v->address);
@@ -137,6 +136,17 @@ static int lock_guest(xlx_ctx *ctx, struct ports *ports, uint32_t domid,
     return lock;
 }
 
+/* A driver domain's devices are not this host's, whatever their busids. */
+static int look_at_hc(xlx_ctx *ctx, struct ports *ports, uint32_t domid,
+                      const struct xlx_usb_hc *hc, bool busy)
+{
+    int rc = 0;
+    for (uint32_t p = 0; !rc && !hc->backend_domid && p < hc->nr_ports; p++)
+        if (hc->port[p].busid[0])
+            rc = add_port(ctx, ports, domid, hc, &hc->port[p], busy);
+    return rc;
+}
+
 static int look_at_domain(xlx_ctx *ctx, struct ports *ports, uint32_t domid)
 {
     XLX__AUTO_FREE struct xlx_usb_hc *list = NULL;
@@ -147,21 +157,23 @@ static int look_at_domain(xlx_ctx *ctx, struct ports *ports, uint32_t domid)
     ports->settled = 0;
     int rc = 0, nr = xlx__usb_snapshot(ctx, domid, &list);
     for (int i = 0; !rc && i < nr; i++)
-        for (uint32_t p = 0; !rc && p < list[i].nr_ports; p++)
-            if (list[i].port[p].busid[0])
-                rc = add_port(ctx, ports, domid, &list[i], &list[i].port[p],
-                              busy);
+        rc = look_at_hc(ctx, ports, domid, &list[i], busy);
     return nr < 0 ? nr : rc;
 }
 
+/* What is left of a guest that has gone has nothing. */
 static int look_at_ports(xlx_ctx *ctx, struct ports *ports)
 {
     XLX__AUTO_NAMES struct xlx__names ids = { 0 };
     uint32_t domid;
     int rc = xlx__xs_ls(ctx, XLX__XS_NO_TX, &ids, "/libxl");
-    for (size_t i = 0; !rc && i < ids.nr; i++)
-        if (!xlx__parse_u32(ids.v[i], 1, UINT16_MAX, &domid))
+    for (size_t i = 0; rc >= 0 && i < ids.nr; i++) {
+        if (xlx__parse_u32(ids.v[i], 1, UINT16_MAX, &domid))
+            continue;
+        rc = xlx__dom_alive(ctx, domid);
+        if (rc > 0)
             rc = look_at_domain(ctx, ports, domid);
+    }
     return rc;
 }
 

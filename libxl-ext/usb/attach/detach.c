@@ -37,6 +37,9 @@ static int find_matches(xlx_ctx *ctx, uint32_t domid,
     for (int i = 0; i < nr; i++)
         for (uint32_t p = 0; p < list[i].nr_ports; p++) {
             const char *busid = list[i].port[p].busid;
+            /* What is there by other names only its own domain knows. */
+            if (list[i].backend_domid && sel->kind != XLX__SELECT_PLACE)
+                continue;
             if (!*busid || !port_matches(ctx, sel, busid) || matches++)
                 continue;
             *place_r = (struct xlx_usb_place){ list[i].devid, p + 1 };

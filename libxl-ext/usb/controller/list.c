@@ -70,7 +70,8 @@ int xlx_usb_list(xlx_ctx *ctx, uint32_t domid, struct xlx_usb_hc **list_r)
     if (nr < 0)
         return nr;
     for (int i = 0; i < nr; i++)
-        for (uint32_t p = 0; p < list[i].nr_ports; p++)
+        for (uint32_t p = 0; p < list[i].nr_ports && !list[i].backend_domid;
+             p++)
             describe(ctx, &list[i].port[p]);
     *list_r = list;
     return nr;
@@ -101,13 +102,17 @@ static int add_owned(xlx_ctx *ctx, struct owned_list *list, uint32_t domid,
     return 0;
 }
 
+/* What is left of a guest that has gone has nothing; and a driver domain's
+ * devices are not this host's, whatever their busids. */
 static int add_domain(xlx_ctx *ctx, struct owned_list *list, uint32_t domid)
 {
     XLX__AUTO_FREE struct xlx_usb_hc *hcs = NULL;
-    int nr = xlx__usb_snapshot(ctx, domid, &hcs);
-    int rc = nr < 0 ? nr : 0;
+    int rc = xlx__dom_alive(ctx, domid);
+    int nr = rc > 0 ? xlx__usb_snapshot(ctx, domid, &hcs) : rc;
+    rc = nr < 0 ? nr : 0;
     for (int i = 0; !rc && i < nr; i++)
-        rc = add_owned(ctx, list, domid, &hcs[i]);
+        if (!hcs[i].backend_domid)
+            rc = add_owned(ctx, list, domid, &hcs[i]);
     return rc;
 }
 
