@@ -137,9 +137,9 @@ struct xlx_usb_device {
 
 /* How an attach, or an assignment, is done. */
 enum xlx_usb_flags {
-    /* The host's last keyboard and devices that are not its own hardware
-     * (vhci, xen-hcd) may be given away. Nothing else can be forced. An
-     * assignment keeps it for each time that the device is attached. */
+    /* The host's last keyboard, a network card that it uses and devices that
+     * are not its own hardware (vhci, xen-hcd) may be given away. Nothing else
+     * can be forced. An assignment keeps it for each time that the device is attached. */
     XLX_USB_FORCE = 1,
     /* All checks are made, nothing is changed; each step that would be taken
      * is logged at XLX_LOG_INFO. */

@@ -28,7 +28,7 @@ enum { CREATE_JSON = OPT_WAIT + 1 };
       "make all checks, say what would be done, and do nothing" }
 #define FORCE_OPTION                                                           \
     { "force", 'f', CMD_NO_ARG, NULL,                                          \
-      "even the last keyboard, or a device that is not real hardware" }
+      "even the last keyboard, a network card in use, no real hardware" }
 
 #define JSON_OPTION                                                            \
     { "json", 'j', CMD_NO_ARG, NULL,                                           \

@@ -24,7 +24,7 @@ enum { OPT_ALL };
 const struct cmd_option cmd_usb_assign_options[] = {
     { "required", 'r', CMD_NO_ARG, NULL,
       "usb-reconcile fails while the device is missing" },
-    { "force", 'f', CMD_NO_ARG, NULL, "also the last keyboard, each time it is attached" },
+    { "force", 'f', CMD_NO_ARG, NULL, "as usb-attach --force, each time it is attached" },
     { "place", 'p', CMD_NO_ARG, NULL,
       "whatever is plugged in there, now or later" },
     { "list", 'l', CMD_NO_ARG, NULL, "print what is assigned" },

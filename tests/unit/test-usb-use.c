@@ -392,6 +392,88 @@ static void a_guests_disk_is_found(void **state)
     assert_use(w, XLX__USE_GUEST, "vg-data on domain 4");
 }
 
+#define VIRTIO "/local/domain/0/backend/virtio_disk/5/51712"
+#define VSCSI "/local/domain/0/backend/vscsi/6/0/vscsi-devs/dev-0"
+
+static void a_guests_disk_by_virtio_is_found(void **state)
+{
+    struct world *w = *state;
+    stick(w);
+    xs_mem_put(w->xs, VIRTIO "/params", "/dev/sdb1");
+    assert_use(w, XLX__USE_NONE, "");
+    sysfs_mem_put_block(w->sysfs, "/dev/sdb1", "8:17", false);
+    assert_use(w, XLX__USE_GUEST, "sdb1 on domain 5");
+}
+
+/* Named as a file, or as the kernel's SCSI has it. */
+static void a_guests_lun_is_found(void **state)
+{
+    struct world *w = *state;
+    stick(w);
+    xs_mem_put(w->xs, VSCSI "/p-dev", "8:0:0:1");
+    put(w, "class/scsi_device/8:0:0:0/device/block/sdb", "dev", "8:16");
+    assert_use(w, XLX__USE_NONE, "");
+    xs_mem_put(w->xs, VSCSI "/p-dev", "8:0:0:0");
+    assert_use(w, XLX__USE_GUEST, "sdb on domain 6");
+    xs_mem_put(w->xs, VSCSI "/p-dev", "naa.5000c500:0");
+    assert_use(w, XLX__USE_NONE, "");
+    xs_mem_put(w->xs, VSCSI "/p-dev", "../../block/x");
+    assert_use(w, XLX__USE_NONE, "");
+    sysfs_mem_put_block(w->sysfs, "/dev/sdb", "8:16", false);
+    for (int i = 0; i < 2; i++) {
+        xs_mem_put(w->xs, VSCSI "/p-devname", i ? "/dev/sdb" : "sdb");
+        assert_use(w, XLX__USE_GUEST, "sdb on domain 6");
+    }
+}
+
+/* --- the network ---------------------------------------------------------- */
+
+#define CARD PCI "1-2/1-2:1.0/net/eth1"
+#define ROUTE_HEAD                                                        \
+    "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\n"
+#define ROUTE(card, to, mask)                                             \
+    card "\t" to "\t0101A8C0\t0003\t0\t0\t100\t" mask "\t0\t0\t0\n"
+#define ZERO "00000000000000000000000000000000"
+#define ROUTE6(to, len, card)                                             \
+    to " " len " " ZERO " 00 " ZERO " 00000400 00000001 00000000 00000003 " \
+       "    " card "\n"
+
+static void cards_without_a_use(void **state)
+{
+    struct world *w = *state;
+    char path[128];
+    snprintf(path, sizeof(path), "%s/net", w->proc);
+    assert_int_equal(mkdir(path, 0700), 0);
+    sysfs_mem_put_link(w->sysfs, "class/net/eth1", CARD);
+    sysfs_mem_put_link(w->sysfs, "class/net/eth0",
+                       DEVICES "pci0000:00/0000:00:03.0/net/eth0");
+    put(w, "class/net/eth0", "upper_xenbr0", "");
+    put(w, "class/net/eth1", "operstate", "up");
+    assert_use(w, XLX__USE_NONE, "");
+    proc_file(w, "net/route",
+              ROUTE_HEAD ROUTE("eth0", "00000000", "00000000")
+                  ROUTE("eth1", "0001A8C0", "00FFFFFF")
+                      ROUTE("eth1", "00000000", "00000080"));
+    proc_file(w, "net/ipv6_route",
+              ROUTE6(ZERO, "00", "lo") ROUTE6(ZERO, "01", "eth1") "\n \n");
+    assert_use(w, XLX__USE_NONE, "");
+}
+
+static void the_hosts_network(void **state)
+{
+    struct world *w = *state;
+    cards_without_a_use(state);
+    proc_file(w, "net/ipv6_route", ROUTE6(ZERO, "00", "eth1"));
+    assert_use(w, XLX__USE_NETWORK, "eth1, default route");
+    proc_file(w, "net/ipv6_route", "");
+    assert_use(w, XLX__USE_NONE, "");
+    proc_file(w, "net/route",
+              ROUTE_HEAD ROUTE("eth1", "00000000", "00000000"));
+    assert_use(w, XLX__USE_NETWORK, "eth1, default route");
+    put(w, "class/net/eth1", "upper_xenbr0", "");
+    assert_use(w, XLX__USE_NETWORK, "eth1 below xenbr0");
+}
+
 static void odd_disks_do_no_harm(void **state)
 {
     static const char *const params[] = { "", "aio:", "rbd:pool/image", "/",
@@ -664,6 +746,10 @@ int main(void)
         TEST(other_holders),
         TEST(loops_are_found),
         TEST(a_guests_disk_is_found),
+        TEST(a_guests_disk_by_virtio_is_found),
+        TEST(a_guests_lun_is_found),
+        TEST(cards_without_a_use),
+        TEST(the_hosts_network),
         TEST(odd_disks_do_no_harm),
         TEST(an_exclusive_opener_is_found),
         TEST(a_ring_of_holders_ends),

@@ -104,6 +104,9 @@ static int check_use(xlx_ctx *ctx, const struct xlx__usbdev *dev, bool force,
         [XLX__USE_MAPPED] = { "is mapped (LVM, crypt or multipath)", false },
         [XLX__USE_HELD] = { "is held by another driver", false },
         [XLX__USE_GUEST] = { "is a disk of a guest", false },
+        [XLX__USE_NETWORK] = { "carries the network of this host: --force gives "
+                               "it away",
+                               true },
         [XLX__USE_LAST_KEYBOARD] = { "is the last keyboard of this host: "
                                      "--force gives it away",
                                      true },

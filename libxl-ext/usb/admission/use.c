@@ -81,6 +81,8 @@ int xlx__usb_use(xlx_ctx *ctx, const struct xlx__usbdev *dev,
     if (!rc)
         rc = xlx__usb_use_disk(ctx, dev, &found);
     if (!rc && !found.use)
+        rc = xlx__usb_use_network(ctx, dev, &found);
+    if (!rc && !found.use)
         rc = xlx__usb_use_keyboard(ctx, dev, &found);
     if (!rc && !found.use)
         rc = look_at_controller(ctx, dev, &found);

@@ -20,6 +20,7 @@ enum xlx__usb_use {
     XLX__USE_EXCLUSIVE,     /* somebody has its disk open exclusively */
     XLX__USE_ROOT,          /* backs the root file system, directly or below
                              * md, dm or a partition */
+    XLX__USE_NETWORK,       /* the host's network goes over it */
     XLX__USE_LAST_KEYBOARD, /* no other keyboard is left */
     XLX__USE_VIRTUAL,       /* sits behind vhci_hcd (usbip), xen-hcd or
                              * dummy_hcd */
@@ -28,13 +29,15 @@ enum xlx__usb_use {
 struct xlx__usb_use_found {
     enum xlx__usb_use use;
     /* Which part, for people: "sdb1 on /mnt/stick", "swap on sdb3", "md0",
-     * "vg-home on /home", a keyboard's name, "vhci_hcd.0". Any bytes. */
+     * "vg-home on /home", "eth1 below xenbr0", a keyboard's name, "vhci_hcd.0".
+     * Any bytes. */
     char what[128];
 };
 
 /*
  * Looks what this host uses the device for; the gravest is reported: ROOT
- * before SWAP, MOUNTED, GUEST, RAID, MAPPED, HELD, then LAST_KEYBOARD, VIRTUAL.
+ * before SWAP, MOUNTED, GUEST, RAID, MAPPED, HELD, then NETWORK,
+ * LAST_KEYBOARD, VIRTUAL.
  * Nothing found: use is XLX__USE_NONE. 0 or -errno, reported.
  *
  * Mounts are those of this process's mount namespace. Use by programs that
@@ -67,6 +70,10 @@ struct xlx__guest_disk {
 /* *list_r for free(). Returns how many; those that are no block devices are
  * left out. */
 int xlx__guest_disks(xlx_ctx *ctx, struct xlx__guest_disk **list_r);
+
+/* NETWORK. */
+int xlx__usb_use_network(xlx_ctx *ctx, const struct xlx__usbdev *dev,
+                         struct xlx__usb_use_found *found);
 
 /* LAST_KEYBOARD. */
 int xlx__usb_use_keyboard(xlx_ctx *ctx, const struct xlx__usbdev *dev,

@@ -18,8 +18,9 @@
 #define BACKEND "/local/domain/0/backend/%s"
 #define STATE_CLOSED 6
 
-/* Of disks, in libxl's names: the kernel's, QEMU's, tapdisk's. */
-static const char *const kinds[] = { "vbd", "qdisk", "vbd3" };
+/* Of disks, in libxl's names: the kernel's, QEMU's, tapdisk's, and virtio's,
+ * whoever serves those. */
+static const char *const kinds[] = { "vbd", "qdisk", "vbd3", "virtio_disk" };
 
 struct disks {
     xlx_ctx *ctx;
@@ -88,6 +89,72 @@ static int read_disk(struct disks *d, const char *dir, char *dev, size_t size)
     return rc == -ENOENT ? 0 : rc ? rc : look_up_file(d, params, dev, size);
 }
 
+/* --- vscsi ---------------------------------------------------------------- */
+
+/* "8:0:0:0" is what the kernel's SCSI calls it. */
+static int look_up_scsi(struct disks *d, const char *hctl, char *dev,
+                        size_t size)
+{
+    XLX__AUTO_NAMES struct xlx__names names = { 0 };
+    char path[512];
+    snprintf(path, sizeof(path), "class/scsi_device/%.32s/device/block", hctl);
+    int rc = strchr(hctl, '/') ? 0 : xlx__sysfs_list_any(d->ctx, path, &names);
+    if (rc || !names.nr)
+        return rc;
+    snprintf(path, sizeof(path), "class/block/%s/dev", names.v[0]);
+    rc = xlx__sysfs_read_any(d->ctx, path, dev, size);
+    return rc ? rc : *dev != '\0';
+}
+
+/* One LUN: "p-devname" is "/dev/sdb" or "sdb" where somebody named it so. */
+static int read_lun(struct disks *d, const char *dir, char *dev, size_t size)
+{
+    XLX__AUTO_FREE char *name = NULL, *hctl = NULL;
+    char path[64];
+    int rc = xlx__xs_read(d->ctx, XLX__XS_NO_TX, &name, "%s/p-devname", dir);
+    if (!rc && strlen(name) < sizeof(path) - 8) {
+        snprintf(path, sizeof(path), "%s%s", *name == '/' ? "" : "/dev/",
+                 name);
+        rc = look_up_file(d, path, dev, size);
+        if (rc)
+            return rc;
+    }
+    if (!rc || rc == -ENOENT)
+        rc = xlx__xs_read(d->ctx, XLX__XS_NO_TX, &hctl, "%s/p-dev", dir);
+    if (rc)
+        return rc == -ENOENT ? 0 : rc;
+    return look_up_scsi(d, hctl, dev, size);
+}
+
+static int add_luns(struct disks *d, uint32_t domid, const char *host)
+{
+    XLX__AUTO_NAMES struct xlx__names luns = { 0 };
+    char dir[XLX__XS_PATH_MAX], dev[32];
+    int rc = xlx__xs_ls(d->ctx, XLX__XS_NO_TX, &luns,
+                        BACKEND "/%u/%s/vscsi-devs", "vscsi", domid, host);
+    for (size_t i = 0; !rc && i < luns.nr; i++) {
+        if (snprintf(dir, sizeof(dir), BACKEND "/%u/%s/vscsi-devs/%s", "vscsi",
+                     domid, host, luns.v[i]) >= (int)sizeof(dir))
+            continue;
+        rc = read_lun(d, dir, dev, sizeof(dev));
+        if (rc == 1)
+            rc = add(d, domid, dev);
+    }
+    return rc;
+}
+
+static int add_vscsi_of(struct disks *d, const char *kind, uint32_t domid)
+{
+    XLX__AUTO_NAMES struct xlx__names hosts = { 0 };
+    int rc = xlx__xs_ls(d->ctx, XLX__XS_NO_TX, &hosts, BACKEND "/%u", kind,
+                        domid);
+    for (size_t i = 0; !rc && i < hosts.nr; i++)
+        rc = add_luns(d, domid, hosts.v[i]);
+    return rc;
+}
+
+/* --- disks ---------------------------------------------------------------- */
+
 static int add_disks_of(struct disks *d, const char *kind, uint32_t domid)
 {
     XLX__AUTO_NAMES struct xlx__names ids = { 0 };
@@ -105,14 +172,16 @@ static int add_disks_of(struct disks *d, const char *kind, uint32_t domid)
     return rc;
 }
 
-static int add_kind(struct disks *d, const char *kind)
+typedef int add_fn(struct disks *d, const char *kind, uint32_t domid);
+
+static int add_kind(struct disks *d, const char *kind, add_fn *add_of)
 {
     XLX__AUTO_NAMES struct xlx__names ids = { 0 };
     uint32_t domid;
     int rc = xlx__xs_ls(d->ctx, XLX__XS_NO_TX, &ids, BACKEND, kind);
     for (size_t i = 0; !rc && i < ids.nr; i++)
         if (!xlx__parse_u32(ids.v[i], 0, UINT16_MAX, &domid))
-            rc = add_disks_of(d, kind, domid);
+            rc = add_of(d, kind, domid);
     return rc;
 }
 
@@ -122,7 +191,9 @@ int xlx__guest_disks(xlx_ctx *ctx, struct xlx__guest_disk **list_r)
     int rc = xlx__sysfs_open(ctx);
     bool any = !rc && xlx__dom_possible(ctx);
     for (size_t i = 0; !rc && any && i < sizeof(kinds) / sizeof(kinds[0]); i++)
-        rc = add_kind(&d, kinds[i]);
+        rc = add_kind(&d, kinds[i], add_disks_of);
+    if (!rc && any)
+        rc = add_kind(&d, "vscsi", add_vscsi_of);
     if (rc) {
         free(d.v);
         return rc;
