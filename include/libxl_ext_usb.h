@@ -172,11 +172,13 @@ struct xlx_usb_policy_intf {
      * configured): the codes are the device's own then, and as its interfaces
      * may be anything, what denies any class denies it. */
     int number;
+    bool inactive; /* only in another configuration or setting than the active */
     uint8_t class_code, subclass, protocol;
     struct xlx_usb_policy_rule rule; /* the first that matches */
 };
 
-/* What the policy says of a device. */
+/* What the policy says of a device: of its interfaces, then of what else it can
+ * be, which its guest may choose. */
 struct xlx_usb_policy_verdict {
     char busid[XLX_USB_BUSID_MAX];
     uint16_t vendor, product, release;

@@ -20,8 +20,8 @@ const struct cmd_option cmd_usb_policy_options[] = {
 const char cmd_usb_policy_details[] =
     "/etc/xen/usb-policy.conf, and then /etc/xen/usb-policy.conf.d/*.conf, say\n"
     "which devices of this host a guest may get. The first rule that matches\n"
-    "decides; each interface of a device has to be allowed. What no rule\n"
-    "matches is denied; without any of these files everything is allowed. When\n"
+    "decides; each interface of a device has to be allowed, in any configuration\n"
+    "and setting. What no rule matches is denied; without any of these files everything is allowed. When\n"
     "a line is broken, every device is denied. A device that is not configured\n"
     "shows no interfaces yet, and is denied by any rule that denies a class.\n"
     "\n"
@@ -77,9 +77,10 @@ static void print_intfs(FILE *out, const struct xlx_usb_policy_verdict *v)
         if (intf->number < 0)
             fprintf(out, "  not configured, it may be anything: ");
         else
-            fprintf(out, "  interface %d: class=%02x subclass=%02x prot=%02x: ",
-                    intf->number, intf->class_code, intf->subclass,
-                    intf->protocol);
+            fprintf(out,
+                    "  interface %d%s: class=%02x subclass=%02x prot=%02x: ",
+                    intf->number, intf->inactive ? " (not active)" : "",
+                    intf->class_code, intf->subclass, intf->protocol);
         print_reason(out, &intf->rule);
     }
 }
@@ -119,6 +120,7 @@ static void put_intf(yajl_gen g, const struct xlx_usb_policy_intf *intf)
     yajl_gen_map_open(g);
     if (intf->number >= 0)
         json_number(g, "interface", (uint32_t)intf->number);
+    json_bool(g, "active", !intf->inactive);
     put_code(g, "class", intf->class_code);
     put_code(g, "subclass", intf->subclass);
     put_code(g, "protocol", intf->protocol);

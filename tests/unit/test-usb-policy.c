@@ -228,7 +228,7 @@ static void rules_are_counted(void **state)
 
 /* --- devices -------------------------------------------------------------- */
 
-enum { KEYBOARD, HEADSET, TOKEN, BARE, BARE_HID, MANY };
+enum { KEYBOARD, HEADSET, TOKEN, BARE, BARE_HID, MANY, TWO, MANY_KINDS };
 
 static const struct xlx__usbdev devs[] = {
     [KEYBOARD] = { .busid = "1-1", .vendor = 0x046d, .product = 0xc31c,
@@ -248,6 +248,15 @@ static const struct xlx__usbdev devs[] = {
     [MANY] = { .busid = "1-6", .vendor = 0x3333, .product = 0x4444,
                .nr_intfs = 1, .more_intfs = true,
                .intf = { { 0, 8, 6, 0x50 } } },
+    /* a disk by two protocols, and in a second configuration a keyboard */
+    [TWO] = { .busid = "1-7", .vendor = 0x5555, .product = 0x6666,
+              .nr_intfs = 1, .intf = { { 0, 8, 6, 0x50 } }, .nr_kinds = 4,
+              .kind = { { 0, 8, 6, 0x50 }, { 0, 8, 6, 0x62 },
+                        { 0, 8, 6, 0x50 }, { 1, 3, 1, 1 } } },
+    [MANY_KINDS] = { .busid = "1-8", .vendor = 0x5555, .product = 0x6666,
+                     .nr_intfs = 1, .intf = { { 0, 8, 6, 0x50 } },
+                     .nr_kinds = 1, .kind = { { 0, 8, 6, 0x50 } },
+                     .more_kinds = true },
 };
 
 struct verdict {
@@ -308,6 +317,14 @@ static const struct verdict verdicts[] = {
     /* one with more than were read */
     { "ALLOW:", MANY, false, "", -1 },
     { "DENY: class=08\nALLOW:", MANY, false, "f:1: DENY: class=08", 0 },
+    /* one that can be something else */
+    { "DENY: class=03\nALLOW:", TWO, false, "f:1: DENY: class=03", 1 },
+    { "ALLOW: class=08", TWO, false, "", 1 },
+    { "ALLOW: class=08\nALLOW: class=03", TWO, true, "f:1: ALLOW: class=08",
+      0 },
+    { "DENY: prot=62\nALLOW:", TWO, false, "f:1: DENY: prot=62", 0 },
+    { "ALLOW: vid=5555", TWO, true, "f:1: ALLOW: vid=5555", 0 },
+    { "ALLOW:", MANY_KINDS, false, "", -1 },
 };
 
 static void devices_are_judged(void **state)
@@ -589,6 +606,62 @@ static void a_verdict_tells_all_interfaces(void **state)
     assert_string_equal(v.intf[1].rule.text, "");
 }
 
+/* A guest may choose the second configuration. */
+static void a_keyboard_that_is_not_active(void **state)
+{
+    static const unsigned char bytes[] = {
+        18, 1, 0, 2, 0, 0, 0, 64, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, /* device */
+        9, 2, 0, 0, 1, 1, 0, 0x80, 50, 9, 4, 0, 0, 2, 8, 6, 0x50, 0,
+        9, 2, 0, 0, 1, 2, 0, 0x80, 50, 9, 4, 0, 0, 1, 3, 1, 1, 0,
+    };
+    const struct xlx_usb_place any = { XLX_USB_ANY, XLX_USB_ANY };
+    struct usb_world *w = *state;
+    struct xlx_usb_policy_verdict v;
+    struct xlx_usb_place got;
+    struct sysfs_dev *dev = sysfs_mem_find(w->sysfs, "1-2");
+    dev->descriptors = bytes;
+    dev->nr_descriptors = sizeof(bytes);
+    put(w, "", "DENY: class=03\nALLOW:\n");
+    assert_int_equal(xlx_usb_policy_check(w->ctx, "1-2", &v), 0);
+    assert_false(v.allowed);
+    assert_int_equal(v.nr_intfs, 3);
+    assert_int_equal(v.decided, 2);
+    assert_false(v.intf[0].inactive);
+    assert_true(v.intf[2].inactive);
+    assert_int_equal(v.intf[2].class_code, 3);
+    assert_int_equal(xlx_usb_attach(w->ctx, 5, "1-2", &any, 0, 1000, &got),
+                     -EACCES);
+}
+
+/* As many kinds as are read, one more, and what a verdict has room for. */
+static void kinds_are_counted(void **state)
+{
+    enum { HEAD = 18 + 9, SIZE = HEAD + 9 * 33 };
+    static unsigned char bytes[SIZE] = { 18, 1, [18] = 9, 2 };
+    struct usb_world *w = *state;
+    struct xlx_usb_policy_verdict v;
+    struct sysfs_dev *dev = sysfs_mem_find(w->sysfs, "1-2");
+    for (int i = 0; i < 33; i++) {
+        unsigned char *p = bytes + HEAD + 9 * i;
+        p[0] = 9;
+        p[1] = 4;
+        p[2] = (unsigned char)i;
+        p[5] = 0xee;
+        p[7] = (unsigned char)i;
+    }
+    dev->descriptors = bytes;
+    put(w, "", "DENY: prot=1f\nALLOW:\n");
+    for (int nr = 31; nr <= 33; nr++) {
+        dev->nr_descriptors = HEAD + 9 * (size_t)nr;
+        assert_int_equal(xlx_usb_policy_check(w->ctx, "1-2", &v), 0);
+        assert_int_equal(v.nr_intfs, XLX_USB_POLICY_INTFS_MAX);
+        assert_int_equal(v.allowed, nr == 31);
+        assert_int_equal(v.more_intfs, nr == 33);
+        assert_int_equal(v.intf[v.decided].rule.allow, nr == 31);
+        assert_int_equal(v.intf[v.decided].protocol, nr == 31 ? 0x50 : 0x1f);
+    }
+}
+
 static void what_is_no_device_has_no_verdict(void **state)
 {
     struct usb_world *w = *state;
@@ -659,6 +732,8 @@ int main(void)
         TEST(so_does_an_unreadable_folder),
         TEST(sizes_are_limited),
         TEST(a_verdict_tells_all_interfaces),
+        TEST(a_keyboard_that_is_not_active),
+        TEST(kinds_are_counted),
         TEST(what_is_no_device_has_no_verdict),
         TEST(all_devices_but_hubs_have_one),
         TEST(a_device_that_cannot_be_read_is_not_judged),

@@ -278,15 +278,47 @@ bool xlx__policy_allows(const struct xlx__policy *policy,
     return rule ? rule->allow : !policy->files.nr;
 }
 
+static bool same_codes(const struct xlx__usbintf *a,
+                       const struct xlx__usbintf *b)
+{
+    return a->class == b->class && a->subclass == b->subclass &&
+           a->protocol == b->protocol;
+}
+
+/* What the device is in another configuration or setting, and neither now nor as
+ * one of the kinds before it. */
+static bool is_further(const struct xlx__usbdev *dev, unsigned k)
+{
+    for (unsigned i = 0; i < dev->nr_intfs; i++)
+        if (same_codes(&dev->intf[i], &dev->kind[k]))
+            return false;
+    for (unsigned i = 0; i < k; i++)
+        if (same_codes(&dev->kind[i], &dev->kind[k]))
+            return false;
+    return true;
+}
+
 unsigned xlx__policy_nr_intfs(const struct xlx__usbdev *dev)
 {
-    return dev->nr_intfs ? dev->nr_intfs : 1;
+    unsigned nr = dev->nr_intfs;
+    for (unsigned k = 0; dev->nr_intfs && k < dev->nr_kinds; k++)
+        nr += is_further(dev, k);
+    return nr ? nr : 1;
+}
+
+bool xlx__policy_more_intfs(const struct xlx__usbdev *dev)
+{
+    return dev->more_intfs || (dev->nr_intfs && dev->more_kinds);
 }
 
 struct xlx__usbintf xlx__policy_intf(const struct xlx__usbdev *dev, unsigned i)
 {
-    if (dev->nr_intfs)
+    unsigned further = dev->nr_intfs;
+    if (i < dev->nr_intfs)
         return dev->intf[i];
+    for (unsigned k = 0; dev->nr_intfs && k < dev->nr_kinds; k++)
+        if (is_further(dev, k) && further++ == i)
+            return dev->kind[k];
     return (struct xlx__usbintf){ .class = dev->class,
                                   .subclass = dev->subclass,
                                   .protocol = dev->protocol };
@@ -354,6 +386,6 @@ void xlx__policy_check(const struct xlx__policy *policy,
         if (!allowed)
             return;
     }
-    if (dev->more_intfs && policy->files.nr)
+    if (xlx__policy_more_intfs(dev) && policy->files.nr)
         *verdict_r = (struct xlx__policy_verdict){ .intf = -1 };
 }

@@ -72,13 +72,18 @@ bool xlx__policy_allows(const struct xlx__policy *policy,
                         const struct xlx__policy_rule *rule);
 
 /*
- * What is shown as interface number `i`: that interface, or for a device
- * without any, and i == 0, the device's own class.
+ * What is shown as interface number `i`: first those that the device has now, then
+ * what else it can be, each class, subclass and protocol once, in any other
+ * configuration or setting, which its guest may choose. For a device without any,
+ * and i == 0, the device's own class.
  */
 struct xlx__usbintf xlx__policy_intf(const struct xlx__usbdev *dev, unsigned i);
 
 /* How many there are: at least one. */
 unsigned xlx__policy_nr_intfs(const struct xlx__usbdev *dev);
+
+/* Whether it has more that were not read. */
+bool xlx__policy_more_intfs(const struct xlx__usbdev *dev);
 
 /* The rule for people; of NULL: line 0 and no text. */
 void xlx__policy_describe(const struct xlx__policy *policy,

@@ -17,38 +17,53 @@ static void free_policy(struct xlx__policy **policy)
 
 #define AUTO_POLICY XLX__CLEAN(free_policy)
 
-/* The same decision as xlx__policy_check(), with all that led to it. */
+static void report_intf(const struct xlx__policy *policy,
+                        const struct xlx__usbdev *dev, unsigned i,
+                        struct xlx_usb_policy_intf *out)
+{
+    struct xlx__usbintf intf = xlx__policy_intf(dev, i);
+    *out = (struct xlx_usb_policy_intf){
+        .number = dev->nr_intfs ? intf.number : -1,
+        .inactive = dev->nr_intfs && i >= dev->nr_intfs,
+        .class_code = intf.class,
+        .subclass = intf.subclass,
+        .protocol = intf.protocol,
+    };
+    xlx__policy_describe(policy, xlx__policy_match(policy, dev, i), &out->rule);
+}
+
+/* The same decision as xlx__policy_check(), with all that led to it. What does not
+ * fit is left out, but for the first one that is denied: the last one goes. */
 static void report(const struct xlx__policy *policy,
                    const struct xlx__usbdev *dev,
                    struct xlx_usb_policy_verdict *v)
 {
     _Static_assert(XLX_USB_POLICY_INTFS_MAX >= XLX__USB_INTFS_MAX,
-                   "all that were read");
+                   "all that it has now");
     struct xlx__policy_verdict verdict;
+    bool denied = false;
     xlx__policy_check(policy, dev, &verdict);
     *v = (struct xlx_usb_policy_verdict){
         .vendor = dev->vendor,
         .product = dev->product,
         .release = dev->release,
         .allowed = verdict.allowed,
-        .nr_intfs = xlx__policy_nr_intfs(dev),
-        .more_intfs = dev->more_intfs,
+        .more_intfs = xlx__policy_more_intfs(dev),
     };
     memcpy(v->busid, dev->busid, sizeof(v->busid));
-    v->decided = v->nr_intfs;
-    for (uint32_t i = 0; i < v->nr_intfs; i++) {
-        struct xlx__usbintf intf = xlx__policy_intf(dev, i);
-        v->intf[i].number = dev->nr_intfs ? intf.number : -1;
-        v->intf[i].class_code = intf.class;
-        v->intf[i].subclass = intf.subclass;
-        v->intf[i].protocol = intf.protocol;
-        xlx__policy_describe(policy, xlx__policy_match(policy, dev, i),
-                             &v->intf[i].rule);
-        if (!v->intf[i].rule.allow && v->decided > i)
-            v->decided = i;
+    for (unsigned i = 0; i < xlx__policy_nr_intfs(dev); i++) {
+        struct xlx_usb_policy_intf intf;
+        report_intf(policy, dev, i, &intf);
+        bool first = !denied && !intf.rule.allow, room =
+            v->nr_intfs < XLX_USB_POLICY_INTFS_MAX;
+        if (first)
+            v->decided = room ? v->nr_intfs : XLX_USB_POLICY_INTFS_MAX - 1;
+        if (room)
+            v->intf[v->nr_intfs++] = intf;
+        else if (first)
+            v->intf[v->decided] = intf;
+        denied |= first;
     }
-    if (v->decided == v->nr_intfs)
-        v->decided = 0;
 }
 
 int xlx_usb_policy_check(xlx_ctx *ctx, const char *device,

@@ -39,6 +39,7 @@ struct xlx__usbdev {
      * descriptors, each once in a configuration; as many as fit. */
     struct xlx__usbintf kind[XLX__USB_INTFS_MAX];
     unsigned nr_kinds;
+    bool more_kinds;
     /* After xlx__usbdev_read_needs(). */
     const char *pv_unfit; /* why PVUSB cannot carry it, or NULL */
     bool isochronous;     /* it has endpoints of that kind */

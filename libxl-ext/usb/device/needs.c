@@ -62,6 +62,8 @@ static void add_kind(struct xlx__usbdev *dev, unsigned from,
             return;
     if (dev->nr_kinds < XLX__USB_INTFS_MAX)
         dev->kind[dev->nr_kinds++] = kind;
+    else
+        dev->more_kinds = true;
 }
 
 /* Each descriptor begins with its length and its type. */
@@ -70,6 +72,7 @@ static void take_kinds(struct xlx__usbdev *dev,
 {
     unsigned from = 0;
     dev->nr_kinds = 0;
+    dev->more_kinds = false;
     for (size_t at = 0; at + 2 <= d->length && d->bytes[at] >= 2;
          at += d->bytes[at]) {
         const uint8_t *p = d->bytes + at;
