@@ -400,7 +400,9 @@ struct xlx_usb_face {
 
 /* What a device is known by when it comes back. */
 struct xlx_usb_identity {
-    char busid[XLX_USB_BUSID_MAX]; /* where it was plugged in */
+    /* Where it was plugged in; as it is called today, if the buses have got other
+     * numbers and the controller is known and there. */
+    char busid[XLX_USB_BUSID_MAX];
     /* The host controller there, for buses get their numbers anew at each boot:
      * "pci0000:00/0000:00:14.0/usb2", as in sysfs, and usb3 for the ports that
      * run at SuperSpeed; "" where it is not known. */
@@ -458,8 +460,9 @@ int xlx_usb_assign(xlx_ctx *ctx, const char *guest, const char *device,
                    unsigned flags, const struct xlx_usb_place *place);
 
 /*
- * Takes back what was said about a device, which is named as it is written down
- * or, when it has a serial number, by where it is now; NULL takes back all.
+ * Takes back what was said about a device, which is named as it is listed, by the
+ * place it was written down with, or, when it has a serial number, by where it is
+ * now; NULL takes back all.
  * Detaches nothing. Returns how many; -ENOENT nothing is written down for the
  * guest or the device; -ENOTUNIQ more than one matches.
  */

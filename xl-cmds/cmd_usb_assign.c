@@ -67,7 +67,8 @@ const struct cmd_option cmd_usb_unassign_options[] = {
 };
 
 const char cmd_usb_unassign_details[] =
-    "The device is named by the place that usb-assign --list shows, by vendor\n"
+    "The device is named by the place that usb-assign --list shows, which is as\n"
+    "the host's buses are numbered today, or that was assigned, by vendor\n"
     "and product, or, when it has a serial number, by where it is now. The\n"
     "guest need not run. A device that the guest has stays there: usb-detach\n"
     "takes it back.\n"

@@ -156,7 +156,13 @@ static int list_files(struct sysfs_mem *mem, const char *path,
 
 static void list_devices(struct sysfs_mem *mem, struct xlx__names *names)
 {
+    static const char hubs[] = "bus/usb/devices/usb";
     xlx__names_add(names, "usb1");
+    for (int i = 0; i < MAX_FILES; i++) {
+        const char *name = after(mem->file[i].path, hubs);
+        if (name && !strchr(name, '/') && strcmp(name, "1"))
+            xlx__names_add(names, name - strlen("usb"));
+    }
     for (int d = 0; d < MAX_DEVS; d++) {
         if (!mem->dev[d].busid)
             continue;

@@ -183,6 +183,42 @@ static void buses_that_changed_their_numbers(void **state)
     assert_told(f, "other", XLX_USB_ATTACHED, "1-5");
 }
 
+static void put_hub(struct passes *f, const char *hub, const char *controller)
+{
+    char path[64], target[128];
+    snprintf(path, sizeof(path), "bus/usb/devices/%s", hub);
+    snprintf(target, sizeof(target), "../../../devices/pci0000:00/%s/%s",
+             controller, hub);
+    sysfs_mem_put_link(f->w->sysfs, path, target);
+}
+
+/* usb-assign --list, usb-unassign: what is called 2-5 today is what is meant. */
+static void places_are_called_as_today(void **state)
+{
+    struct passes *f = *state;
+    struct xlx_usb_intent *list;
+    passes_unplug(f, "1-3.1"); /* like them */
+    plug_twins(f, "0000:00:14.0", "0000:05:00.0");
+    passes_assign(f, "guest", "1-5");
+    passes_assign(f, "guest", "2-5");
+    boot(f);
+    put_hub(f, "usb2", "0000:00:14.0");
+    put_hub(f, "usb3", "0000:05:00.0");
+    assert_int_equal(xlx_usb_intent_list(f->w->ctx, "guest", &list), 1);
+    assert_string_equal(list->wish[0].identity.busid, "2-5");
+    assert_string_equal(list->wish[1].identity.busid, "3-5");
+    free(list);
+    passes_now(f);
+    assert_told(f, "guest", XLX_USB_WAITS, "2-5");
+    assert_int_equal(xlx_usb_unassign(f->w->ctx, "guest", "2-5"), 1);
+    assert_int_equal(xlx_usb_intent_list(f->w->ctx, "guest", &list), 1);
+    assert_int_equal(list->nr_wishes, 1);
+    assert_string_equal(list->wish[0].identity.busid, "3-5");
+    free(list);
+    /* as it was called when it was written down */
+    assert_int_equal(xlx_usb_unassign(f->w->ctx, "guest", "2-5"), 1);
+}
+
 /* Written down before controllers were, or where sysfs does not tell. */
 static void buses_without_a_controller(void **state)
 {
@@ -993,6 +1029,7 @@ int main(void)
         TEST(one_serial_number_in_two_guests),
         TEST(whose_it_is_cannot_be_told),
         TEST(buses_that_changed_their_numbers),
+        TEST(places_are_called_as_today),
         TEST(buses_without_a_controller),
         TEST(two_buses_of_one_controller),
         TEST(serial_numbers_of_any_length),

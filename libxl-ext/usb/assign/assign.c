@@ -284,6 +284,29 @@ static bool is_written_so(const struct xlx_usb_identity *id,
     return sel->kind != XLX__SELECT_ADDRESS && xlx__selector_matches(sel, &dev);
 }
 
+static int mark_written(const struct xlx_usb_intent *intent,
+                        const struct xlx__selector *sel, bool *marked)
+{
+    int nr = 0;
+    for (uint32_t i = 0; i < intent->nr_wishes; i++)
+        nr += marked[i] = is_written_so(&intent->wish[i].identity, sel);
+    return nr;
+}
+
+/* Buses get their numbers anew at each boot: what a place is called today goes
+ * before what it was called. */
+static int mark_places(xlx_ctx *ctx, const struct xlx_usb_intent *intent,
+                       const struct xlx__selector *sel, bool *marked)
+{
+    XLX__AUTO_FREE struct xlx_usb_intent *today = malloc(sizeof(*today));
+    if (!today)
+        return xlx__fail(ctx, ENOMEM, "guest %s: no memory", intent->name);
+    *today = *intent;
+    int rc = xlx__intent_renumber(ctx, today, 1);
+    int nr = rc ? rc : mark_written(today, sel, marked);
+    return nr ? nr : mark_written(intent, sel, marked);
+}
+
 /* Those that the text names as they are written down; when there is none, the
  * one plugged in that it names. Marks them and returns how many. */
 static int mark(xlx_ctx *ctx, const struct xlx_usb_intent *intent,
@@ -292,8 +315,8 @@ static int mark(xlx_ctx *ctx, const struct xlx_usb_intent *intent,
     struct xlx__selector sel;
     struct xlx__usbdev dev;
     int nr = 0, rc = xlx__selector_parse(ctx, device, &sel);
-    for (uint32_t i = 0; !rc && i < intent->nr_wishes; i++)
-        nr += marked[i] = is_written_so(&intent->wish[i].identity, &sel);
+    if (!rc)
+        nr = mark_places(ctx, intent, &sel, marked);
     if (rc || nr)
         return rc ? rc : nr;
     rc = xlx__select(ctx, device, &dev);
@@ -418,7 +441,11 @@ int xlx_usb_intent_list(xlx_ctx *ctx, const char *guest,
         return lock;
     int nr = guest ? list_one(ctx, guest, &list)
                    : xlx__intent_load_all(ctx, &list, NULL, NULL);
-    if (nr >= 0)
-        *list_r = list;
+    int rc = nr < 0 ? nr : xlx__intent_renumber(ctx, list, nr);
+    if (rc) {
+        free(list);
+        return rc;
+    }
+    *list_r = list;
     return nr;
 }

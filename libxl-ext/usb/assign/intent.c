@@ -14,6 +14,7 @@
 #include "host/lock.h"
 #include "host/replace.h"
 #include "usb/deadline.h"
+#include "usb/device/identity.h"
 
 #define SUFFIX ".json"
 #define NAME_SIZE (XLX_UUID_MAX + 8)
@@ -175,4 +176,14 @@ int xlx__intent_load_all(xlx_ctx *ctx, struct xlx_usb_intent **list_r,
         qsort(list, (size_t)nr, sizeof(*list), by_name);
     *list_r = xlx__steal(list);
     return nr;
+}
+
+int xlx__intent_renumber(xlx_ctx *ctx, struct xlx_usb_intent *list, int nr)
+{
+    XLX__AUTO_FREE struct xlx__usbbus *bus = NULL;
+    int nr_buses = nr ? xlx__usbbus_list(ctx, &bus) : 0;
+    for (int i = 0; i < nr; i++)
+        for (uint32_t w = 0; w < list[i].nr_wishes; w++)
+            xlx__identity_renumber(&list[i].wish[w].identity, bus, nr_buses);
+    return nr_buses < 0 ? nr_buses : 0;
 }

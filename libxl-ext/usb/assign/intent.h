@@ -40,6 +40,9 @@ int xlx__intent_load(xlx_ctx *ctx, const char *uuid,
 /* One without wishes has no file. */
 int xlx__intent_save(xlx_ctx *ctx, const struct xlx_usb_intent *intent);
 
+/* In memory: the places of all devices get the busids that they have today. */
+int xlx__intent_renumber(xlx_ctx *ctx, struct xlx_usb_intent *list, int nr);
+
 /* No file is a success. */
 int xlx__intent_remove(xlx_ctx *ctx, const char *uuid);
 

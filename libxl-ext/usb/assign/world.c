@@ -181,7 +181,10 @@ static int load_guests(xlx_ctx *ctx, struct xlx__guest **list_r,
                        void (*bad)(void *user, const char *uuid), void *user)
 {
     XLX__AUTO_CLOSE int lock = xlx__intent_lock(ctx);
-    return lock < 0 ? lock : xlx__guests_load(ctx, list_r, bad, user);
+    int rc = 0, nr = lock < 0 ? lock : xlx__guests_load(ctx, list_r, bad, user);
+    for (int i = 0; !rc && i < nr; i++)
+        rc = xlx__intent_renumber(ctx, &(*list_r)[i].intent, 1);
+    return rc ? rc : nr;
 }
 
 static int expand_hubs(xlx_ctx *ctx, struct xlx__guest *guests, int nr,

@@ -228,6 +228,38 @@ int xlx__usbdev_read_controller(xlx_ctx *ctx, const char *busid,
     return rc;
 }
 
+static int read_bus(xlx_ctx *ctx, const char *name, struct xlx__usbbus *bus_r)
+{
+    char first[XLX_USB_BUSID_MAX];
+    snprintf(first, sizeof(first), "%.10s-1", name + strlen("usb"));
+    int rc = xlx__parse_u32(name + strlen("usb"), 1, UINT16_MAX,
+                            &bus_r->number);
+    return rc ? rc : xlx__usbdev_read_controller(ctx, first, bus_r->controller);
+}
+
+int xlx__usbbus_list(xlx_ctx *ctx, struct xlx__usbbus **list_r)
+{
+    XLX__AUTO_NAMES struct xlx__names names = { 0 };
+    XLX__AUTO_FREE struct xlx__usbbus *list = NULL;
+    int nr = 0, rc = xlx__sysfs_open(ctx);
+    if (!rc)
+        rc = xlx__sysfs_list_any(ctx, DEVICES, &names);
+    if (!rc && !(list = calloc(names.nr + 1, sizeof(*list))))
+        rc = xlx__fail(ctx, ENOMEM, "usb: no memory");
+    for (size_t i = 0; !rc && i < names.nr; i++) {
+        if (!xlx__busid_is_root_hub(names.v[i]))
+            continue;
+        rc = read_bus(ctx, names.v[i], &list[nr]);
+        /* It goes with its controller. */
+        nr += !rc;
+        rc = rc == -ENODEV ? 0 : rc;
+    }
+    if (rc)
+        return rc;
+    *list_r = xlx__steal(list);
+    return nr;
+}
+
 /* Another device may be plugged in between two attributes. The address, which
  * was read first, is another one then. */
 int xlx__usbdev_read(xlx_ctx *ctx, const char *busid, struct xlx__usbdev *dev_r)

@@ -56,6 +56,15 @@ int xlx__usbdev_read_kinds(xlx_ctx *ctx, struct xlx__usbdev *dev);
 int xlx__usbdev_read_controller(xlx_ctx *ctx, const char *busid,
                                 char controller_r[XLX_USB_CONTROLLER_MAX]);
 
+/* A bus, as it is numbered since this host was started. */
+struct xlx__usbbus {
+    uint32_t number;
+    char controller[XLX_USB_CONTROLLER_MAX]; /* "" when it is not known */
+};
+
+/* All of this host; *list_r for free(). Returns how many. */
+int xlx__usbbus_list(xlx_ctx *ctx, struct xlx__usbbus **list_r);
+
 /* Whether both are of one device that stayed plugged in: the address alone is
  * used again after 127 others. Pure. */
 bool xlx__usbdev_same(const struct xlx__usbdev *a, const struct xlx__usbdev *b);

@@ -70,6 +70,21 @@ bool xlx__identity_same_place(const struct xlx_usb_identity *a,
     return same_place(a->busid, a->controller, b->busid, b->controller);
 }
 
+void xlx__identity_renumber(struct xlx_usb_identity *id,
+                            const struct xlx__usbbus *bus, int nr)
+{
+    char busid[XLX_USB_BUSID_MAX];
+    for (int i = 0; id->controller[0] && i < nr; i++) {
+        if (strcmp(id->controller, bus[i].controller))
+            continue;
+        int n = snprintf(busid, sizeof(busid), "%u%s", bus[i].number,
+                         ports_of(id->busid));
+        if (n < (int)sizeof(busid))
+            memcpy(id->busid, busid, sizeof(busid));
+        return;
+    }
+}
+
 bool xlx__identity_at_place(const struct xlx_usb_identity *id,
                             const struct xlx__usbdev *dev, int nr, int which)
 {

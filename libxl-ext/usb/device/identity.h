@@ -25,6 +25,11 @@ void xlx__identity_of(const struct xlx__usbdev *dev,
 bool xlx__identity_same_place(const struct xlx_usb_identity *a,
                               const struct xlx_usb_identity *b);
 
+/* Changes the busid to what its place is called with these buses; where its
+ * controller is not known, or not there, it stays. */
+void xlx__identity_renumber(struct xlx_usb_identity *id,
+                            const struct xlx__usbbus *bus, int nr);
+
 /* Whether one of `nr` devices is where it says, which none is that is behind a
  * hub. Where a controller is not known,
  * and one like it is in the same port of another bus, neither is. */
