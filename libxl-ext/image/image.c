@@ -94,6 +94,25 @@ int xlx_image_open(xlx_ctx *ctx, const char *path, xlx_image **image_r)
     return opened(ctx, image, xlx__save_file_index(&src, image), image_r);
 }
 
+/* The image that `fd` stands in for. */
+static int open_stood_in(xlx_ctx *ctx, int fd, uint64_t offset,
+                         xlx_image **image_r)
+{
+    struct xlx__stood_in of;
+    xlx_image *image;
+    int rc = xlx__stand_in_read(ctx, fd, offset, &of);
+    if (!rc)
+        rc = xlx_image_open(ctx, of.uri, &image);
+    if (rc)
+        return rc;
+    rc = xlx__stand_in_check(ctx, &of, image);
+    if (rc)
+        xlx_image_close(image);
+    else
+        *image_r = image;
+    return rc;
+}
+
 static int open_fd(xlx_ctx *ctx, int fd, uint64_t offset, const char *name,
                    bool keep, xlx_image **image_r)
 {
@@ -101,7 +120,7 @@ static int open_fd(xlx_ctx *ctx, int fd, uint64_t offset, const char *name,
     struct xlx__source src;
     struct xlx_image *image;
     if (xlx_image_is_stand_in(fd, offset))
-        return xlx__stand_in_open(ctx, fd, offset, image_r);
+        return open_stood_in(ctx, fd, offset, image_r);
     int own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
     if (own < 0)
         return xlx__fail_errno(ctx, errno, "%s: cannot use descriptor %d", name,

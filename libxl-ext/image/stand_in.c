@@ -10,7 +10,6 @@
 #include "core/io.h"
 
 #define MAGIC 0x5858534e49444e41ull
-#define URI_MAX 2048u
 #define CHUNK (1u << 20)
 
 /* xl's and libxl's own parts stay in memory as long as the stand-in is open;
@@ -51,11 +50,11 @@ static int put_note(xlx_ctx *ctx, const xlx_image *image, int fd)
                          .sum = xlx__image_sum(image),
                          .end = image->end,
                          .uri_len = (uint32_t)strlen(image->name) };
-    if (note.uri_len > URI_MAX ||
+    if (note.uri_len > XLX__URI_MAX ||
         sizeof(note) + note.uri_len > info->libxc_end - info->libxc_start)
         return xlx__fail(ctx, ENAMETOOLONG,
                          "%s: a name of more than %u bytes cannot be passed on",
-                         image->name, URI_MAX);
+                         image->name, XLX__URI_MAX);
     int rc = xlx__write_all(fd, &note, sizeof(note));
     if (!rc)
         rc = xlx__write_all(fd, image->name, note.uri_len);
@@ -101,7 +100,7 @@ int xlx_image_stand_in(xlx_ctx *ctx, const xlx_image *image, int *fd_r)
     return rc;
 }
 
-/* --- opening one ---------------------------------------------------------- */
+/* --- reading one ---------------------------------------------------------- */
 
 static int read_note(int fd, uint64_t offset, struct note *note)
 {
@@ -118,39 +117,32 @@ bool xlx_image_is_stand_in(int fd, uint64_t offset)
     return !read_note(fd, offset, &note);
 }
 
-static int same(xlx_ctx *ctx, const xlx_image *image, const struct note *note,
-                uint64_t offset)
+int xlx__stand_in_read(xlx_ctx *ctx, int fd, uint64_t offset,
+                       struct xlx__stood_in *of_r)
 {
-    if (image->info.libxc_start == offset && image->end == note->end &&
-        xlx__image_sum(image) == note->sum)
+    struct note note;
+    int rc = read_note(fd, offset, &note);
+    if (!rc && note.uri_len > XLX__URI_MAX)
+        rc = -EINVAL;
+    if (!rc)
+        rc = xlx__pread_all(fd, of_r->uri, note.uri_len, offset + sizeof(note));
+    if (rc)
+        return xlx__fail_errno(ctx, -rc, "a stand-in for an image");
+    of_r->uri[note.uri_len] = '\0';
+    of_r->offset = offset;
+    of_r->end = note.end;
+    of_r->sum = note.sum;
+    return 0;
+}
+
+int xlx__stand_in_check(xlx_ctx *ctx, const struct xlx__stood_in *of,
+                        const struct xlx_image *image)
+{
+    if (image->info.libxc_start == of->offset && image->end == of->end &&
+        xlx__image_sum(image) == of->sum)
         return 0;
     return xlx__fail(ctx, ESTALE, "%s: another image than a moment ago",
                      image->name);
-}
-
-int xlx__stand_in_open(xlx_ctx *ctx, int fd, uint64_t offset,
-                       struct xlx_image **image_r)
-{
-    struct note note;
-    char uri[URI_MAX + 1];
-    int rc = read_note(fd, offset, &note);
-    if (!rc && note.uri_len > URI_MAX)
-        rc = -EINVAL;
-    if (!rc)
-        rc = xlx__pread_all(fd, uri, note.uri_len, offset + sizeof(note));
-    if (rc)
-        return xlx__fail_errno(ctx, -rc, "a stand-in for an image");
-    uri[note.uri_len] = '\0';
-    xlx_image *image;
-    rc = xlx_image_open(ctx, uri, &image);
-    if (rc)
-        return rc;
-    rc = same(ctx, image, &note, offset);
-    if (rc)
-        xlx_image_close(image);
-    else
-        *image_r = image;
-    return rc;
 }
 
 /* --- its contents --------------------------------------------------------- */

@@ -8,12 +8,23 @@
 
 #include "image/impl.h"
 
-/*
- * Opens the image that `fd` stands in for, when libxc's stream is at `offset`
- * of it, and checks that it is still the same: -ESTALE. Else errors as
- * xlx_image_open().
- */
-int xlx__stand_in_open(xlx_ctx *ctx, int fd, uint64_t offset,
-                       struct xlx_image **image_r);
+#define XLX__URI_MAX 2048u
+
+/* What a stand-in says of the image that it stands in for. */
+struct xlx__stood_in {
+    char uri[XLX__URI_MAX + 1];
+    uint64_t offset; /* of libxc's stream */
+    uint64_t end;    /* of the image */
+    uint64_t sum;    /* of the stream, xlx__image_sum() */
+};
+
+/* Reads what `fd`, a stand-in with libxc's stream at `offset`, says. 0 or
+ * -errno. */
+int xlx__stand_in_read(xlx_ctx *ctx, int fd, uint64_t offset,
+                       struct xlx__stood_in *of_r);
+
+/* Whether `image`, opened by the URI, is still the same: 0 or -ESTALE. */
+int xlx__stand_in_check(xlx_ctx *ctx, const struct xlx__stood_in *of,
+                        const struct xlx_image *image);
 
 #endif
