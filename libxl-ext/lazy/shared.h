@@ -22,6 +22,7 @@ enum xlx__counter {
     XLX__FILL_PAGES,     /* pages the backfill loaded */
     XLX__FILL_US,        /* time it took, waits for faults included */
     XLX__PREFETCH_PAGES, /* pages loaded before the domain ran */
+    XLX__GAVE_WAY,       /* times that the backfill waited for a fault */
     XLX__DROPPED,        /* pages the guest gave away */
     XLX__RETRIES,        /* failed loads that were tried again */
     XLX__PAGES_2M,       /* gfns backed by 2 MiB pages at the end */

@@ -74,6 +74,8 @@ void xlx__throttle_set_serving(struct xlx__throttle *throttle, bool serving)
 void xlx__throttle_give_way(const struct xlx__throttle *throttle)
 {
     const struct timespec ts = { .tv_nsec = GIVE_WAY_US * 1000 };
+    if (atomic_load(&throttle->serving))
+        xlx__shared_count(throttle->guest->shared, XLX__GAVE_WAY, 1);
     for (int i = 0; i < GIVE_WAY_TIMES && atomic_load(&throttle->serving); i++)
         nanosleep(&ts, NULL);
 }

@@ -86,7 +86,8 @@ struct xlx__paging_ops {
     int (*load_run)(struct xlx__paging *p, uint64_t gfn, uint32_t nr,
                     const void *buffer);
 
-    /* Waits until there may be requests. 1 yes, 0 time is over, -errno. */
+    /* Waits until there may be requests, with every answer passed on. 1 yes, 0
+     * time is over, -errno. */
     int (*wait)(struct xlx__paging *p, int timeout_ms);
 
     /* Takes the next request. 1, or 0 when there is none. */
@@ -95,7 +96,7 @@ struct xlx__paging_ops {
     /*
      * Answers a request, once each, whether or not something was loaded: it
      * frees the ring's slot and lets the vCPU go on. notify() passes answers on
-     * to Xen.
+     * to Xen: until then neither happens.
      */
     void (*respond)(struct xlx__paging *p,
                     const struct xlx__paging_request *req);
@@ -107,7 +108,7 @@ struct xlx__paging_ops {
 
     /*
      * Ends paging and gives the ring's gfn an empty page again. The domain must
-     * be paused and every request answered. 0; -EBUSY vCPUs still wait for a
+     * be paused and every request answered, and that passed on. 0; -EBUSY vCPUs still wait for a
      * slot in the ring, or have got one and not run since: drain it, let the
      * domain run, and call again.
      */

@@ -82,7 +82,21 @@ static int fake_enable(struct xlx__paging *p, uint64_t ring_gfn)
     return rc;
 }
 
-/* As fake_enable() where there is none; requests without an answer come again. */
+/* With the lock held: what Xen does when it is notified. */
+static void take_answers(struct paging_fake *f)
+{
+    for (; f->rsp_cons != f->rsp_prod; f->rsp_cons++) {
+        const struct xlx__paging_request *req =
+            &f->ring[f->rsp_cons % FAKE_RING_SLOTS];
+        if (!req->paused)
+            continue;
+        assert(f->waiting[req->vcpu]);
+        f->waiting[req->vcpu] = false;
+    }
+}
+
+/* As fake_enable() where there is none; requests without an answer come again,
+ * and answers that nobody was notified of are passed on. */
 static int fake_take_over(struct xlx__paging *p, uint64_t ring_gfn)
 {
     struct paging_fake *f = of(p);
@@ -95,6 +109,7 @@ static int fake_take_over(struct xlx__paging *p, uint64_t ring_gfn)
         f->enabled = true;
         f->ring_gfn = ring_gfn;
         f->req_cons = f->rsp_prod;
+        take_answers(f);
     }
     maybe_die(f, true);
     paging_fake_unlock(f);
@@ -173,6 +188,7 @@ static int fake_wait(struct xlx__paging *p, int timeout_ms)
     struct paging_fake *f = of(p);
     paging_fake_lock(f);
     maybe_die(f, false);
+    assert(f->rsp_cons == f->rsp_prod); /* nobody sleeps meanwhile */
     for (int i = 0; i < timeout_ms * 10 && !f->refused &&
                     f->req_prod == f->req_cons; i++)
         wait_a_bit(f);
@@ -204,12 +220,9 @@ static void fake_respond(struct xlx__paging *p,
     struct paging_fake *f = of(p);
     paging_fake_lock(f);
     maybe_die(f, false);
-    assert(f->rsp_prod < f->req_cons); /* one answer a request */
+    assert(f->rsp_prod < f->req_cons); /* one answer a request, in order */
+    assert(f->ring[f->rsp_prod % FAKE_RING_SLOTS].gfn == req->gfn);
     f->rsp_prod++;
-    if (req->paused) {
-        assert(f->waiting[req->vcpu]);
-        f->waiting[req->vcpu] = false;
-    }
     maybe_die(f, true);
     paging_fake_unlock(f);
 }
@@ -219,9 +232,21 @@ static int fake_notify(struct xlx__paging *p)
     struct paging_fake *f = of(p);
     paging_fake_lock(f);
     maybe_die(f, false);
+    take_answers(f);
     maybe_die(f, true);
     paging_fake_unlock(f);
     return 0;
+}
+
+/* With the lock held. */
+static void post_late(struct paging_fake *f)
+{
+    assert(f->req_prod - f->rsp_cons < FAKE_RING_SLOTS);
+    f->waiting[0] = true;
+    f->ring[f->req_prod++ % FAKE_RING_SLOTS] = (struct xlx__paging_request){
+        .gfn = f->late_gfn, .paused = true
+    };
+    f->late_gfn = 0;
 }
 
 static int add_pause(struct paging_fake *f, int n)
@@ -231,6 +256,8 @@ static int add_pause(struct paging_fake *f, int n)
     f->paused += n;
     f->pauses += n > 0;
     assert(f->paused >= 0);
+    if (n > 0 && f->late_gfn && !f->paged_pages)
+        post_late(f);
     maybe_die(f, true);
     paging_fake_unlock(f);
     return 0;
@@ -251,7 +278,7 @@ static int fake_disable(struct xlx__paging *p)
     struct paging_fake *f = of(p);
     paging_fake_lock(f);
     maybe_die(f, false);
-    assert(f->req_prod == f->rsp_prod); /* nobody is left waiting */
+    assert(f->req_prod == f->rsp_cons); /* nobody is left waiting */
     assert(f->paused > 0 || f->req_prod == 0);
     f->refused = f->sleepers > 0;
     f->enabled = f->refused;
@@ -343,7 +370,7 @@ void paging_fake_free(struct paging_fake *f)
 /* With the lock held; waits for a slot as a vCPU does in Xen. */
 static void post(struct paging_fake *f, struct xlx__paging_request req)
 {
-    while (f->req_prod - f->rsp_prod == FAKE_RING_SLOTS && !f->dying)
+    while (f->req_prod - f->rsp_cons == FAKE_RING_SLOTS && !f->dying)
         wait_a_bit(f);
     f->ring[f->req_prod++ % FAKE_RING_SLOTS] = req;
 }

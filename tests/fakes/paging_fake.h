@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 /*
  * A domain and its paging in memory: gfns with a type and a page, vCPUs that
- * touch them and wait, a ring of eight requests. It asserts the order that Xen
- * demands, and can fail the n-th call of any operation. All of it is in memory
+ * touch them and wait, a ring of eight requests. As in Xen, an answer wakes a
+ * vCPU and frees its slot only with the next notify(). It asserts the order that
+ * Xen demands, and can fail the n-th call of any operation. All of it is in memory
  * that forked processes share, and one that uses it may be killed.
  */
 #ifndef PAGING_FAKE_H
@@ -29,6 +30,7 @@ struct paging_fake {
 
     struct xlx__paging_request ring[FAKE_RING_SLOTS];
     unsigned req_prod, req_cons, rsp_prod;
+    unsigned rsp_cons; /* answers that the domain's Xen was notified of */
     bool waiting[FAKE_VCPUS]; /* the vCPU waits for an answer */
 
     bool enabled, dying;
@@ -56,6 +58,10 @@ struct paging_fake {
     bool refused, stuck; /* stuck: they sleep on whatever happens */
 
     bool hang_loads; /* a load does not return */
+
+    /* Of a vCPU that saw this gfn absent, and posts its request only when the
+     * domain is paused for the end: its page is there by then. 0: none. */
+    uint64_t late_gfn;
 };
 
 /* A paused domain without memory, gfns [0, nr_gfns). */

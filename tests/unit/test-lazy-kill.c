@@ -113,7 +113,7 @@ static void assert_memory_is_right(struct world *w)
     assert_false(w->fake->enabled);
     assert_int_equal(w->fake->claimed, 0);
     assert_int_equal(w->fake->paused, 0);
-    assert_int_equal(w->fake->req_prod, w->fake->rsp_prod);
+    assert_int_equal(w->fake->req_prod, w->fake->rsp_cons);
     assert_int_equal(pager_world_done(w), HELD);
 }
 

@@ -376,6 +376,20 @@ static bool tried_in_vain(struct paging_fake *f, int times)
     return tried;
 }
 
+/* Between seeing the page absent and asking for it the vCPU lost its turn. */
+static void a_request_that_comes_when_all_is_there_is_answered(void **state)
+{
+    struct world *w = *state;
+    assert_int_equal(xlx__pager_start(w->pager, 1), 0);
+    w->fake->late_gfn = 700;
+    assert_int_equal(xlx__pager_run(w->pager), 0);
+    assert_all_present(w);
+    assert_paging_is_over(w);
+    assert_int_equal(w->fake->req_prod, 1);
+    assert_false(w->fake->waiting[0]);
+    assert_int_equal(pager_world_counter(w, XLX__FAULTS), 1);
+}
+
 /* Their page is there, but they have not looked yet. */
 static void vcpus_asleep_in_xen_run_before_the_end(void **state)
 {
@@ -451,6 +465,7 @@ int main(void)
         TEST(loads_that_keep_failing_pause_the_guest),
         TEST(a_file_that_became_shorter_stalls_and_never_gives_zeros),
         TEST(a_destroyed_guest_ends_the_pager),
+        TEST(a_request_that_comes_when_all_is_there_is_answered),
         TEST(vcpus_asleep_in_xen_run_before_the_end),
         TEST(vcpus_asleep_in_a_paused_domain_are_waited_for),
         TEST(vcpus_that_never_run_keep_paging_on),

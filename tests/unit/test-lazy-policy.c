@@ -180,6 +180,24 @@ static void a_guest_that_goes_on_gets_ever_more_ahead(void **state)
     world_free(&w);
 }
 
+/* Who touches a page of a piece waits for all of it. */
+static void no_more_than_256_kib_come_around_a_fault_at_once(void **state)
+{
+    (void)state;
+    struct world w = world_with(NULL, 0);
+    uint64_t gfn = 4100, largest = 0;
+    for (int i = 0; i < 8; i++) {
+        fault(&w, gfn);
+        while (step(&w) == XLX__POLICY_AROUND)
+            if (w.run.end - w.run.start > largest)
+                largest = w.run.end - w.run.start;
+        while (xlx__pages_state(w.pages, gfn) == XLX__PAGE_DONE)
+            gfn++;
+    }
+    assert_int_equal(largest, 64);
+    world_free(&w);
+}
+
 static void backwards_too(void **state)
 {
     (void)state;
@@ -270,6 +288,7 @@ int main(void)
         cmocka_unit_test(the_record_keeps_the_order_of_its_groups),
         cmocka_unit_test(a_record_of_nothing_that_is_absent_changes_nothing),
         cmocka_unit_test(a_guest_that_goes_on_gets_ever_more_ahead),
+        cmocka_unit_test(no_more_than_256_kib_come_around_a_fault_at_once),
         cmocka_unit_test(backwards_too),
         cmocka_unit_test(faults_all_over_bring_nothing_along),
         cmocka_unit_test(two_places_are_both_followed),
