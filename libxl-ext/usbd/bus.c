@@ -7,6 +7,7 @@
 #include "core/clean.h"
 #include "core/parse.h"
 #include "usb/controller/backend.h"
+#include "xen/domain.h"
 #include "xen/xenstore.h"
 
 #define BACKEND "/local/domain/0/backend/%s/%u"
@@ -15,6 +16,8 @@
 
 /* Xen's EVTCHN_FIFO_NR_CHANNELS: no event channel's number is that high. */
 #define EVTCHN_END (1u << 17)
+
+_Static_assert(XLX__DOM_UUID_MAX <= XLX__USBD_GUEST_SIZE, "a UUID has room");
 
 static int watch(xlx_ctx *ctx, const char *path)
 {
@@ -139,6 +142,8 @@ int xlx__usbd_bus_rings(const struct xlx__usbd_bus *bus, uint32_t devid,
                               nodes[i].max, nodes[i].to, "%s/%s", dir,
                               nodes[i].name);
     }
+    if (!rc)
+        rc = xlx__dom_uuid(bus->ctx, bus->domid, m_r->hc.guest);
     return rc == -ENOENT ? -EINVAL : rc;
 }
 

@@ -53,8 +53,9 @@ struct xlx__usbd_ends {
 int xlx__usbd_bus_ends(const struct xlx__usbd_bus *bus, uint32_t devid,
                        struct xlx__usbd_ends *ends_r);
 
-/* What an OPEN needs, into m_r->hc. -EINVAL, without a report: one of the nodes
- * is missing or is no number in its range; *node_r is its name. */
+/* What an OPEN needs, into m_r->hc, which is all 0 before. -EINVAL, without a
+ * report: one of the nodes is missing or is no number in its range; *node_r is
+ * its name. */
 int xlx__usbd_bus_rings(const struct xlx__usbd_bus *bus, uint32_t devid,
                         struct xlx__usbd_message *m_r, const char **node_r);
 

@@ -146,20 +146,42 @@ static bool is_same(const struct xlx__usbd_hc_state *state,
            state->conn_ref == m->hc.conn_ref && state->evtchn == m->hc.evtchn;
 }
 
+static bool is_open(const struct xlx__usbd *d,
+                    const struct xlx__usbd_hc_state *state)
+{
+    for (unsigned i = 0; i < XLX__USBD_HC_MAX; i++)
+        if (d->hc[i] && d->hc[i]->state == state)
+            return true;
+    return false;
+}
+
+/* What a guest left that had this domid before is room, too. */
+static struct xlx__usbd_hc_state *find_room(struct xlx__usbd *d,
+                                            const struct xlx__usbd_message *m)
+{
+    for (unsigned i = 0; i < XLX__USBD_HC_MAX; i++) {
+        struct xlx__usbd_hc_state *state = &d->state->hc[i];
+        if (!is_open(d, state) && !xlx__usbd_state_is_of(state, m->hc.guest))
+            return state;
+    }
+    return NULL;
+}
+
 /* The controller's state, as it was when the rings are the same, or a new one.
  */
 static struct xlx__usbd_hc_state *take_state(struct xlx__usbd *d,
                                              const struct xlx__usbd_message *m)
 {
-    struct xlx__usbd_hc_state *state = xlx__usbd_state_find(d->state, m->devid);
+    struct xlx__usbd_hc_state *state =
+        xlx__usbd_state_find(d->state, m->hc.guest, m->devid);
     if (state && is_same(state, m))
         return state;
-    for (unsigned i = 0; !state && i < XLX__USBD_HC_MAX; i++)
-        if (!d->state->hc[i].used)
-            state = &d->state->hc[i];
+    if (!state)
+        state = find_room(d, m);
     if (!state)
         return NULL;
     memset(state, 0, sizeof(*state));
+    memcpy(state->guest, m->hc.guest, sizeof(state->guest));
     state->devid = m->devid;
     state->urb_ref = m->hc.urb_ref;
     state->conn_ref = m->hc.conn_ref;

@@ -17,13 +17,15 @@
 
 #define XLX__USBD_HC_MAX 16u    /* controllers of one guest */
 #define XLX__USBD_PORTS_MAX 31u /* usbif's; ports are numbered from 1 */
+#define XLX__USBD_GUEST_SIZE 40u /* of a UUID as text, 0 behind it */
 
 enum xlx__usbd_kind {
     /* --- broker to worker --- */
 
     /* The guest has connected controller `devid`: map its rings. Answered by
      * OPENED. A controller that the state file knows with the same references
-     * is gone on with where an earlier worker stopped. */
+     * of the same guest is gone on with where an earlier worker stopped: a
+     * domid, and the references, may be another guest's by now. */
     XLX__USBD_OPEN = 1,
     /* Answer nothing more, unmap, close what is plugged in. Answered by CLOSED;
      * no UNPLUGGED comes for its ports. */
@@ -73,6 +75,7 @@ struct xlx__usbd_message {
     uint32_t value; /* CONFIGURE, PLUG: bConfigurationValue; PLUG's is active */
     struct {        /* OPEN: as the guest wrote them in xenstore, unchecked */
         uint32_t urb_ref, conn_ref, evtchn, nr_ports;
+        char guest[XLX__USBD_GUEST_SIZE]; /* the toolstack wrote it; "": none */
     } hc;
     struct {                  /* PLUG */
         uint32_t speed;       /* what the guest is told */

@@ -29,11 +29,21 @@ int xlx__usbd_state_map(int fd, struct xlx__usbd_state **state_r)
     return 0;
 }
 
-struct xlx__usbd_hc_state *xlx__usbd_state_find(struct xlx__usbd_state *state,
-                                                uint32_t devid)
+bool xlx__usbd_state_is_of(const struct xlx__usbd_hc_state *hc,
+                           const char guest[XLX__USBD_GUEST_SIZE])
+{
+    /* Not as text: whoever wrote it may have left out its end. */
+    return hc->used == 1 && *guest &&
+           !memcmp(hc->guest, guest, XLX__USBD_GUEST_SIZE);
+}
+
+struct xlx__usbd_hc_state *
+xlx__usbd_state_find(struct xlx__usbd_state *state,
+                     const char guest[XLX__USBD_GUEST_SIZE], uint32_t devid)
 {
     for (unsigned i = 0; i < XLX__USBD_HC_MAX; i++)
-        if (state->hc[i].used == 1 && state->hc[i].devid == devid)
+        if (xlx__usbd_state_is_of(&state->hc[i], guest) &&
+            state->hc[i].devid == devid)
             return &state->hc[i];
     return NULL;
 }

@@ -7,6 +7,7 @@
 #ifndef XLX_USBD_STATE_H
 #define XLX_USBD_STATE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -14,7 +15,7 @@
 #include "xen/usb_front.h"
 
 #define XLX__USBD_STATE_MAGIC 0x55584c58u /* "XLXU" */
-#define XLX__USBD_STATE_VERSION 1u
+#define XLX__USBD_STATE_VERSION 2u
 #define XLX__USBD_LATENCIES 16u
 
 /* Counted since the device was plugged in; read by others at any time. */
@@ -37,7 +38,9 @@ struct xlx__usbd_port_state {
 struct xlx__usbd_hc_state {
     uint32_t used; /* 1 */
     uint32_t devid;
-    uint32_t urb_ref, conn_ref, evtchn; /* of whose rings this is the state */
+    /* Of whose rings this is the state. */
+    char guest[XLX__USBD_GUEST_SIZE];
+    uint32_t urb_ref, conn_ref, evtchn;
     struct xlx__front_state ring;
     struct xlx__usbd_port_state port[XLX__USBD_PORTS_MAX]; /* by port - 1 */
 };
@@ -51,8 +54,13 @@ struct xlx__usbd_state {
  * becomes an empty one. 0 or -errno. */
 int xlx__usbd_state_map(int fd, struct xlx__usbd_state **state_r);
 
-/* The controller's, or NULL. */
-struct xlx__usbd_hc_state *xlx__usbd_state_find(struct xlx__usbd_state *state,
-                                                uint32_t devid);
+/* Whether it is a guest's, by its UUID; a guest that has none owns nothing. */
+bool xlx__usbd_state_is_of(const struct xlx__usbd_hc_state *hc,
+                           const char guest[XLX__USBD_GUEST_SIZE]);
+
+/* The guest's controller's, or NULL. */
+struct xlx__usbd_hc_state *
+xlx__usbd_state_find(struct xlx__usbd_state *state,
+                     const char guest[XLX__USBD_GUEST_SIZE], uint32_t devid);
 
 #endif

@@ -110,6 +110,12 @@ static int read_text(xlx_ctx *ctx, uint32_t domid, const char *node,
     return rc == -ENOENT ? 0 : rc;
 }
 
+int xlx__dom_uuid(xlx_ctx *ctx, uint32_t domid, char uuid_r[XLX__DOM_UUID_MAX])
+{
+    /* "/vm/UUID", as libxl has it */
+    return read_text(ctx, domid, "vm", "/vm/", uuid_r, XLX__DOM_UUID_MAX);
+}
+
 /* 1: read, 0: to be left out. */
 static int read_dom(xlx_ctx *ctx, const char *id, struct xlx__dom *dom)
 {
@@ -119,9 +125,8 @@ static int read_dom(xlx_ctx *ctx, const char *id, struct xlx__dom *dom)
     if (rc <= 0)
         return rc;
     rc = read_text(ctx, dom->domid, "name", "", dom->name, sizeof(dom->name));
-    if (!rc) /* "/vm/UUID", as libxl has it */
-        rc = read_text(ctx, dom->domid, "vm", "/vm/", dom->uuid,
-                       sizeof(dom->uuid));
+    if (!rc)
+        rc = xlx__dom_uuid(ctx, dom->domid, dom->uuid);
     return rc ? rc : 1;
 }
 

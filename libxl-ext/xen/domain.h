@@ -33,6 +33,9 @@ int xlx__dom_type(xlx_ctx *ctx, uint32_t domid, enum xlx__dom_type *type_r);
 /* Whether the domain still runs in Xen: 1, 0 or -errno, without a report. */
 int xlx__dom_alive(xlx_ctx *ctx, uint32_t domid);
 
+/* Its UUID as it stands in xenstore; "" for none. 0 or -errno. */
+int xlx__dom_uuid(xlx_ctx *ctx, uint32_t domid, char uuid_r[XLX__DOM_UUID_MAX]);
+
 /* A guest that runs, as the toolstack knows it. */
 struct xlx__dom {
     uint32_t domid;

@@ -360,6 +360,7 @@ struct usbd_pair *usbd_pair_new(void)
     w->fs.ops = &fs_ops;
     for (int i = 0; i < WORLD_DEVS; i++)
         describe(&w->dev[i]);
+    strcpy(w->uuid, "00000000-0000-4000-8000-000000000005");
     connect_worker(w);
     usbd_guest_post_conn(w, EVENTS);
     return w;
@@ -403,6 +404,20 @@ void usbd_pair_kill(struct usbd_pair *w)
     connect_worker(w);
 }
 
+void usbd_pair_kill_for_another_guest(struct usbd_pair *w)
+{
+    usbd_pair_kill(w);
+    if (*w->uuid)
+        w->uuid[strlen(w->uuid) - 1]++;
+    memset(w->page[WORLD_URB_REF], 0, sizeof(w->page[0]));
+    memset(w->page[WORLD_CONN_REF], 0, sizeof(w->page[0]));
+    memset(w->in_flight, 0, sizeof(w->in_flight));
+    memset(w->answer, 0, sizeof(w->answer));
+    memset(w->told, 0, sizeof(w->told));
+    w->req_prod = w->rsp_cons = w->conn_cons = w->nr_told = w->notified = 0;
+    usbd_guest_post_conn(w, EVENTS);
+}
+
 static void order(struct usbd_pair *w, struct xlx__usbd_message *m, int fd)
 {
     m->devid = WORLD_DEVID;
@@ -416,6 +431,7 @@ int usbd_pair_open(struct usbd_pair *w)
     m.hc.conn_ref = WORLD_CONN_REF;
     m.hc.evtchn = WORLD_EVTCHN;
     m.hc.nr_ports = WORLD_PORTS;
+    memcpy(m.hc.guest, w->uuid, sizeof(m.hc.guest));
     order(w, &m, -1);
     MUST(usbd_pair_said(w, &m) == XLX__USBD_OPENED);
     return m.error;

@@ -48,7 +48,8 @@ struct usbd_pair {
     struct xlx__usbd_state *state;
     int broker; /* the broker's end of the socket */
 
-    uint8_t (*page)[4096];     /* by reference */
+    char uuid[XLX__USBD_GUEST_SIZE]; /* the guest's */
+    uint8_t (*page)[4096];           /* by reference */
     bool revoked[WORLD_PAGES]; /* a copy to or from it fails */
     uint32_t mapped[WORLD_PAGES];
     bool bound;
@@ -70,6 +71,11 @@ void usbd_pair_free(struct usbd_pair *w);
 
 /* As after kill -9: a new worker with what the state file holds. */
 void usbd_pair_kill(struct usbd_pair *w);
+
+/* The worker is killed; then another guest has the domid, and a ring at the
+ * same references, in which no request has been yet. Its UUID differs from the
+ * former one's in its last digit; after one without a UUID it has none. */
+void usbd_pair_kill_for_another_guest(struct usbd_pair *w);
 
 /* Opens the guest's controller. Returns OPENED's error. */
 int usbd_pair_open(struct usbd_pair *w);

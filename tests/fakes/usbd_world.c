@@ -85,6 +85,8 @@ struct usbd_world *usbd_world_new(void)
     w->devices.sysfs = w->sysfs;
     xlx_ctx_set_log(w->ctx, note_line, w, XLX_LOG_WARN);
     xs_mem_put(w->xs, "/local/domain/5/name", "guest");
+    xs_mem_put(w->xs, "/local/domain/5/vm",
+               "/vm/00000000-0000-4000-8000-000000000005");
     for (size_t i = 0; i < sizeof(host_devices) / sizeof(host_devices[0]); i++)
         sysfs_mem_plug(w->sysfs, &host_devices[i]);
     return w;

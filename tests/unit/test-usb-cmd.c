@@ -833,8 +833,11 @@ static void save_refuses_a_guest_with_devices(void **state)
     free(after);
 }
 
-/* The state file as a worker leaves it, cut to `size`. */
-static void leave_state(struct fixture *f, uint32_t magic, size_t size)
+#define GUEST_5 "00000000-0000-4000-8000-000000000005"
+
+/* The state file as a worker of that guest leaves it, cut to `size`. */
+static void leave_state(struct fixture *f, const char *guest, uint32_t magic,
+                        size_t size)
 {
     struct xlx__usbd_state *state = calloc(1, sizeof(*state));
     char path[128];
@@ -842,6 +845,7 @@ static void leave_state(struct fixture *f, uint32_t magic, size_t size)
     state->version = XLX__USBD_STATE_VERSION;
     state->hc[2].used = 1;
     state->hc[2].devid = 0;
+    memcpy(state->hc[2].guest, guest, strlen(guest));
     struct xlx__usbd_stats *stats = &state->hc[2].port[0].stats;
     stats->requests = 1234;
     stats->bytes_in = 3 * 1024;
@@ -862,7 +866,8 @@ static void what_went_through_a_port_is_shown(void **state)
     assert_int_equal(call(f, "usb-attach guest 1-2"), CMD_OK);
     assert_int_equal(call(f, "usb-list --stats guest"), CMD_OK);
     assert_null(strstr(f->out, "requests"));
-    leave_state(f, XLX__USBD_STATE_MAGIC, sizeof(struct xlx__usbd_state));
+    leave_state(f, GUEST_5, XLX__USBD_STATE_MAGIC,
+                sizeof(struct xlx__usbd_state));
     assert_int_equal(call(f, "usb-list guest"), CMD_OK);
     assert_null(strstr(f->out, "requests"));
     assert_int_equal(call(f, "usb-list --stats guest"), CMD_OK);
@@ -871,10 +876,20 @@ static void what_went_through_a_port_is_shown(void **state)
     assert_int_equal(call(f, "usb-list --stats --json guest"), CMD_OK);
     assert_non_null(strstr(f->out, "\"latency_us_99\": 2048"));
     /* Neither one of another version nor a part of one. */
-    leave_state(f, 1, sizeof(struct xlx__usbd_state));
+    leave_state(f, GUEST_5, 1, sizeof(struct xlx__usbd_state));
     assert_int_equal(call(f, "usb-list --stats guest"), CMD_OK);
     assert_null(strstr(f->out, "requests"));
-    leave_state(f, XLX__USBD_STATE_MAGIC, sizeof(struct xlx__usbd_state) - 1);
+    leave_state(f, GUEST_5, XLX__USBD_STATE_MAGIC,
+                sizeof(struct xlx__usbd_state) - 1);
+    assert_int_equal(call(f, "usb-list --stats guest"), CMD_OK);
+    assert_null(strstr(f->out, "requests"));
+    /* Nor one of the guest that had this domid before, or that has no end. */
+    leave_state(f, "00000000-0000-4000-8000-000000000004",
+                XLX__USBD_STATE_MAGIC, sizeof(struct xlx__usbd_state));
+    assert_int_equal(call(f, "usb-list --stats guest"), CMD_OK);
+    assert_null(strstr(f->out, "requests"));
+    leave_state(f, GUEST_5 "9999", XLX__USBD_STATE_MAGIC,
+                sizeof(struct xlx__usbd_state));
     assert_int_equal(call(f, "usb-list --stats guest"), CMD_OK);
     assert_null(strstr(f->out, "requests"));
 }

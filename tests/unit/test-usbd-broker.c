@@ -131,6 +131,7 @@ static void a_controller_is_made_and_connected(void **state)
     assert_int_equal(m.hc.conn_ref, 9);
     assert_int_equal(m.hc.evtchn, 17);
     assert_int_equal(m.hc.nr_ports, 3);
+    assert_string_equal(m.hc.guest, "00000000-0000-4000-8000-000000000005");
     assert_be(w, 3, "2");
     usbd_world_tell(w, XLX__USBD_OPENED, 3, 0, 0, 0);
     hear_nothing(w);

@@ -583,6 +583,78 @@ static void test_killed_and_device_gone(void **state)
     assert_int_equal(w->told[1], 0);
 }
 
+/* The domid is another guest's now, and its rings have the references that the
+ * former one's had: nothing of that one's is gone on with. */
+static void test_killed_and_another_guest(void **state)
+{
+    struct usbd_pair *w = *state;
+    plug(w);
+    push(w, bulk(1, true, 64));
+    usbd_pair_kill_for_another_guest(w);
+    assert_int_equal(usbd_pair_open(w), 0);
+    usbd_guest_run(w);
+    assert_int_equal(w->nr_told, 0);
+    assert_int_equal(w->usbd.hc[0]->port[0].state->stats.requests, 0);
+    memset(&w->dev[0], 0, offsetof(struct usbd_dev, descriptors));
+    plug(w);
+    push(w, bulk(2, true, 64));
+    usbd_dev_complete(w, 0, 0, 64);
+    usbd_guest_run(w);
+    assert_int_equal(w->answer[2].status, 0);
+    assert_true(w->answer[2].there);
+}
+
+/* The same where the former guest's ring stood where the new one's stands: what
+ * was without an answer then is not answered to another guest. */
+static void test_killed_before_the_first_answer(void **state)
+{
+    struct usbd_pair *w = *state;
+    struct usbd_request r = bulk(1, true, 64);
+    plug(w);
+    struct xlx__front_state *ring = &w->usbd.hc[0]->state->ring;
+    usbd_pair_kill_for_another_guest(w);
+    *ring = (struct xlx__front_state){ .req_cons = 1 };
+    ring->slot[0].taken = 1;
+    ring->slot[0].id = 33;
+    r.address = 0;
+    usbd_guest_push(w, &r);
+    assert_int_equal(usbd_pair_open(w), 0);
+    /* It would fail for an answer with the id 33. */
+    usbd_guest_run(w);
+    assert_int_equal(w->answer[1].status, USBIF_STATUS_NODEV);
+    assert_true(w->answer[1].there);
+}
+
+/* A guest without a UUID may be anybody. */
+static void test_killed_and_no_uuid(void **state)
+{
+    struct usbd_pair *w = *state;
+    usbd_pair_close(w);
+    usbd_pair_said(w, NULL);
+    memset(w->uuid, 0, sizeof(w->uuid));
+    usbd_pair_kill_for_another_guest(w);
+    assert_int_equal(usbd_pair_open(w), 0);
+    plug(w);
+    usbd_pair_kill_for_another_guest(w);
+    assert_int_equal(usbd_pair_open(w), 0);
+    usbd_guest_run(w);
+    assert_int_equal(w->nr_told, 0);
+}
+
+/* What guests left that had the domid before does not fill the file. */
+static void test_left_by_other_guests(void **state)
+{
+    struct usbd_pair *w = *state;
+    usbd_pair_close(w);
+    usbd_pair_said(w, NULL);
+    for (unsigned i = 0; i < XLX__USBD_HC_MAX; i++) {
+        w->state->hc[i].used = 1;
+        w->state->hc[i].devid = 100 + i;
+        strcpy(w->state->hc[i].guest, "another");
+    }
+    assert_int_equal(usbd_pair_open(w), 0);
+}
+
 /* --- isochronous ---------------------------------------------------------- */
 
 static struct usbd_request iso(uint16_t id, bool in,
@@ -712,6 +784,10 @@ int main(void)
         ROW(test_killed),
         ROW(test_killed_and_settled),
         ROW(test_killed_and_device_gone),
+        ROW(test_killed_and_another_guest),
+        ROW(test_killed_before_the_first_answer),
+        ROW(test_killed_and_no_uuid),
+        ROW(test_left_by_other_guests),
         ROW(test_iso_in),
         ROW(test_iso_out),
         ROW(test_iso_lies),

@@ -10,6 +10,7 @@
 #include "host/lock.h"
 #include "libxl_ext_usb.h"
 #include "usbd/state.h"
+#include "xen/domain.h"
 
 _Static_assert(XLX_USB_LATENCIES == XLX__USBD_LATENCIES, "as they are counted");
 
@@ -60,10 +61,14 @@ int xlx_usb_stats(xlx_ctx *ctx, uint32_t domid,
                          place->port);
     if (!state)
         return xlx__fail(ctx, ENOMEM, "domain %u: no memory", domid);
+    char guest[XLX__USBD_GUEST_SIZE] = "";
     int rc = read_state(ctx, domid, state);
+    if (!rc)
+        rc = xlx__dom_uuid(ctx, domid, guest);
     if (rc)
         return rc;
-    struct xlx__usbd_hc_state *hc = xlx__usbd_state_find(state, place->hc);
+    struct xlx__usbd_hc_state *hc =
+        xlx__usbd_state_find(state, guest, place->hc);
     if (!hc)
         return -ENODATA;
     copy_stats(&hc->port[place->port - 1].stats, &stats);
