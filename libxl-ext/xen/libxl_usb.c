@@ -130,6 +130,14 @@ static int errno_of(int rc)
 
 /* --- controllers ---------------------------------------------------------- */
 
+/* Of 7.2 "Duplicate ID 'xenusb-0' for device", of 10.0 "Duplicate device ID
+ * 'xenusb-0'". */
+bool xlx__libxl_says_taken(const char *why)
+{
+    const char *duplicate = strstr(why, "Duplicate ");
+    return duplicate && strstr(duplicate, "ID 'xenusb-");
+}
+
 static int hc_add(struct xlx__libxl *libxl, uint32_t domid, uint32_t version,
                   uint32_t nr_ports, uint32_t *devid_r)
 {
@@ -146,7 +154,7 @@ static int hc_add(struct xlx__libxl *libxl, uint32_t domid, uint32_t version,
     if (!rc)
         *devid_r = (uint32_t)hc.devid;
     lib->device_usbctrl_dispose(&hc);
-    return errno_of(rc);
+    return rc && xlx__libxl_says_taken(libxl->why) ? -EEXIST : errno_of(rc);
 }
 
 static int hc_remove(struct xlx__libxl *libxl, uint32_t domid, uint32_t devid)

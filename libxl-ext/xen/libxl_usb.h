@@ -10,6 +10,8 @@
 #ifndef XLX_XEN_LIBXL_USB_H
 #define XLX_XEN_LIBXL_USB_H
 
+#include <stdbool.h>
+
 #include "core/ctx.h"
 
 #define XLX__LIBXL_WHY_MAX 256
@@ -25,12 +27,14 @@ struct xlx__libxl_dev {
 /*
  * One thread at a time. Each call returns when the device model has answered,
  * or after libxl's own time (10 s). 0, or -errno: -EINVAL, -ETIMEDOUT,
- * -ENOMEM, or -EIO for what libxl has no better word for. None logs; after a
- * failure `why` has libxl's own words for it, or "".
+ * -ENOMEM, -EEXIST of hc_add, or -EIO for what libxl has no better word for.
+ * None logs; after a failure `why` has libxl's own words for it, or "".
  */
 struct xlx__libxl_ops {
     /* *devid_r: in, the number it is to have, or XLX_USB_ANY; out, the one it
-     * got. */
+     * got. -EEXIST: the device model still has the former controller of that
+     * number. hc_remove() only asks for its end, which comes when the guest has
+     * let go of the PCI device (QEMU's DEVICE_DELETED); a guest may never. */
     int (*hc_add)(struct xlx__libxl *libxl, uint32_t domid, uint32_t version,
                   uint32_t nr_ports, uint32_t *devid_r);
     int (*hc_remove)(struct xlx__libxl *libxl, uint32_t domid, uint32_t devid);
@@ -49,6 +53,9 @@ struct xlx__libxl {
     const struct xlx__libxl_ops *ops;
     char why[XLX__LIBXL_WHY_MAX]; /* of the last call; printable */
 };
+
+/* Whether QEMU says that the ID of the controller to be added is taken. */
+bool xlx__libxl_says_taken(const char *why);
 
 /*
  * Opens libxl. While a call lasts, libxl may put a SIGCHLD handler of its own

@@ -61,6 +61,8 @@ struct usb_world {
     bool qemu_hc[WORLD_DEVIDS];
     int qemu_made;   /* controllers, so far */
     bool qemu_keeps; /* those it has */
+    /* One that was removed stays for so many additions of its number. */
+    int qemu_lingers, qemu_going[WORLD_DEVIDS];
     struct xlx__libxl_dev qemu_dev[WORLD_TAKEN]; /* bus 0: none */
 
     struct {

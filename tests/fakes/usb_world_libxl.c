@@ -53,6 +53,11 @@ static int fake_hc_add(struct xlx__libxl *libxl, uint32_t domid,
         return -EINVAL;
     while (w->qemu_hc[devid])
         devid++;
+    if (w->qemu_going[devid] > 0) {
+        w->qemu_going[devid]--;
+        refuse(libxl, "Duplicate device ID 'xenusb-0'");
+        return -EEXIST;
+    }
     w->qemu_hc[devid] = true;
     w->qemu_made++;
     put_hc(w, devid, "/type", "devicemodel");
@@ -78,6 +83,7 @@ static int fake_hc_remove(struct xlx__libxl *libxl, uint32_t domid,
         w->qemu_keeps)
         return refuse(libxl, "Device 'xenusb-0' not found");
     w->qemu_hc[devid] = false;
+    w->qemu_going[devid] = w->qemu_lingers;
     put_hc(w, devid, "", NULL);
     for (int d = 0; d < WORLD_DEVIDS; d++)
         left |= w->qemu_hc[d];

@@ -8,6 +8,7 @@
 #include "fakes/usb_world.h"
 #include "libxl_ext_usb.h"
 #include "usb/controller/type.h"
+#include "xen/libxl_usb.h"
 
 #define ANY XLX_USB_ANY
 #define LONG_MS 60000 /* never reached */
@@ -464,6 +465,49 @@ static void a_controller_it_keeps_is_left_alone(void **state)
     free(before);
 }
 
+/* libxl asks the device model for the end of a controller and does not wait for
+ * it. */
+static void one_that_is_going_does_not_keep_others_away(void **state)
+{
+    struct usb_world *w = *state;
+    w->qemu_lingers = 1000; /* its guest does not let go */
+    assert_int_equal(create_as(w, 6, XLX_USB_DEVICEMODEL, 2, 0), 0);
+    assert_int_equal(create_as(w, 6, XLX_USB_DEVICEMODEL, 2, 0), 0);
+    assert_int_equal(destroy(w, 6), 0);
+    assert_node(w, DM "/0/type", NULL);
+    assert_int_equal(attach_to(w, 6, "2-1"), 0);
+    assert_node(w, DM "/0/type", NULL);
+    assert_node(w, DM "/1/usb-ver", "2");
+    assert_node(w, DM "/2/usb-ver", "3");
+    assert_node(w, DM "/2/port/1", "2-1");
+}
+
+static void one_of_the_same_number_waits_for_its_end(void **state)
+{
+    static const struct xlx_usb_hc_config config = { .type =
+                                                         XLX_USB_DEVICEMODEL,
+                                                     .version = 2 };
+    struct usb_world *w = *state;
+    uint32_t devid;
+    w->qemu_lingers = 2;
+    assert_int_equal(create_as(w, 6, XLX_USB_DEVICEMODEL, 2, 0), 0);
+    assert_int_equal(destroy(w, 6), 0);
+    assert_int_equal(
+        xlx_usb_hc_create_as(w->ctx, 6, 0, &config, LONG_MS, &devid), 0);
+    assert_int_equal(w->qemu_going[0], 0);
+    assert_node(w, DM "/0/usb-ver", "2");
+}
+
+static void what_qemu_calls_a_taken_number(void **state)
+{
+    (void)state;
+    assert_true(xlx__libxl_says_taken("Duplicate device ID 'xenusb-0'"));
+    assert_true(xlx__libxl_says_taken("Duplicate ID 'xenusb-12' for device"));
+    assert_false(xlx__libxl_says_taken("Duplicate ID 'hda' for drive"));
+    assert_false(xlx__libxl_says_taken("Device 'xenusb-0' not found"));
+    assert_false(xlx__libxl_says_taken(""));
+}
+
 /* It has another number when it is plugged in again; the device model knows it
  * by the old one. */
 static void a_replugged_device_is_removed_by_its_old_number(void **state)
@@ -640,6 +684,9 @@ int main(void)
         TEST(what_the_device_model_does_not_take_is_taken_back),
         TEST(what_it_does_not_let_go_stays_attached),
         TEST(a_controller_it_keeps_is_left_alone),
+        TEST(one_that_is_going_does_not_keep_others_away),
+        TEST(one_of_the_same_number_waits_for_its_end),
+        TEST(what_qemu_calls_a_taken_number),
         TEST(a_replugged_device_is_removed_by_its_old_number),
         TEST(an_unplugged_device_frees_its_emulated_port),
         TEST(what_another_tool_gave_is_taken_back),

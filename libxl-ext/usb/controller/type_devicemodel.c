@@ -9,11 +9,17 @@
 
 #include <stdio.h>
 
+#include "core/clock.h"
+#include "usb/deadline.h"
 #include "usb/device/busid.h"
 #include "usb/device/device.h"
 #include "usbd/device.h"
 #include "xen/domain.h"
 #include "xen/libxl_usb.h"
+
+/* So many PCI devices have room on the device model's only bus. */
+#define DEVIDS_TRIED 32u
+#define LOOK_MS 100
 
 static int check(xlx_ctx *ctx, uint32_t domid)
 {
@@ -38,6 +44,40 @@ static int report(xlx_ctx *ctx, int err, const char *what)
 
 /* --- controllers ---------------------------------------------------------- */
 
+static int add_as(xlx_ctx *ctx, const struct xlx__hc *hc, uint32_t *devid_r)
+{
+    return ctx->libxl->ops->hc_add(ctx->libxl, hc->domid, hc->version,
+                                   hc->nr_ports, devid_r);
+}
+
+/* A number that is free in xenstore may be one that the device model still has,
+ * and keeps for as long as the guest does not let go: another one will do. */
+static int add_any(xlx_ctx *ctx, const struct xlx__hc *hc, const char *what,
+                   uint32_t *devid_r)
+{
+    int rc = add_as(ctx, hc, devid_r);
+    for (uint32_t devid = 0; rc == -EEXIST && devid < DEVIDS_TRIED; devid++) {
+        int there = xlx__hc_exists(ctx, hc->domid, devid);
+        if (there < 0)
+            return there;
+        *devid_r = devid;
+        if (!there)
+            rc = add_as(ctx, hc, devid_r);
+    }
+    return report(ctx, rc, what);
+}
+
+/* No other one will do: the guest lets go of it, or does not answer. */
+static int add_this(xlx_ctx *ctx, const struct xlx__hc *hc, const char *what,
+                    uint32_t *devid_r)
+{
+    int64_t until = xlx__now_ms() + XLX__END_MS;
+    int rc;
+    while ((rc = add_as(ctx, hc, devid_r)) == -EEXIST && xlx__now_ms() < until)
+        xlx__sleep_ms(LOOK_MS);
+    return report(ctx, rc, what);
+}
+
 static int make(xlx_ctx *ctx, struct xlx__hc *hc)
 {
     char what[64];
@@ -47,8 +87,8 @@ static int make(xlx_ctx *ctx, struct xlx__hc *hc)
         return rc;
     snprintf(what, sizeof(what), "domain %u: cannot make a USB controller",
              hc->domid);
-    rc = report(ctx, ctx->libxl->ops->hc_add(ctx->libxl, hc->domid, hc->version,
-                                             hc->nr_ports, &devid), what);
+    rc = devid == XLX_USB_ANY ? add_any(ctx, hc, what, &devid)
+                              : add_this(ctx, hc, what, &devid);
     if (rc)
         return rc;
     /* What libxl wrote says where the ports are. */
