@@ -206,7 +206,7 @@ const char *xlx_usb_type_name(enum xlx_usb_type type);
 int xlx_usb_list(xlx_ctx *ctx, uint32_t domid, struct xlx_usb_hc **list_r);
 
 /* How many requests took so long: less than 2^(i + 4) microseconds, the last one
- * any time. */
+ * any time. One of eight is timed. */
 #define XLX_USB_LATENCIES 16
 
 /* What has gone through a port since its device was plugged in. */

@@ -31,7 +31,7 @@ struct xlx__usbd_urb {
     struct xlx__front_request req;
     struct xlx__usbd_port *port; /* where the device has it, or NULL */
     uint32_t unlink_slot;        /* who waits for its end, or NO_SLOT */
-    int64_t started;             /* microseconds */
+    int64_t started;             /* microseconds; 0: it is not timed */
     size_t length;               /* of the guest's data */
     uint8_t *buffer;             /* kept from one request to the next */
     size_t capacity;

@@ -135,8 +135,9 @@ static void submit(struct xlx__usbd_port *port, uint32_t slot, uint8_t type,
     kernel->usercontext = urb;
     urb->port = port;
     urb->unlink_slot = XLX__USBD_NO_SLOT;
-    urb->started = xlx__usbd_now_us();
-    port->state->stats.requests++;
+    urb->started = port->state->stats.requests++ % XLX__USBD_TIMED_EVERY
+                       ? 0
+                       : xlx__usbd_now_us();
     port->in_flight++;
     int rc = fs->ops->submit(fs, port->dev, kernel);
     if (!rc)
@@ -366,14 +367,20 @@ void xlx__usbd_urb_start(struct xlx__usbd_port *port, uint32_t slot)
 
 /* --- and back ------------------------------------------------------------- */
 
-static void count(struct xlx__usbd_urb *urb, const struct xlx__front_answer *a)
+static void count_time(const struct xlx__usbd_urb *urb)
 {
-    struct xlx__usbd_stats *stats = &urb->port->state->stats;
     int64_t us = xlx__usbd_now_us() - urb->started;
     unsigned i = 0;
     while (i + 1 < XLX__USBD_LATENCIES && us >= (int64_t)16 << i)
         i++;
-    stats->latency[i]++;
+    urb->port->state->stats.latency[i]++;
+}
+
+static void count(struct xlx__usbd_urb *urb, const struct xlx__front_answer *a)
+{
+    struct xlx__usbd_stats *stats = &urb->port->state->stats;
+    if (urb->started)
+        count_time(urb);
     stats->errors += a->status != XLX__FRONT_OK;
     if (urb->req.in)
         stats->bytes_in += a->actual_length;

@@ -180,6 +180,24 @@ static void test_queue(void **state)
         assert_true(w->answer[i].there);
 }
 
+/* The first one, and of each eight that follow one. */
+static void test_some_are_timed(void **state)
+{
+    struct usbd_pair *w = *state;
+    plug(w);
+    const struct xlx__usbd_stats *stats = &w->usbd.hc[0]->port[0].state->stats;
+    for (unsigned i = 0; i < 17; i++) {
+        uint64_t timed = 0;
+        push(w, bulk(1, true, 64));
+        usbd_dev_complete(w, 0, 0, 64);
+        usbd_guest_run(w);
+        for (unsigned k = 0; k < XLX__USBD_LATENCIES; k++)
+            timed += stats->latency[k];
+        assert_int_equal(stats->requests, i + 1);
+        assert_int_equal(timed, i / 8 + 1);
+    }
+}
+
 /* --- control -------------------------------------------------------------- */
 
 static void test_control_in(void **state)
@@ -762,6 +780,7 @@ int main(void)
         ROW(test_long_in_is_cut),
         ROW(test_statuses),
         ROW(test_queue),
+        ROW(test_some_are_timed),
         ROW(test_control_in),
         ROW(test_address_stays_here),
         ROW(test_reset_ends_requests),
