@@ -320,7 +320,7 @@ trixie_long := cases/guests.sh cases/image-tools.sh cases/usb-*.sh
 
 check-rig-long: all
 	build-aux/deps rig --install
-	tests/rig/run --timeout 1500 --out $(B)/rig-output-long \
+	tests/rig/run --timeout 3600 --out $(B)/rig-output-long \
 	    $(call rig_cases,cases-long/*.sh)
 	tests/rig/run --xen unpatched --out $(B)/rig-output-unpatched \
 	    tests/rig/cases-stock/lazy-stock.sh

@@ -2,7 +2,7 @@
 #
 # Devices that are pulled out in the middle of a transfer, 200 times: the guest is
 # told within 200 ms, the backend is the same one all the time, and nothing is left.
-# QEMU's aborts.
+# QEMU's aborts. Run it with --timeout 3600.
 #
 # The device is one of ours behind vhci_hcd, so that it can go in the middle of an
 # answer. Linux 6.1's vhci_hcd may keep a request for ever that it is given between

@@ -7,6 +7,7 @@
 . /rig/host/cases/usb.bash
 
 mib=${mib:-64}
+limit=${limit:-250} # seconds for so much, in the guest
 size=$((mib << 20))
 block() {
     local d
@@ -16,7 +17,7 @@ block() {
 }
 sum_of() { head -c $size | sha256sum | cut -d ' ' -f 1; }
 guest_sum() {
-    rig_guest_run -t 250 $guest \
+    rig_guest_run -t $limit $guest \
         "dd if=$1 bs=1M count=$mib 2>/dev/null | sha256sum" | cut -d ' ' -f 1
 }
 
@@ -31,9 +32,9 @@ check "the guest sees it" rig_wait_for 10 guest_sees 46f4:0001
 check "as a disk" rig_wait_for 20 rig_guest_run $guest test -e /dev/sda
 check "at high speed" says 480 rig_guest_run $guest \
     'cat $(dirname $(grep -l 46f4 /sys/bus/usb/devices/*/idVendor))/speed'
-check "$mib MiB" rig_guest_run -t 60 $guest pattern write /mem/p $mib 7
+check "$mib MiB" rig_guest_run -t $limit $guest pattern write /mem/p $mib 7
 sum=$(guest_sum /mem/p)
-rig_time "$mib MiB to the stick" rig_guest_run -t 250 $guest \
+rig_time "$mib MiB to the stick" rig_guest_run -t $limit $guest \
     dd if=/mem/p of=/dev/sda bs=1M oflag=direct
 check "written" [ $? = 0 ]
 rig_guest_run $guest rm /mem/p
