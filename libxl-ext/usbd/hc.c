@@ -129,6 +129,16 @@ void xlx__usbd_hc_serve(struct xlx__usbd_hc *hc)
     xlx__usbd_hc_tell(hc);
 }
 
+void xlx__usbd_hc_reap(struct xlx__usbd_hc *hc)
+{
+    for (uint32_t i = 0; i < hc->nr_ports; i++)
+        if (hc->port[i].fresh) {
+            hc->port[i].fresh = false;
+            xlx__usbd_port_reap(&hc->port[i]);
+        }
+    xlx__usbd_hc_tell(hc);
+}
+
 void xlx__usbd_hc_settle(struct xlx__usbd_hc *hc)
 {
     for (uint32_t i = 0; i < hc->nr_ports; i++)

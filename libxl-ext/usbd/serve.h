@@ -46,6 +46,7 @@ struct xlx__usbd_port {
     uint32_t number;
     int dev;              /* usbfs; -1: no device */
     uint32_t in_flight;   /* requests that the device has */
+    bool fresh;           /* one that may have been done at once */
     uint32_t speed;       /* as the guest is told */
     bool super_speed;     /* in truth */
     bool replaced;        /* the guest is to see the former one go first */
@@ -110,6 +111,9 @@ void xlx__usbd_hc_close(struct xlx__usbd_hc *hc);
 void xlx__usbd_hc_settle(struct xlx__usbd_hc *hc);
 /* Does what the guest asks for, and tells it what it is to know. */
 void xlx__usbd_hc_serve(struct xlx__usbd_hc *hc);
+/* Takes what devices did while their requests were submitted, which spares the
+ * sleep until they are readable, and tells the guest. */
+void xlx__usbd_hc_reap(struct xlx__usbd_hc *hc);
 /* Tells the guest of the ports that changed, and of the answers. */
 void xlx__usbd_hc_tell(struct xlx__usbd_hc *hc);
 void xlx__usbd_answer(struct xlx__usbd_hc *hc, uint32_t slot,

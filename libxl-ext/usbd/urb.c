@@ -121,6 +121,12 @@ static void refuse(struct xlx__usbd_port *port, uint32_t slot)
     xlx__usbd_answer_status(port->hc, slot, XLX__FRONT_INVAL);
 }
 
+/* The others wait for their time, or for the device to have something. */
+static bool may_be_done_at_once(uint8_t type)
+{
+    return type == USBDEVFS_URB_TYPE_BULK || type == USBDEVFS_URB_TYPE_CONTROL;
+}
+
 static void submit(struct xlx__usbd_port *port, uint32_t slot, uint8_t type,
                    size_t length)
 {
@@ -140,8 +146,10 @@ static void submit(struct xlx__usbd_port *port, uint32_t slot, uint8_t type,
                        : xlx__usbd_now_us();
     port->in_flight++;
     int rc = fs->ops->submit(fs, port->dev, kernel);
-    if (!rc)
+    if (!rc) {
+        port->fresh |= may_be_done_at_once(type);
         return;
+    }
     port->in_flight--;
     urb->port = NULL;
     port->state->stats.errors++;

@@ -179,6 +179,14 @@ static int watch(struct xlx__usbd *d, int fd, void *who)
     return epoll_ctl(d->epoll, EPOLL_CTL_ADD, fd, &event) ? -errno : 0;
 }
 
+static struct xlx__usbd_hc *find_by_evtchn(struct xlx__usbd *d, uint32_t evtchn)
+{
+    for (unsigned i = 0; i < NR(d->hc); i++)
+        if (d->hc[i] && d->hc[i]->evtchn == evtchn)
+            return d->hc[i];
+    return NULL;
+}
+
 static void take_events(struct xlx__usbd *d)
 {
     struct xlx__usb_guest *g = d->guest;
@@ -187,10 +195,13 @@ static void take_events(struct xlx__usbd *d)
      * none. */
     if (g->ops->pending(g, &evtchn) != 1)
         return;
-    for (unsigned i = 0; i < NR(d->hc); i++)
-        if (d->hc[i] && d->hc[i]->evtchn == evtchn)
-            xlx__usbd_hc_serve(d->hc[i]);
+    struct xlx__usbd_hc *hc = find_by_evtchn(d, evtchn);
+    if (hc)
+        xlx__usbd_hc_serve(hc);
+    /* First, as a device takes its time, too. */
     g->ops->unmask(g, evtchn);
+    if (hc)
+        xlx__usbd_hc_reap(hc);
 }
 
 /* A port that was closed by what came before it is not there any more. */

@@ -145,30 +145,6 @@ static int take_rc(int *rc)
     return was;
 }
 
-static int submit(struct xlx__usbfs *fs, int fd, struct usbdevfs_urb *urb)
-{
-    struct usbd_dev *dev = dev_of(fs, fd);
-    int rc = dev->gone ? -ENODEV : take_rc(&dev->submit_rc);
-    if (rc)
-        return rc;
-    MUST(dev->nr_pending < 64);
-    dev->submits++;
-    dev->pending[dev->nr_pending++] = urb;
-    return 0;
-}
-
-static int reap(struct xlx__usbfs *fs, int fd, struct usbdevfs_urb **urb_r)
-{
-    struct usbd_dev *dev = dev_of(fs, fd);
-    if (!dev->nr_done)
-        return dev->gone ? -ENODEV : 0;
-    *urb_r = dev->done[0];
-    dev->nr_done--;
-    memmove(dev->done, dev->done + 1,
-            (size_t)dev->nr_done * sizeof(dev->done[0]));
-    return 1;
-}
-
 static void end_urb(struct usbd_dev *dev, int i, int status)
 {
     struct usbdevfs_urb *urb = dev->pending[i];
@@ -178,6 +154,35 @@ static void end_urb(struct usbd_dev *dev, int i, int status)
             (size_t)(dev->nr_pending - i) * sizeof(dev->pending[0]));
     MUST(dev->nr_done < 64);
     dev->done[dev->nr_done++] = urb;
+}
+
+static int submit(struct xlx__usbfs *fs, int fd, struct usbdevfs_urb *urb)
+{
+    struct usbd_dev *dev = dev_of(fs, fd);
+    int rc = dev->gone ? -ENODEV : take_rc(&dev->submit_rc);
+    if (rc)
+        return rc;
+    MUST(dev->nr_pending < 64);
+    dev->submits++;
+    dev->pending[dev->nr_pending++] = urb;
+    if (dev->at_once) {
+        urb->actual_length = urb->buffer_length;
+        end_urb(dev, dev->nr_pending - 1, 0);
+    }
+    return 0;
+}
+
+static int reap(struct xlx__usbfs *fs, int fd, struct usbdevfs_urb **urb_r)
+{
+    struct usbd_dev *dev = dev_of(fs, fd);
+    dev->reaps++;
+    if (!dev->nr_done)
+        return dev->gone ? -ENODEV : 0;
+    *urb_r = dev->done[0];
+    dev->nr_done--;
+    memmove(dev->done, dev->done + 1,
+            (size_t)dev->nr_done * sizeof(dev->done[0]));
+    return 1;
 }
 
 static int discard(struct xlx__usbfs *fs, int fd, struct usbdevfs_urb *urb)

@@ -31,7 +31,8 @@ struct usbd_dev {
     struct usbdevfs_urb *done[64];
     int nr_done;
     int submit_rc, set_interface_rc, clear_halt_rc, reset_rc; /* next one's */
-    unsigned resets, clear_halts, discards, submits;
+    bool at_once; /* a transfer is done when it was submitted */
+    unsigned resets, clear_halts, discards, submits, reaps;
     uint32_t alt[32];
 };
 

@@ -180,6 +180,48 @@ static void test_queue(void **state)
         assert_true(w->answer[i].there);
 }
 
+/* The guest is told in the same turn, with no look at the device in between. */
+static void test_done_at_once(void **state)
+{
+    struct usbd_pair *w = *state;
+    struct usbd_request r[] = { bulk(1, false, 31), bulk(2, true, 4096) };
+    plug(w);
+    w->dev[0].at_once = true;
+    w->dev[0].reaps = w->notified = 0;
+    for (unsigned i = 0; i < NR(r); i++)
+        usbd_guest_push(w, &r[i]);
+    xlx__usbd_hc_serve(w->usbd.hc[0]);
+    assert_int_equal(w->dev[0].reaps, 0);
+    xlx__usbd_hc_reap(w->usbd.hc[0]);
+    assert_int_equal(w->notified, 1);
+    assert_int_equal(w->dev[0].reaps, NR(r));
+    usbd_guest_run(w);
+    assert_int_equal(w->answer[1].actual_length, 31);
+    assert_int_equal(w->answer[2].actual_length, 4096);
+    assert_true(w->answer[1].there && w->answer[2].there);
+}
+
+/* What is not done then costs one look; what waits for the device by its nature
+ * costs none. */
+static void test_not_done_at_once(void **state)
+{
+    struct usbd_pair *w = *state;
+    struct usbd_request r = bulk(1, true, 64), key = bulk(2, true, 8);
+    plug(w);
+    w->dev[0].reaps = 0;
+    usbd_guest_push(w, &r);
+    xlx__usbd_hc_serve(w->usbd.hc[0]);
+    xlx__usbd_hc_reap(w->usbd.hc[0]);
+    xlx__usbd_hc_reap(w->usbd.hc[0]);
+    assert_int_equal(w->dev[0].reaps, 1);
+    key.type = XLX__FRONT_INTERRUPT;
+    usbd_guest_push(w, &key);
+    xlx__usbd_hc_serve(w->usbd.hc[0]);
+    xlx__usbd_hc_reap(w->usbd.hc[0]);
+    assert_int_equal(w->dev[0].submits, 2);
+    assert_int_equal(w->dev[0].reaps, 1);
+}
+
 /* The first one, and of each eight that follow one. */
 static void test_some_are_timed(void **state)
 {
@@ -780,6 +822,8 @@ int main(void)
         ROW(test_long_in_is_cut),
         ROW(test_statuses),
         ROW(test_queue),
+        ROW(test_done_at_once),
+        ROW(test_not_done_at_once),
         ROW(test_some_are_timed),
         ROW(test_control_in),
         ROW(test_address_stays_here),
