@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+/*
+ * Pages of an image, with what its sidecar knows of them.
+ */
+#ifndef XLX_IMAGE_KNOWN_READ_H
+#define XLX_IMAGE_KNOWN_READ_H
+
+#include "image/image.h"
+
+/*
+ * As xlx_image_read(). With an index (NULL: without), a page that it knows to
+ * be zeros is not read, and the others are held against their checksums; a
+ * sidecar that can no longer be read is no reason to hold a good page back. Any
+ * number of threads.
+ *
+ * -EILSEQ a page is not what was saved: *bad_r is its gfn; else *bad_r is where
+ * the range begins in which the error was met.
+ */
+int xlx__image_read_known(const xlx_image *image, const xlx_image_index *index,
+                          uint64_t gfn, size_t nr, void *buf, uint64_t *bad_r);
+
+#endif
