@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 /*
- * restore --lazy: checks the image and the host before there is a domain, then
- * becomes the distribution's `xl restore` with our save helper.
+ * restore --lazy and --fast: checks the image and the host before there is a
+ * domain, then becomes the distribution's `xl restore` with our save helper.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -19,6 +19,9 @@ const struct cmd_option cmd_restore_options[] = {
     { "lazy", 0, CMD_MAY_HAVE_ARG, "require",
       "run the guest at once, bring its memory as it is touched;\n"
       "                         =require: fail where that is not possible" },
+    { "fast", 0, CMD_NO_ARG, NULL,
+      "bring all memory before the guest runs, as xl does, but\n"
+      "                         sooner and in 2 MiB pages; on any Xen" },
     { "prefetch", 0, CMD_NEEDS_ARG, "SIZE|TIME",
       "load so much of what FILE.lzx recorded before the guest runs:\n"
       "                         64M, 2s, 0 for nothing (default 64M)" },
@@ -31,17 +34,23 @@ const struct cmd_option cmd_restore_options[] = {
 };
 
 const char cmd_restore_details[] =
-    "The guest runs at once. What it touches comes from FILE when it is\n"
+    "With --lazy the guest runs at once. What it touches comes from FILE when it "
+    "is\n"
     "touched, a pager brings the rest meanwhile; FILE must stay readable "
     "until\n"
     "'xl-ext lazy-wait' says that all memory is there. All other options are\n"
     "those of the distribution's xl restore (see xl(1)), and a call without\n"
-    "--lazy is handed to it unchanged.\n"
+    "--lazy or --fast is handed to it unchanged.\n"
     "\n"
     "FILE may be an export of an NBD server, nbd://HOST/EXPORT.\n"
     "\n"
     "Where the host or the file does not allow it, the reason is printed and\n"
     "the guest is restored eagerly; with --lazy=require nothing is restored.\n"
+    "Eagerly is as with --fast, where all memory is there before the guest "
+    "runs.\n"
+    "What --fast cannot restore (a PV guest, a pipe, a compressed file) is left "
+    "to\n"
+    "the distribution's xl, with the reason.\n"
     "\n"
     "A restore with --record writes beside FILE, in FILE.lzx, which pages the\n"
     "guest waited for, and takes a little longer to be complete. Restores "
@@ -54,6 +63,7 @@ const char cmd_restore_details[] =
     "  xl-ext save guest /var/lib/xen/save/guest\n"
     "  xl-ext restore --lazy /var/lib/xen/save/guest\n"
     "  xl-ext restore --lazy=require -p /var/lib/xen/save/guest\n"
+    "  xl-ext restore --fast /var/lib/xen/save/guest\n"
     "  xl-ext restore --lazy --record=30s /var/lib/xen/save/guest\n"
     "  xl-ext restore --lazy --prefetch=2s /var/lib/xen/save/guest\n"
     "  xl-ext restore --lazy nbd://storage/guest\n"
@@ -69,8 +79,9 @@ static bool is_option(const char *arg, const char *name)
 
 static bool is_ours(const char *arg)
 {
-    return is_option(arg, "--lazy") || is_option(arg, "--prefetch") ||
-           is_option(arg, "--record") || is_option(arg, "--sidecar");
+    return is_option(arg, "--lazy") || is_option(arg, "--fast") ||
+           is_option(arg, "--prefetch") || is_option(arg, "--record") ||
+           is_option(arg, "--sidecar");
 }
 
 bool cmd_restore_claims(int argc, char **argv)
@@ -83,7 +94,7 @@ bool cmd_restore_claims(int argc, char **argv)
 
 struct call {
     struct cmd_env *env;
-    bool lazy, require;
+    bool lazy, require, fast;
     const char *record;   /* "auto" or a time; NULL: not at all */
     const char *prefetch; /* NULL: the default */
     const char *sidecar;  /* NULL: beside the file */
@@ -145,20 +156,29 @@ static int restore_produced(struct call *call, produce_fn *produce,
     return restore_descriptor(call, pipe_fd[0]);
 }
 
-static int not_lazy(struct call *call, const xlx_image *image, const char *why)
+/* By the distribution's save helper, which reads a pipe too. */
+static int restore_stock(struct call *call, const xlx_image *image)
 {
-    if (call->require) {
-        fprintf(call->env->err,
-                "restore: %s: nothing was restored (--lazy=require)\n", why);
-        return CMD_FAILED;
-    }
-    fprintf(call->env->err, "restore: %s: restoring eagerly\n", why);
     if (call->remote)
         return restore_produced(call, copy, image);
     const char *packer = xlx_image_packer(call->file);
     if (packer)
         return restore_produced(call, unpack, packer);
     return cmd_hand_on_command(call->env, call->rest);
+}
+
+/* What neither way can do. */
+static int leave_to_stock(struct call *call, const xlx_image *image,
+                          const char *why)
+{
+    if (call->require) {
+        fprintf(call->env->err,
+                "restore: %s: nothing was restored (--lazy=require)\n", why);
+        return CMD_FAILED;
+    }
+    fprintf(call->env->err, "restore: %s: restoring %s\n", why,
+            call->fast ? "as the distribution's xl does" : "eagerly");
+    return restore_stock(call, image);
 }
 
 #define HELPER "/xl-ext-save-helper"
@@ -205,7 +225,9 @@ static int restore_stand_in(struct call *call, const xlx_image *image)
     return restore_descriptor(call, fd);
 }
 
-static int restore_lazily(struct call *call, const xlx_image *image)
+/* `mode` is XL_EXT_LAZY of the helper. */
+static int restore_by_helper(struct call *call, const xlx_image *image,
+                             const char *mode)
 {
     char helper[PATH_MAX];
     if (!find_helper(helper)) {
@@ -216,7 +238,7 @@ static int restore_lazily(struct call *call, const xlx_image *image)
     const char *stock = getenv("LIBXL_SAVE_HELPER");
     if ((stock && setenv("XL_EXT_STOCK_SAVE_HELPER", stock, 1)) ||
         setenv("LIBXL_SAVE_HELPER", helper, 1) ||
-        setenv("XL_EXT_LAZY", call->require ? "require" : "try", 1) ||
+        setenv("XL_EXT_LAZY", mode, 1) ||
         (call->prefetch && setenv("XL_EXT_LAZY_PREFETCH", call->prefetch, 1)) ||
         (call->record && setenv("XL_EXT_LAZY_RECORD", call->record, 1)) ||
         (call->sidecar && setenv("XL_EXT_LAZY_SIDECAR", call->sidecar, 1))) {
@@ -228,18 +250,43 @@ static int restore_lazily(struct call *call, const xlx_image *image)
     return cmd_hand_on_command(call->env, call->rest);
 }
 
+/* The host cannot do it; what needs nothing of the host remains. */
+static int not_lazy(struct call *call, const xlx_image *image, const char *why)
+{
+    if (call->require)
+        return leave_to_stock(call, image, why);
+    fprintf(call->env->err, "restore: %s: restoring eagerly\n", why);
+    return restore_by_helper(call, image, "off");
+}
+
 /* Lazily if image and host allow it. */
 static int restore_image(struct call *call, const xlx_image *image)
 {
     xlx_ctx *ctx = call->env->ctx;
     if (xlx_image_info(image)->guest != XLX_IMAGE_HVM)
-        return not_lazy(call, image, "a PV guest has no nested paging");
+        return leave_to_stock(call, image,
+                              call->fast ? "a PV guest"
+                                         : "a PV guest has no nested paging");
+    if (call->fast)
+        return restore_by_helper(call, image, "off");
     if (call->record && xlx_image_index_can_write(ctx, image, call->sidecar))
         return refuse(call);
     int rc = xlx_lazy_check(ctx);
     if (rc == -ENOTSUP)
         return not_lazy(call, image, xlx_ctx_error(ctx));
-    return rc ? refuse(call) : restore_lazily(call, image);
+    if (rc)
+        return refuse(call);
+    return restore_by_helper(call, image, call->require ? "require" : "try");
+}
+
+/* Whether an image that cannot be opened so may be one for the distribution's
+ * xl all the same. */
+static bool is_for_stock(const struct call *call, int rc)
+{
+    if (call->remote)
+        return false;
+    return rc == -ESPIPE || rc == -EMEDIUMTYPE ||
+           (rc == -ENOTSUP && call->fast);
 }
 
 static int check_and_restore(struct call *call)
@@ -250,8 +297,8 @@ static int check_and_restore(struct call *call)
     /* A reason to restore eagerly is no error: printed here, as what it is. */
     xlx_ctx_set_log(ctx, NULL, NULL, XLX_LOG_ERROR);
     int rc = xlx_image_open(ctx, call->file, &image);
-    if (!call->remote && (rc == -ESPIPE || rc == -EMEDIUMTYPE))
-        return not_lazy(call, NULL, xlx_ctx_error(ctx));
+    if (is_for_stock(call, rc))
+        return leave_to_stock(call, NULL, xlx_ctx_error(ctx));
     if (rc)
         return refuse(call);
     int status = restore_image(call, image);
@@ -271,6 +318,10 @@ static const char *take(struct call *call, const char *arg)
         return !value || call->require ? NULL
                                        : "--lazy takes =require or nothing";
     }
+    if (is_option(arg, "--fast")) {
+        call->fast = true;
+        return value ? "--fast takes no value" : NULL;
+    }
     if (is_option(arg, "--record")) {
         call->record = value ? value + 1 : "auto";
         return value && xlx_lazy_parse_record(call->record, &ms)
@@ -285,6 +336,21 @@ static const char *take(struct call *call, const char *arg)
     return xlx_lazy_parse_prefetch(call->prefetch, &prefetch)
                ? "--prefetch takes a size (=64M), a time (=2s) or =0"
                : NULL;
+}
+
+/* What is wrong with all of them together, or NULL. */
+static const char *check_options(const struct call *call)
+{
+    if (!call->lazy && !call->fast)
+        return "--prefetch, --record and --sidecar go with --lazy";
+    if (call->lazy && call->fast)
+        return "--lazy and --fast are two ways: choose one";
+    if (call->fast && (call->record || call->prefetch))
+        return "--prefetch and --record go with --lazy, not with --fast";
+    if (call->record && call->remote && !call->sidecar)
+        return "--record cannot write beside FILE on an NBD server: say where "
+               "with --sidecar=FILE";
+    return NULL;
 }
 
 /* Takes our options out of argv. What is wrong with them, or NULL. */
@@ -305,12 +371,7 @@ static const char *split(int argc, char **argv, struct call *call)
         call->file = at[-1];
         call->remote = xlx_image_is_uri(call->file);
     }
-    if (!wrong && !call->lazy)
-        wrong = "--prefetch, --record and --sidecar go with --lazy";
-    if (!wrong && call->record && call->remote && !call->sidecar)
-        wrong = "--record cannot write beside FILE on an NBD server: say where "
-                "with --sidecar=FILE";
-    return wrong;
+    return wrong ? wrong : check_options(call);
 }
 
 static bool wants_help(char **args)

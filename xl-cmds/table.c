@@ -16,8 +16,8 @@ static const struct cmd_option help_options[] = {
 };
 
 const struct cmd cmd_table[] = {
-    { "restore", "--lazy[=require] [OPTIONS] [CONFIG] FILE",
-      "Restore a guest that runs while its memory is still coming",
+    { "restore", "--lazy[=require]|--fast [OPTIONS] [CONFIG] FILE",
+      "Restore a guest that runs while its memory still comes, or fast",
       cmd_restore_details, cmd_restore_options, cmd_restore_claims,
       cmd_restore },
     { "lazy-check", "[--json]", "Say whether this host can restore lazily",

@@ -69,6 +69,14 @@ expect 2 'restore: *--sidecar go with --lazy*' xl restore --sidecar=x file
 expect 2 'restore: --sidecar takes a path*' xl restore --lazy --sidecar x file
 expect 2 'restore: --record cannot write beside FILE on an NBD server*' \
     xl restore --lazy --record nbd://host/x
+expect 0 'Usage: xl restore --lazy*--fast*' xl restore --fast --help
+expect 2 'restore: --lazy and --fast are two ways*' \
+    xl restore --lazy --fast file
+expect 2 'restore: --fast takes no value*' xl restore --fast=always file
+expect 2 'restore: *--record go with --lazy, not*' \
+    xl restore --fast --record file
+expect 2 'restore: *--record go with --lazy, not*' \
+    xl restore --prefetch=1M --fast file
 expect 2 'lazy-wait: takes one domain*' xl-ext lazy-wait
 expect 2 'lazy-check: guest: takes no operand*' xl-ext lazy-check guest
 expect 1 'xen          no *hap          unknown*cannot be restored lazily: no*' \
@@ -173,6 +181,7 @@ expect 1 "restore: */gone: *" xl restore --lazy "$dir/gone"
 for f in text empty zero; do
     expect 1 "restore: $dir/$f: *" xl restore --lazy "$dir/$f"
     expect 1 "restore: $dir/$f: *" xl restore --lazy=require "$dir/$f"
+    expect 1 "restore: $dir/$f: *" xl restore --fast "$dir/$f"
 done
 expect 1 "restore: $dir: *" xl restore --lazy "$dir"
 
@@ -187,6 +196,9 @@ expect 42 '*compressed with gzip*restoring eagerly*<restore><-p>text' \
     xl restore --lazy -p "$dir/text.gz"
 expect 1 '*compressed with gzip*nothing was restored*' \
     xl restore --lazy=require "$dir/text.gz"
+
+expect 42 '*compressed with gzip*as the distribution*<restore><-p>text' \
+    xl restore -p --fast "$dir/text.gz"
 
 # By whatever else packs, where it is installed; the name says nothing.
 while read -r name packer; do
@@ -211,5 +223,8 @@ echo 'through the pipe' >"$dir/fifo" &
 expect 42 '*restoring eagerly*<restore><-p>through the pipe' \
     xl restore --lazy -p "$dir/fifo"
 expect 1 '*nothing was restored*' xl restore --lazy=require "$dir/fifo"
+echo 'through the pipe' >"$dir/fifo" &
+expect 42 '*as the distribution*<restore><-p>through the pipe' \
+    xl restore --fast -p "$dir/fifo"
 
 exit "$bad"

@@ -1,16 +1,34 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 /*
- * The save helper where a lazy restore is not possible: the stock helper, here a
- * program that keeps what it reads, gets the whole stream, from a stand-in too.
+ * The save helper where a lazy restore is not possible. It loads memory itself,
+ * which is a fake here, and the stock helper, a program that keeps what it reads,
+ * gets the rest; or, where that is not possible either, the whole stream, from a
+ * stand-in too.
  */
 #include "test.h"
 
 #include <fcntl.h>
+#include <signal.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "fakes/image_build.h"
+#include "libxl_ext_fast.h"
 #include "libxl_ext_lazy.h"
+
+/* What the processes of a fast restore see of each other. */
+struct seen {
+    bool possible, dies;
+    int load_rc;
+    xlx_image *image;
+    pid_t helper;
+    uint64_t loaded[4]; /* the parts, in the order in which they were */
+    _Atomic int loads;
+    int lazy_opens, opens, forks_missing, loads_when_fed;
+};
+
+static struct seen *seen;
 
 static int no_lazy_open(xlx_ctx *ctx, uint32_t domid, int io_fd,
                         uint64_t offset, const char *name, const char *sidecar,
@@ -23,11 +41,70 @@ static int no_lazy_open(xlx_ctx *ctx, uint32_t domid, int io_fd,
     (void)name;
     (void)sidecar;
     (void)lazy_r;
+    seen->lazy_opens++;
     return -ENOTSUP;
+}
+
+static int fake_fast_open(xlx_ctx *ctx, uint32_t domid, int io_fd,
+                          uint64_t offset, const char *name,
+                          const char *sidecar, xlx_fast **fast_r)
+{
+    (void)domid;
+    (void)sidecar;
+    seen->opens++;
+    if (!seen->possible)
+        return -ENODEV;
+    *fast_r = NULL;
+    return xlx_image_open_fd(ctx, io_fd, offset, name, &seen->image);
+}
+
+static void fake_fast_close(xlx_fast *fast)
+{
+    (void)fast;
+    xlx_image_close(seen->image);
+    seen->image = NULL;
+}
+
+static const xlx_image *fake_fast_image(const xlx_fast *fast)
+{
+    (void)fast;
+    return seen->image;
+}
+
+/* The first part and the third. */
+static bool fake_fast_more(const xlx_fast *fast, uint64_t *gfn)
+{
+    (void)fast;
+    if (*gfn == XLX_FAST_PART)
+        *gfn += XLX_FAST_PART;
+    return *gfn <= 2 * XLX_FAST_PART;
+}
+
+static int fake_fast_load(xlx_fast *fast, uint64_t gfn)
+{
+    (void)fast;
+    seen->forks_missing += getpid() == seen->helper;
+    seen->loaded[seen->loads++] = gfn;
+    if (seen->dies)
+        raise(SIGKILL);
+    return seen->load_rc;
+}
+
+static int fake_fast_feed(xlx_fast *fast, int out)
+{
+    (void)fast;
+    seen->loads_when_fed = seen->loads;
+    return write(out, "rest", 4) == 4 ? 0 : -errno;
 }
 
 #undef fail /* of cmocka; the helper has its own */
 #define xlx_lazy_open no_lazy_open
+#define xlx_fast_open fake_fast_open
+#define xlx_fast_close fake_fast_close
+#define xlx_fast_image fake_fast_image
+#define xlx_fast_more fake_fast_more
+#define xlx_fast_load fake_fast_load
+#define xlx_fast_feed fake_fast_feed
 #include "save-helper/helper.h"
 
 int pager_spawn(struct helper *h, xlx_lazy *lazy, int *channel_r)
@@ -38,6 +115,7 @@ int pager_spawn(struct helper *h, xlx_lazy *lazy, int *channel_r)
     abort(); /* a pager without a lazy restore */
 }
 
+#include "save-helper/fast.c"
 #include "save-helper/restore.c"
 #include "save-helper/stock.c"
 
@@ -61,6 +139,10 @@ static int setup(void **state)
     struct fixture *f = calloc(1, sizeof(*f));
     char script[200];
     *state = f;
+    seen = mmap(NULL, sizeof(*seen), PROT_READ | PROT_WRITE,
+                MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    assert_true(seen != MAP_FAILED);
+    seen->helper = getpid();
     strcpy(f->dir, "/tmp/xlx-helper-restore-XXXXXX");
     assert_non_null(mkdtemp(f->dir));
     snprintf(f->path, sizeof(f->path), "%s/g.save", f->dir);
@@ -90,6 +172,7 @@ static int teardown(void **state)
     build_free(&f->b);
     xlx_ctx_free(f->h.ctx);
     free(f);
+    munmap(seen, sizeof(*seen));
     return left;
 }
 
@@ -113,15 +196,22 @@ static int restore(struct fixture *f, const char *exit_status)
     return helper_restore(&f->h);
 }
 
-/* What the stock helper got is libxc's stream. */
+/* What the stock helper got; the caller's to free(). */
+static char *read_got(const struct fixture *f, ssize_t *len_r)
+{
+    char *bytes = malloc(f->b.len);
+    int fd = open(f->got, O_RDONLY);
+    *len_r = read(fd, bytes, f->b.len);
+    close(fd);
+    return bytes;
+}
+
+/* It is libxc's stream. */
 static void expect_stream(const struct fixture *f)
 {
-    size_t len = f->b.len;
-    char *bytes = malloc(len);
-    int fd = open(f->got, O_RDONLY);
-    ssize_t got = read(fd, bytes, len);
+    ssize_t got;
+    char *bytes = read_got(f, &got);
     xlx_image *image;
-    close(fd);
     assert_int_equal(xlx_image_open(f->h.ctx, f->path, &image), 0);
     const struct xlx_image_info *info = xlx_image_info(image);
     assert_int_equal(got, info->libxc_end - info->libxc_start);
@@ -161,23 +251,122 @@ static void required_nothing_is_restored(void **state)
     struct fixture *f = *state;
     use_stand_in(f);
     f->h.require = true;
+    seen->possible = true;
     assert_int_equal(restore(f, "0"), EXIT_FAILURE);
     assert_int_equal(access(f->got, F_OK), -1);
+    assert_int_equal(seen->opens, 0);
 }
 
-/* The helper becomes the stock one, so in a child. */
+static void use_file(struct fixture *f)
+{
+    f->h.io_fd = open(f->path, O_RDONLY);
+    lseek(f->h.io_fd, (off_t)f->b.libxc, SEEK_SET);
+}
+
+/* Of the helper that becomes the stock one, so in a child. */
+static int status_of_restore(struct fixture *f, const char *exit_status)
+{
+    int status;
+    pid_t pid = fork();
+    if (pid == 0)
+        _exit(restore(f, exit_status));
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    return WEXITSTATUS(status);
+}
+
 static void a_file_is_left_to_the_stock_helper(void **state)
 {
     struct fixture *f = *state;
-    int status;
-    f->h.io_fd = open(f->path, O_RDONLY);
-    lseek(f->h.io_fd, (off_t)f->b.libxc, SEEK_SET);
-    pid_t pid = fork();
-    if (pid == 0)
-        _exit(restore(f, "4"));
-    assert_int_equal(waitpid(pid, &status, 0), pid);
-    assert_int_equal(WEXITSTATUS(status), 4);
+    use_file(f);
+    assert_int_equal(status_of_restore(f, "4"), 4);
     assert_int_equal(lseek(f->h.io_fd, 0, SEEK_CUR), f->b.len);
+    assert_int_equal(seen->opens, 1);
+}
+
+/* --- fast ----------------------------------------------------------------- */
+
+static void a_pipe_is_left_to_the_stock_helper(void **state)
+{
+    struct fixture *f = *state;
+    int ends[2];
+    ssize_t len;
+    assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+    assert_int_equal(write(ends[1], "stream", 6), 6);
+    close(ends[1]);
+    f->h.io_fd = dup(ends[0]); /* without close-on-exec */
+    close(ends[0]);
+    f->h.fast = seen->possible = true;
+    assert_int_equal(status_of_restore(f, "0"), 0);
+    char *bytes = read_got(f, &len);
+    assert_int_equal(len, 6);
+    assert_memory_equal(bytes, "stream", 6);
+    assert_int_equal(seen->opens, 0);
+    free(bytes);
+}
+
+/* All is in place before the stock helper gets anything: it loads a context that
+ * names pages. */
+static void expect_fast(struct fixture *f)
+{
+    ssize_t len;
+    use_file(f);
+    seen->possible = true;
+    assert_int_equal(restore(f, "0"), EXIT_SUCCESS);
+    assert_int_equal(seen->loads, 2);
+    assert_int_equal(seen->loads_when_fed, 2);
+    assert_int_equal(seen->loaded[0], 0);
+    assert_int_equal(seen->loaded[1], 2 * XLX_FAST_PART);
+    assert_int_equal(seen->forks_missing, 0);
+    char *bytes = read_got(f, &len);
+    assert_int_equal(len, 4);
+    assert_memory_equal(bytes, "rest", 4);
+    assert_int_equal(lseek(f->h.io_fd, 0, SEEK_CUR), f->b.end + 8);
+    free(bytes);
+}
+
+static void each_part_is_loaded_then_the_rest_is_fed(void **state)
+{
+    struct fixture *f = *state;
+    f->h.fast = true;
+    expect_fast(f);
+    assert_int_equal(seen->lazy_opens, 0);
+}
+
+static void what_cannot_be_lazy_is_fast(void **state)
+{
+    expect_fast(*state);
+}
+
+/* The domain has memory already: nobody else may restore it then. */
+static void a_load_that_fails_is_the_end(void **state)
+{
+    struct fixture *f = *state;
+    use_file(f);
+    f->h.fast = seen->possible = true;
+    seen->load_rc = -ENOMEM;
+    assert_int_equal(restore(f, "0"), EXIT_FAILURE);
+    assert_int_equal(seen->loads, 1);
+    assert_int_equal(access(f->got, F_OK), -1);
+    assert_int_equal(lseek(f->h.io_fd, 0, SEEK_CUR), f->b.libxc);
+}
+
+static void a_load_that_dies_is_the_end(void **state)
+{
+    struct fixture *f = *state;
+    use_file(f);
+    f->h.fast = seen->possible = seen->dies = true;
+    assert_int_equal(restore(f, "0"), EXIT_FAILURE);
+    assert_int_equal(seen->loads, 1);
+    assert_int_equal(access(f->got, F_OK), -1);
+}
+
+static void the_stock_helper_has_the_last_word(void **state)
+{
+    struct fixture *f = *state;
+    use_file(f);
+    f->h.fast = seen->possible = true;
+    assert_int_equal(restore(f, "3"), 3);
+    assert_int_equal(lseek(f->h.io_fd, 0, SEEK_CUR), f->b.libxc);
 }
 
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
@@ -190,6 +379,12 @@ int main(void)
         TEST(an_image_that_is_gone_fails),
         TEST(required_nothing_is_restored),
         TEST(a_file_is_left_to_the_stock_helper),
+        TEST(a_pipe_is_left_to_the_stock_helper),
+        TEST(each_part_is_loaded_then_the_rest_is_fed),
+        TEST(what_cannot_be_lazy_is_fast),
+        TEST(a_load_that_fails_is_the_end),
+        TEST(a_load_that_dies_is_the_end),
+        TEST(the_stock_helper_has_the_last_word),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 /*
  * xl-ext-save-helper: what libxl runs as LIBXL_SAVE_HELPER. It restores lazily
- * what it can, and becomes the distribution's helper for everything else.
+ * what it can, else fast, and becomes the distribution's helper for everything
+ * else.
  */
 #ifndef HELPER_H
 #define HELPER_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
+#include "libxl_ext_fast.h"
 #include "libxl_ext_lazy.h"
 
 struct helper {
@@ -17,7 +20,8 @@ struct helper {
     const char *stock; /* path of the distribution's helper */
     int io_fd;         /* the stream */
     uint32_t domid;
-    bool require; /* fail rather than restore eagerly */
+    bool require; /* fail rather than restore any other way than lazily */
+    bool fast;    /* no lazy restore is wanted */
     bool record;
     uint64_t record_ms; /* 0: until the guest is quiet */
     const char *sidecar; /* NULL: beside the image */
@@ -41,6 +45,12 @@ int helper_restore(struct helper *h);
  * 0 or -errno.
  */
 int pager_spawn(struct helper *h, xlx_lazy *lazy, int *channel_r);
+
+/*
+ * Loads all that is not the stock helper's, each part in a process of its own.
+ * 0; or -errno, and why is in text[0..len).
+ */
+int fast_load(struct helper *h, xlx_fast *fast, char *text, size_t len);
 
 /* Starts the stock helper, reading the stream from `in`. The pid or -errno. */
 int stock_start(const struct helper *h, int in);

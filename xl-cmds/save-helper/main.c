@@ -5,7 +5,8 @@
  *     --save-domain ...                             (handed on as a whole)
  *
  * Environment: XL_EXT_LAZY=require fails where a lazy restore is not possible;
- * anything else, or nothing, restores eagerly then. XL_EXT_LAZY_PREFETCH,
+ * anything else, or nothing, restores fast then; off does so at once, and is
+ * `xl restore --fast`. XL_EXT_LAZY_PREFETCH,
  * XL_EXT_LAZY_RECORD and XL_EXT_LAZY_SIDECAR are --prefetch, --record and
  * --sidecar of `xl restore`.
  */
@@ -96,7 +97,8 @@ int main(int argc, char **argv)
 {
     const char *mode = getenv("XL_EXT_LAZY");
     struct helper h = { .argv = argv,
-                        .require = mode && !strcmp(mode, "require") };
+                        .require = mode && !strcmp(mode, "require"),
+                        .fast = mode && !strcmp(mode, "off") };
     if (!read_prefetch(&h) || !read_record(&h))
         return EXIT_FAILURE;
     if (is_set("XL_EXT_LAZY_SIDECAR"))

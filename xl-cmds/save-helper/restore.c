@@ -1,16 +1,23 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 /*
- * The restore, in order; libxl goes on only when this process has exited:
+ * The restore; libxl goes on only when this process has exited. Lazily:
  *
  *   1 read the image's index                    nothing changed yet
- *   2 the pager turns paging on, marks pages    else: restore eagerly
+ *   2 the pager turns paging on, marks pages    else: restore fast
  *   3 stock helper on the thinned stream
  *   4 file position behind the libxc stream, as the stock helper leaves it
  *   5 the pager may serve; it answers when it has prefetched; exit 0
  *
- * A failure up to 2 leaves the stream untouched: this process becomes the stock
- * helper, or feeds it where the image is on a server. From 3 on it fails, and libxl destroys the domain; the pager sees the
- * channel end and leaves.
+ * Fast:
+ *
+ *   1 read the image's index                    nothing changed yet
+ *   2 load everything but the special pages     else: fail
+ *   3, 4 as above; exit 0
+ *
+ * A failure before anything is changed leaves the stream untouched: this process
+ * becomes the stock helper, or feeds it where the image is on a server. From
+ * then on it fails, and libxl destroys the domain; a pager sees the channel end
+ * and leaves.
  */
 #include <errno.h>
 #include <limits.h>
@@ -46,6 +53,12 @@ static int feed_resident(struct helper *h, void *from, int out)
 {
     (void)h;
     return xlx_lazy_feed(from, out);
+}
+
+static int feed_special(struct helper *h, void *from, int out)
+{
+    (void)h;
+    return xlx_fast_feed(from, out);
 }
 
 static int feed_all(struct helper *h, void *from, int out)
@@ -139,7 +152,57 @@ static int restore_elsewhere(struct helper *h, uint64_t start)
     return status;
 }
 
-static int fall_back(struct helper *h, off_t start, const char *why)
+/* By the stock helper, as if we were not there. */
+static int restore_stock(struct helper *h, off_t start)
+{
+    if (start >= 0 && xlx_image_is_stand_in(h->io_fd, (uint64_t)start))
+        return restore_elsewhere(h, (uint64_t)start);
+    return stock_become(h);
+}
+
+/* The stream, and what messages call it. */
+struct stream {
+    off_t start; /* of libxc's part; -1 for a pipe */
+    char name[PATH_MAX];
+};
+
+/* --- fast ----------------------------------------------------------------- */
+
+static int restore_loaded(struct helper *h, xlx_fast *fast)
+{
+    char why[512];
+    if (fast_load(h, fast, why, sizeof(why))) {
+        fprintf(stderr, "xl-ext-save-helper: %s\n", why);
+        return EXIT_FAILURE;
+    }
+    return restore_stream(h, feed_special, fast, xlx_fast_image(fast));
+}
+
+static int not_fast(struct helper *h, const struct stream *stream,
+                    const char *why)
+{
+    fprintf(stderr, "xl-ext-save-helper: fast restore is not possible: %s. "
+                    "Restoring by %s.\n", why, h->stock);
+    return restore_stock(h, stream->start);
+}
+
+static int restore_fast(struct helper *h, const struct stream *stream)
+{
+    xlx_fast *fast;
+    if (stream->start < 0)
+        return not_fast(h, stream, "the stream is a pipe");
+    if (xlx_fast_open(h->ctx, h->domid, h->io_fd, (uint64_t)stream->start,
+                      stream->name, h->sidecar, &fast))
+        return not_fast(h, stream, xlx_ctx_error(h->ctx));
+    int status = restore_loaded(h, fast);
+    xlx_fast_close(fast);
+    return status;
+}
+
+/* --- lazily --------------------------------------------------------------- */
+
+static int not_lazy(struct helper *h, const struct stream *stream,
+                    const char *why)
 {
     if (h->require) {
         fprintf(stderr, "xl-ext-save-helper: lazy restore is not possible: "
@@ -148,36 +211,39 @@ static int fall_back(struct helper *h, off_t start, const char *why)
     }
     fprintf(stderr, "xl-ext-save-helper: lazy restore is not possible: %s. "
                     "Restoring eagerly.\n", why);
-    if (start >= 0 && xlx_image_is_stand_in(h->io_fd, (uint64_t)start))
-        return restore_elsewhere(h, (uint64_t)start);
-    return stock_become(h);
+    return restore_fast(h, stream);
 }
 
-int helper_restore(struct helper *h)
+static int restore_lazily(struct helper *h, const struct stream *stream)
 {
-    char name[PATH_MAX], why[PATH_MAX + 128];
+    char why[PATH_MAX + 128];
     xlx_lazy *lazy;
     int channel;
-
-    signal(SIGPIPE, SIG_IGN);
-    name_of(h->io_fd, name, sizeof(name));
-    off_t start = lseek(h->io_fd, 0, SEEK_CUR);
-    if (start < 0) {
+    if (stream->start < 0) {
         snprintf(why, sizeof(why), "%s: not a file but a pipe, which cannot be "
-                                   "read at any place", name);
-        return fall_back(h, start, why);
+                                   "read at any place", stream->name);
+        return not_lazy(h, stream, why);
     }
-    if (xlx_lazy_open(h->ctx, h->domid, h->io_fd, (uint64_t)start, name,
-                      h->sidecar, &lazy)) {
+    if (xlx_lazy_open(h->ctx, h->domid, h->io_fd, (uint64_t)stream->start,
+                      stream->name, h->sidecar, &lazy)) {
         snprintf(why, sizeof(why), "%s", xlx_ctx_error(h->ctx));
-        return fall_back(h, start, why);
+        return not_lazy(h, stream, why);
     }
     if (start_pager(h, lazy, &channel, why, sizeof(why))) {
         xlx_lazy_close(lazy);
-        return fall_back(h, start, why);
+        return not_lazy(h, stream, why);
     }
     int status = restore_with_pager(h, lazy, channel);
     close(channel);
     xlx_lazy_close(lazy);
     return status;
+}
+
+int helper_restore(struct helper *h)
+{
+    struct stream stream;
+    signal(SIGPIPE, SIG_IGN);
+    name_of(h->io_fd, stream.name, sizeof(stream.name));
+    stream.start = lseek(h->io_fd, 0, SEEK_CUR);
+    return h->fast ? restore_fast(h, &stream) : restore_lazily(h, &stream);
 }
