@@ -38,18 +38,21 @@ static int check_guest(const xlx_fast *fast)
                      xlx_image_name(fast->image));
 }
 
-/* What it does not know is read. */
 static void open_sidecar(xlx_fast *fast, const char *path)
 {
     xlx_ctx *ctx = fast->ctx;
     int rc = xlx_image_index_open(ctx, fast->image, path, &fast->index);
-    if (!rc)
-        return;
-    fast->index = NULL;
-    if (rc != -ENOENT)
-        xlx__info(ctx, "the sidecar is not used: %s", xlx_ctx_error(ctx));
-    else if (path)
+    if (rc)
+        fast->index = NULL;
+    if (rc == -ENOENT && path)
         xlx__info(ctx, "%s: there is no such sidecar", path);
+    else if (rc && rc != -ENOENT)
+        xlx__info(ctx, "the sidecar is not used: %s", xlx_ctx_error(ctx));
+    else if (!rc && xlx_image_index_info(fast->index)->time_differs)
+        xlx__info(ctx,
+                  "%s: has another time than when its sidecar was made: its "
+                  "zero pages are read as all others",
+                  xlx_image_name(fast->image));
 }
 
 int xlx_fast_open(xlx_ctx *ctx, uint32_t domid, int io_fd, uint64_t offset,
