@@ -11,13 +11,13 @@ measure_ours=/usr/local/libexec/libxl-ext/xl-ext-save-helper
 
 # measure_restore HELPER FILE OPTION... : by the distribution's xl with that
 # helper; what it prints is shown when it fails. The helper's microseconds are
-# in $helper_us.
+# in $helper_us. $measure_mode, "require" where it is not set, is XL_EXT_LAZY.
 measure_restore() {
     local helper=$1 file=$2
     shift 2
     rm -f /tmp/helper-us
-    TIME_EXEC=$helper TIME_EXEC_OUT=/tmp/helper-us XL_EXT_LAZY=require \
-        LIBXL_SAVE_HELPER=/rig/tools/time-exec \
+    TIME_EXEC=$helper TIME_EXEC_OUT=/tmp/helper-us \
+        XL_EXT_LAZY=${measure_mode:-require} LIBXL_SAVE_HELPER=/rig/tools/time-exec \
         "$rig_xl" restore "$@" "$file" >/tmp/measure.log 2>&1 ||
         { cat /tmp/measure.log; rig_fail "restore by $helper"; }
     helper_us=$(</tmp/helper-us)
