@@ -10,7 +10,7 @@
  *
  *     xlx_fast_open()    reads the image's index; nothing is changed yet
  *     for (gfn = 0; xlx_fast_more(fast, &gfn); gfn += XLX_FAST_PART)
- *         fork(); in the child: xlx_fast_load(fast, gfn)
+ *         fork(), two at a time; in the child: xlx_fast_load(fast, gfn)
  *     xlx_fast_feed()    the rest of the stream, to the distribution's helper
  *
  * Once the first xlx_fast_load() was called the domain has a part of its
@@ -51,8 +51,8 @@ void xlx_fast_close(xlx_fast *fast);
 /* The image; it lives as long as `fast`. */
 const xlx_image *xlx_fast_image(const xlx_fast *fast);
 
-/* How many gfns one xlx_fast_load() sees to: 1 GiB. */
-#define XLX_FAST_PART ((uint64_t)1 << 18)
+/* How many gfns one xlx_fast_load() sees to: 128 MiB. */
+#define XLX_FAST_PART ((uint64_t)1 << 15)
 
 /*
  * Moves *gfn, a multiple of XLX_FAST_PART, to the first part from there on that
@@ -62,10 +62,10 @@ bool xlx_fast_more(const xlx_fast *fast, uint64_t *gfn);
 
 /*
  * Gives the domain, which is paused and has no memory there, that of one part,
- * [gfn, gfn + XLX_FAST_PART), with what the image has. Uses two threads and
- * blocks. The calling process should do nothing else, and end: it has these
- * pages mapped until then, as taking the mapping away page by page would cost
- * more than all the rest.
+ * [gfn, gfn + XLX_FAST_PART), with what the image has. Blocks. Each call is for
+ * a process of its own that ends then: it has these pages mapped until it does,
+ * as taking the mapping away page by page would cost as much as all the rest;
+ * and two processes map at the same time, which two threads cannot.
  *
  * -ENOMEM Xen has not enough memory; -EBADMSG a page has another checksum than
  * in the sidecar; -ENODATA, -EIO etc. as xlx_image_read(); -errno of Xen's.

@@ -10,9 +10,6 @@
 #include "fast/window.h"
 #include "image/image.h"
 
-/* One reads while the other has its window populated and mapped. */
-#define THREADS 2
-
 struct xlx_fast {
     xlx_ctx *ctx;
     uint32_t domid;
@@ -105,8 +102,7 @@ int xlx_fast_load(xlx_fast *fast, uint64_t gfn)
     struct xlx__fast_job job = { .image = fast->image,
                                  .index = fast->index,
                                  .start = gfn,
-                                 .end = gfn + XLX_FAST_PART,
-                                 .threads = THREADS };
+                                 .end = gfn + XLX_FAST_PART };
     int rc = xlx__physmap_open(fast->ctx, fast->domid, &job.physmap);
     if (rc)
         return rc;

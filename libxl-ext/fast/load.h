@@ -13,15 +13,14 @@ struct xlx__fast_job {
     const xlx_image_index *index; /* or NULL */
     struct xlx__physmap *physmap;
     uint64_t start, end; /* gfns */
-    unsigned threads;    /* 1 or more, of which the caller's is one */
 };
 
 /*
  * Gives the domain its memory for all pages in [start, end) that are not the
  * distribution's (fast/window.h), whole 2 MiB blocks as such where Xen has
  * them, and their content. The first failure ends it, which leaves the domain
- * without a part of its memory. 0, or -errno with one text, whichever thread
- * met it: -ENOMEM; -EBADMSG a wrong checksum; as xlx_image_read().
+ * without a part of its memory. -ENOMEM; -EBADMSG a wrong checksum; -errno of
+ * Xen's, or as xlx_image_read().
  */
 int xlx__fast_load(xlx_ctx *ctx, const struct xlx__fast_job *job);
 

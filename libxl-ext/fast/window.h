@@ -10,8 +10,7 @@
 
 /*
  * 32 MiB. A window begins and ends with a 2 MiB block. One is mapped at once:
- * smaller ones cost more a page, larger ones leave the second thread without
- * work at the end.
+ * smaller ones cost more a page.
  */
 #define XLX__FAST_WINDOW 8192u
 

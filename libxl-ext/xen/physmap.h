@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 /*
  * Seam: memory for a domain that is being made, and a look into it. Any Xen has
- * this, and its calls are the same in every release.
- *
- * Threads: populate() and map() may be called from any thread.
+ * this, and its calls are the same in every release. One thread, but many
+ * processes at once for one domain, each with a handle of its own.
  */
 #ifndef XLX_XEN_PHYSMAP_H
 #define XLX_XEN_PHYSMAP_H

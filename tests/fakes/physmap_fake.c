@@ -49,7 +49,6 @@ static int fake_populate(struct xlx__physmap *p, const uint64_t *gfn, size_t nr,
     int rc = 0;
     assert(nr > 0);
     *done_r = 0;
-    pthread_mutex_lock(&f->lock);
     if (nth_fails(&f->populates))
         rc = failure(f);
     for (size_t i = 0; !rc && i < nr; i++) {
@@ -59,7 +58,6 @@ static int fake_populate(struct xlx__physmap *p, const uint64_t *gfn, size_t nr,
             rc = -ENOMEM;
         *done_r += !rc;
     }
-    pthread_mutex_unlock(&f->lock);
     return rc;
 }
 
@@ -91,9 +89,7 @@ static int fake_map(struct xlx__physmap *p, const uint64_t *gfn, size_t nr,
                     void **at_r, size_t *bad_r)
 {
     struct physmap_fake *f = of(p);
-    pthread_mutex_lock(&f->lock);
     bool fails = nth_fails(&f->maps);
-    pthread_mutex_unlock(&f->lock);
     *bad_r = fails ? 0 : first_bad(f, gfn, nr);
     if (*bad_r < nr && (fails || f->has_bad_gfn))
         return failure(f);
@@ -126,7 +122,6 @@ struct physmap_fake *physmap_fake_new(uint64_t nr_gfns)
     f->order = calloc(nr_gfns, 1);
     f->memory = memfd_create("guest", MFD_CLOEXEC);
     assert(f->order && f->memory >= 0);
-    pthread_mutex_init(&f->lock, NULL);
     int rc = ftruncate(f->memory, (off_t)(nr_gfns * PAGE));
     assert(!rc);
     (void)rc;
@@ -136,7 +131,6 @@ struct physmap_fake *physmap_fake_new(uint64_t nr_gfns)
 void physmap_fake_free(struct physmap_fake *f)
 {
     close(f->memory);
-    pthread_mutex_destroy(&f->lock);
     free(f->order);
     free(f);
 }

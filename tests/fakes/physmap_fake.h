@@ -8,8 +8,6 @@
 #ifndef PHYSMAP_FAKE_H
 #define PHYSMAP_FAKE_H
 
-#include <pthread.h>
-
 #include "fakes/nth.h"
 #include "xen/physmap.h"
 
@@ -18,7 +16,6 @@
 
 struct physmap_fake {
     struct xlx__physmap base;
-    pthread_mutex_t lock;
     int memory; /* a file in memory, the page of gfn at gfn * 4 KiB */
     uint64_t nr_gfns;
     unsigned char *order; /* of each gfn: 1 + the order it came in; 0: none */

@@ -60,8 +60,7 @@ static void must_open(struct fixture *f)
     f->physmap = physmap_fake_new(GFNS);
     f->job = (struct xlx__fast_job){ .image = f->image,
                                      .physmap = &f->physmap->base,
-                                     .end = GFNS,
-                                     .threads = 2 };
+                                     .end = GFNS };
 }
 
 static int setup(void **state)
@@ -139,15 +138,11 @@ static void expect_all(const struct fixture *f)
 static void the_whole_guest_is_loaded(void **state)
 {
     struct fixture *f = *state;
-    for (unsigned threads = 1; threads <= 4; threads++) {
-        start_anew(f);
-        f->job.threads = threads;
-        assert_int_equal(xlx__fast_load(f->ctx, &f->job), 0);
-        expect_all(f);
-        assert_int_equal(physmap_fake_count(f->physmap, 9), 3 * BLOCK);
-        assert_int_equal(physmap_fake_count(f->physmap, 0),
-                         9 + BLOCK - 10 + BLOCK - 1 + 1);
-    }
+    assert_int_equal(xlx__fast_load(f->ctx, &f->job), 0);
+    expect_all(f);
+    assert_int_equal(physmap_fake_count(f->physmap, 9), 3 * BLOCK);
+    assert_int_equal(physmap_fake_count(f->physmap, 0),
+                     9 + BLOCK - 10 + BLOCK - 1 + 1);
 }
 
 /* What is outside belongs to another part. */
@@ -259,7 +254,6 @@ static void a_file_that_becomes_shorter_fails(void **state)
 {
     struct fixture *f = *state;
     assert_int_equal(truncate(f->path, (off_t)f->b.page[7] + 1), 0);
-    f->job.threads = 1;
     expect_failure(f, -ENODATA, "domain 7: gfn 0x0: read the image from ");
 }
 
@@ -267,7 +261,6 @@ static void a_file_that_becomes_shorter_fails(void **state)
 static void without_memory_it_fails(void **state)
 {
     struct fixture *f = *state;
-    f->job.threads = 1;
     f->physmap->limit = BLOCK + 3;
     expect_failure(f, -ENOMEM, "domain 7: gfn 0x203: memory for it");
     assert_int_equal(f->physmap->pages, BLOCK + 3);
@@ -320,7 +313,6 @@ static void each_map_may_fail(void **state)
 static void the_first_failure_is_the_end(void **state)
 {
     struct fixture *f = *state;
-    f->job.threads = 1;
     f->physmap->maps.fail_at = 1;
     expect_failure(f, -EIO, "map it");
     assert_int_equal(f->physmap->maps.calls, 1);
@@ -336,7 +328,8 @@ static void the_page_that_cannot_be_mapped_is_named(void **state)
     expect_failure(f, -EFAULT, "domain 7: gfn 0x40b: map it: Bad address");
 }
 
-/* --- which pages are the distribution's ------------------------------------ */
+/* --- which pages are the distribution's ------------------------------------
+ */
 
 static void the_stream_has_all_others(void **state)
 {

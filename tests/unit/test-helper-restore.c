@@ -9,6 +9,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -19,12 +20,16 @@
 
 /* What the processes of a fast restore see of each other. */
 struct seen {
-    bool possible, dies;
-    int load_rc;
+    bool possible;
+    int parts;          /* that have pages; the second never has */
+    int fails_at, dies_at; /* which load, from 1; 0: none */
+    bool hangs;         /* all others do not end by themselves */
+    bool together;      /* none ends before there are two */
     xlx_image *image;
     pid_t helper;
-    uint64_t loaded[4]; /* the parts, in the order in which they were */
-    _Atomic int loads;
+    uint64_t loaded[8]; /* the parts, in the order in which they were */
+    pid_t loader[8];
+    _Atomic int loads, at_once, most_at_once;
     int lazy_opens, opens, forks_missing, loads_when_fed;
 };
 
@@ -71,23 +76,38 @@ static const xlx_image *fake_fast_image(const xlx_fast *fast)
     return seen->image;
 }
 
-/* The first part and the third. */
 static bool fake_fast_more(const xlx_fast *fast, uint64_t *gfn)
 {
     (void)fast;
     if (*gfn == XLX_FAST_PART)
         *gfn += XLX_FAST_PART;
-    return *gfn <= 2 * XLX_FAST_PART;
+    return *gfn <= (uint64_t)seen->parts * XLX_FAST_PART;
+}
+
+static void note_load(uint64_t gfn, int number)
+{
+    seen->forks_missing += getpid() == seen->helper;
+    seen->loader[number - 1] = getpid();
+    seen->loaded[number - 1] = gfn;
+    int at_once = ++seen->at_once, most = seen->most_at_once;
+    while (at_once > most && !atomic_compare_exchange_weak(
+                                 &seen->most_at_once, &most, at_once))
+        ;
+    while (seen->together && seen->most_at_once < 2)
+        usleep(1000);
 }
 
 static int fake_fast_load(xlx_fast *fast, uint64_t gfn)
 {
     (void)fast;
-    seen->forks_missing += getpid() == seen->helper;
-    seen->loaded[seen->loads++] = gfn;
-    if (seen->dies)
+    int number = ++seen->loads;
+    note_load(gfn, number);
+    if (number == seen->dies_at)
         raise(SIGKILL);
-    return seen->load_rc;
+    if (number != seen->fails_at && seen->hangs)
+        pause();
+    seen->at_once--;
+    return number == seen->fails_at ? -ENOMEM : 0;
 }
 
 static int fake_fast_feed(xlx_fast *fast, int out)
@@ -143,6 +163,7 @@ static int setup(void **state)
                 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     assert_true(seen != MAP_FAILED);
     seen->helper = getpid();
+    seen->parts = 4;
     strcpy(f->dir, "/tmp/xlx-helper-restore-XXXXXX");
     assert_non_null(mkdtemp(f->dir));
     snprintf(f->path, sizeof(f->path), "%s/g.save", f->dir);
@@ -304,18 +325,31 @@ static void a_pipe_is_left_to_the_stock_helper(void **state)
     free(bytes);
 }
 
+/* Each that has pages, once; in any order. */
+static void expect_parts(void)
+{
+    static const uint64_t parts[] = { 0, 2, 3, 4 };
+    for (size_t i = 0; i < 4; i++) {
+        int found = 0;
+        for (int k = 0; k < seen->loads; k++)
+            found += seen->loaded[k] == parts[i] * XLX_FAST_PART;
+        assert_int_equal(found, 1);
+    }
+}
+
 /* All is in place before the stock helper gets anything: it loads a context that
  * names pages. */
 static void expect_fast(struct fixture *f)
 {
     ssize_t len;
     use_file(f);
-    seen->possible = true;
+    seen->possible = seen->together = true;
     assert_int_equal(restore(f, "0"), EXIT_SUCCESS);
-    assert_int_equal(seen->loads, 2);
-    assert_int_equal(seen->loads_when_fed, 2);
-    assert_int_equal(seen->loaded[0], 0);
-    assert_int_equal(seen->loaded[1], 2 * XLX_FAST_PART);
+    assert_int_equal(seen->loads, 4);
+    assert_int_equal(seen->loads_when_fed, 4);
+    expect_parts();
+    assert_int_equal(seen->most_at_once, 2);
+    assert_int_equal(seen->at_once, 0);
     assert_int_equal(seen->forks_missing, 0);
     char *bytes = read_got(f, &len);
     assert_int_equal(len, 4);
@@ -337,26 +371,39 @@ static void what_cannot_be_lazy_is_fast(void **state)
     expect_fast(*state);
 }
 
-/* The domain has memory already: nobody else may restore it then. */
-static void a_load_that_fails_is_the_end(void **state)
+/* The domain has memory already, so nobody else may restore it; and who still
+ * has some of it mapped would keep the domain from being destroyed. */
+static void expect_the_end(struct fixture *f)
 {
-    struct fixture *f = *state;
     use_file(f);
-    f->h.fast = seen->possible = true;
-    seen->load_rc = -ENOMEM;
+    f->h.fast = seen->possible = seen->hangs = seen->together = true;
     assert_int_equal(restore(f, "0"), EXIT_FAILURE);
-    assert_int_equal(seen->loads, 1);
+    assert_int_equal(seen->loads, 2);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(kill(seen->loader[i], 0), -1);
     assert_int_equal(access(f->got, F_OK), -1);
     assert_int_equal(lseek(f->h.io_fd, 0, SEEK_CUR), f->b.libxc);
 }
 
+static void a_load_that_fails_is_the_end(void **state)
+{
+    seen->fails_at = 1;
+    expect_the_end(*state);
+}
+
 static void a_load_that_dies_is_the_end(void **state)
+{
+    seen->dies_at = 2;
+    expect_the_end(*state);
+}
+
+static void the_last_load_may_fail(void **state)
 {
     struct fixture *f = *state;
     use_file(f);
-    f->h.fast = seen->possible = seen->dies = true;
+    f->h.fast = seen->possible = true;
+    seen->fails_at = 4;
     assert_int_equal(restore(f, "0"), EXIT_FAILURE);
-    assert_int_equal(seen->loads, 1);
     assert_int_equal(access(f->got, F_OK), -1);
 }
 
@@ -384,6 +431,7 @@ int main(void)
         TEST(what_cannot_be_lazy_is_fast),
         TEST(a_load_that_fails_is_the_end),
         TEST(a_load_that_dies_is_the_end),
+        TEST(the_last_load_may_fail),
         TEST(the_stock_helper_has_the_last_word),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

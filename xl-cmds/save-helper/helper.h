@@ -47,7 +47,8 @@ int helper_restore(struct helper *h);
 int pager_spawn(struct helper *h, xlx_lazy *lazy, int *channel_r);
 
 /*
- * Loads all that is not the stock helper's, each part in a process of its own.
+ * Loads all that is not the stock helper's, each part in a process of its own;
+ * none is left.
  * 0; or -errno, and why is in text[0..len).
  */
 int fast_load(struct helper *h, xlx_fast *fast, char *text, size_t len);

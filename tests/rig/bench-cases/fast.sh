@@ -30,7 +30,7 @@ share() { [ -z "$1" ] || echo "$(($1 * 200 / $2)) %"; }
 measure() {
     local mib=$1 round eager_us=() fast_us=() eager fast eager_large
     rig_guest_start g pvh memory="$mib" &&
-        rig_guest_run -t 120 g "pattern write /mem/p $((mib * 3 / 8)) 42" &&
+        rig_guest_run -t 400 g "pattern write /mem/p $((mib * 3 / 8)) 42" &&
         "$rig_xl" save g $file >/tmp/bench.log 2>&1 || rig_fail 'no saved guest'
     for ((round = 0; round < rounds; round++)); do
         once "$lazy_stock_helper"
