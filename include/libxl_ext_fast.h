@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 /*
  * Fast restore: all of a guest's memory before it runs, as the distribution's
- * save helper brings it, in a fraction of the time and in 2 MiB pages. Any Xen
+ * save helper brings it, in less time and in 2 MiB pages. Any Xen
  * does. docs/fast-restore.md has the whole picture.
  *
  * A toolstack on libxenlight needs none of this: it sets LIBXL_SAVE_HELPER to
