@@ -22,7 +22,7 @@ struct xlx__contention_now {
     uint64_t idle_us; /* what the host's processors idled so far, together; less
                          than before when one was taken offline */
     uint32_t vcpus;   /* of the first XLX__CONTENTION_VCPUS of the domain: those
-                         that are online */
+                         that are online; 0 while it is paused */
     uint32_t waiting; /* of them: neither blocked nor on a processor. One that
                          waits for a page is among them */
     bool paused;      /* the domain, by a toolstack or us */

@@ -58,7 +58,11 @@ static int look_at_domain(struct contention_xen *x,
         (info.flags & XEN_DOMINF_dying))
         return -ESRCH;
     now->paused = info.flags & XEN_DOMINF_paused;
-    for (uint32_t i = 0; !rc && i < XLX__CONTENTION_VCPUS; i++)
+    if (now->paused)
+        return 0;
+    for (uint32_t i = 0;
+         !rc && i < XLX__CONTENTION_VCPUS && now->vcpus < info.nr_online_vcpus;
+         i++)
         rc = look_at_vcpu(x, i, now);
     return rc;
 }

@@ -17,7 +17,7 @@ static int fake_look(struct xlx__contention *c,
         return f->gone ? -ESRCH : -f->fail_err;
     *now_r = (struct xlx__contention_now){ .idle_us = f->idle_us,
                                            .paused = f->paused };
-    for (unsigned i = 0; i < XLX__CONTENTION_VCPUS; i++) {
+    for (unsigned i = 0; !f->paused && i < XLX__CONTENTION_VCPUS; i++) {
         now_r->vcpus += f->vcpu[i] > FAKE_VCPU_OFFLINE;
         now_r->waiting += f->vcpu[i] == FAKE_VCPU_WAITING;
     }

@@ -93,6 +93,7 @@ static void a_paused_guest_makes_nobody_rest(void **state)
     struct host *h = *state;
     look(h);
     h->xen.vcpu[0] = FAKE_VCPU_WAITING;
+    assert_int_equal(look(h), REST_OF_HALF);
     h->xen.paused = true;
     assert_int_equal(look(h), 0);
 }
