@@ -38,8 +38,8 @@ rig_wait_for() {
     done
 }
 
-# rig__pause SECONDS : without a process. To start `sleep` costs an emulated dom0
-# tens of ms of its processor, and the runner waits like this beside each case.
+# rig__pause SECONDS : without a process, which is dear in an emulated dom0: the
+# runner waits like this beside each case, also beside one that measures.
 rig__pause() {
     [ -p "$rig__nothing" ] || mkfifo "$rig__nothing" 2>/dev/null
     read -rt "$1" <>"$rig__nothing"
