@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+/*
+ * Sizes, times and rates, as an operator writes them.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "core/parse.h"
+#include "libxl_ext_lazy.h"
+
+static int in_unit(const char *text, const char *unit, uint64_t times,
+                   uint64_t max, uint64_t *value_r)
+{
+    char number[24];
+    size_t len = strlen(text), tail = strlen(unit);
+    if (len <= tail || len - tail >= sizeof(number) ||
+        strcmp(text + len - tail, unit))
+        return -EINVAL;
+    memcpy(number, text, len - tail);
+    number[len - tail] = '\0';
+    uint64_t value;
+    if (xlx__parse_u64(number, 0, max / times, &value))
+        return -EINVAL;
+    *value_r = value * times;
+    return 0;
+}
+
+static int in_time(const char *text, uint64_t max, uint64_t *ms_r)
+{
+    int rc = in_unit(text, "ms", 1, max, ms_r);
+    return rc ? in_unit(text, "s", 1000, max, ms_r) : 0;
+}
+
+int xlx_lazy_parse_record(const char *text, uint64_t *ms_r)
+{
+    uint64_t ms;
+    if (in_time(text, XLX_LAZY_RECORD_MS_MAX, &ms) || !ms)
+        return -EINVAL;
+    *ms_r = ms;
+    return 0;
+}
+
+int xlx_lazy_parse_prefetch(const char *text,
+                            struct xlx_lazy_prefetch *prefetch_r)
+{
+    static const struct {
+        const char *unit;
+        uint64_t times;
+    } sizes[] = { { "K", 1 << 10 }, { "M", 1 << 20 }, { "G", 1 << 30 } };
+    struct xlx_lazy_prefetch p = { .bytes = UINT64_MAX,
+                                   .ms = XLX_LAZY_PREFETCH_MS_MAX };
+    int rc = -EINVAL;
+
+    if (!strcmp(text, "0")) {
+        p.bytes = 0;
+        rc = 0;
+    }
+    for (size_t i = 0; rc && i < sizeof(sizes) / sizeof(sizes[0]); i++)
+        rc = in_unit(text, sizes[i].unit, sizes[i].times, (uint64_t)1 << 50,
+                     &p.bytes);
+    if (rc)
+        rc = in_time(text, XLX_LAZY_PREFETCH_MS_MAX, &p.ms);
+    if (!rc)
+        *prefetch_r = p;
+    return rc;
+}
