@@ -11,6 +11,7 @@
  *     fork()             the pager's process; it must stay until the end
  *       xlx_lazy_start()   in the pager: paging on, held-back pages marked
  *       xlx_lazy_record(), xlx_lazy_prefetch()   if wanted
+ *       xlx_lazy_fill()    in the pager: the backfill begins
  *     xlx_lazy_feed()    the thinned stream, to the distribution's save helper
  *       xlx_lazy_serve()   in the pager: faults and backfill until all is there
  *
@@ -183,6 +184,21 @@ int xlx_lazy_parse_prefetch(const char *text,
 int xlx_lazy_prefetch(xlx_lazy *lazy, const struct xlx_lazy_prefetch *prefetch);
 
 /*
+ * After xlx_lazy_open(), before the pager's process is made: the limit of the
+ * backfill in bytes a second, at most XLX_LAZY_BWLIMIT_MAX; 0: none. It stays
+ * until xlx_lazy_set() changes it, also with another pager.
+ */
+void xlx_lazy_limit(xlx_lazy *lazy, uint64_t bwlimit);
+
+/*
+ * After xlx_lazy_start() or xlx_lazy_take_over(): the backfill begins, while the
+ * domain is still being restored and no vCPU of it runs. xlx_lazy_serve() goes
+ * on with it; xlx_lazy_cancel() ends it. Does nothing while xlx_lazy_record()
+ * records, for which the backfill holds back. Does not block.
+ */
+void xlx_lazy_fill(xlx_lazy *lazy);
+
+/*
  * Serves faults and fills until all memory is present, then ends paging. Blocks
  * and uses two threads. The status file follows.
  *
@@ -279,6 +295,12 @@ enum xlx_lazy_fill {
 
 /* More than any storage has, 1 TiB/s. */
 #define XLX_LAZY_BWLIMIT_MAX ((uint64_t)1 << 40)
+
+/*
+ * Reads a rate in bytes a second: 65536, 64K, 10M, 1G (powers of 1024), up to
+ * XLX_LAZY_BWLIMIT_MAX, or "none" (0). 0 or -EINVAL; keeps no error text.
+ */
+int xlx_lazy_parse_bwlimit(const char *text, uint64_t *bwlimit_r);
 
 struct xlx_lazy_change {
     enum xlx_lazy_fill fill;

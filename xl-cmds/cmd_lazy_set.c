@@ -28,24 +28,6 @@ const char cmd_lazy_set_details[] =
     "  xl-ext lazy-set guest --bwlimit=50M\n"
     "  xl-ext lazy-set guest --retry       # the storage is back\n";
 
-bool cmd_lazy_read_rate(const char *text, uint64_t *rate_r)
-{
-    static const char units[] = "KMG";
-    char *end;
-    if (*text < '0' || *text > '9')
-        return false;
-    errno = 0;
-    uint64_t rate = strtoull(text, &end, 10);
-    const char *unit = *end ? strchr(units, *end) : NULL;
-    if (errno || (*end && (!unit || end[1])))
-        return false;
-    unsigned shift = unit ? 10 * (unsigned)(unit - units + 1) : 0;
-    if (!rate || rate > XLX_LAZY_BWLIMIT_MAX >> shift)
-        return false;
-    *rate_r = rate << shift;
-    return true;
-}
-
 static bool read_change(const struct cmd_opts *opts,
                         struct xlx_lazy_change *change)
 {
@@ -56,8 +38,8 @@ static bool read_change(const struct cmd_opts *opts,
                 : opts->set[OPT_RESUME] ? XLX_LAZY_FILL_RESUME
                                         : XLX_LAZY_FILL_AS_IS,
     };
-    return !change->set_bwlimit || !strcmp(opts->arg[OPT_BWLIMIT], "none") ||
-           cmd_lazy_read_rate(opts->arg[OPT_BWLIMIT], &change->bwlimit);
+    return !change->set_bwlimit ||
+           !xlx_lazy_parse_bwlimit(opts->arg[OPT_BWLIMIT], &change->bwlimit);
 }
 
 int cmd_lazy_set(struct cmd_env *env, int argc, char **argv)

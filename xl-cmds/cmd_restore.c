@@ -22,6 +22,9 @@ const struct cmd_option cmd_restore_options[] = {
     { "fast", 0, CMD_NO_ARG, NULL,
       "bring all memory before the guest runs, as xl does, but\n"
       "                         sooner and in 2 MiB pages; on any Xen" },
+    { "bwlimit", 0, CMD_NEEDS_ARG, "RATE",
+      "bring what nobody waits for at most so fast: 50M a second;\n"
+      "                         lazy-set changes it later" },
     { "prefetch", 0, CMD_NEEDS_ARG, "SIZE|TIME",
       "load so much of what FILE.lzx recorded before the guest runs:\n"
       "                         64M, 2s, 0 for nothing (default 64M)" },
@@ -80,6 +83,7 @@ static bool is_option(const char *arg, const char *name)
 static bool is_ours(const char *arg)
 {
     return is_option(arg, "--lazy") || is_option(arg, "--fast") ||
+           is_option(arg, "--bwlimit") ||
            is_option(arg, "--prefetch") || is_option(arg, "--record") ||
            is_option(arg, "--sidecar");
 }
@@ -97,6 +101,7 @@ struct call {
     bool lazy, require, fast;
     const char *record;   /* "auto" or a time; NULL: not at all */
     const char *prefetch; /* NULL: the default */
+    const char *bwlimit;  /* NULL: none */
     const char *sidecar;  /* NULL: beside the file */
     const char *file;
     bool remote;    /* the file is on an NBD server */
@@ -239,6 +244,7 @@ static int restore_by_helper(struct call *call, const xlx_image *image,
     if ((stock && setenv("XL_EXT_STOCK_SAVE_HELPER", stock, 1)) ||
         setenv("LIBXL_SAVE_HELPER", helper, 1) ||
         setenv("XL_EXT_LAZY", mode, 1) ||
+        (call->bwlimit && setenv("XL_EXT_LAZY_BWLIMIT", call->bwlimit, 1)) ||
         (call->prefetch && setenv("XL_EXT_LAZY_PREFETCH", call->prefetch, 1)) ||
         (call->record && setenv("XL_EXT_LAZY_RECORD", call->record, 1)) ||
         (call->sidecar && setenv("XL_EXT_LAZY_SIDECAR", call->sidecar, 1))) {
@@ -310,7 +316,7 @@ static int check_and_restore(struct call *call)
 static const char *take(struct call *call, const char *arg)
 {
     struct xlx_lazy_prefetch prefetch;
-    uint64_t ms;
+    uint64_t ms, rate;
     const char *value = strchr(arg, '=');
     if (is_option(arg, "--lazy")) {
         call->lazy = true;
@@ -332,6 +338,12 @@ static const char *take(struct call *call, const char *arg)
         call->sidecar = value ? value + 1 : "";
         return *call->sidecar ? NULL : "--sidecar takes a path (=FILE.lzx)";
     }
+    if (is_option(arg, "--bwlimit")) {
+        call->bwlimit = value ? value + 1 : "";
+        return xlx_lazy_parse_bwlimit(call->bwlimit, &rate)
+                   ? "--bwlimit takes bytes a second (=50M) or =none"
+                   : NULL;
+    }
     call->prefetch = value ? value + 1 : "";
     return xlx_lazy_parse_prefetch(call->prefetch, &prefetch)
                ? "--prefetch takes a size (=64M), a time (=2s) or =0"
@@ -342,11 +354,12 @@ static const char *take(struct call *call, const char *arg)
 static const char *check_options(const struct call *call)
 {
     if (!call->lazy && !call->fast)
-        return "--prefetch, --record and --sidecar go with --lazy";
+        return "--bwlimit, --prefetch, --record and --sidecar go with --lazy";
     if (call->lazy && call->fast)
         return "--lazy and --fast are two ways: choose one";
-    if (call->fast && (call->record || call->prefetch))
-        return "--prefetch and --record go with --lazy, not with --fast";
+    if (call->fast && (call->record || call->prefetch || call->bwlimit))
+        return "--bwlimit, --prefetch and --record go with --lazy, not with "
+               "--fast";
     if (call->record && call->remote && !call->sidecar)
         return "--record cannot write beside FILE on an NBD server: say where "
                "with --sidecar=FILE";

@@ -353,6 +353,18 @@ int xlx_lazy_prefetch(xlx_lazy *lazy, const struct xlx_lazy_prefetch *prefetch)
     return rc;
 }
 
+void xlx_lazy_limit(xlx_lazy *lazy, uint64_t bwlimit)
+{
+    const struct xlx_lazy_change limit = { .set_bwlimit = true,
+                                           .bwlimit = bwlimit };
+    xlx__shared_change(xlx__pager_shared(lazy->pager), &limit);
+}
+
+void xlx_lazy_fill(xlx_lazy *lazy)
+{
+    xlx__pager_fill(lazy->pager);
+}
+
 /* --- the control thread --------------------------------------------------- */
 
 static void snapshot(xlx_lazy *lazy, struct xlx_lazy_status *status_r)

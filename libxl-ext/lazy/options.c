@@ -40,24 +40,45 @@ int xlx_lazy_parse_record(const char *text, uint64_t *ms_r)
     return 0;
 }
 
-int xlx_lazy_parse_prefetch(const char *text,
-                            struct xlx_lazy_prefetch *prefetch_r)
+static int in_bytes(const char *text, uint64_t max, uint64_t *bytes_r)
 {
     static const struct {
         const char *unit;
         uint64_t times;
     } sizes[] = { { "K", 1 << 10 }, { "M", 1 << 20 }, { "G", 1 << 30 } };
+    int rc = -EINVAL;
+    for (size_t i = 0; rc && i < sizeof(sizes) / sizeof(sizes[0]); i++)
+        rc = in_unit(text, sizes[i].unit, sizes[i].times, max, bytes_r);
+    return rc;
+}
+
+int xlx_lazy_parse_bwlimit(const char *text, uint64_t *bwlimit_r)
+{
+    uint64_t rate;
+    if (!strcmp(text, "none")) {
+        *bwlimit_r = 0;
+        return 0;
+    }
+    int rc = xlx__parse_u64(text, 1, XLX_LAZY_BWLIMIT_MAX, &rate);
+    if (rc == -EINVAL)
+        rc = in_bytes(text, XLX_LAZY_BWLIMIT_MAX, &rate);
+    if (rc || !rate)
+        return -EINVAL;
+    *bwlimit_r = rate;
+    return 0;
+}
+
+int xlx_lazy_parse_prefetch(const char *text,
+                            struct xlx_lazy_prefetch *prefetch_r)
+{
     struct xlx_lazy_prefetch p = { .bytes = UINT64_MAX,
                                    .ms = XLX_LAZY_PREFETCH_MS_MAX };
-    int rc = -EINVAL;
+    int rc = 0;
 
-    if (!strcmp(text, "0")) {
+    if (!strcmp(text, "0"))
         p.bytes = 0;
-        rc = 0;
-    }
-    for (size_t i = 0; rc && i < sizeof(sizes) / sizeof(sizes[0]); i++)
-        rc = in_unit(text, sizes[i].unit, sizes[i].times, (uint64_t)1 << 50,
-                     &p.bytes);
+    else
+        rc = in_bytes(text, (uint64_t)1 << 50, &p.bytes);
     if (rc)
         rc = in_time(text, XLX_LAZY_PREFETCH_MS_MAX, &p.ms);
     if (!rc)

@@ -24,6 +24,8 @@ struct xlx__pager {
     struct xlx__backfill *backfill;
     struct xlx__gfn_range *held; /* what was held back at the start */
     size_t nr_held;
+    bool filling; /* the backfill was started, and the watch of the stalls */
+    int fill_rc;  /* of its start */
     const xlx_image *image;
     xlx__pager_report_fn *report;
     void *report_user;
@@ -199,9 +201,37 @@ int xlx__pager_start(struct xlx__pager *pager, uint64_t ring_gfn)
     return rc;
 }
 
+/* Once; 0 or -errno, however often it is asked. */
+static int start_fill(struct xlx__pager *pager)
+{
+    if (pager->filling)
+        return pager->fill_rc;
+    pager->filling = true;
+    xlx__stalls_watch(xlx__loader_stalls(pager->loader));
+    pager->fill_rc = xlx__backfill_start(pager->backfill);
+    return pager->fill_rc;
+}
+
+void xlx__pager_fill(struct xlx__pager *pager)
+{
+    if (!xlx__recorder_is_set(pager->recorder))
+        start_fill(pager);
+}
+
+static void end_fill(struct xlx__pager *pager)
+{
+    xlx__backfill_join(pager->backfill);
+    xlx__stalls_end_watch(xlx__loader_stalls(pager->loader));
+    pager->filling = false;
+}
+
 /* Marked gfns stay marked; a restorer that populates them replaces the mark. */
 void xlx__pager_cancel(struct xlx__pager *pager)
 {
+    if (pager->filling) {
+        xlx__guest_stop(&pager->guest);
+        end_fill(pager);
+    }
     pager->guest.paging->ops->claim(pager->guest.paging, 0);
     pager->guest.paging->ops->disable(pager->guest.paging);
 }
@@ -236,6 +266,7 @@ static void forget_threads(struct xlx__pager *pager)
     xlx__loader_reset(pager->loader);
     xlx__recorder_reset(pager->recorder);
     xlx__backfill_reset(pager->backfill);
+    pager->filling = false;
 }
 
 int xlx__pager_take_over(struct xlx__pager *pager, uint64_t ring_gfn)
@@ -285,9 +316,7 @@ static void report_end(struct xlx__pager *pager, int rc)
 /* The threads, until all is present. */
 static int serve_and_fill(struct xlx__pager *pager, struct xlx__ring *ring)
 {
-    struct xlx__stalls *stalls = xlx__loader_stalls(pager->loader);
-    xlx__stalls_watch(stalls);
-    int rc = xlx__backfill_start(pager->backfill);
+    int rc = start_fill(pager);
     if (!rc) {
         /* Only a preference: without the right to it, faults still work. */
         setpriority(PRIO_PROCESS, 0, FAULT_NICE);
@@ -295,8 +324,7 @@ static int serve_and_fill(struct xlx__pager *pager, struct xlx__ring *ring)
         if (rc)
             xlx__guest_stop(&pager->guest);
     }
-    xlx__backfill_join(pager->backfill);
-    xlx__stalls_end_watch(stalls);
+    end_fill(pager);
     return rc;
 }
 

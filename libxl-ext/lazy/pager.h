@@ -80,6 +80,13 @@ int xlx__pager_prefetch(struct xlx__pager *pager, uint64_t max_pages,
                         uint64_t max_us);
 
 /*
+ * Starts the backfill while the domain does not run yet, but for the sake of
+ * the recorder, which it would hold back for. xlx__pager_run() goes on with it,
+ * and says what could not be started; xlx__pager_cancel() ends it.
+ */
+void xlx__pager_fill(struct xlx__pager *pager);
+
+/*
  * In another process than the one that started, which has died: goes on where
  * that one was. Nothing it loaded or the guest wrote is lost, nobody waits for
  * an answer that will not come, and the domain is not paused for its sake any

@@ -67,6 +67,7 @@ expect 2 'restore: --lazy takes =require*' xl restore --lazy=maybe file
 expect 2 'restore: the save file is missing*' xl restore --lazy -p
 expect 2 'restore: *--sidecar go with --lazy*' xl restore --sidecar=x file
 expect 2 'restore: --sidecar takes a path*' xl restore --lazy --sidecar x file
+expect 2 'restore: --bwlimit takes bytes a second*' xl restore --lazy --bwlimit=x file
 expect 2 'restore: --record cannot write beside FILE on an NBD server*' \
     xl restore --lazy --record nbd://host/x
 expect 0 'Usage: xl restore --lazy*--fast*' xl restore --fast --help

@@ -70,6 +70,50 @@ static void a_paused_guest_is_filled(void **state)
     assert_int_equal(pager_world_seen(w, XLX_LAZY_COMPLETE), 1);
 }
 
+/* While the stock helper and libxl are at work. */
+static void what_is_filled_before_the_guest_runs_is_there(void **state)
+{
+    struct world *w = *state;
+    assert_int_equal(xlx__pager_start(w->pager, 1), 0);
+    xlx__pager_fill(w->pager);
+    while (pager_world_counter(w, XLX__FILL_PAGES) < HELD)
+        usleep(100);
+    assert_true(w->fake->enabled);
+    xlx__pager_fill(w->pager); /* once is enough */
+    assert_int_equal(xlx__pager_run(w->pager), 0);
+    assert_all_present(w);
+    assert_paging_is_over(w);
+    assert_int_equal(pager_world_seen(w, XLX_LAZY_COMPLETE), 1);
+}
+
+/* The restore failed meanwhile. */
+static void a_fill_is_ended_with_the_restore(void **state)
+{
+    struct world *w = *state;
+    const struct xlx_lazy_change slow = { .set_bwlimit = true, .bwlimit = 1 };
+    assert_int_equal(xlx__pager_start(w->pager, 1), 0);
+    xlx__pager_change(w->pager, &slow);
+    xlx__pager_fill(w->pager);
+    while (!pager_world_counter(w, XLX__FILL_PAGES))
+        usleep(100);
+    xlx__pager_cancel(w->pager);
+    assert_paging_is_over(w);
+    assert_true(pager_world_counter(w, XLX__FILL_PAGES) < HELD);
+}
+
+/* It would bring what is to be recorded. */
+static void nothing_is_filled_before_a_guest_that_is_recorded(void **state)
+{
+    struct world *w = *state;
+    xlx__recorder_set(xlx__pager_recorder(w->pager), 1, 1);
+    assert_int_equal(xlx__pager_start(w->pager, 1), 0);
+    xlx__pager_fill(w->pager);
+    usleep(20000);
+    assert_int_equal(pager_world_counter(w, XLX__FILL_PAGES), 0);
+    assert_int_equal(xlx__pager_run(w->pager), 0);
+    assert_all_present(w);
+}
+
 struct vcpu {
     struct world *w;
     unsigned id;
@@ -449,6 +493,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_paused_guest_is_filled),
+        TEST(what_is_filled_before_the_guest_runs_is_there),
+        TEST(a_fill_is_ended_with_the_restore),
+        TEST(nothing_is_filled_before_a_guest_that_is_recorded),
         TEST(vcpus_that_touch_all_get_the_right_pages),
         TEST(what_the_guest_wrote_stays),
         TEST(a_page_given_away_stays_away),

@@ -393,6 +393,34 @@ static void sizes_and_times_are_told_apart(void **state)
     assert_int_equal(xlx_lazy_parse_prefetch(XLX_LAZY_PREFETCH_DEFAULT, &p), 0);
 }
 
+static void a_limit_is_a_rate_or_none(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        uint64_t rate;
+    } good[] = {
+        { "none", 0 },         { "1", 1 },
+        { "65536", 65536 },    { "64K", 64 << 10 },
+        { "50M", 50 << 20 },   { "1G", 1 << 30 },
+        { "1024G", XLX_LAZY_BWLIMIT_MAX },
+        { "1099511627776", XLX_LAZY_BWLIMIT_MAX },
+    };
+    static const char *const bad[] = {
+        "",     "0",    "0K",    "-1",   "+1",   " 1", "1 ", "1.5M", "50m",
+        "50MB", "0x10", "1025G", "1099511627777", "None", "M",
+        "99999999999999999999999",
+    };
+    uint64_t rate = 7;
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+        assert_int_equal(xlx_lazy_parse_bwlimit(bad[i], &rate), -EINVAL);
+    assert_int_equal(rate, 7);
+    for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+        assert_int_equal(xlx_lazy_parse_bwlimit(good[i].text, &rate), 0);
+        assert_true(rate == good[i].rate);
+    }
+}
+
 static void a_recording_takes_a_time(void **state)
 {
     (void)state;
@@ -426,6 +454,7 @@ int main(void)
         TEST(a_page_with_a_wrong_checksum_is_kept_aside),
         TEST(a_prefetch_that_fails_is_left_to_the_backfill),
         cmocka_unit_test(sizes_and_times_are_told_apart),
+        cmocka_unit_test(a_limit_is_a_rate_or_none),
         cmocka_unit_test(a_recording_takes_a_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

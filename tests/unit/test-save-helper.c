@@ -23,7 +23,7 @@ struct seen {
     _Atomic pid_t pager, supervisor, serving;
     _Atomic int starts, take_overs, cancels, abandoned;
     _Atomic int forks_with_threads;
-    _Atomic int records, prefetches;
+    _Atomic int records, prefetches, fills;
     _Atomic bool started, finish, die_in_start, die_always;
 };
 
@@ -108,6 +108,13 @@ static int fake_prefetch(xlx_lazy *lazy, const struct xlx_lazy_prefetch *p)
     return 0;
 }
 
+static void fake_fill(xlx_lazy *lazy)
+{
+    (void)lazy;
+    seen->fills++;
+}
+
+#define xlx_lazy_fill fake_fill
 #define xlx_lazy_record fake_record
 #define xlx_lazy_prefetch(lazy, p) fake_prefetch(lazy, p)
 #define xlx_lazy_start fake_start
@@ -346,6 +353,7 @@ static void each_pager_goes_on_recording(void **state)
     kill_pager();
     all_leave();
     assert_int_equal(seen->records, 3);
+    assert_int_equal(seen->fills, 3);
     assert_int_equal(seen->prefetches, 1);
 }
 

@@ -26,6 +26,7 @@ struct helper {
     uint64_t record_ms; /* 0: until the guest is quiet */
     const char *sidecar; /* NULL: beside the image */
     struct xlx_lazy_prefetch prefetch;
+    uint64_t bwlimit; /* bytes a second of the backfill; 0: no limit */
 };
 
 /* What the pager's process says once paging is on, or is not. */
@@ -40,8 +41,8 @@ int helper_restore(struct helper *h);
 /*
  * Makes the pager's process, in a session of its own.
  * *channel_r is a socket to the pager: it says struct pager_reply, prefetches,
- * says one byte (ready), then waits for one (serve), or the end of the channel
- * (leave: nobody needs you). One that takes over says all of it again.
+ * says one byte (ready), then fills and waits for one (serve), or the end of the
+ * channel (leave: nobody needs you). One that takes over says all of it again.
  * 0 or -errno.
  */
 int pager_spawn(struct helper *h, xlx_lazy *lazy, int *channel_r);

@@ -6,9 +6,9 @@
  *
  * Environment: XL_EXT_LAZY=require fails where a lazy restore is not possible;
  * anything else, or nothing, restores fast then; off does so at once, and is
- * `xl restore --fast`. XL_EXT_LAZY_PREFETCH,
- * XL_EXT_LAZY_RECORD and XL_EXT_LAZY_SIDECAR are --prefetch, --record and
- * --sidecar of `xl restore`.
+ * `xl restore --fast`. XL_EXT_LAZY_BWLIMIT, XL_EXT_LAZY_PREFETCH,
+ * XL_EXT_LAZY_RECORD and XL_EXT_LAZY_SIDECAR are --bwlimit, --prefetch, --record
+ * and --sidecar of `xl restore`.
  */
 #include <limits.h>
 #include <stdio.h>
@@ -81,6 +81,17 @@ static bool read_prefetch(struct helper *h)
     return false;
 }
 
+static bool read_bwlimit(struct helper *h)
+{
+    const char *text = getenv("XL_EXT_LAZY_BWLIMIT");
+    if (!is_set("XL_EXT_LAZY_BWLIMIT") ||
+        !xlx_lazy_parse_bwlimit(text, &h->bwlimit))
+        return true;
+    fprintf(stderr, "xl-ext-save-helper: XL_EXT_LAZY_BWLIMIT is '%s': give "
+                    "bytes a second (50M) or none\n", text);
+    return false;
+}
+
 static bool read_record(struct helper *h)
 {
     const char *text = getenv("XL_EXT_LAZY_RECORD");
@@ -99,7 +110,7 @@ int main(int argc, char **argv)
     struct helper h = { .argv = argv,
                         .require = mode && !strcmp(mode, "require"),
                         .fast = mode && !strcmp(mode, "off") };
-    if (!read_prefetch(&h) || !read_record(&h))
+    if (!read_prefetch(&h) || !read_bwlimit(&h) || !read_record(&h))
         return EXIT_FAILURE;
     if (is_set("XL_EXT_LAZY_SIDECAR"))
         h.sidecar = getenv("XL_EXT_LAZY_SIDECAR");

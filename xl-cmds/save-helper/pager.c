@@ -176,6 +176,8 @@ static int pager_main(struct guard *g, bool first)
     }
     make_ready(g, first);
     say_ready(g);
+    /* The stock helper and libxl are at work, and no vCPU runs. */
+    xlx_lazy_fill(g->lazy);
     if (may_serve(g)) {
         rc = xlx_lazy_serve(g->lazy);
     } else {

@@ -229,6 +229,7 @@ static int restore_lazily(struct helper *h, const struct stream *stream)
         snprintf(why, sizeof(why), "%s", xlx_ctx_error(h->ctx));
         return not_lazy(h, stream, why);
     }
+    xlx_lazy_limit(lazy, h->bwlimit);
     if (start_pager(h, lazy, &channel, why, sizeof(why))) {
         xlx_lazy_close(lazy);
         return not_lazy(h, stream, why);

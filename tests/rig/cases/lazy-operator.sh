@@ -13,9 +13,9 @@ node() { xenstore-read "/libxl/$domid/lazy-restore/$1"; }
 
 # One page in the backfill's time: only what the guest touches comes.
 restore_paused() {
-    lazy_restore "$lazy_file"
+    lazy_restore --bwlimit=1 "$lazy_file"
     domid=$(rig_domid g)
-    rig_wait_for 20 xl-ext lazy-set g --bwlimit=1 --pause ||
+    rig_wait_for 20 xl-ext lazy-set g --pause ||
         rig_fail "$1: no pager listens"
     state_is filling || rig_fail "$1: it was too late: $(xl-ext lazy-list)"
 }

@@ -19,10 +19,10 @@ check_ticks() {
         rig_fail "$what: the guest stands still $1"
 }
 
-# come_back HOW FILE : restored and running, while the rest of its memory comes.
+# come_back RESTORE... : restored and running, while the rest of its memory comes.
 come_back() {
     local domid
-    rig_time "$what: restore" "$1" "$2"
+    rig_time "$what: restore" "$@"
     domid=$(rig_domid g)
     rig_guest_wait g
     echo "$what: answers with $(lazy_field "$domid" "done") of" \
@@ -35,10 +35,11 @@ come_back() {
     check_ticks "when complete"
 }
 
+# restore_and_run TYPE VCPUS [OPTION...]
 restore_and_run() {
     local what="$1, $2 vCPUs" again=$RIG_TMP/again
     lazy_save "$1" "$2"
-    come_back lazy_restore "$lazy_file"
+    come_back lazy_restore "${@:3}" "$lazy_file"
 
     xl save g "$again" 2>/dev/null || rig_fail "$what: save"
     rig_time "$what: restore eagerly" xl restore "$again" 2>/dev/null
@@ -52,5 +53,6 @@ restore_and_run() {
     rm "$again"
 }
 
-restore_and_run pvh 1
+# Without a limit the memory may be there before the guest runs.
+restore_and_run pvh 1 --bwlimit=30M
 restore_and_run hvm 1

@@ -13,9 +13,9 @@ state_is() { [ "$(field state)" = "$1" ]; }
 
 # One page in the backfill's time: only what the guest touches comes.
 restore_paused() {
-    lazy_restore "$@" "$lazy_file"
+    lazy_restore --bwlimit=1 "$@" "$lazy_file"
     domid=$(rig_domid g)
-    rig_wait_for 20 xl-ext lazy-set g --bwlimit=1 --pause ||
+    rig_wait_for 20 xl-ext lazy-set g --pause ||
         rig_fail "no pager listens"
     rig_guest_wait g
 }
