@@ -226,8 +226,9 @@ struct xlx__policy *xlx__policy_new(const struct xlx__gfn_range *held,
     plan->held = held;
     plan->nr_held = nr_held;
     plan->first = FIRST_MAX;
-    if (xlx__replay_order(recorded, nr_recorded, ahead, &plan->record,
-                          &plan->nr_record)) {
+    if (xlx__replay_order(recorded, nr_recorded,
+                          nr_held ? held[nr_held - 1].end : 0, ahead,
+                          &plan->record, &plan->nr_record)) {
         free(plan);
         return NULL;
     }

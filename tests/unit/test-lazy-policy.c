@@ -113,12 +113,12 @@ static void the_record_comes_first_neighbours_with_one_read(void **state)
     (void)state;
     static const struct xlx__gfn_range record[] = {
         { 5000, 5002 }, { 700, 701 }, { 5002, 5005 },
-        { 3500, 3600 }, { 20, 20 },   { 701, 720 },
+        { 3500, 3509 }, { 20, 20 },   { 701, 706 },
     };
     struct world w = world_with(record, 6);
     fault(&w, 6000);
     assert_int_equal(step(&w), XLX__POLICY_RECORD);
-    assert_run(&w, 700, 720);
+    assert_run(&w, 700, 706);
     assert_int_equal(step(&w), XLX__POLICY_RECORD);
     assert_run(&w, 5000, 5005); /* 3500 is not held back */
     assert_int_equal(step(&w), XLX__POLICY_AROUND);
@@ -129,33 +129,57 @@ static void the_record_keeps_the_order_of_its_groups(void **state)
 {
     (void)state;
     static const struct xlx__gfn_range record[] = {
-        { 6000, 7100 }, { 5000, 5010 }, { 100, 110 }
+        { 6144, 7168 }, { 5000, 5009 }, { 100, 109 }
     };
     struct xlx__gfn_range *order;
     size_t nr;
-    assert_int_equal(xlx__replay_order(record, 3, 0, &order, &nr), 0);
+    assert_int_equal(xlx__replay_order(record, 3, 8192, 0, &order, &nr), 0);
     assert_int_equal(nr, 3);
-    assert_int_equal(order[0].start, 6000);
+    assert_int_equal(order[0].start, 6144);
     assert_int_equal(order[1].start, 100);
     assert_int_equal(order[2].start, 5000);
     free(order);
 
     /* Before the guest runs there is no order to keep. */
-    assert_int_equal(xlx__replay_order(record, 3, 1105, &order, &nr), 0);
+    assert_int_equal(xlx__replay_order(record, 3, 8192, 1033, &order, &nr), 0);
     assert_int_equal(nr, 3);
     assert_int_equal(order[0].start, 5000);
-    assert_int_equal(order[1].start, 6000);
+    assert_int_equal(order[1].start, 6144);
     assert_int_equal(order[2].start, 100);
     free(order);
-    assert_int_equal(xlx__replay_order(NULL, 0, 0, &order, &nr), 0);
+    assert_int_equal(xlx__replay_order(NULL, 0, 8192, 0, &order, &nr), 0);
     assert_null(order);
     assert_int_equal(nr, 0);
+}
+
+/* It costs as much as ten single pages, and stays one 2 MiB page. */
+static void a_block_with_enough_recorded_pages_comes_as_a_whole(void **state)
+{
+    (void)state;
+    static const struct xlx__gfn_range record[] = {
+        { 1024, 1033 }, /* nine: not enough */
+        { 5115, 5125 }, /* five of each of two blocks ... */
+        { 4608, 4613 }, /* ... and five more of the first */
+        { 8000, 8010 }, /* the last block, which ends early */
+        { 8189, UINT64_MAX },
+    };
+    struct xlx__gfn_range *order;
+    size_t nr;
+    assert_int_equal(xlx__replay_order(record, 5, 8190, 0, &order, &nr), 0);
+    assert_int_equal(nr, 3);
+    assert_int_equal(order[0].start, 1024);
+    assert_int_equal(order[0].end, 1033);
+    assert_int_equal(order[1].start, 4608);
+    assert_int_equal(order[1].end, 5120 + 5);
+    assert_int_equal(order[2].start, 7680);
+    assert_int_equal(order[2].end, 8190);
+    free(order);
 }
 
 static void a_record_of_nothing_that_is_absent_changes_nothing(void **state)
 {
     (void)state;
-    static const struct xlx__gfn_range record[] = { { 3000, 4000 },
+    static const struct xlx__gfn_range record[] = { { 3072, 3584 },
                                                     { END, UINT64_MAX } };
     struct world w = world_with(record, 2);
     assert_int_equal(step(&w), XLX__POLICY_REST);
@@ -286,6 +310,7 @@ int main(void)
         cmocka_unit_test(what_is_there_or_on_its_way_is_passed_over),
         cmocka_unit_test(the_record_comes_first_neighbours_with_one_read),
         cmocka_unit_test(the_record_keeps_the_order_of_its_groups),
+        cmocka_unit_test(a_block_with_enough_recorded_pages_comes_as_a_whole),
         cmocka_unit_test(a_record_of_nothing_that_is_absent_changes_nothing),
         cmocka_unit_test(a_guest_that_goes_on_gets_ever_more_ahead),
         cmocka_unit_test(no_more_than_256_kib_come_around_a_fault_at_once),
