@@ -19,6 +19,7 @@
 #include "core/io.h"
 #include "core/parse.h"
 #include "xen/domain.h"
+#include "xen/xenstore.h"
 
 #define STATUS_MAX 32768
 #define DOMID_MAX 0x7fefu
@@ -341,8 +342,18 @@ int xlx_lazy_status(xlx_ctx *ctx, uint32_t domid,
     return 0;
 }
 
-/* Of a domain that is not there, and nobody works on: one that is being restored
- * is not there yet. What cannot be read tells nothing. */
+/* A domain that is being restored is introduced in the end, when all of its memory
+ * may be there already; its toolstack has written down its VM before. What cannot
+ * be asked for is there. */
+static bool is_gone(xlx_ctx *ctx, uint32_t domid)
+{
+    return xlx__dom_alive(ctx, domid) == 0 &&
+           xlx__xs_exists(ctx, XLX__XS_NO_TX, "/local/domain/%u/vm", domid) ==
+               0;
+}
+
+/* Of a domain that is not there, and nobody works on. What cannot be read tells
+ * nothing. */
 static bool is_left_behind(xlx_ctx *ctx, const char *path, uint32_t domid)
 {
     struct xlx_lazy_status status = { 0 };
@@ -352,7 +363,7 @@ static bool is_left_behind(xlx_ctx *ctx, const char *path, uint32_t domid)
     if (!rc && status.state != XLX_LAZY_FAILED &&
         status.state != XLX_LAZY_COMPLETE)
         return false;
-    return xlx__dom_alive(ctx, domid) == 0;
+    return is_gone(ctx, domid);
 }
 
 /* A guest that was destroyed since: nobody is left to remove what its pager

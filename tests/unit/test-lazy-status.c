@@ -204,6 +204,24 @@ static void a_pager_that_is_gone_counts_as_failed(void **state)
     assert_non_null(strstr(back.reason, "no longer there"));
 }
 
+/* All of its memory came while libxl was still at work. */
+static void a_guest_is_listed_before_it_is_introduced(void **state)
+{
+    struct world *w = *state;
+    struct xlx_lazy_status s = example();
+    uint32_t *domids;
+    struct xs_mem *xs = xs_mem_new(NULL);
+    w->ctx->xs = xs_mem_seam(xs);
+    xs_mem_put(xs, "/local/domain/12/vm", "/vm/x");
+    s.state = XLX_LAZY_COMPLETE;
+    assert_int_equal(xlx__lazy_status_write(w->run, &s), 0);
+    assert_int_equal(xlx_lazy_list(w->ctx, &domids), 1);
+    free(domids);
+    xs_mem_put(xs, "/local/domain/12", NULL);
+    assert_int_equal(xlx_lazy_list(w->ctx, &domids), 0);
+    free(domids);
+}
+
 static void a_guest_is_listed_until_it_is_destroyed(void **state)
 {
     struct world *w = *state;
@@ -384,6 +402,7 @@ int main(void)
         TEST(a_file_that_is_no_status_is_refused),
         TEST(the_list_of_bad_pages_is_bounded),
         TEST(a_pager_that_is_gone_counts_as_failed),
+        TEST(a_guest_is_listed_before_it_is_introduced),
         TEST(a_guest_is_listed_until_it_is_destroyed),
         TEST(nothing_of_a_destroyed_guest_stays),
         TEST(the_status_is_in_xenstore_for_dom0),
