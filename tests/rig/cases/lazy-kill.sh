@@ -40,11 +40,10 @@ all_is_right() {
 # has come to. The guest reads all of its data meanwhile.
 killed_again_and_again() {
     local n=1 checker
-    lazy_restore_stopped "$lazy_file"
+    lazy_restore_stopped --bwlimit=4M "$lazy_file"
     rig_guest_run -t 200 g 'pattern check /mem/p 42' &
     checker=$!
     kill_pager
-    rig_wait_for 20 xl-ext lazy-set g --bwlimit=4M || failed "no control"
     while [ $n -lt $kills ] && [ "$(state)" = filling ]; do
         sleep "0.0$n"
         [ "$(state)" = filling ] || break
@@ -62,7 +61,7 @@ killed_again_and_again() {
 
 # Before anything is served, so that all happens in a known order.
 supervisor_killed() {
-    lazy_restore_stopped "$lazy_file"
+    lazy_restore_stopped --bwlimit=4M "$lazy_file"
     rig_wait_for 20 are_three || failed "not three processes"
     kill -KILL "$(supervisor)"
     rig_wait_for 20 are_three || failed "no new reserve"
