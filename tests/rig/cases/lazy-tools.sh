@@ -48,6 +48,28 @@ harmless() {
     completes "harmless tools"
 }
 
+# A disk that comes while the guest fills: it is granted pages, in and out.
+disk_attached() {
+    local loop
+    modprobe loop
+    modprobe xen-blkback
+    truncate -s 4M "$RIG_TMP/disk"
+    loop=$(losetup -f --show "$RIG_TMP/disk")
+    restore_paused
+    "$rig_xl" block-attach g "phy:$loop" xvdb w
+    rig_wait_for 20 rig_guest_run g 'test -b /dev/xvdb' ||
+        rig_fail "block-attach: no disk"
+    rig_guest_run -t 60 g '
+        pattern write /dev/xvdb 4 7 && sync &&
+        echo 3 >/proc/sys/vm/drop_caches && pattern check /dev/xvdb 7' ||
+        rig_fail "block-attach: the disk has other data"
+    runs block-attach
+    "$rig_xl" block-detach g xvdb
+    runs block-detach
+    completes block-attach
+    losetup -d "$loop"
+}
+
 # Says that it is done, and writes what is there.
 dumped() {
     local size
@@ -87,6 +109,6 @@ set_by_ours() {
 }
 
 lazy_save pvh 1
-for check in set_by_ours harmless limited dumped; do
+for check in set_by_ours harmless limited disk_attached dumped; do
     rig_time "== $check" $check
 done
