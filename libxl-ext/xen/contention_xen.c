@@ -111,7 +111,9 @@ int xlx__contention_open(xlx_ctx *ctx, uint32_t domid,
         return xlx__fail_errno(ctx, errno ? errno : EIO,
                                "domain %u: cannot open Xen's interfaces",
                                domid);
-    int nr = xc_get_max_cpus(xch), rc = nr > 0 ? 0 : -(errno ? errno : EIO);
+    int nr = xc_get_max_cpus(xch), rc = 0;
+    if (nr <= 0)
+        rc = errno ? -errno : -EIO;
     struct contention_xen *x = rc ? NULL : make(xch, domid, nr);
     if (x) {
         *c_r = &x->base;
