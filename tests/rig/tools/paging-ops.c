@@ -20,6 +20,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -494,6 +495,82 @@ static void check_limit_reached(void)
     check_is(populated(at + 3, 5), 5, "room again");
 }
 
+static xencall_handle *xcall_opened(void)
+{
+    xencall_handle *call = xencall_open(NULL, 0);
+
+    need(call, "no access to Xen");
+    return call;
+}
+
+/* By superpages, and every fourth page by page. */
+static void load_in_turn(uint64_t at, unsigned supers)
+{
+    char *buffer;
+
+    xcall = xcall_opened();
+    buffer = buffer_of(SUPER);
+    for (unsigned i = 0; i < supers; i++) {
+        uint64_t gfn = at + i * SUPER;
+
+        fill((void *)buffer, gfn, SUPER);
+        if (i % 4 == 3)
+            need(!load(gfn, 1, buffer), "loading the first of 512");
+        need(!load(gfn, SUPER, buffer), "loading 512");
+    }
+}
+
+static pid_t loading(uint64_t at, unsigned supers)
+{
+    pid_t pid = fork();
+
+    need(pid >= 0, "fork");
+    if (pid)
+        return pid;
+    load_in_turn(at, supers);
+    _exit(0);
+}
+
+static bool goes_on(pid_t pid)
+{
+    int status;
+    pid_t got = waitpid(pid, &status, WNOHANG);
+
+    need(got >= 0 && (!got || !status), "loading beside it");
+    return !got;
+}
+
+/* A page that is being loaded is counted once, at each moment. */
+static void check_limit_while_loading(void)
+{
+    const uint64_t at = BASE + 0x70000, extra = BASE + 0x28f00;
+    const unsigned supers = 64;
+    xc_domaininfo_t di;
+    long tried = 0, refused = 0;
+    pid_t pid;
+
+    puts("populating at the domain's limit while pages are loaded");
+    check_is(mark(at, supers * SUPER), 0, "32,768 holes marked");
+    di = info();
+    limit_to(di.tot_pages + di.paged_pages + 1);
+    for (pid = loading(at, supers); goes_on(pid); tried++) {
+        xen_pfn_t gfn = extra;
+
+        if (populated(extra, 1) == 1)
+            need(!xc_domain_decrease_reservation_exact(xch, domid, 1, 0, &gfn),
+                 "cannot take memory from the guest");
+        else
+            refused++;
+    }
+    check(tried > 1000, "tried %ld times", tried);
+    check_is(refused, 0, "refused");
+    check_is(info().tot_pages - di.tot_pages, supers * SUPER, "more pages");
+    check_is(populated(extra, 2), 1, "room for one");
+    limit_to(di.max_pages);
+    check_is(holding(at, supers * SUPER), supers * SUPER,
+             "pages with the right contents");
+}
+
 /* Fresh memory where a page was waited for; the host survives it. */
 static void check_populating(void)
 {
@@ -676,6 +753,7 @@ static void check_everything(void)
     check_bad_buffers();
     check_limit_lowered();
     check_limit_reached();
+    check_limit_while_loading();
     check_populating();
     check_dropping();
     check_granting();
@@ -703,8 +781,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: paging-ops features | paging-ops DOMID\n");
         return 2;
     }
-    xcall = xencall_open(NULL, 0);
-    need(xcall, "no access to Xen");
+    xcall = xcall_opened();
     if (!strcmp(argv[1], "features"))
         return show_features();
     domid = strtoul(argv[1], &end, 10);
