@@ -426,6 +426,23 @@ static void a_guests_lun_is_found(void **state)
     }
 }
 
+/* A backend closes a LUN, and the toolstack removes its nodes later. */
+static void a_closed_lun_is_nobodys(void **state)
+{
+    static const char *const states[] = { "1", "4", "5", "6" };
+    struct world *w = *state;
+    stick(w);
+    sysfs_mem_put_block(w->sysfs, "/dev/sdb", "8:16", false);
+    xs_mem_put(w->xs, VSCSI "/p-devname", "/dev/sdb");
+    for (int i = 0; i < 4; i++) {
+        xs_mem_put(w->xs, VSCSI "/state", states[i]);
+        if (i < 3)
+            assert_use(w, XLX__USE_GUEST, "sdb on domain 6");
+        else
+            assert_use(w, XLX__USE_NONE, "");
+    }
+}
+
 /* --- the network ---------------------------------------------------------- */
 
 #define CARD PCI "1-2/1-2:1.0/net/eth1"
@@ -748,6 +765,7 @@ int main(void)
         TEST(a_guests_disk_is_found),
         TEST(a_guests_disk_by_virtio_is_found),
         TEST(a_guests_lun_is_found),
+        TEST(a_closed_lun_is_nobodys),
         TEST(cards_without_a_use),
         TEST(the_hosts_network),
         TEST(odd_disks_do_no_harm),

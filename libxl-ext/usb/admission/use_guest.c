@@ -71,15 +71,24 @@ static int look_up_file(struct disks *d, const char *params, char *dev,
     return rc ? 0 : 1;
 }
 
+/* 1, 0 or -errno. A backend for virtio need not write a state. */
+static int is_closed(struct disks *d, const char *dir)
+{
+    uint32_t state = 0;
+    int rc = xlx__xs_read_u32(d->ctx, XLX__XS_NO_TX, 0, UINT32_MAX, &state,
+                              "%s/state", dir);
+    if (rc && rc != -ENOENT && rc != -EINVAL)
+        return rc;
+    return state == STATE_CLOSED;
+}
+
 /* 1: `dev` is its number; 0: it has none. */
 static int read_disk(struct disks *d, const char *dir, char *dev, size_t size)
 {
     XLX__AUTO_FREE char *number = NULL, *params = NULL;
-    uint32_t state = 0;
-    int rc = xlx__xs_read_u32(d->ctx, XLX__XS_NO_TX, 0, UINT32_MAX, &state,
-                              "%s/state", dir);
-    if (state == STATE_CLOSED || (rc && rc != -ENOENT && rc != -EINVAL))
-        return state == STATE_CLOSED ? 0 : rc;
+    int rc = is_closed(d, dir);
+    if (rc)
+        return rc > 0 ? 0 : rc;
     rc = xlx__xs_read(d->ctx, XLX__XS_NO_TX, &number, "%s/physical-device",
                       dir);
     if (!rc && read_number(number, dev, size))
@@ -106,12 +115,19 @@ static int look_up_scsi(struct disks *d, const char *hctl, char *dev,
     return rc ? rc : *dev != '\0';
 }
 
-/* One LUN: "p-devname" is "/dev/sdb" or "sdb" where somebody named it so. */
+/*
+ * One LUN: "p-devname" is "/dev/sdb" or "sdb" where somebody named it so.
+ * Linux's xen-scsiback takes "naa.WWN:LUN" only, what its target core serves:
+ * that opens the disk exclusively, and xlx__usb_use_exclusive() finds it.
+ */
 static int read_lun(struct disks *d, const char *dir, char *dev, size_t size)
 {
     XLX__AUTO_FREE char *name = NULL, *hctl = NULL;
     char path[64];
-    int rc = xlx__xs_read(d->ctx, XLX__XS_NO_TX, &name, "%s/p-devname", dir);
+    int rc = is_closed(d, dir);
+    if (rc)
+        return rc > 0 ? 0 : rc;
+    rc = xlx__xs_read(d->ctx, XLX__XS_NO_TX, &name, "%s/p-devname", dir);
     if (!rc && strlen(name) < sizeof(path) - 8) {
         snprintf(path, sizeof(path), "%s%s", *name == '/' ? "" : "/dev/",
                  name);
