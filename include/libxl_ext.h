@@ -52,6 +52,7 @@ enum xlx_path {
     XLX_PATH_USB_BACKEND, /* our xl-ext-usb-backend; default: found at use */
     XLX_PATH_USB_POLICY,  /* and PATH.d; default /etc/xen/usb-policy.conf */
     XLX_PATH_STATE,       /* outlives a reboot; default /var/lib/libxl-ext */
+    XLX_PATH_OWN_SAVE_HELPER, /* our xl-ext-save-helper; default: found */
     XLX_PATH_NR
 };
 

@@ -359,6 +359,13 @@ int xlx_lazy_list(xlx_ctx *ctx, uint32_t **domids_r);
  */
 int xlx_save_helper_path(xlx_ctx *ctx, char *path, size_t len);
 
+/*
+ * The path of our own xl-ext-save-helper, for LIBXL_SAVE_HELPER:
+ * XLX_PATH_OWN_SAVE_HELPER where that is set, else searched for beside the
+ * library and where it is installed. As above.
+ */
+int xlx_own_save_helper_path(xlx_ctx *ctx, char *path, size_t len);
+
 #ifdef __cplusplus
 }
 #endif

@@ -11,7 +11,6 @@
 #include <unistd.h>
 
 #include "cmd.h"
-#include "config.h"
 #include "libxl_ext_image.h"
 #include "libxl_ext_lazy.h"
 
@@ -186,30 +185,6 @@ static int leave_to_stock(struct call *call, const xlx_image *image,
     return restore_stock(call, image);
 }
 
-#define HELPER "/xl-ext-save-helper"
-
-/* Our save helper: beside this program, or where it is installed. */
-static bool find_helper(char *path)
-{
-    static const char *const from_here[] = {
-        HELPER,
-        "/../libexec/libxl-ext" HELPER,
-    };
-    char self[PATH_MAX];
-    ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
-    if (n < 0)
-        return false;
-    self[n] = '\0';
-    *strrchr(self, '/') = '\0';
-    for (size_t i = 0; i < sizeof(from_here) / sizeof(from_here[0]); i++)
-        if (snprintf(path, PATH_MAX, "%s%s", self, from_here[i]) < PATH_MAX &&
-            !access(path, X_OK))
-            return true;
-    return snprintf(path, PATH_MAX, "%s%s", XLX_LIBEXEC_DIR, HELPER) <
-               PATH_MAX &&
-           !access(path, X_OK);
-}
-
 static int refuse(struct call *call)
 {
     fprintf(call->env->err, "restore: %s\n", xlx_ctx_error(call->env->ctx));
@@ -235,11 +210,8 @@ static int restore_by_helper(struct call *call, const xlx_image *image,
                              const char *mode)
 {
     char helper[PATH_MAX];
-    if (!find_helper(helper)) {
-        fprintf(call->env->err, "restore: xl-ext-save-helper is not where it "
-                                "was installed: install libxl-ext again\n");
-        return CMD_FAILED;
-    }
+    if (xlx_own_save_helper_path(call->env->ctx, helper, sizeof(helper)))
+        return refuse(call);
     const char *stock = getenv("LIBXL_SAVE_HELPER");
     if ((stock && setenv("XL_EXT_STOCK_SAVE_HELPER", stock, 1)) ||
         setenv("LIBXL_SAVE_HELPER", helper, 1) ||

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 /*
- * Where the distribution keeps libxl's save helper.
+ * Where the distribution keeps libxl's save helper, and where ours is.
  */
+#include <limits.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "config.h"
 #include "host/program.h"
@@ -33,4 +35,17 @@ int xlx_save_helper_path(xlx_ctx *ctx, char *path, size_t len)
         return 0;
     return xlx__fail(ctx, ENOENT, "libxl-save-helper: not found: install the "
                                   "distribution's Xen tools");
+}
+
+int xlx_own_save_helper_path(xlx_ctx *ctx, char *path, size_t len)
+{
+    char found[PATH_MAX];
+    int rc = xlx__find_own_program(ctx, XLX_PATH_OWN_SAVE_HELPER,
+                                   "xl-ext-save-helper", found);
+    if (rc)
+        return rc;
+    if (strlen(found) >= len)
+        return xlx__fail(ctx, ENAMETOOLONG, "%s: too long", found);
+    strcpy(path, found);
+    return 0;
 }

@@ -21,6 +21,7 @@
 #include "host/lock.h"
 #include "host/process.h"
 #include "host/program.h"
+#include "libxl_ext_lazy.h"
 
 struct fixture {
     xlx_ctx *ctx;
@@ -237,6 +238,20 @@ static void programs_are_found(void **state)
     assert_string_equal(path, "/bin/true");
 }
 
+static void our_save_helper_is_found(void **state)
+{
+    struct fixture *f = *state;
+    char path[PATH_MAX];
+    xlx_ctx_set_path(f->ctx, XLX_PATH_OWN_SAVE_HELPER, "/nonexistent");
+    assert_int_equal(xlx_own_save_helper_path(f->ctx, path, sizeof(path)),
+                     -ENOENT);
+    assert_non_null(strstr(xlx_ctx_error(f->ctx), "/nonexistent"));
+    xlx_ctx_set_path(f->ctx, XLX_PATH_OWN_SAVE_HELPER, "/bin/true");
+    assert_int_equal(xlx_own_save_helper_path(f->ctx, path, 10), 0);
+    assert_string_equal(path, "/bin/true");
+    assert_int_equal(xlx_own_save_helper_path(f->ctx, path, 9), -ENAMETOOLONG);
+}
+
 static void put(const char *folder, const char *name, const char *text)
 {
     char path[PATH_MAX];
@@ -287,6 +302,7 @@ int main(void)
         TEST(a_lock_has_one_holder),
         cmocka_unit_test(descriptors_are_closed_on_any_kernel),
         TEST(programs_are_found),
+        TEST(our_save_helper_is_found),
         TEST(places_follow_the_running_release),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
