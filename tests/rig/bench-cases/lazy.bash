@@ -229,16 +229,16 @@ bench_table() {
     echo '|---|---|---|---|---|'
     rounds_row
     row 'save helper, ms' helper 1000
-    row 'until the guest goes on with its work, ms' on 1000
+    row 'until the guest continues its work, ms' on 1000
     row 'until it answers on its console, ms' answer 1000
-    row 'until all memory is there, ms' whole 1000
+    row 'until all memory is present, ms' whole 1000
     row 'faults' faults
-    row 'pages brought ahead' prefetch_pages
-    row 'looks a second, in thousands, while it fills' during 1000
-    row 'when complete' after 1000
+    row 'pages prefetched' prefetch_pages
+    row 'reads a second, in thousands, during the fill' during 1000
+    row 'reads a second, in thousands, when complete' after 1000
     row 'memory in 2 MiB pages, %' large
     row 'processor time of dom0 until complete, ms' cpu 1000
-    row "pager's memory at most, KiB" peak
+    row "pager's peak memory, KiB" peak
 }
 
 bench_aims() {
@@ -252,7 +252,7 @@ bench_aims() {
     echo "helper and fill ($(ms "$fill") ms), guest paused:" \
         "$(ratio $((paused + fill)) "$eager") of eager"
     echo "faults without fill until the guest is calm: $(of demand calm)," \
-        "after the record $(of replay calm)"
+        "after the recording $(of replay calm)"
     echo "when complete / eager: demand $(ratio "$(of demand after)" "$(
         of eager after)"), fill $(ratio "$(of fill after)" "$(
         of eager after)"), recorded $(ratio "$(of recorded after)" "$(

@@ -124,11 +124,11 @@ table() {
     echo
     line "$guests guests of $mib MiB at once, ms" eager lazy lazy/eager
     echo '|---|---|---|---|'
-    row 'until the first guest has done its job' first
-    row 'until the one in the middle has' middle
+    row 'until the first guest has finished its work' first
+    row 'until the median guest has' middle
     row 'until all have' worked
     row 'until xl has restored all' restored
-    row 'until all memory is there' there
+    row 'until all memory is present' there
     row 'processor time of dom0 until then' cpu
     line 'faults of a guest' - "$(of lazy faults)" -
     line 'its headers read' - "$(ms "$(of lazy index_us)")" -
