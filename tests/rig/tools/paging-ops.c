@@ -6,8 +6,9 @@
  *   paging-ops features   the mask of extended operations, or an errno's name
  *   paging-ops DOMID      every check, one line each; exit status 1 if any fails
  *
- * The guest's memory below 4 GiB is left alone: the checks run on gfns above,
- * which are holes, and end with the domain in a state only fit to be destroyed.
+ * The guest's memory below 4 GiB is left alone, but for a few pages: the checks
+ * run on gfns above, which are holes, and end with the domain in a state only fit
+ * to be destroyed.
  */
 
 #include <errno.h>
@@ -27,6 +28,7 @@
 #include <xencall.h>
 #include <xenctrl.h>
 #include <xenforeignmemory.h>
+#include <xen/domctl.h>
 #include <xen/grant_table.h>
 #include <xen/memory.h>
 #include <xen/sys/privcmd.h>
@@ -588,6 +590,63 @@ static void check_populating(void)
     check_is(mark(at, 1), -EEXIST, "marked");
 }
 
+/* Frames of a device where pages were, one of them asked for. */
+static void check_mapping_device(void)
+{
+    const uint64_t at = BASE + 0x29000;
+    const unsigned long vga = 0xa0;
+    long out;
+
+    puts("mapping a device over what is out");
+    check_is(mark(at, 2), 0, "2 holes marked");
+    out = paged();
+    check_is(ask_for(at), -ENOENT, "asked for one");
+    need(!xc_domain_iomem_permission(xch, domid, vga, 2, 1), "iomem");
+    check_is(xc_domain_memory_mapping(xch, domid, at, vga, 2,
+                                      DPCI_ADD_MAPPING), 0, "mapped");
+    check_is(out - paged(), 2, "fewer pages out");
+    check_is(mark(at, 1), -EEXIST, "marked");
+    check_is(xc_domain_memory_mapping(xch, domid, at, vga, 2,
+                                      DPCI_REMOVE_MAPPING), 0, "unmapped");
+    check_is(out - paged(), 2, "fewer pages out");
+}
+
+/* As a debugger does; a vCPU that never ran has no page tables. */
+static long debugger_read(uint64_t at, void *to, unsigned len)
+{
+    struct xen_domctl *op = xencall_alloc_buffer(xcall, sizeof(*op));
+    long rc;
+
+    need(op, "no hypercall buffer");
+    *op = (struct xen_domctl){
+        .cmd = XEN_DOMCTL_gdbsx_guestmemio,
+        .interface_version = XEN_DOMCTL_INTERFACE_VERSION,
+        .domain = domid,
+        .u.gdbsx_guest_memio = {
+            .gva = at, .uva = (uintptr_t)to, .len = len,
+        },
+    };
+    rc = xencall1(xcall, __HYPERVISOR_domctl, (uintptr_t)op) ? -errno : 0;
+    xencall_free_buffer(xcall, op);
+    return rc;
+}
+
+static void check_debugger(void)
+{
+    const uint64_t at = BASE + 0x29100;
+    uint64_t *page = buffer_of(1), *seen = buffer_of(1);
+
+    puts("a debugger that reads what is out");
+    fill(page, at, 1);
+    check_is(mark(at, 1), 0, "1 hole marked");
+    check_is(debugger_read(at * PAGE, seen, 8), -EFAULT, "read");
+    check_is(load(at, 1, page), 0, "loaded");
+    check_is(debugger_read(at * PAGE, seen, 8), 0, "read");
+    check(*seen == word(at, 0), "the right contents");
+    xencall_free_buffer_pages(xcall, seen, 1);
+    xencall_free_buffer_pages(xcall, page, 1);
+}
+
 /* More than the ring has room for; nobody answers. */
 static void check_dropping(void)
 {
@@ -755,6 +814,8 @@ static void check_everything(void)
     check_limit_reached();
     check_limit_while_loading();
     check_populating();
+    check_mapping_device();
+    check_debugger();
     check_dropping();
     check_granting();
     check_preemption();
