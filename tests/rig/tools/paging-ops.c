@@ -647,6 +647,22 @@ static void check_debugger(void)
     xencall_free_buffer_pages(xcall, page, 1);
 }
 
+/* A domain that pages has none, not only when paging begins. */
+static void check_on_demand(void)
+{
+    xen_pfn_t gfns[2] = { BASE + 0x29200, BASE + 0x29201 };
+    long out = paged();
+
+    puts("populate on demand");
+    check_is(xc_domain_populate_physmap(xch, domid, 1, 0,
+                                        XENMEMF_populate_on_demand, gfns), 0,
+             "none");
+    check_is(mark(gfns[1], 1), 0, "1 hole marked");
+    check_is(xc_domain_decrease_reservation(xch, domid, 1, 0, gfns + 1), 1,
+             "given back");
+    check_is(paged(), out, "pages out");
+}
+
 /* More than the ring has room for; nobody answers. */
 static void check_dropping(void)
 {
@@ -816,6 +832,7 @@ static void check_everything(void)
     check_populating();
     check_mapping_device();
     check_debugger();
+    check_on_demand();
     check_dropping();
     check_granting();
     check_preemption();
