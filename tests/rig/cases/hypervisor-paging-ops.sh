@@ -20,6 +20,7 @@ memory = 256
 vcpus = 1
 kernel = "/rig/guest/vmlinuz"
 ramdisk = "/rig/guest/initrd"
+on_crash = "preserve"
 EOT
     xl create -p -q "$RIG_TMP/guest.cfg"
 }
@@ -46,9 +47,17 @@ if [ "$RIG_XEN" = stock ]; then
     exit 0
 fi
 
+# on_guest TOOL [ARGUMENT] : the checks of a tool, on a guest of their own.
+on_guest() {
+    local tool=$1
+    shift
+    create_paused_guest
+    "$tool" "$(xl domid "$guest")" "$@" || fail "see above"
+    no_complaints
+    xl destroy "$guest"
+    wait_for_memory "$before"
+}
+
 before=$(free_memory)
-create_paused_guest
-"$ops" "$(xl domid "$guest")" || fail "see above"
-no_complaints
-xl destroy "$guest"
-wait_for_memory "$before"
+on_guest "$ops"
+on_guest "$ops" unwatched

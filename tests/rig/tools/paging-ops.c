@@ -5,6 +5,9 @@
  *
  *   paging-ops features   the mask of extended operations, or an errno's name
  *   paging-ops DOMID      every check, one line each; exit status 1 if any fails
+ *   paging-ops DOMID unwatched
+ *                         the checks after which grants are not watched any more,
+ *                         and one that crashes the domain
  *
  * The guest's memory below 4 GiB is left alone, but for a few pages: the checks
  * run on gfns above, which are holes, and end with the domain in a state only fit
@@ -27,9 +30,11 @@
 
 #include <xencall.h>
 #include <xenctrl.h>
+#include <xendevicemodel.h>
 #include <xenforeignmemory.h>
 #include <xen/domctl.h>
 #include <xen/grant_table.h>
+#include <xen/hvm/hvm_op.h>
 #include <xen/memory.h>
 #include <xen/sys/privcmd.h>
 
@@ -732,6 +737,43 @@ static void check_granting(void)
     xencall_free_buffer_pages(xcall, op, 1);
 }
 
+/* A page that was nominated and is asked for has its frame still. */
+static void check_nominated(void)
+{
+    xen_pfn_t gfn = 0x9000;
+    xendevicemodel_handle *dm = xendevicemodel_open(NULL, 0);
+    long out = paged(), before = present();
+
+    puts("giving back what was nominated and asked for");
+    need(dm, "no access to the device model's operations");
+    check_is(xc_mem_paging_nominate(xch, domid, gfn), 0, "nominated");
+    check(xendevicemodel_set_mem_type(dm, domid, HVMMEM_ram_rw, gfn, 1) < 0 &&
+              errno == EAGAIN, "asked for");
+    check_is(paged(), out, "pages out");
+    check_is(xc_domain_decrease_reservation(xch, domid, 1, 0, &gfn), 1,
+             "given back");
+    check_is(paged(), out, "pages out");
+    check_is(before - present(), 1, "fewer pages");
+    xendevicemodel_close(dm);
+}
+
+/* A device where a page may not be put: then nothing was, and it crashes. */
+static void check_refused(void)
+{
+    xen_pfn_t gfn = BASE + 0x2000;
+    const unsigned long vga = 0xa0;
+    long out;
+
+    puts("populating where a device is");
+    check_is(mark(gfn, 2), 0, "2 holes marked");
+    out = paged();
+    need(!xc_domain_iomem_permission(xch, domid, vga, 1, 1), "iomem");
+    need(!xc_domain_memory_mapping(xch, domid, gfn + 5, vga, 1,
+                                   DPCI_ADD_MAPPING), "mapping a device");
+    check_is(xc_domain_populate_physmap(xch, domid, 1, 9, 0, &gfn), 0, "none");
+    check_is(paged(), out, "pages out");
+}
+
 /* Those dom0 has served, which it can only do when Xen returns to it. */
 static long interrupts(void)
 {
@@ -840,6 +882,17 @@ static void check_everything(void)
     need(!xc_mem_paging_disable(xch, domid), "cannot disable paging");
 }
 
+static void check_unwatched(void)
+{
+    uint32_t port;
+
+    allow_more(0x1000);
+    need(!xc_mem_paging_enable(xch, domid, &port), "cannot enable paging");
+    check_nominated();
+    check_refused();
+    need(!xc_mem_paging_disable(xch, domid), "cannot disable paging");
+}
+
 static int show_features(void)
 {
     long mask = features();
@@ -855,8 +908,9 @@ int main(int argc, char **argv)
 {
     char *end;
 
-    if (argc != 2) {
-        fprintf(stderr, "usage: paging-ops features | paging-ops DOMID\n");
+    if (argc != 2 && (argc != 3 || strcmp(argv[2], "unwatched"))) {
+        fputs("usage: paging-ops features | paging-ops DOMID [unwatched]\n",
+              stderr);
         return 2;
     }
     xcall = xcall_opened();
@@ -867,7 +921,10 @@ int main(int argc, char **argv)
     xch = xc_interface_open(NULL, NULL, 0);
     fmem = xenforeignmemory_open(NULL, 0);
     need(xch && fmem, "no access to Xen");
-    check_everything();
+    if (argc == 3)
+        check_unwatched();
+    else
+        check_everything();
     printf("%d failed\n", failed);
     return failed > 0;
 }
