@@ -737,6 +737,42 @@ static void check_granting(void)
     xencall_free_buffer_pages(xcall, op, 1);
 }
 
+static void move_table(unsigned from, unsigned to)
+{
+    for (; from < to; from++)
+        need(!xc_domain_add_to_physmap(xch, domid, XENMAPSPACE_grant_table, 0,
+                                       BASE + 0x1000 + from),
+             "cannot move the grant table");
+}
+
+/* At one gfn more than Xen watches: still no backend may be made to wait. */
+static void check_moving_table(void)
+{
+    const unsigned watched = 1024;
+    const uint64_t at = BASE + 0x100;
+    const grant_ref_t ref = 100;
+    struct gnttab_map_grant_ref *op = buffer_of(1);
+    void *table = NULL;
+
+    puts("a grant table that goes about");
+    check_is(mark(at, 1), 0, "1 hole marked");
+    need(xenforeignmemory_map_resource(
+             fmem, domid, XENMEM_resource_grant_table,
+             XENMEM_resource_grant_table_id_shared, 0, 1, &table,
+             PROT_READ | PROT_WRITE, 0), "the grant table");
+    ((grant_entry_v1_t *)table)[ref] = (grant_entry_v1_t){
+        .flags = GTF_permit_access, .domid = 0, .frame = at,
+    };
+    move_table(0, watched - 1);
+    check_is(map_grant(ref, op), GNTST_bad_page, "1,023 gfns");
+    move_table(watched - 1, watched);
+    check_is(map_grant(ref, op), GNTST_bad_page, "1,024 gfns");
+    move_table(watched, watched + 1);
+    check_is(map_grant(ref, op), GNTST_bad_page, "1,025 gfns");
+    ((grant_entry_v1_t *)table)[ref].flags = 0;
+    xencall_free_buffer_pages(xcall, op, 1);
+}
+
 /* A page that was nominated and is asked for has its frame still. */
 static void check_nominated(void)
 {
@@ -888,6 +924,7 @@ static void check_unwatched(void)
 
     allow_more(0x1000);
     need(!xc_mem_paging_enable(xch, domid, &port), "cannot enable paging");
+    check_moving_table();
     check_nominated();
     check_refused();
     need(!xc_mem_paging_disable(xch, domid), "cannot disable paging");
