@@ -61,3 +61,4 @@ on_guest() {
 before=$(free_memory)
 on_guest "$ops"
 on_guest "$ops" unwatched
+on_guest /rig/tools/paging-ring
