@@ -213,6 +213,14 @@ static void check_memory(xen_pfn_t *list, unsigned nr)
              "decrease_reservation");
 }
 
+/* The structure itself in a page that is not there. */
+static void prepare_structure(struct xen_memory_reservation *r, xen_pfn_t *list)
+{
+    *list = gfns[26];
+    *r = (struct xen_memory_reservation){ .nr_extents = 1, .domid = DOMID_SELF };
+    set_xen_guest_handle(r->extent_start, list);
+}
+
 static void check_memory_back(xen_pfn_t *list, unsigned nr)
 {
     struct xen_memory_reservation r = { .nr_extents = nr, .domid = DOMID_SELF };
@@ -300,9 +308,11 @@ static void try_hypercalls(void)
     struct gnttab_copy *copies_out = (void *)AREA(19);
     xen_pfn_t *list = across(7, sizeof(*list), 2);
     xen_pfn_t *list_back = across(9, sizeof(*list_back), 2);
+    struct xen_memory_reservation *less = (void *)AREA(24);
+    struct xen_memory_reservation *more = (void *)AREA(25);
     const unsigned out = 1u << 0 | 1u << 2 | 1u << 4 | 1u << 6 | 1u << 8 |
                          1u << 10 | 1u << 11 | 1u << 12 | 1u << 13 | 1u << 14 |
-                         1u << 15 | 1u << 19;
+                         1u << 15 | 1u << 19 | 1u << 24 | 1u << 25;
 
     run_on(0);
     fill_gaps();
@@ -312,6 +322,8 @@ static void try_hypercalls(void)
     prepare_copies(copies_out, 2, 16, 28);
     for (unsigned i = 0; i < 4; i++)
         list[i] = list_back[i] = gfns[20 + i];
+    prepare_structure(less, (void *)AREA(27));
+    prepare_structure(more, (void *)AREA(27));
     memset(AREA(11), 0xff, PAGE);
     memset(AREA(12), 0xff, PAGE);
     memset(AREA(13), 0xff, PAGE);
@@ -323,6 +335,10 @@ static void try_hypercalls(void)
     check_expand(gfns[14]);
     check_memory(list, 4);
     check_memory_back(list_back, 4);
+    check_is(memory(XENMEM_decrease_reservation, less), 1,
+             "decrease_reservation: structure");
+    check_is(memory(XENMEM_populate_physmap, more), 1,
+             "populate_physmap: structure");
     check_copies(copies, 4, 16, 17);
     check_copies(copies_out, 2, 16, 28);
     check_copy_source(15, 18);
