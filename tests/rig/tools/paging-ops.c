@@ -834,6 +834,12 @@ static long mark_large(void)
     return mark(LARGE_AT, LARGE);
 }
 
+/* Small entries, all of them looked at. */
+static long count_large(void)
+{
+    return count_2m(LARGE_AT, COUNT_MAX);
+}
+
 static long load_large(void)
 {
     return load(LARGE_AT, LARGE_PART, large_buffer);
@@ -863,6 +869,7 @@ static void check_preemption(void)
     puts("large runs");
     large_buffer = buffer_of(LARGE_PART);
     timed("196,608 holes marked", mark_large, LARGE);
+    timed("65,536 of them counted", count_large, COUNT_MAX);
     fill((void *)large_buffer, LARGE_AT, LARGE_PART);
     timed("65,536 of them loaded", load_large, LARGE_PART);
     check_is(count_2m(LARGE_AT, LARGE_PART), LARGE_PART, "in large entries");
