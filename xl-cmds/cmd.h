@@ -125,6 +125,10 @@ int cmd_version(struct cmd_env *env, int argc, char **argv);
 extern const struct cmd_option cmd_version_options[];
 extern const char cmd_version_details[];
 
+int cmd_doctor(struct cmd_env *env, int argc, char **argv);
+extern const struct cmd_option cmd_doctor_options[];
+extern const char cmd_doctor_details[];
+
 int cmd_install_front(struct cmd_env *env, int argc, char **argv);
 extern const struct cmd_option cmd_install_front_options[];
 extern const char cmd_install_front_details[];

@@ -116,6 +116,8 @@ const struct cmd cmd_table[] = {
     { "usbctrl-detach", "DOM DEVID", "As usb-hc-destroy",
       cmd_usb_hc_destroy_details, cmd_usb_hc_destroy_options, NULL,
       cmd_usb_hc_destroy },
+    { "doctor", "[--json]", "Say what this host lacks for these commands",
+      cmd_doctor_details, cmd_doctor_options, NULL, cmd_doctor },
     { "install-front", "[--dir=DIR] [--remove]",
       "Let plain xl take these commands too", cmd_install_front_details,
       cmd_install_front_options, NULL, cmd_install_front },

@@ -14,6 +14,8 @@ static const char *const default_path[XLX_PATH_NR] = {
     [XLX_PATH_LOG] = "/var/log/xen",
     [XLX_PATH_USB_POLICY] = "/etc/xen/usb-policy.conf",
     [XLX_PATH_STATE] = XLX_STATE_DIR,
+    [XLX_PATH_DEV] = "/dev",
+    [XLX_PATH_ETC] = "/etc",
 };
 
 static int with_paths(const char *const *path, xlx_ctx **ctx_r)

@@ -8,6 +8,9 @@
 #include "usb/assign/backoff.h"
 #include "usb/assign/reconcile_plan.h"
 
+/* Below XLX_PATH_RUN: held by the one watch of this host. */
+#define XLX__USB_WATCH_PIDFILE "usb/reconcile.pid"
+
 struct xlx__reconciler {
     xlx_ctx *ctx;
     char *guest; /* or NULL */

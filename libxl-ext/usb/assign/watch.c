@@ -111,7 +111,7 @@ static int arm(xlx_usb_watch *w, int64_t at)
 
 static int be_the_only_one(xlx_usb_watch *w)
 {
-    int rc = xlx__run_path(w->ctx, "usb/reconcile.pid", w->pidfile);
+    int rc = xlx__run_path(w->ctx, XLX__USB_WATCH_PIDFILE, w->pidfile);
     if (rc)
         return rc;
     w->lock = xlx__pidfile_take(w->pidfile);
