@@ -53,7 +53,7 @@ static int print_json(FILE *out, const struct xlx_lazy_status *list, size_t nr)
 static void print_table(FILE *out, const struct xlx_lazy_status *list,
                         size_t nr)
 {
-    fprintf(out, "%-6s %-9s %5s %10s %10s %8s  %s\n", "DOMID", "STATE", "",
+    fprintf(out, "%-6s %-9s %5s %10s %10s %8s  %s\n", "DOMID", "STATE", "DONE",
             "HELD-BACK", "PRESENT", "FAULTS", "IMAGE");
     for (size_t i = 0; i < nr; i++)
         print_row(out, &list[i]);

@@ -2,9 +2,11 @@
 /*
  * lazy-check: what this host can do for a lazy restore, and why.
  */
+#include <string.h>
+
 #include "cmd.h"
+#include "cmd_lazy.h"
 #include "json.h"
-#include "libxl_ext_lazy.h"
 
 enum { OPT_CHECK_JSON };
 
@@ -15,7 +17,7 @@ const struct cmd_option cmd_lazy_check_options[] = {
 
 const char cmd_lazy_check_details[] =
     "Returns 0 when guests can be restored lazily on this host, else 1.\n"
-    "Changes nothing.\n";
+    "Changes nothing. Where there is no hypervisor, one line says so.\n";
 
 static const char *answer_name(enum xlx_lazy_answer answer)
 {
@@ -25,13 +27,30 @@ static const char *answer_name(enum xlx_lazy_answer answer)
     return names[answer];
 }
 
-static void print_table(FILE *out, const struct xlx_lazy_report *report)
+/* Without Xen nothing else was asked. */
+static bool is_on_xen(const struct xlx_lazy_report *report)
 {
+    for (int i = 0; i < XLX_LAZY_FEATURES; i++)
+        if (!strcmp(report->features[i].name, "xen"))
+            return report->features[i].answer != XLX_LAZY_NO;
+    return true;
+}
+
+static void print_features(FILE *out, const struct xlx_lazy_report *report)
+{
+    fprintf(out, "%-12s %-7s  %s\n", "FEATURE", "ANSWER",
+            "WHAT IT IS FOR, OR WHAT TO DO");
     for (int i = 0; i < XLX_LAZY_FEATURES; i++) {
         const struct xlx_lazy_feature *f = &report->features[i];
         fprintf(out, "%-12s %-7s  %s\n", f->name, answer_name(f->answer),
                 f->answer == XLX_LAZY_UNKNOWN ? "" : f->text);
     }
+}
+
+void cmd_lazy_print_report(FILE *out, const struct xlx_lazy_report *report)
+{
+    if (is_on_xen(report))
+        print_features(out, report);
     if (report->possible)
         fputs("Guests can be restored lazily.\n", out);
     else
@@ -80,6 +99,6 @@ int cmd_lazy_check(struct cmd_env *env, int argc, char **argv)
     if (opts.set[OPT_CHECK_JSON])
         status = print_json(env->out, &report);
     else
-        print_table(env->out, &report);
+        cmd_lazy_print_report(env->out, &report);
     return status == CMD_OK && !report.possible ? CMD_FAILED : status;
 }

@@ -80,7 +80,7 @@ expect 2 'restore: *--record go with --lazy, not*' \
     xl restore --prefetch=1M --fast file
 expect 2 'lazy-wait: takes one domain*' xl-ext lazy-wait
 expect 2 'lazy-check: guest: takes no operand*' xl-ext lazy-check guest
-expect 1 'xen          no *hap          unknown*cannot be restored lazily: no*' \
+expect 1 'Guests cannot be restored lazily: no hypervisor here*' \
     xl-ext lazy-check
 expect 1 '{*"possible": false*"name": "xen"*"answer": "no"*}' \
     xl-ext lazy-check --json

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 #include "test.h"
 
+#include "cmd_lazy.h"
 #include "lazy/check.h"
 
 #define ALL 0xff
@@ -130,6 +131,39 @@ static void what_is_not_told_is_not_possible(void **state)
     assert_refused(host, "pv-control", "PVH");
 }
 
+/* For free(). */
+static char *printed(struct xlx__paging_host host)
+{
+    struct xlx_lazy_report report = report_on(host);
+    char *text;
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+    cmd_lazy_print_report(out, &report);
+    fclose(out);
+    return text;
+}
+
+static void without_xen_only_the_reason_is_printed(void **state)
+{
+    (void)state;
+    char *text = printed((struct xlx__paging_host){ .features = -ENODEV,
+                                                    .hap = -ENODEV,
+                                                    .pv_control = -ENODEV });
+    assert_string_equal(text, "Guests cannot be restored lazily: no "
+                              "hypervisor here, or not root.\n");
+    free(text);
+}
+
+static void each_column_has_a_heading(void **state)
+{
+    (void)state;
+    char *text = printed(good());
+    assert_ptr_equal(strstr(text, "FEATURE      ANSWER   WHAT IT IS FOR, OR "
+                                  "WHAT TO DO\nxen          yes      "), text);
+    assert_non_null(strstr(text, "\nGuests can be restored lazily.\n"));
+    free(text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -139,6 +173,8 @@ int main(void)
         cmocka_unit_test(the_others_are_only_told),
         cmocka_unit_test(without_xen_the_rest_is_unknown),
         cmocka_unit_test(what_is_not_told_is_not_possible),
+        cmocka_unit_test(without_xen_only_the_reason_is_printed),
+        cmocka_unit_test(each_column_has_a_heading),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -194,6 +194,22 @@ static void one_that_failed_is_not_handed_on(void **state)
     assert_int_equal(run_command(w, "lazy-list"), CMD_OK);
 }
 
+/* The status is in a folder of the test's own. */
+static void each_column_of_the_list_has_a_heading(void **state)
+{
+    struct world *w = *state;
+    char *argv[] = { "lazy-list", NULL }, *out;
+    size_t size;
+    struct cmd_env env = { .ctx = w->ctx, .err = stderr };
+    put_status(w, XLX_LAZY_FILLING);
+    env.out = open_memstream(&out, &size);
+    assert_int_equal(cmd_find("lazy-list")->run(&env, 1, argv), CMD_OK);
+    fclose(env.out);
+    assert_ptr_equal(strstr(out, "DOMID  STATE      DONE  HELD-BACK    PRESENT "
+                                 "  FAULTS  IMAGE\n12     "), out);
+    free(out);
+}
+
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
 int main(void)
@@ -204,6 +220,7 @@ int main(void)
         TEST(no_list_is_no_good_news),
         TEST(a_file_that_a_guest_fills_from_is_spared),
         TEST(one_that_failed_is_not_handed_on),
+        TEST(each_column_of_the_list_has_a_heading),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
