@@ -119,6 +119,10 @@ int cmd_hand_on(struct cmd_env *env, char **argv);
 /* The same for one command, argv[0] its name, behind env->global. */
 int cmd_hand_on_command(struct cmd_env *env, char **argv);
 
+/* The same as a child, where there is something to do when it has ended: its
+ * exit status. */
+int cmd_run_command(struct cmd_env *env, char **argv);
+
 /* The commands, a file a family. */
 int cmd_help(struct cmd_env *env, int argc, char **argv);
 int cmd_version(struct cmd_env *env, int argc, char **argv);

@@ -12,8 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "cmd.h"
 #include "guard_usb.h"
@@ -182,26 +180,6 @@ static bool take_usb_option(char **argv, bool *detach)
     return true;
 }
 
-/* xl as a child: there is something to do when it has ended. */
-static int run_xl(struct cmd_env *env, char **argv)
-{
-    int status;
-    fflush(env->out);
-    fflush(env->err);
-    pid_t pid = fork();
-    if (pid == 0)
-        _exit(cmd_hand_on_command(env, argv));
-    if (pid < 0) {
-        fprintf(env->err, "%s: fork: %s\n", argv[0], strerror(errno));
-        return CMD_FAILED;
-    }
-    /* A signal from the terminal reaches xl too, and ends it. */
-    while (waitpid(pid, &status, 0) < 0)
-        if (errno != EINTR)
-            return CMD_FAILED;
-    return WIFEXITED(status) ? WEXITSTATUS(status) : CMD_FAILED;
-}
-
 /* `-c` leaves a saved guest running; a failure leaves every guest. */
 static void put_back_if_it_runs(struct cmd_env *env, struct guard_usb *g)
 {
@@ -220,7 +198,7 @@ static int without_usb(struct cmd_env *env, char **argv, uint32_t domid,
         bool save = !strcmp(argv[0], "save");
         if (save)
             guard_usb_begin(env, &g);
-        status = run_xl(env, argv);
+        status = cmd_run_command(env, argv);
         if (save)
             guard_usb_end(env, &g);
         put_back_if_it_runs(env, &g);

@@ -2,13 +2,15 @@
 /*
  * Everything that is not ours goes to the distribution's xl, by exec: there is
  * no process of ours in between, so arguments, exit status, signals and
- * terminal are as without us.
+ * terminal are as without us. Where there is something to do afterwards it is a
+ * child.
  */
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "cmd.h"
@@ -88,4 +90,23 @@ int cmd_hand_on_command(struct cmd_env *env, char **argv)
     int status = cmd_hand_on(env, all);
     free(all);
     return status;
+}
+
+int cmd_run_command(struct cmd_env *env, char **argv)
+{
+    int status;
+    fflush(env->out);
+    fflush(env->err);
+    pid_t pid = fork();
+    if (pid == 0)
+        _exit(cmd_hand_on_command(env, argv));
+    if (pid < 0) {
+        fprintf(env->err, "%s: fork: %s\n", argv[0], strerror(errno));
+        return CMD_FAILED;
+    }
+    /* A signal from the terminal reaches xl too, and ends it. */
+    while (waitpid(pid, &status, 0) < 0)
+        if (errno != EINTR)
+            return CMD_FAILED;
+    return WIFEXITED(status) ? WEXITSTATUS(status) : CMD_FAILED;
 }

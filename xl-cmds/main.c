@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cmd.h"
+#include "cmd_help.h"
 
 static void print_log(void *user, enum xlx_log_level level, const char *text)
 {
@@ -27,14 +27,34 @@ static bool is_front(const char *argv0)
     return !strcmp(slash ? slash + 1 : argv0, "xl");
 }
 
+/* Of xl's commands only xl's own help tells all. */
+static bool is_only_ours(const struct cmd *cmd)
+{
+    return cmd && !cmd->claims && cmd->run != cmd_guard && cmd->run != cmd_help;
+}
+
+/* xl has a help of its own: `xl help` is both, `xl help COMMAND` whosever the
+ * command is. */
+static bool is_help_ours(int argc, char **argv)
+{
+    return argc == 1 || (argc == 2 && is_only_ours(cmd_find(argv[1])));
+}
+
 static bool is_ours(const struct cmd *cmd, int argc, char **argv, bool front)
 {
     if (!cmd)
         return false;
     if (cmd->claims)
         return cmd->claims(argc, argv);
-    /* xl has a help of its own. */
-    return !front || cmd->run != cmd_help;
+    return !front || cmd->run != cmd_help || is_help_ours(argc, argv);
+}
+
+static int run(struct cmd_env *env, const struct cmd *cmd, int argc,
+               char **argv, bool front)
+{
+    if (front && cmd->run == cmd_help && argc == 1)
+        return cmd_help_front(env, argv);
+    return cmd->run(env, argc, argv);
 }
 
 /* Splits xl's global options (all without arguments) from the command. */
@@ -91,7 +111,7 @@ static int dispatch(struct cmd_env *env, int argc, char **argv, bool front)
             return CMD_FAILED;
         memcpy(global, argv + 1, (size_t)(at - 1) * sizeof(*global));
         env->global = global;
-        int status = cmd->run(env, argc - at, argv + at);
+        int status = run(env, cmd, argc - at, argv + at, front);
         free(global);
         return status;
     }

@@ -39,7 +39,8 @@ expect()
 # Handed on: arguments, exit status, signals, standard input.
 expect 42 '<list><-l><a b><>' xl list -l 'a b' ''
 expect 42 '<-v><-f><list>' xl -v -f list
-expect 42 '<help>' xl help
+expect 42 '<help><create>' xl help create
+expect 42 '<help><save>' xl help save
 expect 42 '<>' xl
 expect 42 '<restore><-p><file>' xl restore -p file
 expect 42 '<-v><restore><file>' xl -v restore file
@@ -50,6 +51,19 @@ expect 0 'through' bash -c 'echo through | xl cat'
 # Ours.
 expect 0 'Usage: xl-ext COMMAND*usb-attach*' xl-ext help
 expect 2 'Usage: xl-ext COMMAND*' xl-ext
+expect 42 '<help>?*libxl-ext adds to this xl:*usb-attach*More: xl COMMAND*' \
+    xl help
+expect 42 '<-v><help>?*libxl-ext adds to this xl:*' xl -v help
+expect 0 'Usage: xl usb-attach *' xl help usb-attach
+# The completions take a line with one blank before it for a command of xl's.
+! xl-ext help | grep '^ [^ ]' || bad=1
+# Each command once, in a group, and xl's names of some behind all others.
+listed=$(xl-ext help | sed -n 's/^  \([a-z-]*\) .*/\1/p')
+[ "$(sort <<<"$listed")" = "$(xl-ext help --commands | sort)" ] ||
+    { echo "help does not list each command once: $listed"; bad=1; }
+[ "$(tail -n 4 <<<"$listed" | xargs)" = \
+    'usbdev-attach usbdev-detach usbctrl-attach usbctrl-detach' ] ||
+    { echo "help: the aliases are not apart"; bad=1; }
 expect 0 'Usage: xl-ext restore --lazy*' xl-ext restore --lazy --help
 expect 0 'Usage: xl restore --lazy*' xl restore --lazy --help
 expect 2 'xl-ext: nonsense: no such command?See: xl-ext help*' xl-ext nonsense
