@@ -88,6 +88,14 @@ struct cmd_opts {
 bool cmd_parse(struct cmd_env *env, const struct cmd *cmd, int argc,
                char **argv, struct cmd_opts *opts, int *status);
 
+/* The name of the command's option that was likely meant by an argument "--..."
+ * that is none of them; else NULL. */
+const char *cmd_near_option(const struct cmd *cmd, const char *arg);
+
+/* Before xl gets arguments that it may not understand: a line for each that may
+ * have meant an option of ours. */
+void cmd_hint_options(struct cmd_env *env, const struct cmd *cmd, char **argv);
+
 /* Reports a wrong call: the text, and where to read on. Returns CMD_USAGE. */
 int cmd_usage(struct cmd_env *env, const struct cmd *cmd, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
@@ -186,7 +194,8 @@ extern const char cmd_image_verify_details[];
 extern const char cmd_image_optimize_details[];
 
 int cmd_guard(struct cmd_env *env, int argc, char **argv);
-extern const char cmd_guard_details[], cmd_guard_mem_details[];
+extern const char cmd_guard_details[], cmd_guard_dump_details[];
+extern const char cmd_guard_mem_details[];
 extern const struct cmd_option cmd_guard_usb_options[]; /* save, migrate */
 
 int cmd_usb_attach(struct cmd_env *env, int argc, char **argv);

@@ -27,6 +27,15 @@ const char cmd_guard_details[] =
     "before; a guest that goes on afterwards (save -c, or a failure) has them\n"
     "again, and a saved one when 'usb-reconcile' sees it restored.\n";
 
+const char cmd_guard_dump_details[] =
+    "Completes the memory of a lazily restored guest, as lazy-finish does, then\n"
+    "does what the distribution's xl does, with the same arguments: it writes\n"
+    "the guest's memory to FILE. See xl(1). A FILE that the memory of another\n"
+    "guest still comes from is refused. USB devices stay attached.\n"
+    "\n"
+    "Example:\n"
+    "  xl-ext dump-core guest /var/lib/xen/dump/guest\n";
+
 const char cmd_guard_mem_details[] =
     "Completes the memory of a lazily restored guest, as lazy-finish does, then\n"
     "does what the distribution's xl does, with the same arguments. See xl(1).\n"
@@ -169,6 +178,8 @@ static bool take_usb_option(char **argv, bool *detach)
     char **to = argv;
     *detach = false;
     for (char **a = argv; *a; a++) {
+        if (!strcmp(*a, "--usb"))
+            return false;
         if (strncmp(*a, "--usb=", 6))
             *to++ = *a;
         else if (!strcmp(*a + 6, "detach"))
@@ -217,7 +228,8 @@ int cmd_guard(struct cmd_env *env, int argc, char **argv)
         return CMD_OK;
     }
     if (!take_usb_option(argv, &detach))
-        return cmd_usage(env, self, "--usb takes refuse or detach");
+        return cmd_usage(env, self, "--usb takes =refuse or =detach");
+    cmd_hint_options(env, self, argv + 1);
     char **operand = operands(argv);
     const char *domain = operand[0];
     if (domain && fill_first(env, argv[0], domain) != CMD_OK)

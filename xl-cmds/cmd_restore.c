@@ -385,6 +385,7 @@ int cmd_restore(struct cmd_env *env, int argc, char **argv)
     } else if (!call.file) {
         status = cmd_usage(env, self, "the save file is missing");
     } else {
+        cmd_hint_options(env, self, call.rest + 1);
         status = check_and_restore(&call);
     }
     free(call.rest);

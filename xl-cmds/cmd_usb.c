@@ -87,8 +87,14 @@ const char cmd_usb_attach_details[] =
     "  xl-ext usbdev-attach guest hostbus=1 hostaddr=4  as xl has it\n";
 
 const char cmd_usb_detach_details[] =
-    "The device is named as for usb-attach, or by its place in the guest, as\n"
-    "usb-list shows it. It gets the driver back that it had on this host.\n"
+    "DEVICE is one that the guest has, named by\n"
+    "  1-2.3           the place where it is plugged in, as usb-list shows it\n"
+    "  1.4             bus and address, as in lsusb\n"
+    "  046d:c52b       vendor and product; with :SERIAL for one of several\n"
+    "controller= and port= are its place in the guest instead, as usb-list shows\n"
+    "it. The guest sees it unplugged, and it gets the driver back that it had on\n"
+    "this host. One that is not plugged in any more is detached, too.\n"
+    "\n"
     "With --move another guest gets it; when that does not take it, the first\n"
     "one has it again.\n"
     "\n"

@@ -89,20 +89,37 @@ static void hint_at_ours(struct cmd_env *env, const char *name)
             fprintf(env->err, "xl: %s: did you mean %s?\n", name, near);
 }
 
+static int unknown_option(struct cmd_env *env, const char *arg)
+{
+    static const char *const words[] = { "--help", "--version", NULL };
+    const char *near = xlx_nearest(arg, words);
+    fprintf(env->err, "xl-ext: %s: no such option", arg);
+    if (near)
+        fprintf(env->err, ": did you mean %s?", near);
+    fprintf(env->err, "\nSee: xl-ext help\n");
+    return CMD_USAGE;
+}
+
+/* xl-ext, or xl-ext --option. */
+static int without_command(struct cmd_env *env, const char *option)
+{
+    char *help[] = { "help", NULL };
+    bool asked = option && (!strcmp(option, "--help") || !strcmp(option, "-h"));
+    if (option && !strcmp(option, "--version"))
+        return cmd_version(env, 1, help);
+    if (option && !asked)
+        return unknown_option(env, option);
+    if (!asked)
+        env->out = env->err;
+    cmd_help(env, 1, help);
+    return asked ? CMD_OK : CMD_USAGE;
+}
+
 static int dispatch(struct cmd_env *env, int argc, char **argv, bool front)
 {
     int at = first_operand(argc, argv);
-    if (!front && at == argc) {
-        char *help[] = { "help", NULL };
-        bool asked = argc > 1 && (!strcmp(argv[1], "--help") ||
-                                  !strcmp(argv[1], "-h"));
-        if (!asked && argc > 1 && !strcmp(argv[1], "--version"))
-            return cmd_version(env, 1, help);
-        if (!asked)
-            env->out = env->err;
-        cmd_help(env, 1, help);
-        return asked ? CMD_OK : CMD_USAGE;
-    }
+    if (!front && at == argc)
+        return without_command(env, argv[1]);
 
     const struct cmd *cmd = at < argc ? cmd_find(argv[at]) : NULL;
     if (is_ours(cmd, argc - at, argv + at, front)) {
@@ -117,6 +134,8 @@ static int dispatch(struct cmd_env *env, int argc, char **argv, bool front)
     }
     if (front && !cmd && at < argc)
         hint_at_ours(env, argv[at]);
+    if (cmd)
+        cmd_hint_options(env, cmd, argv + at + 1);
     if (front || cmd)
         return cmd_hand_on(env, argv);
     return unknown_command(env, argv[at]);

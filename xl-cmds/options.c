@@ -60,23 +60,36 @@ static int index_of_letter(const struct cmd *cmd, int letter)
 }
 
 /* "--wiat=5" may have meant --wait. */
-static const char *nearest_option(const struct cmd *cmd, const char *text)
+const char *cmd_near_option(const struct cmd *cmd, const char *arg)
 {
     const char *words[CMD_MAX_OPTIONS + 2] = { "help" };
     char name[64];
     int n = 1;
-    snprintf(name, sizeof(name), "%.*s", (int)strcspn(text, "="), text);
+    if (strncmp(arg, "--", 2))
+        return NULL;
+    snprintf(name, sizeof(name), "%.*s", (int)strcspn(arg + 2, "="), arg + 2);
     for (const struct cmd_option *o = cmd->options; o && o->name; o++)
         words[n++] = o->name;
+    for (int i = 0; i < n; i++)
+        if (!strcmp(words[i], name))
+            return NULL;
     return xlx_nearest(name, words);
+}
+
+void cmd_hint_options(struct cmd_env *env, const struct cmd *cmd, char **argv)
+{
+    for (char **a = argv; *a && strcmp(*a, "--"); a++) {
+        const char *near = cmd_near_option(cmd, *a);
+        if (near)
+            fprintf(env->err, "%s: %s: did you mean --%s?\n", cmd->name, *a,
+                    near);
+    }
 }
 
 static int unknown_option(struct cmd_env *env, const struct cmd *cmd,
                           const char *arg)
 {
-    const char *near = NULL;
-    if (!strncmp(arg, "--", 2))
-        near = nearest_option(cmd, arg + 2);
+    const char *near = cmd_near_option(cmd, arg);
     if (near)
         return cmd_usage(env, cmd, "%s: no such option: did you mean --%s?",
                          arg, near);

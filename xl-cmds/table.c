@@ -49,7 +49,7 @@ const struct cmd cmd_table[] = {
       "As xl migrate, when all memory is there", cmd_guard_details,
       cmd_guard_usb_options, NULL, cmd_guard },
     { "dump-core", "DOMAIN FILE", "As xl dump-core, when all memory is there",
-      cmd_guard_details, NULL, NULL, cmd_guard },
+      cmd_guard_dump_details, NULL, NULL, cmd_guard },
     { "mem-set", "DOMAIN MEMORY", "As xl mem-set, when all memory is there",
       cmd_guard_mem_details, NULL, NULL, cmd_guard },
     { "mem-max", "DOMAIN MEMORY", "As xl mem-max, when all memory is there",

@@ -71,6 +71,31 @@ expect 2 'xl-ext: usb-atach: no such command: did you mean usb-attach?*' \
     xl-ext usb-atach
 expect 2 'help: usb-atach: no such command: did you mean usb-attach?*' \
     xl-ext help usb-atach
+expect 2 'xl-ext: --hlep: no such option: did you mean --help?*See: xl-ext help' \
+    xl-ext --hlep
+expect 2 'xl-ext: --nonsense: no such option?See: xl-ext help' xl-ext --nonsense
+expect 0 'libxl-ext [0-9]*' xl-ext --version
+# Options that may be the distribution's are only hinted at.
+expect 42 'restore: --lzay: did you mean --lazy?*<restore><--lzay><file>' \
+    xl restore --lzay file
+expect 42 'restore: --fsat: did you mean --fast?*<restore><--fsat><file>' \
+    xl-ext restore --fsat file
+expect 1 'restore: --recrod=2s: did you mean --record?*restore: file: *' \
+    xl restore --lazy --recrod=2s file
+expect 42 'save: --usbb=detach: did you mean --usb?*<save><--usbb=detach><g>' \
+    xl save --usbb=detach g
+expect 42 '<migrate><--debug><g><h>' xl migrate --debug g h
+expect 2 'save: --usb takes =refuse or =detach*' xl save --usb detach g file
+expect 2 'save: --usb takes =refuse or =detach*' xl save --usb=x g file
+expect 2 'usb-list: --jsno: no such option: did you mean --json?*' \
+    xl-ext usb-list --jsno
+# Each says what it does, not its neighbour.
+expect 0 'Usage: xl-ext dump-core *writes*memory to FILE*' \
+    xl-ext dump-core --help
+expect 0 'Usage: xl-ext usb-detach *DEVICE is one that the guest has*' \
+    xl-ext usb-detach --help
+[[ $(xl-ext dump-core --help) != *--usb* ]] || bad=1
+[[ $(xl-ext usb-detach --help) != *'as for usb-attach'* ]] || bad=1
 # It may be a command of the distribution's.
 expect 42 'xl: usb-atach: did you mean usb-attach?*<usb-atach><a>' \
     xl usb-atach a
