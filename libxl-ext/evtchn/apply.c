@@ -77,8 +77,8 @@ static uint32_t grant(xlx_ctx *ctx, const struct xlx__evtchn_job *job,
         struct xlx_evtchn_port *port =
             find(ports, job->info.nr_ports, wish->port);
         if (!port || !xlx__evtchn_can_bind(port)) {
-            xlx__debug(ctx, "domain %u: port %u: cannot have the vector that "
-                            "the guest wants for it", job->info.domid,
+            xlx__debug(ctx, "domain %u: port %u: cannot get the vector that "
+                            "the guest requests for it", job->info.domid,
                        wish->port);
             continue;
         }
@@ -185,7 +185,7 @@ static int make_plan(xlx_ctx *ctx, struct xlx__evtchn_job *job,
     if (!rc)
         rc = xlx__fail(ctx, EACCES,
                        "domain %u: the guest offers no vectors: its driver "
-                       "has to (docs/evtchn-toolstack.md)",
+                       "has to offer some (docs/evtchn-toolstack.md)",
                        job->info.domid);
     if (rc >= 0)
         rc = look(ctx, job, config->sample_ms, &in.ports);

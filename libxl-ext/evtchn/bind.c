@@ -33,8 +33,8 @@ static int find_port(struct wish *w, uint32_t domid, uint32_t port)
                          domid, port);
     if (w->port->used_by_xen)
         return xlx__fail(w->ctx, EINVAL,
-                         "domain %u: port %u: Xen itself receives there", domid,
-                         port);
+                         "domain %u: port %u: Xen itself receives its events",
+                         domid, port);
     if (w->port->vector && !w->port->toolstack)
         return xlx__fail(w->ctx, EALREADY,
                          "domain %u: port %u: the guest bound it to vector "
@@ -63,12 +63,12 @@ static int check_place(struct wish *w, uint32_t vcpu, uint8_t vector)
     uint32_t domid = w->job.info.domid, port = w->port->port;
     if (vcpu >= w->job.info.vcpus)
         return xlx__fail(w->ctx, ENOENT,
-                         "domain %u: port %u: no vCPU %u: it has %u", domid,
-                         port, vcpu, w->job.info.vcpus);
+                         "domain %u: port %u: no vCPU %u: the domain has %u",
+                         domid, port, vcpu, w->job.info.vcpus);
     if (vector && vector < XLX_EVTCHN_VECTOR_MIN)
         return xlx__fail(w->ctx, EINVAL,
-                         "domain %u: port %u: vector 0x%02x: from 0x%02x to "
-                         "0x%02x",
+                         "domain %u: port %u: vector 0x%02x is not between "
+                         "0x%02x and 0x%02x",
                          domid, port, vector, XLX_EVTCHN_VECTOR_MIN,
                          XLX_EVTCHN_VECTOR_MAX);
     if (w->port->type == XLX_EVTCHN_PIRQ)
@@ -77,8 +77,8 @@ static int check_place(struct wish *w, uint32_t vcpu, uint8_t vector)
                          domid, port);
     if (w->port->type == XLX_EVTCHN_IPI && vcpu != w->port->vcpu)
         return xlx__fail(w->ctx, EINVAL,
-                         "domain %u: port %u: is an IPI of vCPU %u, and stays "
-                         "there",
+                         "domain %u: port %u: is an IPI of vCPU %u and "
+                         "cannot be moved",
                          domid, port, w->port->vcpu);
     return 0;
 }
@@ -133,8 +133,8 @@ static int choose(struct wish *w, uint32_t vcpu, uint8_t *vector)
         *vector = (uint8_t)xlx__vectors_first(vectors);
     if (other)
         return xlx__fail(w->ctx, EEXIST,
-                         "domain %u: port %u: port %u has vector 0x%02x on "
-                         "vCPU %u",
+                         "domain %u: port %u: port %u already has vector "
+                         "0x%02x on vCPU %u",
                          domid, port, other->port, *vector, vcpu);
     if (!*vector)
         return xlx__fail(w->ctx, EEXIST,
@@ -162,8 +162,8 @@ int xlx_evtchn_bind(xlx_ctx *ctx, uint32_t domid, uint32_t port, uint32_t vcpu,
         rc = xlx__evtchn_do(ctx, domid, &change);
         if (rc == -ENOENT)
             rc = xlx__fail(ctx, ENOENT,
-                           "domain %u: port %u: was closed meanwhile, or is "
-                           "of a kind that has no vector",
+                           "domain %u: port %u: was closed meanwhile, or its "
+                           "type cannot have a vector",
                            domid, port);
     }
     if (!rc)

@@ -118,8 +118,8 @@ static void look_at_host(struct findings *f, const struct xlx_evtchn_info *info)
     if (!info->vectors)
         find(f, XLX_EVTCHN_NO_PATCH,
              "this hypervisor has no interrupt vectors for single channels: "
-             "what is pending or masked, counts, evtchn-bind and evtchn-spread "
-             "need the one that 'make hypervisor' builds");
+             "pending and masked flags, counts, evtchn-bind and "
+             "evtchn-spread need the one that 'make hypervisor' builds");
     if (!info->hvm)
         find(f, XLX_EVTCHN_PV,
              "a PV domain: it has no local APIC, so its channels cannot have "

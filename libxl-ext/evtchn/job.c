@@ -178,6 +178,7 @@ void xlx__evtchn_undo(xlx_ctx *ctx, uint32_t domid,
     int rc = call(ctx, domid, change->port, change->from_vcpu,
                   change->from_vector);
     if (rc && rc != -EINVAL)
-        xlx__warn(ctx, "domain %u: port %u: not put back: %s", domid,
+        xlx__warn(ctx, "domain %u: port %u: its former binding is not "
+                       "restored: %s", domid,
                   change->port, strerror(-rc));
 }

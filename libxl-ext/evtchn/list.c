@@ -96,7 +96,7 @@ static int ask_all(xlx_ctx *ctx, uint32_t domid, struct list *list)
         if (next <= from)
             return xlx__fail(ctx, EIO,
                              "domain %u: Xen's list of event channels does "
-                             "not go on behind port %u",
+                             "not continue after port %u",
                              domid, from);
         list->nr += (uint32_t)rc;
     }

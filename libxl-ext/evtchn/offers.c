@@ -87,8 +87,8 @@ static int bad(xlx_ctx *ctx, uint32_t domid, const char *folder,
     char name[64];
     xlx__printable(name, sizeof(name), node);
     return xlx__fail(ctx, EBADMSG,
-                     "domain %u: xenstore: " XLX__OFFERS_NODE "/%s%s: %s: all "
-                     "that it offers there is refused",
+                     "domain %u: xenstore: " XLX__OFFERS_NODE "/%s%s: %s: "
+                     "all of the guest's offers there are refused",
                      domid, folder, name, why);
 }
 
@@ -114,7 +114,7 @@ static int read_vcpus(xlx_ctx *ctx, uint32_t t, const struct reading *r)
     if (rc)
         return rc == -ENOENT ? 0 : rc;
     if (ids.nr > r->vcpus)
-        return bad(ctx, r->domid, "vcpu", "", "more vCPUs than it has");
+        return bad(ctx, r->domid, "vcpu", "", "more vCPUs than the guest has");
     o->offer = calloc(ids.nr + 1, sizeof(*o->offer));
     if (!o->offer)
         return xlx__fail(ctx, ENOMEM, "domain %u: no memory", r->domid);
@@ -161,11 +161,11 @@ static int read_wish(xlx_ctx *ctx, uint32_t t, const struct reading *r,
     const uint64_t *offered = offered_on(o, wish->vcpu);
     if (!offered || !xlx__vectors_has(offered, wish->vector))
         return bad(ctx, r->domid, "port/", name,
-                   "wants a vector that it does not offer");
+                   "requests a vector that the guest does not offer");
     for (int i = 0; i < o->nr_wishes; i++)
         if (o->wish[i].vcpu == wish->vcpu && o->wish[i].vector == wish->vector)
             return bad(ctx, r->domid, "port/", name,
-                       "wants another port's vector");
+                       "requests another port's vector");
     o->nr_wishes++;
     return 0;
 }
@@ -207,7 +207,7 @@ static int read_all(xlx_ctx *ctx, uint32_t t, void *arg)
     rc = xlx__xs_read_u32(ctx, t, 1, UINT32_MAX, &o->serial, AREA "/serial",
                           r->domid);
     if (rc == -EINVAL)
-        return bad(ctx, r->domid, "serial", "", "is no number from 1");
+        return bad(ctx, r->domid, "serial", "", "is not a number from 1");
     if (rc && rc != -ENOENT)
         return rc;
     rc = read_vcpus(ctx, t, r);

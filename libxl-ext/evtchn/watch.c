@@ -114,8 +114,8 @@ static int find_guest(xlx_evtchn_watch *w)
         return rc;
     if (!xlx__uuid_valid(w->uuid))
         return xlx__fail(w->ctx, EINVAL,
-                         "domain %u: has no UUID in xenstore to know it again "
-                         "by",
+                         "domain %u: has no UUID in xenstore by which to "
+                         "recognize it",
                          domid);
     return 0;
 }
@@ -128,7 +128,8 @@ static int start(xlx_evtchn_watch *w)
     w->epoll = epoll_create1(EPOLL_CLOEXEC);
     w->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
     if (w->epoll < 0 || w->timer < 0)
-        return xlx__fail_errno(w->ctx, errno, "watch: no epoll, or no timer");
+        return xlx__fail_errno(w->ctx, errno, "watch: cannot create an epoll "
+                                              "instance or a timer");
     for (; w->watched < NR_DOMAINS; w->watched++)
         if ((rc = watch_path(w, domains[w->watched])))
             return rc;

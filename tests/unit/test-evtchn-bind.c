@@ -101,10 +101,10 @@ static void what_cannot_be_is_refused_with_the_cause(void **state)
         { "evtchn-bind guest 60 0", CMD_FAILED,
           "domain 5: port 60: is not open" },
         { "evtchn-bind guest 4000 0", CMD_FAILED, "port 4000: is not open" },
-        { "evtchn-bind guest 10 4", CMD_FAILED, "no vCPU 4: it has 4" },
-        { "evtchn-bind guest 10 8191", CMD_FAILED, "no vCPU 8191: it has 4" },
+        { "evtchn-bind guest 10 4", CMD_FAILED, "no vCPU 4: the domain has 4" },
+        { "evtchn-bind guest 10 8191", CMD_FAILED, "no vCPU 8191: the domain has 4" },
         { "evtchn-bind guest 10 0 0x1f", CMD_FAILED,
-          "vector 0x1f: from 0x20 to 0xff" },
+          "vector 0x1f is not between 0x20 and 0xff" },
         { "evtchn-bind guest 10 0 0x20", CMD_FAILED,
           "does not offer vector 0x20 on vCPU 0" },
         { "evtchn-bind guest 10 0 0x48", CMD_FAILED, "does not offer" },
@@ -114,7 +114,7 @@ static void what_cannot_be_is_refused_with_the_cause(void **state)
         { "evtchn-bind guest 22 0", CMD_FAILED, "Xen itself" },
         { "evtchn-bind guest 23 0", CMD_FAILED, "a device's own interrupt" },
         { "evtchn-bind guest 10 2 0x40", CMD_FAILED,
-          "port 21 has vector 0x40 on vCPU 2" },
+          "port 21 already has vector 0x40 on vCPU 2" },
         { "evtchn-unbind guest 60", CMD_FAILED, "port 60: is not open" },
     };
     struct xlx_evtchn_port *own = evtchn_mem_connect(w->guest, 21, 0, 121);

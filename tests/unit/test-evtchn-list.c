@@ -126,7 +126,7 @@ static void a_list_that_does_not_go_on_ends(void **state)
     struct xlx_evtchn_port *ports;
     w->mem->patched = w->mem->stuck = true;
     assert_int_equal(xlx_evtchn_list(w->ctx, 5, &info, &ports), -EIO);
-    assert_non_null(strstr(xlx_ctx_error(w->ctx), "does not go on"));
+    assert_non_null(strstr(xlx_ctx_error(w->ctx), "does not continue"));
 }
 
 /* --- devices -------------------------------------------------------------- */
@@ -326,7 +326,7 @@ static void the_command_prints_text(void **state)
         "note: vbd/51712: one queue for 4 vCPUs: the backend's max_queues, or "
         "the guest's driver, allows no more\n"
         "note: this hypervisor has no interrupt vectors for single channels: "
-        "what is pending or masked, counts, evtchn-bind and evtchn-spread need "
+        "pending and masked flags, counts, evtchn-bind and evtchn-spread need "
         "the one that 'make hypervisor' builds\n");
     w->mem->patched = true;
     w->guest->counting = true;

@@ -169,8 +169,8 @@ static void lies_are_refused_and_change_nothing(void **state)
         { "version", "2", "/version: is not 1" },
         { "version", "", "/version: is not 1" },
         { "version", "01x", "/version: is not 1" },
-        { "serial", "0", "/serial: is no number" },
-        { "serial", "-5", "/serial: is no number" },
+        { "serial", "0", "/serial: is not a number" },
+        { "serial", "-5", "/serial: is not a number" },
         { "vcpu/4", "0x41", "/vcpu/4: no such vCPU" },
         { "vcpu/00", "0x41", "/vcpu/00: no such vCPU" },
         { "vcpu/-1", "0x41", "/vcpu/-1: no such vCPU" },
@@ -179,10 +179,10 @@ static void lies_are_refused_and_change_nothing(void **state)
         { "vcpu/0", "0x1f", "/vcpu/0: not a list of vectors" },
         { "vcpu/0", "junk", "/vcpu/0: not a list of vectors" },
         { "port/10", "0 0x41 0x42", "/port/10: not a vCPU and a vector" },
-        { "port/10", "0 0x43", "wants a vector that it does not offer" },
-        { "port/10", "1 0x41", "wants a vector that it does not offer" },
-        { "port/10", "77 0x41", "wants a vector that it does not offer" },
-        { "port/12", "2 0xff", "wants another port's vector" },
+        { "port/10", "0 0x43", "requests a vector that the guest does not offer" },
+        { "port/10", "1 0x41", "requests a vector that the guest does not offer" },
+        { "port/10", "77 0x41", "requests a vector that the guest does not offer" },
+        { "port/12", "2 0xff", "requests another port's vector" },
         { "port/0", "0 0x41", "/port/0: no port" },
         { "port/131072", "0 0x41", "no port" },
         { "port/010", "0 0x41", "no port" },
@@ -256,7 +256,7 @@ static void there_may_be_only_so_many(void **state)
     }
     assert_int_equal(evtchn_world_call(w, "evtchn-bind guest 10 0"),
                      CMD_FAILED);
-    assert_non_null(strstr(w->err, "more vCPUs than it has"));
+    assert_non_null(strstr(w->err, "more vCPUs than the guest has"));
 }
 
 /* --- wishes --------------------------------------------------------------- */

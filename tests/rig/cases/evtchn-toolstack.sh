@@ -79,8 +79,8 @@ xl evtchn-bind g "$port" 2 0x45 | grep -x "domain .*: vCPU 2, vector 0x45"
 arrives g "$port" 'by vector 69 on vcpu 2'
 before=$(bindings_of g)
 refuses 'does not offer vector 0x60 on vCPU 2' xl evtchn-bind g "$port" 2 0x60
-refuses 'vector 0x1f: from 0x20 to 0xff' xl evtchn-bind g "$port" 2 0x1f
-refuses 'no vCPU 4: it has 4' xl evtchn-bind g "$port" 4
+refuses 'vector 0x1f is not between 0x20 and 0xff' xl evtchn-bind g "$port" 2 0x1f
+refuses 'no vCPU 4: the domain has 4' xl evtchn-bind g "$port" 4
 refuses 'is not open' xl evtchn-bind g 4000 1
 refuses "port $port has vector 0x45 on vCPU 2" \
     xl evtchn-bind g "$(($(hot g 16 | grep -vx "$port" | head -n 1)))" 2 0x45
