@@ -41,7 +41,7 @@ void xlx__broker_say(struct xlx__usbd_broker *b, struct hc *hc, uint32_t port,
     if (!xlx__usbd_rate_take(&hc->lines, xlx__now_ms(), &missed))
         return;
     if (missed)
-        xlx__warn(b->ctx, "domain %u: controller %u: %u lines left out",
+        xlx__warn(b->ctx, "domain %u: controller %u: %u lines suppressed",
                   b->domid, hc->devid, missed);
     va_start(ap, fmt);
     vsnprintf(text, sizeof(text), fmt, ap);
@@ -70,8 +70,8 @@ int xlx__broker_send(struct xlx__usbd_broker *b,
     int rc = xlx__usbd_send(b->sock, m, fd);
     return rc && rc != -EPIPE
                ? xlx__fail_errno(b->ctx, -rc,
-                                 "domain %u: USB backend: cannot "
-                                 "tell its worker",
+                                 "domain %u: USB backend: cannot send to its "
+                                 "worker",
                                  b->domid)
                : rc;
 }
@@ -80,7 +80,7 @@ static int take_port_message(struct xlx__usbd_broker *b, struct hc *hc,
                              const struct xlx__usbd_message *m)
 {
     if (!m->port || m->port > XLX__USBD_PORTS_MAX) {
-        xlx__broker_say(b, hc, 0, "the worker speaks of port %u", m->port);
+        xlx__broker_say(b, hc, 0, "the worker names port %u", m->port);
         return 0;
     }
     switch (m->kind) {
@@ -276,7 +276,8 @@ static int end(struct xlx__usbd_broker *b)
     if (xlx__now_ms() < b->until)
         return 0;
     if (b->ending == CLOSING) {
-        xlx__warn(b->ctx, "domain %u: USB backend: its worker does not close",
+        xlx__warn(b->ctx, "domain %u: USB backend: its worker does not close "
+                          "its controllers",
                   b->domid);
         return finish(b);
     }

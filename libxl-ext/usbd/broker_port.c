@@ -120,7 +120,7 @@ static int look_device(struct xlx__usbd_broker *b, const struct port *self,
     struct xlx__usbdev dev;
     struct xlx__usbd_message speed;
     *wish_r = (struct xlx__usbd_wish){ .new_config = XLX__USBD_NO_CONFIG };
-    snprintf(why, XLX__USBD_WHY_MAX, "it is no busid");
+    snprintf(why, XLX__USBD_WHY_MAX, "it is not a busid");
     if (!xlx__busid_valid(busid))
         return -EINVAL;
     int rc = check_other(b, self, busid, why);
@@ -283,7 +283,8 @@ int xlx__broker_unplugged(struct xlx__usbd_broker *b, struct hc *hc,
 {
     struct port *p = port_of(hc, nr);
     if (p->state != PORT_UNPLUGGING) {
-        xlx__broker_say(b, hc, nr, "the worker lets go of nothing");
+        xlx__broker_say(b, hc, nr, "the worker released a device without "
+                                   "being told to");
         return 0;
     }
     /* The port may hold a new wish by now, for the same place. */
@@ -298,7 +299,8 @@ int xlx__broker_gone(struct xlx__usbd_broker *b, struct hc *hc, uint32_t nr)
     else if (p->state == PORT_PLUGGED)
         return forget_pulled(b, hc, nr);
     else
-        xlx__broker_say(b, hc, nr, "the worker lost what it does not have");
+        xlx__broker_say(b, hc, nr, "the worker lost a device that it does "
+                                   "not have");
     return 0;
 }
 
@@ -357,8 +359,8 @@ int xlx__broker_configure(struct xlx__usbd_broker *b, struct hc *hc,
         return 0; /* told before it knew; it waits for nothing any more */
     if (p->state == PORT_PLUGGED && value <= UINT8_MAX)
         return set_config(b, hc, nr, value);
-    xlx__broker_say(b, hc, nr, "the worker wants configuration %u of %s", value,
-                    p->state == PORT_PLUGGED ? "its device" : "no device");
+    xlx__broker_say(b, hc, nr, "the worker requests configuration %u of %s",
+                    value, p->state == PORT_PLUGGED ? "its device" : "no device");
     return 0;
 }
 
@@ -367,7 +369,8 @@ int xlx__broker_configured(struct xlx__usbd_broker *b, struct hc *hc,
 {
     struct port *p = port_of(hc, nr);
     if (p->state < PORT_PLUGGED || p->state == PORT_HELD) {
-        xlx__broker_say(b, hc, nr, "the worker configures no device");
+        xlx__broker_say(b, hc, nr, "the worker configured a device that it "
+                                   "does not have");
         return 0;
     }
     p->used = true;

@@ -264,8 +264,8 @@ const char *xlx__usbd_unfit(const struct xlx__usbd_descriptors *d,
     if (!has_config(d))
         return "its descriptors have no configuration that can be read";
     if (!interfaces_fit(d))
-        return "it has an interface with a number above 31, which Linux cannot "
-               "hand on";
+        return "it has an interface with a number above 31, which Linux "
+               "cannot pass on";
     if (mbits >= SUPER_SPEED && needs.isochronous)
         return "it runs at SuperSpeed and has isochronous endpoints, which a "
                "Xen guest's USB driver can carry up to high speed only: try a "

@@ -268,7 +268,7 @@ static int take(struct host *h, int fd, const struct xlx__usbd_wish *wish,
     struct xlx__usbd_descriptors d;
     XLX__AUTO_FREE uint8_t *bytes = NULL;
     int rc = verify(fd, wish);
-    tell_errno(why, "it is another device meanwhile", rc);
+    tell_errno(why, "another device has taken its place", rc);
     if (!rc)
         rc = check_fit(fd, wish, &d, &bytes, why);
     if (!rc && wish->reset) {

@@ -26,8 +26,8 @@ static void break_off(struct xlx__usbd_hc *hc)
 {
     hc->broken = true;
     xlx__usbd_log(hc->usbd,
-                  "controller %u: the guest does not keep to the "
-                  "protocol of the ring: it is not served any more",
+                  "controller %u: the guest violates the protocol of the "
+                  "ring: it is no longer served",
                   hc->devid);
 }
 

@@ -171,7 +171,7 @@ static const struct row rows[] = {
       "usb 1-2: not assigned to guest guest any more\n" },
     { "usb-assign guest 1-3 --hub controller=7", CMD_OK,
       "usb 1-3: assigned to guest guest\n" },
-    { "usb-assign guest 1-2 --hub", CMD_FAILED, "usb 1-2: is no hub" },
+    { "usb-assign guest 1-2 --hub", CMD_FAILED, "usb 1-2: is not a hub" },
     { "usb-assign guest 1-3.1 --hub --place", CMD_USAGE, "--hub or --place" },
     { "usb-assign --list", CMD_OK,
       "guest 00000000-0000-4000-8000-000000000005\n"
@@ -187,7 +187,7 @@ static const struct row rows[] = {
     { "usb-assign guest 1-2 a=b", CMD_USAGE, "a=b: no such argument" },
     { "usb-assign guest 1-2 port=0", CMD_USAGE, "from 1 to 31" },
     { "usb-assign guest 1-2 controller=x", CMD_USAGE, "from 0 to 65535" },
-    { "usb-assign guest 1-2 port=1", CMD_FAILED, "of which controller" },
+    { "usb-assign guest 1-2 port=1", CMD_FAILED, "name its controller too" },
     { "usb-assign --list a b", CMD_USAGE, "one domain at most" },
     { "usb-assign nobody 1-2", CMD_FAILED, "no such domain" },
     { "usb-unassign guest", CMD_USAGE, "or --all" },
@@ -211,9 +211,9 @@ static const struct row rows[] = {
       "usb 1-3.1: detached from domain 5, controller 0 port 1\n" },
     { "usb-attach guest 1-3 --hub", CMD_OK,
       "domain 5: usb 1-3.1: attached, controller 0 port 1\n" },
-    { "usb-attach guest 1-2 --hub", CMD_FAILED, "usb 1-2: is no hub" },
+    { "usb-attach guest 1-2 --hub", CMD_FAILED, "usb 1-2: is not a hub" },
     { "usb-attach guest 1-3 --hub controller=0 port=1", CMD_FAILED,
-      "do not go to one port" },
+      "cannot share one port" },
     { "usb-detach guest 1-2 --move guest", CMD_FAILED, "not attached" },
     { "usb-list-assignable-devices x", CMD_USAGE, "takes no argument" },
     { "usb-detach guest 1-2", CMD_FAILED, "not attached to domain 5" },
@@ -500,7 +500,7 @@ static void a_guests_device_may_be_in_use_here(void **state)
     assert_non_null(file);
     fclose(file);
     assert_int_equal(call(f, "usb-list"), CMD_OK);
-    assert_non_null(strstr(f->err, "mend or remove it"));
+    assert_non_null(strstr(f->err, "correct or remove it"));
     assert_non_null(strstr(f->out, "in use  -      -          in use by a "));
 }
 
@@ -941,7 +941,7 @@ static void a_saved_guest_is_given_its_devices_once(void **state)
                        "  1-2 ID 46f4:0001 serial S1 once force\n");
     /* a watcher that looks while the guest is saved */
     assert_int_equal(call(f, "usb-reconcile --wait 1"), CMD_FAILED);
-    assert_non_null(strstr(f->out, "another command for the guest is at work"));
+    assert_non_null(strstr(f->out, "another command for the guest is running"));
     usb_world_destroy(f->world);
     quiet(f, &env);
     guard_usb_end(&env, &g);

@@ -528,10 +528,10 @@ static void what_is_no_readable_file_denies_everything(void **state)
     char path[256];
     path_of(w, "", path);
     assert_int_equal(mkdir(path, 0755), 0);
-    assert_fails(w, -EINVAL, "usb-policy.conf: is no regular file");
+    assert_fails(w, -EINVAL, "usb-policy.conf: is not a regular file");
     assert_int_equal(rmdir(path), 0);
     assert_int_equal(mkfifo(path, 0644), 0); /* and nobody waits for it */
-    assert_fails(w, -EINVAL, "is no regular file");
+    assert_fails(w, -EINVAL, "is not a regular file");
     assert_int_equal(unlink(path), 0);
     assert_int_equal(symlink("usb-policy.conf", path), 0);
     assert_fails(w, -ELOOP, "usb-policy.conf: Too many levels");
@@ -558,7 +558,7 @@ static void so_does_an_unreadable_folder(void **state)
     assert_fails(w, -ENOENT, "a.conf: No such file");
     assert_int_equal(unlink(file), 0);
     assert_int_equal(mkdir(file, 0755), 0);
-    assert_fails(w, -EINVAL, "a.conf: is no regular file");
+    assert_fails(w, -EINVAL, "a.conf: is not a regular file");
 }
 
 static void sizes_are_limited(void **state)

@@ -253,7 +253,7 @@ static void a_port_is_freed_only_as_it_was_seen(void **state)
     assert_int_equal(
         xlx__usb_detach_given(w->ctx, WORLD_DOMID, &place, "1-2", 2, LONG_MS),
         -EBUSY);
-    assert_non_null(strstr(xlx_ctx_error(w->ctx), "anew"));
+    assert_non_null(strstr(xlx_ctx_error(w->ctx), "been given it again"));
     assert_true(is_given(w));
     assert_int_equal(
         xlx__usb_detach_given(w->ctx, WORLD_DOMID, &place, "1-2", 3, LONG_MS),

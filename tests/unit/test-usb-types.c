@@ -185,7 +185,7 @@ static const struct limit limits[] = {
     { 6, XLX_USB_DEVICEMODEL, 3, 16, -EINVAL, 0, 0, "16 ports" },
     { 6, XLX_USB_DEVICEMODEL, 4, 0, -EINVAL, 0, 0, "version 4" },
     /* not for this guest */
-    { 5, XLX_USB_DEVICEMODEL, 0, 0, -ENOTSUP, 0, 0, "no HVM guest" },
+    { 5, XLX_USB_DEVICEMODEL, 0, 0, -ENOTSUP, 0, 0, "not an HVM guest" },
     { 6, XLX_USB_QUSB, 0, 0, -ENOTSUP, 0, 0, "use type=pv" },
 };
 
@@ -295,7 +295,7 @@ static void a_port_usbback_does_not_see_is_emptied(void **state)
     char *before = usb_world_dump(w);
     w->no_claim = true;
     assert_int_equal(attach_late(w, 5, "1-2"), -ETIMEDOUT);
-    assert_says(w, "usbback does not take notice");
+    assert_says(w, "usbback ignores port");
     assert_unchanged(w, before);
     free(before);
 }

@@ -381,9 +381,9 @@ static void what_cannot_be_had_is_said(void **state)
         { "1-9", "no such device on this host" },
         { "1-4", "it is a hub" },
         { "2-3", "its speed is not known" },
-        { "usb1", "it is no busid" },
-        { "../1-2", "it is no busid" },
-        { "1-2:1.0", "it is no busid" },
+        { "usb1", "it is not a busid" },
+        { "../1-2", "it is not a busid" },
+        { "1-2:1.0", "it is not a busid" },
         { "1-3", "the fake fails: Device or resource busy" },
     };
     struct usbd_world *w = *state;
@@ -433,7 +433,7 @@ static void a_name_that_is_too_long_is_none(void **state)
     start_open(w);
     usbd_world_fill(w, 0, 1, "1-2.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1");
     hear_nothing(w);
-    assert_status(w, 0, 1, "? failed: it is no busid");
+    assert_status(w, 0, 1, "? failed: it is not a busid");
 }
 
 /* The library reads what the broker writes. */

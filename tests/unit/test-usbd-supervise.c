@@ -411,7 +411,7 @@ static void a_flood_of_lines_is_cut(void **state)
     for (const char *p = text; (p = strstr(p, "a?b\n")); p++)
         lines++;
     assert_int_equal(lines, 50);
-    assert_logged(w, "\n250 lines left out here\nlast\n");
+    assert_logged(w, "\n250 lines suppressed here\nlast\n");
 }
 
 static void a_long_line_is_cut(void **state)

@@ -68,7 +68,7 @@ static void end_line(struct usbd_log *log, struct usbd_log_pipe *pipe)
     if (!xlx__usbd_rate_take(&pipe->rate, xlx__now_ms(), &missed))
         return;
     if (missed) {
-        snprintf(text, sizeof(text), "%u lines left out here", missed);
+        snprintf(text, sizeof(text), "%u lines suppressed here", missed);
         usbd_log_line(log, text);
     }
     xlx__printable(pipe->line, sizeof(pipe->line), pipe->line);

@@ -41,7 +41,7 @@ static int read_text(xlx_ctx *ctx, const char *path, char **text_r,
                    ? 1
                    : xlx__fail_errno(ctx, err, FAILED "%s", path);
     if (!S_ISREG(st.st_mode))
-        return xlx__fail(ctx, EINVAL, FAILED "%s: is no regular file", path);
+        return xlx__fail(ctx, EINVAL, FAILED "%s: is not a regular file", path);
     if (!(text = malloc(XLX__POLICY_FILE_BYTES + 1)))
         return xlx__fail(ctx, ENOMEM, FAILED "no memory");
     long n = xlx__read_upto(fd, text, XLX__POLICY_FILE_BYTES + 1);

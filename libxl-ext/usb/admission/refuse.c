@@ -149,8 +149,8 @@ static int find_reason(xlx_ctx *ctx, const struct xlx__refuse *r,
                strerror(dev->unread));
     else if (dev->hub)
         refuse(&out, ENOTSUP, false,
-               "is a hub: attach the devices behind it, one or, with --hub, "
-               "all");
+               "is a hub: attach one of the devices behind it, or all with "
+               "--hub");
     else if (dev->unauthorized)
         refuse(&out, EBUSY, false,
                "is not authorized by this host (see USBGuard, or its file "

@@ -18,14 +18,14 @@
 static int check_place(xlx_ctx *ctx, const struct xlx_usb_place *place)
 {
     if (place->hc == XLX_USB_ANY && place->port != XLX_USB_ANY)
-        return xlx__fail(ctx, EINVAL, "port %u: of which controller?",
+        return xlx__fail(ctx, EINVAL, "port %u: name its controller too",
                          place->port);
     if ((place->hc != XLX_USB_ANY && place->hc > UINT16_MAX) ||
         (place->port != XLX_USB_ANY &&
          (place->port < 1 || place->port > XLX_USB_PORTS_MAX)))
         return xlx__fail(ctx, EINVAL,
-                         "controller %u port %u: no guest has that", place->hc,
-                         place->port);
+                         "controller %u port %u: no guest has such a port",
+                         place->hc, place->port);
     return 0;
 }
 
@@ -93,8 +93,8 @@ static int read_wish(xlx_ctx *ctx, const char *device,
         return rc;
     if (dev.hub)
         return xlx__fail(ctx, ENOTSUP,
-                         "usb %s: is a hub: assign the devices behind it, one or, "
-                         "with --hub, all",
+                         "usb %s: is a hub: assign one of the devices behind "
+                         "it, or all with --hub",
                          dev.busid);
     xlx__identity_of(&dev, &wish->identity);
     return check_device(ctx, &dev, wish->force);
@@ -106,7 +106,7 @@ static int check_hub(xlx_ctx *ctx, const char *busid)
     struct xlx__usbdev dev;
     int rc = xlx__usbdev_read(ctx, busid, &dev);
     if (!rc && !dev.hub)
-        return xlx__fail(ctx, ENOTSUP, "usb %s: is no hub", busid);
+        return xlx__fail(ctx, ENOTSUP, "usb %s: is not a hub", busid);
     return rc == -ENODEV ? 0 : rc;
 }
 
@@ -118,7 +118,7 @@ static int read_place(xlx_ctx *ctx, const char *device, bool hub,
     int rc = xlx__selector_parse(ctx, device, &sel);
     if (!rc && sel.kind != XLX__SELECT_PLACE)
         return xlx__fail(ctx, EINVAL,
-                         "usb %s: is no place: a port is named as 1-2.3",
+                         "usb %s: is not a place: name a port as in 1-2.3",
                          device);
     if (rc)
         return rc;
@@ -246,7 +246,8 @@ int xlx_usb_assign(xlx_ctx *ctx, const char *guest, const char *device,
     int rc = check_place(ctx, &wish.place);
     if (!rc && hub && wish.place.port != XLX_USB_ANY)
         rc = xlx__fail(ctx, EINVAL,
-                       "usb %s: the devices behind a hub do not go to one port",
+                       "usb %s: the devices behind a hub cannot share one "
+                       "port",
                        device);
     if (!rc)
         rc = hub || flags & XLX_USB_BY_PLACE
@@ -350,8 +351,8 @@ static int unassign(xlx_ctx *ctx, struct xlx_usb_intent *intent,
                          device ? device : "", intent->name);
     if (nr > 1 && device)
         return xlx__fail(ctx, ENOTUNIQ,
-                         "usb %s: guest %s has %d that match: name one by its "
-                         "place",
+                         "usb %s: guest %s has %d devices that match: name "
+                         "one by its place",
                          device, intent->name, nr);
     if (nr < 0)
         return nr;

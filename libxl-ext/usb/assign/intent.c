@@ -115,8 +115,8 @@ int xlx__intent_load(xlx_ctx *ctx, const char *uuid,
         why = "its uuid is not the file's";
     if (why)
         return xlx__fail(ctx, EBADMSG,
-                         "%s: not what a guest is to have (%s): mend or remove "
-                         "it",
+                         "%s: not a file of assignments (%s): correct or "
+                         "remove it",
                          path, why);
     return 0;
 }

@@ -361,7 +361,8 @@ static void repair(struct run *run, const char *busid)
     run->pass.acted |= rc > 0;
     if (rc >= 0)
         return;
-    xlx__warn(run->r->ctx, "usb %s: what a command left behind stays so: %s",
+    xlx__warn(run->r->ctx, "usb %s: what a command left behind cannot be "
+                           "undone: %s",
               busid, xlx_ctx_error(run->r->ctx));
     if (!t)
         return;

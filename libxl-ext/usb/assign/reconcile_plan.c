@@ -289,7 +289,8 @@ static void say_ambiguous(const struct work *w,
                      w->view->devs[i].busid);
     }
     snprintf(reason, XLX__REASON_MAX,
-             "several it could be are plugged in (%s): assign one of them",
+             "several devices that match are plugged in (%s): assign one of "
+             "them",
              list);
 }
 
@@ -297,8 +298,8 @@ static void say_rival(const struct work *w, const struct answer *a,
                       char *reason)
 {
     snprintf(reason, XLX__REASON_MAX,
-             "the one at %s could be this one or that of guest %.80s: assign it "
-             "again to one of them",
+             "the device at %s could be this one or that of guest %.80s: "
+             "assign it again to one of them",
              w->view->devs[a->dev].busid,
              w->view->guests[a->rival].intent.name);
 }
@@ -307,7 +308,8 @@ static void say_taken(const struct work *w, int dev, char *reason)
 {
     const struct owner *o = &w->owner[dev];
     if (o->guest >= 0)
-        snprintf(reason, XLX__REASON_MAX, "guest %.100s has it, or comes first",
+        snprintf(reason, XLX__REASON_MAX, "guest %.100s has it, or has "
+                                          "precedence",
                  w->view->guests[o->guest].intent.name);
     else
         snprintf(reason, XLX__REASON_MAX, "domain %u has it", o->domid);
@@ -397,7 +399,7 @@ static void add_wish(struct work *w, int g, int i)
             add(w, XLX__ACT_LATER, XLX_USB_FAILED, g, i);
         strcpy(later->busid, wish_of(w, g, i)->identity.busid);
         snprintf(later->reason, sizeof(later->reason),
-                 "another command for the guest is at work");
+                 "another command for the guest is running");
         return;
     }
     if (!a->given) {

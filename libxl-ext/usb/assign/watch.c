@@ -91,7 +91,7 @@ static int watch_time(xlx_usb_watch *w)
 {
     w->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
     if (w->timer < 0)
-        return xlx__fail_errno(w->ctx, errno, "watch: no timer");
+        return xlx__fail_errno(w->ctx, errno, "watch: cannot create a timer");
     return add_fd(w, w->timer, "timer");
 }
 
@@ -131,7 +131,8 @@ static int start(xlx_usb_watch *w)
         return rc;
     w->epoll = epoll_create1(EPOLL_CLOEXEC);
     if (w->epoll < 0)
-        return xlx__fail_errno(w->ctx, errno, "watch: no epoll");
+        return xlx__fail_errno(w->ctx, errno, "watch: cannot create an epoll "
+                                              "instance");
     if ((rc = watch_time(w)) || (rc = watch_devices(w)) ||
         (rc = watch_xenstore(w)) || (rc = watch_files(w)))
         return rc;

@@ -193,8 +193,8 @@ static int expand_hubs(xlx_ctx *ctx, struct xlx__guest *guests, int nr,
     int left_over = xlx__hubs_expand(guests, nr, devs, nr_devs);
     if (left_over > 0)
         xlx__warn(ctx,
-                  "%d devices behind hubs are left where they are: a guest can "
-                  "have %u",
+                  "%d devices behind hubs are not attached: a guest can have "
+                  "%u",
                   left_over, XLX_USB_WISHES_MAX);
     return left_over < 0 ? xlx__fail(ctx, ENOMEM, "usb: no memory") : 0;
 }

@@ -67,9 +67,10 @@ static int warn_shared(xlx_ctx *ctx, const struct attach *a,
     int rc = a->dev.isochronous ? 1 : is_reserved(ctx, hc);
     if (rc > 0)
         xlx__warn(ctx,
-                  "usb %s: controller %u has other devices, and the 16 requests "
-                  "of a controller are not enough for those and a camera or a "
-                  "sound card: without controller= it gets one of its own",
+                  "usb %s: controller %u has other devices, and the 16 "
+                  "requests of a controller are not enough for those and a "
+                  "camera or a sound card: without controller= the device "
+                  "gets one of its own",
                   a->dev.busid, hc->devid);
     return rc < 0 ? rc : 0;
 }
@@ -83,10 +84,10 @@ static void warn_camera(xlx_ctx *ctx, const struct xlx__usbdev *dev)
         camera |= dev->intf[i].class == VIDEO;
     if (camera && dev->isochronous)
         xlx__warn(ctx,
-                  "usb %s: a camera: with Linux from 5.12 on as the guest its "
-                  "stream may fail for want of memory (docs/usb.md, isochronous "
-                  "devices): a controller of type=devicemodel of an HVM guest "
-                  "does without that",
+                  "usb %s: a camera: in a Linux guest from 5.12 on its "
+                  "stream may fail for lack of memory (docs/usb.md, "
+                  "isochronous devices): a controller of type=devicemodel of "
+                  "an HVM guest does not have this problem",
                   dev->busid);
 }
 

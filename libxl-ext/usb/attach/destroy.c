@@ -88,7 +88,7 @@ static void stop_unused(xlx_ctx *ctx, const struct xlx__hc *hc)
     int rc = type->stop_unused(ctx, hc->domid, xlx__now_ms() + XLX__UNDO_MS);
     xlx__tolerate(ctx, -1);
     if (rc)
-        xlx__warn(ctx, "domain %u: the USB backend process stays: %s",
+        xlx__warn(ctx, "domain %u: the USB backend process keeps running: %s",
                   hc->domid, xlx_ctx_error(ctx));
 }
 

@@ -64,8 +64,8 @@ int xlx_usb_find(xlx_ctx *ctx, uint32_t domid, const char *device,
                          device, domid);
     if (rc > 1)
         return xlx__fail(ctx, ENOTUNIQ,
-                         "usb %s: domain %u has %d that match: name one by its "
-                         "place, as usb-list shows it",
+                         "usb %s: domain %u has %d devices that match: name "
+                         "one by its place, as usb-list shows it",
                          device, domid, rc);
     if (rc == 1 && busid_r)
         strcpy(busid_r, busid);
@@ -120,7 +120,7 @@ static int check_address(xlx_ctx *ctx, uint32_t domid, const char *busid,
     return rc || now == address
                ? rc
                : xlx__fail(ctx, EBUSY,
-                           "usb %s: domain %u has been given it anew", busid,
+                           "usb %s: domain %u has been given it again", busid,
                            domid);
 }
 
@@ -212,13 +212,14 @@ static void take_back(xlx_ctx *ctx, const struct moving *m,
     memcpy(reason, ctx->error, sizeof(reason));
     if (m->made && xlx_usb_hc_destroy(ctx, m->to_domid, m->to.hc,
                                       m->timeout_ms))
-        xlx__warn(ctx, "domain %u: controller %u, made for it, stays",
+        xlx__warn(ctx, "domain %u: controller %u, which was created for it, "
+                       "stays",
                   m->to_domid, m->to.hc);
     if (dev && xlx__usb_attach_dev(ctx, m->from_domid, dev, m->from,
                                    m->flags | XLX_USB_FORCE, m->timeout_ms,
                                    &back))
-        xlx__warn(ctx, "usb %s: nor does domain %u take it back", dev->busid,
-                  m->from_domid);
+        xlx__warn(ctx, "usb %s: domain %u does not take it back either",
+                  dev->busid, m->from_domid);
     memcpy(ctx->error, reason, sizeof(reason));
 }
 

@@ -104,10 +104,11 @@ static int check(struct job *job, const char *hub, struct xlx__usbdev *dev)
     if (!rc)
         rc = xlx__select(job->ctx, hub, dev);
     if (!rc && !dev->hub)
-        rc = xlx__fail(job->ctx, ENOTSUP, "usb %s: is no hub", dev->busid);
+        rc = xlx__fail(job->ctx, ENOTSUP, "usb %s: is not a hub", dev->busid);
     if (!rc && job->place->port != XLX_USB_ANY)
         rc = xlx__fail(job->ctx, EINVAL,
-                       "usb %s: the devices behind a hub do not go to one port",
+                       "usb %s: the devices behind a hub cannot share one "
+                       "port",
                        dev->busid);
     return rc;
 }

@@ -56,8 +56,8 @@ int xlx__usb_repair(xlx_ctx *ctx, const char *busid, int64_t until)
 
 static void warn_stays(xlx_ctx *ctx, const char *busid)
 {
-    xlx__warn(ctx, "usb %s: what a command left behind stays so: %s", busid,
-              xlx_ctx_error(ctx));
+    xlx__warn(ctx, "usb %s: what a command left behind cannot be undone: %s",
+              busid, xlx_ctx_error(ctx));
 }
 
 /* Nobody is at work for the device, nor for the guest it was given to: while

@@ -115,8 +115,8 @@ int xlx__hc_read(xlx_ctx *ctx, uint32_t domid, uint32_t devid,
                          domid, devid);
     if (rc == -EINVAL)
         return xlx__fail(ctx, ENODEV,
-                         "domain %u: USB controller %u: its nodes in xenstore "
-                         "make no sense",
+                         "domain %u: USB controller %u: malformed nodes in "
+                         "xenstore",
                          domid, devid);
     return rc;
 }
@@ -144,8 +144,8 @@ static int read_listed(xlx_ctx *ctx, uint32_t domid, const char *name,
     int rc = read_hc(ctx, domid, devid, hc);
     if (rc == -EINVAL)
         xlx__warn(ctx,
-                  "domain %u: USB controller %u: its nodes in xenstore make no "
-                  "sense: left out",
+                  "domain %u: USB controller %u: malformed nodes in "
+                  "xenstore: ignored",
                   domid, devid);
     return rc == -EINVAL || rc == -ENOENT ? 0 : rc ? rc : 1;
 }

@@ -242,7 +242,7 @@ int xlx__hc_close(xlx_ctx *ctx, const struct xlx__hc *hc, int64_t until)
         return rc > 0 ? 0 : rc;
     xlx__warn(ctx,
               "domain %u: USB controller %u: the guest does not close it: "
-              "removed all the same",
+              "removed anyway",
               hc->domid, hc->devid);
     return xlx__hc_avoid(ctx, hc);
 }

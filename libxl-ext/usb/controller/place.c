@@ -104,7 +104,7 @@ int xlx__place_choose(xlx_ctx *ctx, uint32_t domid,
 {
     if (want->hc == XLX_USB_ANY && want->port != XLX_USB_ANY)
         return xlx__fail(ctx, EINVAL,
-                         "domain %u: port %u: of which controller?", domid,
+                         "domain %u: port %u: name its controller too", domid,
                          want->port);
     for (int i = 0; i < nr; i++) {
         if (want->hc == list[i].devid)

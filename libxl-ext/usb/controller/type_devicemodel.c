@@ -27,8 +27,9 @@ static int check(xlx_ctx *ctx, uint32_t domid)
     int rc = xlx__dom_type(ctx, domid, &type);
     if (!rc && type != XLX__DOM_HVM)
         return xlx__fail(ctx, ENOTSUP,
-                         "domain %u: USB controller: type devicemodel: is no "
-                         "HVM guest, so it has no device model: use type=qusb",
+                         "domain %u: USB controller: type devicemodel: not "
+                         "an HVM guest, so it has no device model: use "
+                         "type=qusb",
                          domid);
     return rc;
 }
@@ -38,7 +39,7 @@ static int report(xlx_ctx *ctx, int err, const char *what)
 {
     const char *why = ctx->libxl->why;
     return err ? xlx__fail(ctx, -err, "%s: %s", what,
-                           *why ? why : "libxl does not say why")
+                           *why ? why : "libxl gives no reason")
                : 0;
 }
 

@@ -82,8 +82,8 @@ static int wait_known(xlx_ctx *ctx, void *job)
     int rc = xlx__xs_wait_for(ctx, NULL, 0, POLL_MS, m->until, look_known, job);
     if (rc == -ETIMEDOUT)
         return xlx__fail(ctx, ETIMEDOUT,
-                         "usb %s: usbback does not take notice of port %u of "
-                         "domain %u's controller %u: see the kernel log",
+                         "usb %s: usbback ignores port %u of domain %u's "
+                         "controller %u: see the kernel log",
                          m->busid, m->port, m->hc->domid, m->hc->devid);
     return rc < 0 ? rc : 0;
 }
@@ -167,7 +167,7 @@ static int wait_dropped(xlx_ctx *ctx, void *job)
                               job);
     if (rc == -ETIMEDOUT)
         return xlx__fail(ctx, ETIMEDOUT,
-                         "usb %s: usbback does not let go of it: see the "
+                         "usb %s: usbback does not release it: see the "
                          "kernel log",
                          m->busid);
     return rc < 0 ? rc : 0;

@@ -51,7 +51,8 @@ static int remove_hc(xlx_ctx *ctx, const struct xlx__hc *hc, int64_t until)
     int rc = xlx__backend_start(ctx, hc->domid, until, &started);
     xlx__tolerate(ctx, -1);
     if (rc)
-        xlx__warn(ctx, "domain %u: USB controller %u: nobody serves it: %s",
+        xlx__warn(ctx, "domain %u: USB controller %u: no backend serves it: "
+                       "%s",
                   hc->domid, hc->devid, xlx_ctx_error(ctx));
     return xlx__hc_close_and_remove(ctx, hc, until);
 }
@@ -133,8 +134,8 @@ static int give_back(xlx_ctx *ctx, const struct xlx__move *m)
                               (void *)m);
     if (rc == -ETIMEDOUT)
         return xlx__fail(ctx, ETIMEDOUT,
-                         "usb %s: the USB backend of domain %u does not let go "
-                         "of it: see its log",
+                         "usb %s: the USB backend of domain %u does not "
+                         "release it: see its log",
                          m->busid, m->hc->domid);
     rc = rc < 0 ? rc : xlx__usbdev_restore(ctx, m->busid, m->until);
     return rc ? rc : xlx__backend_forget(ctx, m->hc->domid, m->busid);

@@ -411,7 +411,7 @@ static int is_left(xlx_ctx *ctx, struct claim *c)
     if (rc || xlx__usbd_who_has(xlx_ctx_path(ctx, XLX_PATH_PROC), dev.bus,
                                 dev.address, who) != XLX__USBD_ANOTHER)
         return rc;
-    xlx__warn(ctx, "usb %s: in use%s, and left to that", c->busid, who);
+    xlx__warn(ctx, "usb %s: in use%s, and left there", c->busid, who);
     return 1;
 }
 
@@ -588,7 +588,7 @@ static int restore(xlx_ctx *ctx, const char *busid, int grace_ms, int64_t until)
     rc = xlx__xs_wait_for(ctx, NULL, 0, POLL_MS, until, look_released, &claim);
     if (rc == -ETIMEDOUT)
         return xlx__fail(ctx, ETIMEDOUT,
-                         "usb %s: the backend does not let go of it", busid);
+                         "usb %s: the backend does not release it", busid);
     if (rc == LEFT)
         return 0;
     rc = rc < 0 ? rc : list_in_order(ctx, &back);

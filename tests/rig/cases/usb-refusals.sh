@@ -32,7 +32,7 @@ refused "a root hub" "is a root hub" xl usb-attach $guest usb1
 refused "a hub" "usb $hub: is a hub" xl usb-attach $guest "$hub"
 refused "no such controller" "no USB controller 3" \
     xl usb-attach $guest "$disk" controller=3
-refused "a port of no controller" "of which controller" \
+refused "a port of no controller" "name its controller too" \
     xl usb-attach $guest "$disk" port=1
 refused "not attached" "usb $disk: not attached" xl usb-detach $guest "$disk"
 refused "nothing to detach from" "no USB controller 0" \
