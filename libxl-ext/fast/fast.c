@@ -47,8 +47,8 @@ static void open_sidecar(xlx_fast *fast, const char *path)
         xlx__info(ctx, "the sidecar is not used: %s", xlx_ctx_error(ctx));
     else if (!rc && xlx_image_index_info(fast->index)->time_differs)
         xlx__info(ctx,
-                  "%s: has another time than when its sidecar was made: its "
-                  "zero pages are read as all others",
+                  "%s: was modified since its sidecar was written: zero "
+                  "pages are read like all others",
                   xlx_image_name(fast->image));
 }
 

@@ -34,7 +34,7 @@ static int populate_pages(struct loader *l, size_t nr)
 {
     size_t done;
     int rc = nr ? populate(l, nr, 0, &done) : 0;
-    return rc ? failed(l, rc, "memory for it", l->extent[done]) : 0;
+    return rc ? failed(l, rc, "allocate memory for it", l->extent[done]) : 0;
 }
 
 /* By single pages. The list of blocks is the caller's again afterwards. */
@@ -81,7 +81,7 @@ static int populate_blocks(struct loader *l)
         if (!rc)
             return 0;
         if (rc != -ENOMEM)
-            return failed(l, rc, "memory for it", l->extent[done]);
+            return failed(l, rc, "allocate memory for it", l->extent[done]);
         rc = populate_split(l, l->extent[done]);
         if (rc)
             return rc;
@@ -113,7 +113,7 @@ static int read_piece(struct loader *l, uint64_t gfn, size_t nr, char *to)
         return xlx__fail(l->ctx, EBADMSG,
                          "%s: gfn 0x%" PRIx64 ": its checksum is wrong",
                          xlx_image_name(job->image), bad);
-    return rc ? failed(l, rc, "read the image from there on", bad) : 0;
+    return rc ? failed(l, rc, "read the save file from this page on", bad) : 0;
 }
 
 static int read_window(struct loader *l, char *at)

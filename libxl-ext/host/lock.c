@@ -49,7 +49,7 @@ int xlx__lock(xlx_ctx *ctx, const char *name, int64_t until)
         if (xlx__now_ms() >= until)
             return xlx__fail(ctx, EBUSY,
                              "%s: another command holds this lock: try again "
-                             "when it is done",
+                             "when it has finished",
                              path);
         xlx__sleep_ms(POLL_MS);
     }

@@ -81,7 +81,7 @@ static int runs_failed(struct index *ix, uint64_t at, int rc)
         return 0;
     if (rc == -EOVERFLOW)
         return xlx__source_fail(ix->src, EOVERFLOW, at,
-                                "pages in more than %u pieces", XLX__RUNS_MAX);
+                                "pages in more than %u runs", XLX__RUNS_MAX);
     return xlx__source_fail(ix->src, ENOMEM, at, "no memory for its index");
 }
 

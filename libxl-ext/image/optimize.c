@@ -328,8 +328,8 @@ static int compare_pages(void *arg, uint64_t gfn, size_t nr,
                                c->image->name);
     if (rc || memcmp(c->buffer, bytes, nr * XLX_PAGE_SIZE))
         return xlx__fail(w->ctx, EIO,
-                         "%s: what was written is not what was read, from gfn "
-                         "%#" PRIx64,
+                         "%s: the new file differs from the save file, from "
+                         "gfn %#" PRIx64,
                          w->file.path, gfn);
     w->done += nr;
     if (w->progress && !w->progress(w->user, w->done, 2 * c->image->info.pages))
@@ -350,7 +350,7 @@ static int compare(struct rewrite *w)
     const struct xlx__named *a = &w->image->named, *b = &written->named;
     if (written->info.pages != w->image->info.pages || a->nr != b->nr ||
         (a->nr && memcmp(a->range, b->range, a->nr * sizeof(*a->range))))
-        rc = xlx__fail(w->ctx, EIO, "%s: what was written is another guest",
+        rc = xlx__fail(w->ctx, EIO, "%s: the new file contains another guest",
                        w->file.path);
     if (!rc)
         rc = xlx__walk_pages(&walk);
@@ -362,7 +362,7 @@ static int check_possible(xlx_ctx *ctx, const struct xlx_image *image)
 {
     if (image->info.guest != XLX_IMAGE_HVM)
         return xlx__fail(ctx, ENOTSUP,
-                         "%s: a PV guest: the order of its pages matters",
+                         "%s: a PV guest, whose pages cannot be reordered",
                          image->name);
     if (!image->end)
         return xlx__fail(ctx, ENOTSUP, "%s: not opened as a save file",

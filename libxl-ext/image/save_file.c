@@ -23,7 +23,7 @@ static int check_packed(struct xlx__source *src)
         return 0;
     return xlx__fail(src->ctx, EMEDIUMTYPE,
                      "%s: compressed with %s: unpack it first, a lazy "
-                     "restore needs to read it at any place",
+                     "restore has to read at any offset",
                      src->name, packer);
 }
 
@@ -54,8 +54,8 @@ static int refuse_start(struct xlx__source *src, const char *start, size_t len)
             return xlx__fail(src->ctx, EINVAL, "%s: %s: %s", src->name,
                              others[i].what, others[i].advice);
     return xlx__fail(src->ctx, EINVAL,
-                     "%s: not a save file: it does not start as `xl save` "
-                     "starts one",
+                     "%s: not a save file: it does not begin like a file of "
+                     "`xl save`",
                      src->name);
 }
 

@@ -24,8 +24,8 @@ struct reading {
 static int damaged(const struct reading *r, const char *why)
 {
     return xlx__fail(r->ctx, EBADMSG,
-                     "%s: damaged (%s), so it is ignored: make it again with "
-                     "image-index",
+                     "%s: damaged (%s), so it is ignored: write it again "
+                     "with image-index",
                      r->index->name, why);
 }
 
@@ -61,7 +61,7 @@ static int check_runs(struct reading *r, uint64_t at)
             const struct xlx_image_run *have = &image->runs[i + k];
             if (run[k].gfn != have->gfn || run[k].nr != have->nr ||
                 run[k].offset != have->offset - image->info.libxc_start)
-                return damaged(r, "runs that are not the image's");
+                return damaged(r, "runs that are not the save file's");
         }
     }
     return 0;
@@ -86,7 +86,7 @@ static int read_zero(struct reading *r, uint64_t at)
     if (rc)
         return rc;
     if (pages % 64 && index->zero[words - 1] >> pages % 64)
-        return damaged(r, "zero pages that the image does not have");
+        return damaged(r, "zero pages that the save file does not have");
     for (size_t i = 0; i < words; i++)
         index->info.zero_pages +=
             (uint64_t)__builtin_popcountll(index->zero[i]);
@@ -111,7 +111,7 @@ static int check_working_set(struct reading *r)
     struct xlx_image_index *index = r->index;
     size_t size = index->nr_working_set * sizeof(*index->working_set);
     if (!bounded(index))
-        return damaged(r, "a working set larger than the image");
+        return damaged(r, "a working set larger than the save file");
     XLX__AUTO_FREE struct xlx_image_range *tidy = NULL;
     size_t nr;
     int rc = xlx__working_set_tidy(r->ctx, index->image, index->working_set,
@@ -120,7 +120,7 @@ static int check_working_set(struct reading *r)
         return rc;
     if (nr != index->nr_working_set ||
         (nr && memcmp(tidy, index->working_set, size)))
-        return damaged(r, "a working set that is not the image's");
+        return damaged(r, "a working set that is not in the save file");
     for (size_t i = 0; i < nr; i++)
         index->info.working_set_pages += tidy[i].nr;
     return 0;
@@ -237,8 +237,8 @@ static int check_header(struct reading *r, const struct lzx_header *header)
     struct lzx_identity want = xlx__sidecar_identity(r->index->image);
     if (memcmp(&want, &header->identity, sizeof(want)))
         return xlx__fail(r->ctx, ESTALE,
-                         "%s: belongs to another image than %s is now, so it "
-                         "is ignored: make it again with image-index",
+                         "%s: does not match %s as it is now, so it is "
+                         "ignored: write it again with image-index",
                          name, r->index->image->name);
     if (header->sections > LZX_SECTIONS_MAX)
         return damaged(r, "number of sections");
@@ -278,8 +278,7 @@ static int check_magic(const struct reading *r)
     if (magic == LZX_MAGIC || !r->size)
         return 0;
     return xlx__fail(r->ctx, EINVAL,
-                     "%s: not the sidecar of an image: neither used nor "
-                     "written to",
+                     "%s: not a sidecar: neither used nor overwritten",
                      r->index->name);
 }
 
@@ -296,7 +295,7 @@ static int read_all(struct reading *r)
     if (!rc && !r->seen[LZX_RUNS])
         rc = damaged(r, "no runs");
     if (!rc && at != r->size)
-        rc = damaged(r, "more than its sections");
+        rc = damaged(r, "data after its sections");
     return rc ? rc : forget_if_changed(r);
 }
 
@@ -315,7 +314,7 @@ static int open_file(xlx_ctx *ctx, const char *path, uint64_t *size_r)
         close(fd);
         return xlx__fail(ctx, EINVAL,
                          "%s: not an ordinary file: neither used nor "
-                         "written to",
+                         "overwritten",
                          path);
     }
     *size_r = (uint64_t)st.st_size;

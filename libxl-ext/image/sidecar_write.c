@@ -103,8 +103,8 @@ static int begin(struct writing *w, const char *path)
         return rc;
     if (!path && !storage->has_folder)
         return xlx__fail(w->ctx, EINVAL,
-                         "%s: nothing can lie beside it: say where its sidecar "
-                         "is to be",
+                         "%s: no file can lie beside it: give the path of "
+                         "its sidecar",
                          w->image->name);
     rc = storage->ops->examine(storage, &mtime, &mode);
     if (rc)
@@ -294,7 +294,7 @@ static int check_unchanged(const struct writing *w)
     uint32_t ns;
     int rc = xlx__sidecar_mtime(w->ctx, w->image, &s, &ns);
     if (!rc && (s != w->header.mtime_s || ns != w->header.mtime_ns))
-        rc = xlx__fail(w->ctx, ESTALE, "%s: was written to while it was read",
+        rc = xlx__fail(w->ctx, ESTALE, "%s: was modified while it was read",
                        w->image->name);
     return rc;
 }

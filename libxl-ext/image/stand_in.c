@@ -35,7 +35,7 @@ struct note {
 
 static int failed(xlx_ctx *ctx, const xlx_image *image, int rc)
 {
-    return xlx__fail_errno(ctx, -rc, "%s: a stand-in in memory", image->name);
+    return xlx__fail_errno(ctx, -rc, "%s: a proxy file in memory", image->name);
 }
 
 static int go_to(xlx_ctx *ctx, const xlx_image *image, int fd, uint64_t at)
@@ -127,7 +127,7 @@ int xlx__stand_in_read(xlx_ctx *ctx, int fd, uint64_t offset,
     if (!rc)
         rc = xlx__pread_all(fd, of_r->uri, note.uri_len, offset + sizeof(note));
     if (rc)
-        return xlx__fail_errno(ctx, -rc, "a stand-in for an image");
+        return xlx__fail_errno(ctx, -rc, "a proxy file");
     of_r->uri[note.uri_len] = '\0';
     of_r->offset = offset;
     of_r->end = note.end;
@@ -141,7 +141,7 @@ int xlx__stand_in_check(xlx_ctx *ctx, const struct xlx__stood_in *of,
     if (image->info.libxc_start == of->offset && image->end == of->end &&
         xlx__image_sum(image) == of->sum)
         return 0;
-    return xlx__fail(ctx, ESTALE, "%s: another image than a moment ago",
+    return xlx__fail(ctx, ESTALE, "%s: the save file there has changed",
                      image->name);
 }
 

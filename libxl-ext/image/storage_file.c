@@ -106,8 +106,8 @@ static const struct xlx__storage_ops file_ops = {
 int xlx__storage_no_positions(xlx_ctx *ctx, const char *name)
 {
     return xlx__fail(ctx, ESPIPE,
-                     "%s: a pipe, socket or terminal: save to a file first, a "
-                     "lazy restore needs to read it at any place",
+                     "%s: a pipe, socket or terminal: save to a file first, "
+                     "a lazy restore has to read at any offset",
                      name);
 }
 
@@ -126,7 +126,8 @@ static int learn_size(xlx_ctx *ctx, int fd, const char *name, uint64_t *size_r)
     if (!S_ISBLK(st.st_mode))
         return xlx__storage_no_positions(ctx, name);
     if (ioctl(fd, BLKGETSIZE64, size_r))
-        return xlx__fail_errno(ctx, errno, "%s: cannot learn its size", name);
+        return xlx__fail_errno(ctx, errno, "%s: cannot determine its size",
+                               name);
     return 0;
 }
 

@@ -84,19 +84,20 @@ static const struct feature {
       "runs ('xl-ext version' names both): reboot, or use the one built for it" },
     { "hap", 1, answer_hap, 0, "the processor has nested paging",
       "the processor has no nested paging (EPT or NPT), or it is turned off" },
-    { "pv-control", 1, answer_pv, 0, "the control domain is a PV one",
-      "the control domain is HVM or PVH: boot it as a PV one" },
+    { "pv-control", 1, answer_pv, 0, "the control domain is PV",
+      "the control domain is HVM or PVH: boot it as PV" },
     { "paging", 1, answer_paging, 0, "the hypervisor has memory paging",
       "this hypervisor is built without memory paging: " INSTALL },
     { "resume", 1, answer_bit, XLX__PAGING_RESTARTS,
-      "a resumed guest registers its vcpu_info pages while they are out",
-      "a resumed Linux guest panics, as its vcpu_info page is out: " INSTALL },
+      "a resumed guest registers its vcpu_info pages while they are paged out",
+      "a resumed Linux guest panics, because its vcpu_info page is paged "
+      "out: " INSTALL },
     { "hypercalls", 1, answer_bit, XLX__PAGING_HYPERCALLS,
-      "a hypercall waits for an argument that is out",
-      "a guest's hypercall fails when its argument is out: " INSTALL },
+      "a hypercall waits for a paged out argument",
+      "a guest's hypercall fails if its argument is paged out: " INSTALL },
     { "grants", 1, answer_bit, XLX__PAGING_GRANTS,
       "a guest waits for a page that it grants to a backend",
-      "a PV network that uses memory that is out can crash this host: "
+      "a PV network that uses paged out memory can crash this host: "
       INSTALL },
     { "runs", 1, answer_bit, XLX__PAGING_MARK_RUN | XLX__PAGING_LOAD_RUN,
       "memory is paged out and loaded in runs of pages",
@@ -105,8 +106,9 @@ static const struct feature {
       "every vCPU that waits for a page sleeps",
       "vCPUs that wait for the same page spin: " INSTALL },
     { "save-refused", 0, answer_bit, XLX__PAGING_REFUSES,
-      "Xen refuses to save or migrate a guest with memory that is out",
-      "another xl than libxl-ext's saves a filling guest without its memory: "
+      "Xen refuses to save or migrate a guest with paged out memory",
+      "an xl other than libxl-ext's saves a filling guest without its "
+      "memory: "
       INSTALL },
 };
 

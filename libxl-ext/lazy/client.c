@@ -51,7 +51,7 @@ static int refused(xlx_ctx *ctx, uint32_t domid, const char *line)
     const char *why =
         tree ? YAJL_GET_STRING(yajl_tree_get(tree, path, yajl_t_string)) : NULL;
     int rc = xlx__fail(ctx, EBADMSG, "domain %u: its pager %s%s", domid,
-                       why ? "refuses: " : "says what is no status",
+                       why ? "refuses: " : "sent a malformed status",
                        why ? why : "");
     yajl_tree_free(tree);
     return rc;
@@ -64,7 +64,8 @@ static int take_line(struct xlx_lazy_watch *w, struct xlx_lazy_status *status)
     if (!end)
         return w->len == sizeof(w->text)
                    ? xlx__fail(w->ctx, EBADMSG,
-                               "domain %u: its pager says too much", w->domid)
+                               "domain %u: its pager's status line is too "
+                               "long", w->domid)
                    : 0;
     *end = '\0';
     int rc = xlx__lazy_status_parse(w->text, status);

@@ -64,7 +64,7 @@ static int read_piece(struct xlx__filler *f, uint64_t gfn, uint32_t nr,
  */
 static int read_ahead(struct xlx__filler *f, const struct xlx__gfn_range *run)
 {
-    f->what = "read of the image";
+    f->what = "read of the save file";
     for (uint64_t at = run->start; at < run->end; at += READ_PIECE) {
         uint64_t left = run->end - at, i = at - run->start;
         int rc =

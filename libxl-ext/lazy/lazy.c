@@ -293,15 +293,15 @@ int xlx_lazy_take_over(xlx_lazy *lazy)
     }
     if (rc == -EBUSY)
         return xlx__fail(lazy->ctx, EBUSY,
-                         "domain %u: the pager died, and this hypervisor lets "
-                         "no other take its place: install the one that 'make "
-                         "hypervisor' builds, destroy the domain and restore it "
-                         "again", lazy->domid);
+                         "domain %u: the pager died, and this hypervisor "
+                         "does not let another one take over: install the "
+                         "one that 'make hypervisor' builds, destroy the "
+                         "domain and restore it again", lazy->domid);
     if (rc)
         return rc == -ESRCH ? rc
                             : xlx__fail_errno(lazy->ctx, -rc,
-                                              "domain %u: cannot go on where "
-                                              "the last pager was",
+                                              "domain %u: cannot take over "
+                                              "from the last pager",
                                               lazy->domid);
     if (xlx_lazy_started(lazy))
         xlx__pager_report(lazy->pager, XLX_LAZY_FILLING, NULL);
@@ -348,7 +348,7 @@ int xlx_lazy_prefetch(xlx_lazy *lazy, const struct xlx_lazy_prefetch *prefetch)
                                  (uint64_t)prefetch->ms * 1000);
     if (rc)
         xlx__log(lazy->ctx, XLX_LOG_WARN,
-                 "domain %u: the recorded pages could not all be loaded ahead",
+                 "domain %u: not all recorded pages could be prefetched",
                  lazy->domid);
     return rc;
 }
@@ -385,7 +385,7 @@ static char *status_json(void *user)
 static void change(void *user, const struct xlx_lazy_change *what)
 {
     xlx_lazy *lazy = user;
-    xlx__log(lazy->ctx, XLX_LOG_INFO, "domain %u: told to:%s%s%s%s%s",
+    xlx__log(lazy->ctx, XLX_LOG_INFO, "domain %u: command:%s%s%s%s%s",
              lazy->domid, what->set_bwlimit ? " limit the backfill" : "",
              what->fill == XLX_LAZY_FILL_PAUSE ? " pause it" : "",
              what->fill == XLX_LAZY_FILL_RESUME ? " resume it" : "",
@@ -430,7 +430,8 @@ static void publish(xlx_lazy *lazy)
         remember(lazy, &status);
         return;
     }
-    xlx__warn(lazy->ctx, "domain %u: no more status in xenstore", lazy->domid);
+    xlx__warn(lazy->ctx, "domain %u: the status in xenstore is no longer "
+                         "updated", lazy->domid);
     xlx_ctx_free(lazy->xs_ctx);
     lazy->xs_ctx = NULL;
 }
@@ -451,7 +452,8 @@ int xlx_lazy_serve(xlx_lazy *lazy)
                                            XLX__CLIENT_MS };
     /* Without them the guest is served all the same; the log says why. */
     if (xlx__ctx_twin(lazy->ctx, &lazy->xs_ctx))
-        xlx__warn(lazy->ctx, "domain %u: no status in xenstore: no memory",
+        xlx__warn(lazy->ctx, "domain %u: the status is not written to "
+                             "xenstore: no memory",
                   lazy->domid);
     if (xlx__control_start(lazy->ctx, lazy->domid, &user, &lazy->control))
         lazy->control = NULL;

@@ -144,10 +144,10 @@ const char *xlx__loader_why(int rc)
 static int try_load(struct xlx__loader *loader, uint64_t gfn, void *buffer,
                     bool *is_read, const char **what_r)
 {
-    *what_r = "read of the image";
+    *what_r = "read of the save file";
     int rc = *is_read ? 0 : read_all(loader, gfn, 1, buffer);
     if (rc == -EBADMSG)
-        *what_r = "wrong checksum of the page in the image";
+        *what_r = "wrong checksum of the page in the save file";
     if (rc)
         return rc;
     *is_read = true;

@@ -119,7 +119,7 @@ static int check_nothing_is_out(struct xlx__ring *ring)
         return 0;
     return xlx__fail(ring->guest->ctx, EIO,
                      "domain %u: all pages are loaded, but Xen counts %lu as "
-                     "paged out: paging stays on",
+                     "paged out: paging stays enabled",
                      ring->guest->paging->domid,
                      (unsigned long)info.paged_pages);
 }

@@ -10,7 +10,7 @@
 
 #define LOOK_MS 100u
 
-#define WHAT_HANGS "read of the image"
+#define WHAT_HANGS "read of the save file"
 
 struct xlx__stalls {
     struct xlx__guest *guest;
@@ -163,7 +163,7 @@ static void look_for_hangs(struct xlx__stalls *stalls)
         xlx__guest_changed(stalls->guest);
     if (said)
         xlx__warn(stalls->guest->ctx,
-                  "domain %u: the backfill does not get on: %s",
+                  "domain %u: the backfill makes no progress: %s",
                   stalls->guest->paging->domid, why);
 }
 
@@ -187,7 +187,7 @@ void xlx__stalls_watch(struct xlx__stalls *stalls)
     stalls->watching = !rc;
     if (rc)
         xlx__warn(stalls->guest->ctx,
-                  "domain %u: storage that hangs will not be noticed: %s",
+                  "domain %u: a hang of the storage will not be detected: %s",
                   stalls->guest->paging->domid, strerror(rc));
 }
 

@@ -56,7 +56,7 @@ bool xlx__trouble_keep_aside(struct xlx__trouble *trouble, uint64_t gfn, int rc)
     pthread_mutex_unlock(&trouble->lock);
     if (first && kept)
         xlx__warn(trouble->guest->ctx,
-                  "domain %u: gfn 0x%lx: read of the image: %s (it is "
+                  "domain %u: gfn 0x%lx: read of the save file: %s (it is "
                   "retried; all other pages are loaded)",
                   trouble->guest->paging->domid, (unsigned long)gfn,
                   xlx__loader_why(rc));
@@ -105,7 +105,7 @@ void xlx__trouble_say(struct xlx__trouble *trouble, uint64_t gfn,
     if (!first)
         return;
     xlx__warn(trouble->guest->ctx,
-              "domain %u: the backfill does not get on: gfn 0x%lx: %s: %s",
+              "domain %u: the backfill makes no progress: gfn 0x%lx: %s: %s",
               trouble->guest->paging->domid, (unsigned long)gfn, what,
               xlx__loader_why(rc));
     xlx__guest_changed(trouble->guest);

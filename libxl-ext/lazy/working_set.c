@@ -36,9 +36,9 @@ xlx_image_index *xlx__working_set_open(xlx_ctx *ctx, const xlx_image *image,
                  xlx_ctx_error(ctx));
     else if (!rc && xlx_image_index_info(index)->time_differs)
         xlx__log(ctx, XLX_LOG_INFO,
-                 "%s: has another time than when its sidecar was made: its "
-                 "zero pages are read as all others, until image-index makes "
-                 "the sidecar again (copies keep the time with cp -p)",
+                 "%s: was modified since its sidecar was written: zero pages "
+                 "are read like all others, until image-index writes the "
+                 "sidecar again (copies keep the time with cp -p)",
                  xlx_image_name(image));
     else if (rc && sidecar)
         xlx__log(ctx, XLX_LOG_INFO, "%s: there is no sidecar yet", sidecar);
@@ -92,7 +92,8 @@ void xlx__working_set_keep(xlx_ctx *ctx, const xlx_image *image,
      * has no name of its own: its sidecar says which image it belongs to. */
     if (image->storage->has_folder && !xlx__image_has_its_name(image)) {
         xlx__log(ctx, XLX_LOG_WARN,
-                 "%s: not recorded: it is no longer the file that is restored",
+                 "%s: not recorded: it is no longer the file that the guest "
+                 "is restored from",
                  image->name);
         return;
     }

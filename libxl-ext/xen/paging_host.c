@@ -61,10 +61,10 @@ static int explain_features(xlx_ctx *ctx, int rc)
         return xlx__fail_errno(ctx, EACCES, "Xen: memory paging");
     default:
         return xlx__fail(ctx, ENOTSUP,
-                         "Xen: this hypervisor has memory paging, but not all "
-                         "that guests with memory out and their backends need "
-                         "(lazy-check lists it): install the one that "
-                         "'make hypervisor' builds");
+                         "Xen: this hypervisor has memory paging, but not "
+                         "everything that guests with paged out memory and "
+                         "their backends need (lazy-check lists it): install "
+                         "the one that 'make hypervisor' builds");
     }
 }
 

@@ -177,7 +177,7 @@ int xlx__xen_disable(struct xlx__paging *p)
 {
     int rc = undo(of(p));
     if (rc && rc != -EBUSY)
-        return xlx__fail_errno(p->ctx, -rc, "domain %u: end of paging",
+        return xlx__fail_errno(p->ctx, -rc, "domain %u: disable paging",
                                p->domid);
     return rc;
 }

@@ -18,7 +18,7 @@ static int xen_claim(struct xlx__paging *p, uint64_t pages)
     if (!xc_domain_claim_pages(of(p)->xch, p->domid, pages))
         return 0;
     return xlx__fail_errno(p->ctx, errno,
-                           "domain %u: claim of %lu pages of host memory",
+                           "domain %u: reserve %lu pages of host memory",
                            p->domid, (unsigned long)pages);
 }
 

@@ -254,7 +254,7 @@ static void a_file_that_becomes_shorter_fails(void **state)
 {
     struct fixture *f = *state;
     assert_int_equal(truncate(f->path, (off_t)f->b.page[7] + 1), 0);
-    expect_failure(f, -ENODATA, "domain 7: gfn 0x0: read the image from ");
+    expect_failure(f, -ENODATA, "domain 7: gfn 0x0: read the save file from ");
 }
 
 /* By pages too: neither is the last word of the other. */
@@ -262,7 +262,7 @@ static void without_memory_it_fails(void **state)
 {
     struct fixture *f = *state;
     f->physmap->limit = BLOCK + 3;
-    expect_failure(f, -ENOMEM, "domain 7: gfn 0x203: memory for it");
+    expect_failure(f, -ENOMEM, "domain 7: gfn 0x203: allocate memory for it");
     assert_int_equal(f->physmap->pages, BLOCK + 3);
 }
 

@@ -212,7 +212,7 @@ static void verify_refuses_a_sidecar_of_another(void **state)
     f->b.bytes[f->b.tail + 16] ^= 1;
     save(f);
     assert_int_equal(call(f, "image-verify F"), CMD_FAILED);
-    says(f->err, "belongs to another image");
+    says(f->err, "does not match");
 }
 
 static void damage_is_refused_by_all(void **state)
@@ -298,14 +298,14 @@ static void what_is_no_sidecar_is_not_written_to(void **state)
     char line[200];
     snprintf(line, sizeof(line), "image-index --sidecar=%s F", f->path);
     assert_int_equal(call(f, line), CMD_FAILED);
-    says(f->err, "g.save: not the sidecar of an image: neither used nor");
+    says(f->err, "g.save: not a sidecar: neither used nor");
     assert_int_equal(call(f, "image-verify F"), CMD_OK);
     for (size_t i = 0; i < 4; i++) {
         FILE *file = fopen(f->sidecar, "w");
         fputs(texts[i / 2], file);
         fclose(file);
         assert_int_equal(call(f, lines[i % 2]), CMD_FAILED);
-        says(f->err, "g.save.lzx: not the sidecar of an image");
+        says(f->err, "g.save.lzx: not a sidecar");
         expect_text(f->sidecar, texts[i / 2]);
     }
     assert_int_equal(truncate(f->sidecar, 0), 0);
@@ -321,8 +321,8 @@ static void a_record_that_cannot_be_written_is_refused(void **state)
         { "restore --lazy --record --sidecar=/nowhere/x F",
           "restore: /nowhere/x: cannot make: No such file or directory\n" },
         { "restore --lazy --record --sidecar=/dev/null F",
-          "restore: /dev/null: not an ordinary file: neither used nor written "
-          "to\n" },
+          "restore: /dev/null: not an ordinary file: neither used nor "
+          "overwritten\n" },
     };
     struct fixture *f = *state;
     build(f);

@@ -128,7 +128,7 @@ static void another_image_by_then_is_refused(void **state)
     build_finish(&f->b);
     write_built(f);
     assert_int_equal(open_again(f, f->b.libxc), -ESTALE);
-    assert_non_null(strstr(xlx_ctx_error(f->ctx), "another image"));
+    assert_non_null(strstr(xlx_ctx_error(f->ctx), "the save file there has changed"));
 }
 
 static void an_image_that_is_gone_is_named(void **state)

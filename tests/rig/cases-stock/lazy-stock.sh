@@ -15,10 +15,10 @@ stock)
     check='*paging       no *cannot be restored lazily: this hypervisor is built '
     check+='without memory paging: install *' ;;
 *)
-    reason='restore: Xen: this hypervisor has memory paging, but not all that *'
+    reason='restore: Xen: this hypervisor has memory paging, but not everything that *'
     check='*paging       yes *resume       no *hypercalls   no *grants       no '
     check+='*runs         no *cannot be restored lazily: a resumed Linux guest '
-    check+='panics, as its vcpu_info page is out: install *' ;;
+    check+='panics, because its vcpu_info page is paged out: install *' ;;
 esac
 
 said=$(xl-ext lazy-check) && rig_fail "lazy-check: possible"

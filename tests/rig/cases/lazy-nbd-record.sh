@@ -61,7 +61,7 @@ refuses_to_record_nowhere() {
 of_another_image() {
     local domid
     lazy_restore --sidecar="$sidecar" "$nbd_uri" || rig_fail "see above"
-    grep "the sidecar is not used: $sidecar: belongs to another" \
+    grep "the sidecar is not used: $sidecar: does not match" \
         "$rig_tmp/restore.log" || rig_fail "nothing was said of its sidecar"
     domid=$(rig_domid g)
     xl-ext lazy-wait --quiet g || rig_fail "of another image: fill"

@@ -29,7 +29,7 @@ stall() {
     rig_wait_for 30 state_is stalled || rig_fail "$1: $(xl-ext lazy-list)"
     xl-ext lazy-list
     is_paused || rig_fail "$1: the guest is not paused"
-    lazy_field "$domid" reason | grep 'gfn 0x.*read of the image' ||
+    lazy_field "$domid" reason | grep 'gfn 0x.*read of the save file' ||
         rig_fail "$1: $(lazy_field "$domid" reason)"
 }
 
