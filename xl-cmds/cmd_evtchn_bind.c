@@ -9,30 +9,30 @@
 #include "libxl_ext_evtchn.h"
 
 const char cmd_evtchn_bind_details[] =
-    "PORT is the guest's, as evtchn-list shows it; VECTOR, from 0x20 to 0xff,\n"
-    "has to be one that the guest offers on that vCPU; without it the first\n"
-    "one is taken that is free. The channel interrupts VCPU with it from now\n"
-    "on, until evtchn-unbind, or until the guest closes it, or is saved.\n"
+    "PORT is the guest's number, as evtchn-list shows it. VECTOR, 0x20 to 0xff,\n"
+    "has to be one that the guest offers on that vCPU; without it the command\n"
+    "uses the first free one. The channel interrupts VCPU with that vector until\n"
+    "evtchn-unbind, or until the guest closes the channel or is saved.\n"
     "\n"
-    "Only for HVM and PVH guests, on a hypervisor that has vectors for single\n"
-    "channels (make hypervisor).\n"
+    "This works only for HVM and PVH guests, on a hypervisor that has vectors for\n"
+    "single channels (make hypervisor).\n"
     "\n"
     "Examples:\n"
     "  xl-ext evtchn-bind guest 22 1\n"
     "  xl-ext evtchn-bind guest 22 1 0x51\n";
 
 const char cmd_evtchn_unbind_details[] =
-    "The channel is on the upcall again, of the vCPU where the guest had it.\n"
-    "What the guest itself bound, only it can unbind.\n"
+    "Returns the channel to the upcall, on the vCPU where the guest had it.\n"
+    "Only the guest can unbind what it bound itself.\n"
     "\n"
     "Examples:\n"
     "  xl-ext evtchn-unbind guest 22\n";
 
 const char cmd_evtchn_allow_details[] =
-    "off puts all channels of the guest on the upcall, also those that it bound\n"
-    "itself, and they stay there: for a guest whose vectors make trouble. on,\n"
-    "which is how a guest begins, lets it and evtchn-bind use them again. Lasts\n"
-    "until the guest is saved, migrated or rebooted.\n"
+    "off returns all channels of the guest to the upcall, also those that it\n"
+    "bound itself, and keeps them there. Use it for a guest whose vectors cause\n"
+    "problems. on, the initial state, lets the guest and evtchn-bind use vectors\n"
+    "again. The setting lasts until the guest is saved, migrated or rebooted.\n"
     "\n"
     "Examples:\n"
     "  xl-ext evtchn-allow guest off\n";
@@ -69,15 +69,15 @@ int cmd_evtchn_bind(struct cmd_env *env, int argc, char **argv)
     if (!cmd_parse(env, self, argc, argv, &opts, &status))
         return status;
     if (opts.argc < 3 || opts.argc > 4)
-        return cmd_usage(env, self, "a domain, a port and a vCPU: %s",
+        return cmd_usage(env, self, "takes a domain, a port and a vCPU: %s",
                          self->args);
     if (!cmd_read_number(opts.argv[1], 1, PORT_MAX, &port))
-        return cmd_usage(env, self, "%s: a port, 1 to %u", opts.argv[1],
+        return cmd_usage(env, self, "%s: not a port, 1 to %u", opts.argv[1],
                          PORT_MAX);
     if (!cmd_read_number(opts.argv[2], 0, VCPU_MAX, &vcpu))
-        return cmd_usage(env, self, "%s: a vCPU, from 0", opts.argv[2]);
+        return cmd_usage(env, self, "%s: not a vCPU, from 0", opts.argv[2]);
     if (opts.argc == 4 && !read_vector(opts.argv[3], &vector))
-        return cmd_usage(env, self, "%s: a vector, 0x20 to 0xff",
+        return cmd_usage(env, self, "%s: not a vector, 0x20 to 0xff",
                          opts.argv[3]);
     if (xlx_domain_find(env->ctx, opts.argv[0], &domid) ||
         xlx_evtchn_bind(env->ctx, domid, port, vcpu, vector, &vector))
@@ -96,9 +96,10 @@ int cmd_evtchn_unbind(struct cmd_env *env, int argc, char **argv)
     if (!cmd_parse(env, self, argc, argv, &opts, &status))
         return status;
     if (opts.argc != 2)
-        return cmd_usage(env, self, "a domain and a port: %s", self->args);
+        return cmd_usage(env, self, "takes a domain and a port: %s",
+                         self->args);
     if (!cmd_read_number(opts.argv[1], 1, PORT_MAX, &port))
-        return cmd_usage(env, self, "%s: a port, 1 to %u", opts.argv[1],
+        return cmd_usage(env, self, "%s: not a port, 1 to %u", opts.argv[1],
                          PORT_MAX);
     if (xlx_domain_find(env->ctx, opts.argv[0], &domid))
         return CMD_FAILED;
@@ -120,7 +121,7 @@ int cmd_evtchn_allow(struct cmd_env *env, int argc, char **argv)
         return status;
     bool on = opts.argc == 2 && !strcmp(opts.argv[1], "on");
     if (!on && (opts.argc != 2 || strcmp(opts.argv[1], "off")))
-        return cmd_usage(env, self, "a domain, and on or off");
+        return cmd_usage(env, self, "takes a domain, and on or off");
     if (xlx_domain_find(env->ctx, opts.argv[0], &domid))
         return CMD_FAILED;
     int rc = xlx_evtchn_allow(env->ctx, domid, on);

@@ -19,13 +19,13 @@ const struct cmd_option cmd_evtchn_list_options[] = {
 };
 
 const char cmd_evtchn_list_details[] =
-    "A line for each event channel: its port, its type, the other end (domain\n"
-    "and port), the vCPU that it interrupts, and the device that it belongs\n"
-    "to. On a hypervisor with vectors for single channels also its vector (-\n"
-    "is the vCPU's upcall; t: the toolstack bound it), whether it is pending\n"
-    "(p) or masked (m), and how many events it had while they were counted.\n"
-    "Below that, the vectors that the guest offers, and what there is to be\n"
-    "said, such as that all channels of a kind interrupt one vCPU.\n"
+    "Prints a line for each event channel: its port, its type, the other end\n"
+    "(domain and port), the vCPU that it interrupts, and its device. On a\n"
+    "hypervisor with vectors for single channels it also prints the vector (- is\n"
+    "the vCPU's upcall; t: the toolstack bound it), whether the channel is\n"
+    "pending (p) or masked (m), and the number of events while they were counted.\n"
+    "Below the channels it lists the vectors that the guest offers, and notes\n"
+    "such as that all channels of a kind interrupt one vCPU.\n"
     "\n"
     "Examples:\n"
     "  xl-ext evtchn-list guest\n"

@@ -20,32 +20,33 @@ enum { OPT_HOT, OPT_SAMPLE, OPT_DRY_RUN, OPT_JSON, OPT_WATCH, OPT_EVERY };
 
 const struct cmd_option cmd_evtchn_spread_options[] = {
     { "hot", 'H', CMD_NEEDS_ARG, "N",
-      "at most N channels get vectors (default: nine tenths of the events)" },
+      "vectors for at most N channels (default: for 9/10 of the events)" },
     { "sample", 's', CMD_NEEDS_ARG, "MS",
-      "count events for so long before (default 1000; 0: do not)" },
-    { "dry-run", 'n', CMD_NO_ARG, NULL, "say what would be done, and do nothing" },
+      "count events for MS first (default 1000; 0: do not count)" },
+    { "dry-run", 'n', CMD_NO_ARG, NULL, "print what would be done, and do "
+                                        "nothing" },
     { "json", 'j', CMD_NO_ARG, NULL,
       "print JSON (docs/evtchn-toolstack.md has the schema)" },
     { "watch", 'W', CMD_NO_ARG, NULL,
-      "go on, as channels and load change, until SIGTERM or SIGINT" },
+      "keep running until SIGTERM or SIGINT" },
     { "every", 'e', CMD_NEEDS_ARG, "SECONDS",
-      "with --watch: look at the load so often (default 10)" },
+      "with --watch: the interval of the checks (default 10)" },
     { 0 }
 };
 
 const char cmd_evtchn_spread_details[] =
-    "Counts the guest's events for a second, and gives the channels that have\n"
-    "the most of them vectors of their own, on different vCPUs, so that the\n"
-    "load is even. The rest stays on the upcall, or goes back to it. Only\n"
-    "vectors that the guest offers are taken; what the guest bound itself\n"
-    "stays; what is right already stays.\n"
+    "Counts the guest's events for a second, and gives the busiest channels\n"
+    "vectors of their own on different vCPUs, so that the load is even. All other\n"
+    "channels stay on the upcall or return to it. The command uses only vectors\n"
+    "that the guest offers, and changes neither what the guest bound itself nor\n"
+    "what is right already.\n"
     "\n"
-    "Prints what is changed, and Jain's index of the load on the vCPUs: 1 when\n"
-    "each has the same, 1/n when one of n has it all.\n"
+    "Prints each change, and Jain's fairness index of the load on the vCPUs: 1\n"
+    "when each has the same load, 1/n when one of n has all of it.\n"
     "\n"
-    "With --watch it does so every 10 s by the events since the last time, and\n"
-    "does what the guest wishes in xenstore at once. It goes on with the guest\n"
-    "after a restore or a reboot.\n"
+    "With --watch it repeats this every 10 s, by the events since the last time,\n"
+    "and grants at once the vector requests that the guest writes to xenstore. It\n"
+    "continues with the guest after a restore or a reboot.\n"
     "\n"
     "Examples:\n"
     "  xl-ext evtchn-spread guest --dry-run\n"
@@ -215,10 +216,10 @@ static bool read_config(const struct cmd_opts *opts,
         .dry_run = opts->set[OPT_DRY_RUN],
     };
     if (hot && !cmd_read_number(hot, 1, MAX_HOT, &config->hot))
-        *wrong = "--hot: 1 to 131071 channels";
+        *wrong = "--hot takes 1 to 131071 channels";
     else if (sample &&
              !cmd_read_number(sample, 0, MAX_SAMPLE, &config->sample_ms))
-        *wrong = "--sample: 0 to 3600000 ms";
+        *wrong = "--sample takes 0 to 3600000 ms";
     else
         return true;
     return false;
@@ -242,12 +243,13 @@ int cmd_evtchn_spread(struct cmd_env *env, int argc, char **argv)
         return cmd_usage(env, self, "%s", wrong);
     if (arg && (!opts.set[OPT_WATCH] ||
                 !cmd_read_number(arg, 1, MAX_EVERY, &every)))
-        return cmd_usage(env, self, "--every: 1 to %u seconds, with --watch",
+        return cmd_usage(env, self, "--every takes 1 to %u seconds, and "
+                                    "needs --watch",
                          MAX_EVERY);
     if (!opts.set[OPT_WATCH])
         return spread_once(env, opts.argv[0], &config, opts.set[OPT_JSON]);
     if (opts.set[OPT_DRY_RUN] || opts.set[OPT_SAMPLE])
-        return cmd_usage(env, self, "--watch: not with --dry-run or --sample");
+        return cmd_usage(env, self, "--watch excludes --dry-run and --sample");
     watch.guest = opts.argv[0];
     watch.hot = config.hot;
     watch.every_ms = every * 1000;

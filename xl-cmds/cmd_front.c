@@ -22,14 +22,14 @@ enum { OPT_DIR, OPT_REMOVE };
 
 const struct cmd_option cmd_install_front_options[] = {
     { "dir", 0, CMD_NEEDS_ARG, "DIR", "instead of " XLX_FRONT_DIR },
-    { "remove", 0, CMD_NO_ARG, NULL, "take the links away again" },
+    { "remove", 0, CMD_NO_ARG, NULL, "remove the links" },
     { 0 }
 };
 
 const char cmd_install_front_details[] =
     "Makes a link xl to this program in " XLX_FRONT_DIR ", which is ahead of\n"
     "the distribution's xl in root's PATH, and one for bash's completion. xl\n"
-    "then takes these commands and hands every other call, unchanged, to the\n"
+    "then takes these commands and passes every other call, unchanged, to the\n"
     "distribution's. An xl that is not such a link is neither replaced nor\n"
     "removed.\n"
     "\n"
@@ -93,8 +93,8 @@ static int make(struct front *f, const struct link *l, bool *made)
     switch (owner_of(l->path, target)) {
     case FOREIGN:
         fprintf(f->env->err,
-                "install-front: %s: another program's: left as it is; remove "
-                "it, or give another --dir\n", l->path);
+                "install-front: %s: belongs to another program: it stays; "
+                "remove it, or give another --dir\n", l->path);
         return CMD_FAILED;
     case OURS:
         return strcmp(target, l->target) ? replace(f, l) : CMD_OK;
@@ -113,7 +113,7 @@ static int take_away(struct front *f, const struct link *l)
     switch (owner_of(l->path, target)) {
     case FOREIGN:
         fprintf(f->env->err,
-                "install-front: %s: another program's: left as it is\n",
+                "install-front: %s: belongs to another program: it stays\n",
                 l->path);
         return CMD_OK;
     case OURS:
@@ -190,7 +190,7 @@ static int prepare(struct front *f)
     find_completion(f->dir, f->completion.target);
     return find_program(f->dir, f->xl.target)
                ? CMD_OK
-               : fail(f, "/proc/self/exe", "cannot tell what to link to");
+               : fail(f, "/proc/self/exe", "cannot determine what to link to");
 }
 
 /* Whole or undone. */

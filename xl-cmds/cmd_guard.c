@@ -98,7 +98,7 @@ static int is_restored_lazily(xlx_ctx *ctx, uint32_t domid)
 static int not_known(struct cmd_env *env, const char *command,
                      const char *object, const char *what)
 {
-    fprintf(env->err, "%s: %s: it is not known whether %s: nothing is done\n",
+    fprintf(env->err, "%s: %s: cannot find out whether %s: nothing was done\n",
             command, object, what);
     return CMD_FAILED;
 }
@@ -153,11 +153,12 @@ static int spare_images(struct cmd_env *env, const char *command,
         return CMD_OK;
     int nr = xlx_lazy_list(env->ctx, &domids);
     if (nr < 0)
-        return not_known(env, command, path, "no guest fills from it");
+        return not_known(env, command, path, "a guest is filling from it");
     for (int i = 0; i < nr && status == CMD_OK; i++) {
         int rc = xlx_lazy_status(env->ctx, domids[i], &s);
         if (rc && rc != -ENOENT)
-            status = not_known(env, command, path, "no guest fills from it");
+            status = not_known(env, command, path, "a guest is filling from "
+                                                   "it");
         if (rc || !is_filled_from(&s, &file))
             continue;
         fprintf(env->err, "%s: %s: the memory of domain %u still comes from "

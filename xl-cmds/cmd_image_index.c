@@ -13,29 +13,25 @@
 enum { OPT_JSON, OPT_SIDECAR };
 
 const struct cmd_option cmd_image_index_options[] = {
-    { "json", 'j', CMD_NO_ARG, NULL, "what was found, as JSON" },
+    { "json", 'j', CMD_NO_ARG, NULL, "print what was found as JSON" },
     CMD_IMAGE_SIDECAR_OPTION,
     { 0 }
 };
 
 const char cmd_image_index_details[] =
-    "Reads all of FILE and writes FILE.lzx: which pages are zeros, a crc32c "
-    "of\n"
-    "each page; a working set that is in it already is kept. A lazy restore "
-    "uses\n"
-    "it when it is there and belongs to FILE as it is. Interrupted, it leaves\n"
-    "what was there.\n"
+    "Reads all of FILE and writes FILE.lzx: which pages are zero, and a crc32c of\n"
+    "each page. A working set that FILE.lzx already has is kept. A lazy restore\n"
+    "uses FILE.lzx if it matches FILE as it is then. If the command is\n"
+    "interrupted, it leaves the old FILE.lzx.\n"
     "\n"
     "Example:\n"
     "  xl-ext image-index /var/lib/xen/save/guest\n";
 
 const char cmd_image_verify_details[] =
-    "Checks the structure of FILE, reads all pages and holds them against\n"
-    "FILE.lzx. Each page that is wrong is printed by its gfn, and the exit "
-    "status\n"
-    "is 1. Without FILE.lzx only structure and readability are checked, which "
-    "is\n"
-    "said.\n"
+    "Checks the structure of FILE, reads all pages and checks them against\n"
+    "FILE.lzx. It prints the gfn of each wrong page, and the exit status is then\n"
+    "1. Without FILE.lzx it checks only that the structure is right and that all\n"
+    "pages can be read, and says so.\n"
     "\n"
     "Example:\n"
     "  xl-ext image-index FILE; ...; xl-ext image-verify FILE\n";
@@ -68,7 +64,7 @@ static int report_index(struct cmd_env *env, const struct cmd_opts *opts,
     uint64_t pages = xlx_image_info(image)->pages;
     xlx_image_index_close(index);
     if (!opts->set[OPT_JSON]) {
-        fprintf(env->out, "%s: %lu pages, %lu of them zeros\n", opts->argv[0],
+        fprintf(env->out, "%s: %lu pages, %lu of them zero\n", opts->argv[0],
                 (unsigned long)pages, (unsigned long)info.zero_pages);
         return CMD_OK;
     }
@@ -145,9 +141,9 @@ static int verify_pages(struct verify *v, const struct cmd_opts *opts,
         job_clear(&v->job);
         fprintf(env->out, "%s: %lu pages, %s\n", opts->argv[0],
                 (unsigned long)xlx_image_info(image)->pages,
-                has_crc ? "all as their checksums say"
+                has_crc ? "all match their checksums"
                         : "all readable; there are no checksums (image-index "
-                          "makes them)");
+                          "writes them)");
     }
     return rc ? CMD_FAILED : CMD_OK;
 }

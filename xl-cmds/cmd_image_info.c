@@ -15,16 +15,15 @@ enum { OPT_JSON, OPT_PAGES, OPT_SIDECAR };
 const struct cmd_option cmd_image_info_options[] = {
     { "json", 'j', CMD_NO_ARG, NULL, "as JSON" },
     { "pages", 0, CMD_NO_ARG, NULL,
-      "read all pages: how many are zeros or the same" },
+      "read all pages, and count zero and equal ones" },
     CMD_IMAGE_SIDECAR_OPTION,
     { 0 }
 };
 
 const char cmd_image_info_details[] =
-    "What a file of xl save has in it: the guest, its memory, the Xen that "
-    "wrote\n"
-    "it. Only headers are read, unless --pages is given. A damaged file is\n"
-    "refused with the place and the reason.\n"
+    "Prints what a file of xl save contains: the guest, its memory, and the Xen\n"
+    "that wrote it. It reads only headers, unless --pages is given. For a damaged\n"
+    "file it prints the place and the reason.\n"
     "\n"
     "Examples:\n"
     "  xl-ext image-info /var/lib/xen/save/guest\n"
@@ -77,8 +76,8 @@ static void print_index(FILE *out, const struct view *v)
     if (v->index.has_zero)
         print_pages(out, "  zero", v->index.zero_pages, v->info->pages);
     if (v->index.time_differs)
-        fprintf(out, "%-11s not known: the file has another time than when "
-                     "this was made\n", "  zero");
+        fprintf(out, "%-11s not known: the file was modified since the "
+                     "sidecar was written\n", "  zero");
     if (v->index.working_set_pages)
         print_pages(out, "  first used", v->index.working_set_pages,
                     v->info->pages);

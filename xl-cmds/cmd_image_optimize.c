@@ -16,21 +16,18 @@ enum { OPT_FIRST, OPT_IN_PLACE, OPT_JSON, OPT_SIDECAR };
 
 const struct cmd_option cmd_image_optimize_options[] = {
     { "first", 0, CMD_NEEDS_ARG, "GFN[+N],...",
-      "these instead of the working set" },
-    { "in-place", 0, CMD_NO_ARG, NULL, "put the new file in FILE's place" },
-    { "json", 'j', CMD_NO_ARG, NULL, "what was written, as JSON" },
+      "put these pages first, instead of the working set" },
+    { "in-place", 0, CMD_NO_ARG, NULL, "replace FILE by the new file" },
+    { "json", 'j', CMD_NO_ARG, NULL, "print what was written as JSON" },
     CMD_IMAGE_SIDECAR_OPTION,
     { 0 }
 };
 
 const char cmd_image_optimize_details[] =
-    "Writes FILE anew: the working set that FILE.lzx has comes first, then "
-    "all\n"
-    "other pages by gfn; zeros become holes of the file. Every xl restore "
-    "reads\n"
-    "the new file. It is compared with FILE before it gets its name, and its "
-    "own\n"
-    "sidecar is made. Interrupted, nothing has changed.\n"
+    "Writes a new save file of the same guest: first the working set of FILE.lzx,\n"
+    "then all other pages by gfn; zero pages become holes. Every xl restore reads\n"
+    "the new file. The command compares it with FILE before the new file gets its\n"
+    "name, and also writes its sidecar. If it is interrupted, nothing has changed.\n"
     "\n"
     "Examples:\n"
     "  xl-ext image-optimize guest.save guest-fast.save\n"
@@ -110,8 +107,8 @@ static int report(const struct optimize *o)
         return CMD_FAILED;
     if (!o->opts->set[OPT_JSON]) {
         fprintf(out,
-                "%s: %lu pages, the first %lu as they were used, %lu zeros;"
-                " %lu MiB on disk\n",
+                "%s: %lu pages, the first %lu in the order of use, %lu zero; "
+                "%lu MiB on disk\n",
                 o->out, (unsigned long)pages,
                 (unsigned long)o->made.working_set_pages,
                 (unsigned long)o->made.zero_pages,

@@ -12,15 +12,16 @@
 enum { OPT_LIST_JSON };
 
 const struct cmd_option cmd_lazy_list_options[] = {
-    { "json", 'j', CMD_NO_ARG, NULL, "all numbers, as JSON" },
+    { "json", 'j', CMD_NO_ARG, NULL, "print all numbers as JSON" },
     { 0 }
 };
 
 const char cmd_lazy_list_details[] =
-    "STATE is filling, paused (by lazy-set: only what the guest touches\n"
-    "comes), stalled (reads that the guest waits for fail: it is paused until\n"
-    "they work again), complete, or failed. What is wrong is behind the image;\n"
-    "pages that cannot be read do no harm until the guest touches one.\n";
+    "STATE is filling; paused (by lazy-set: only pages that the guest touches are\n"
+    "loaded); stalled (the guest is paused, because reads of pages that it waits\n"
+    "for fail, until they succeed); complete; or failed. The text behind the\n"
+    "image describes a problem. Pages that cannot be read do no harm until the\n"
+    "guest touches one.\n";
 
 static void print_row(FILE *out, const struct xlx_lazy_status *s)
 {

@@ -13,16 +13,17 @@ enum { OPT_BWLIMIT, OPT_PAUSE, OPT_RESUME, OPT_RETRY };
 
 const struct cmd_option cmd_lazy_set_options[] = {
     { "bwlimit", 0, CMD_NEEDS_ARG, "RATE",
-      "bytes a second, K, M or G; none lifts it" },
-    { "pause", 0, CMD_NO_ARG, NULL, "bring only what the guest touches" },
-    { "resume", 0, CMD_NO_ARG, NULL, "bring the rest too, after pause or finish" },
-    { "retry", 0, CMD_NO_ARG, NULL, "try failed reads again now" },
+      "bytes a second, K, M or G; none: no limit" },
+    { "pause", 0, CMD_NO_ARG, NULL, "load only what the guest touches" },
+    { "resume", 0, CMD_NO_ARG, NULL, "load the rest too, after --pause or "
+                                     "lazy-finish" },
+    { "retry", 0, CMD_NO_ARG, NULL, "repeat failed reads now" },
     { 0 }
 };
 
 const char cmd_lazy_set_details[] =
-    "The limit and the pause are for the backfill: a page that the guest waits\n"
-    "for is always read at once. Both stay until they are changed.\n"
+    "The limit and the pause apply to the backfill: a page that the guest waits\n"
+    "for is always read at once. Both last until they are changed.\n"
     "\n"
     "Examples:\n"
     "  xl-ext lazy-set guest --bwlimit=50M\n"

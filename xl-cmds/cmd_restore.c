@@ -16,50 +16,44 @@
 
 const struct cmd_option cmd_restore_options[] = {
     { "lazy", 0, CMD_MAY_HAVE_ARG, "require",
-      "run the guest at once, bring its memory as it is touched;\n"
-      "                         =require: fail where that is not possible" },
+      "run the guest at once, load its memory while it runs;\n               "
+      "          =require: fail if that is not possible" },
     { "fast", 0, CMD_NO_ARG, NULL,
-      "bring all memory before the guest runs, as xl does, but\n"
-      "                         sooner and in 2 MiB pages; on any Xen" },
+      "load all memory before the guest runs, as xl does, but\n              "
+      "           faster and in 2 MiB pages; on any Xen" },
     { "bwlimit", 0, CMD_NEEDS_ARG, "RATE",
-      "bring what nobody waits for at most so fast: 50M a second;\n"
-      "                         lazy-set changes it later" },
+      "limit for loading what nobody waits for: 50M a second;\n              "
+      "           lazy-set changes it later" },
     { "prefetch", 0, CMD_NEEDS_ARG, "SIZE|TIME",
-      "load so much of what FILE.lzx recorded before the guest runs:\n"
-      "                         64M, 2s, 0 for nothing (default 64M)" },
+      "how much of the working set in FILE.lzx to load before\n              "
+      "           the guest runs: 64M, 2s, 0 for nothing (default 64M)" },
     { "record", 0, CMD_MAY_HAVE_ARG, "TIME",
-      "record in FILE.lzx what the guest waits for:\n"
-      "                         for 30s, say; until it is quiet if not told" },
+      "record in FILE.lzx what the guest waits for, for example\n            "
+      "             for 30s; without TIME until it waits no more" },
     { "sidecar", 0, CMD_NEEDS_ARG, "PATH",
-      "instead of FILE.lzx; nbd://... has one only if it is told" },
+      "use PATH instead of FILE.lzx; nbd://... has no other" },
     { 0 }
 };
 
 const char cmd_restore_details[] =
-    "With --lazy the guest runs at once. What it touches comes from FILE when it "
-    "is\n"
-    "touched, a pager brings the rest meanwhile; FILE must stay readable "
-    "until\n"
-    "'xl-ext lazy-wait' says that all memory is there. All other options are\n"
-    "those of the distribution's xl restore (see xl(1)), and a call without\n"
-    "--lazy or --fast is handed to it unchanged.\n"
+    "With --lazy the guest runs at once. A pager reads memory from FILE when the\n"
+    "guest touches it, and loads the rest at the same time. FILE must stay\n"
+    "readable until 'xl-ext lazy-wait' reports that all memory is present. All\n"
+    "other options are those of the distribution's xl restore (see xl(1)), and a\n"
+    "call without --lazy or --fast is passed to it unchanged.\n"
     "\n"
     "FILE may be an export of an NBD server, nbd://HOST/EXPORT.\n"
     "\n"
-    "Where the host or the file does not allow it, the reason is printed and\n"
-    "the guest is restored eagerly; with --lazy=require nothing is restored.\n"
-    "Eagerly is as with --fast, where all memory is there before the guest "
-    "runs.\n"
-    "What --fast cannot restore (a PV guest, a pipe, a compressed file) is left "
-    "to\n"
-    "the distribution's xl, with the reason.\n"
+    "If the host or the file does not allow a lazy restore, the command prints\n"
+    "the reason and restores the guest eagerly, as with --fast: all memory is\n"
+    "there before the guest runs. With --lazy=require it restores nothing in that\n"
+    "case. What --fast cannot restore (a PV guest, a pipe, a compressed file) is\n"
+    "left to the distribution's xl, and the reason is printed.\n"
     "\n"
-    "A restore with --record writes beside FILE, in FILE.lzx, which pages the\n"
-    "guest waited for, and takes a little longer to be complete. Restores "
-    "after\n"
-    "it load these first: the guest runs when --prefetch of them are there.\n"
-    "What is on an NBD server has no folder: --sidecar says where it is to "
-    "be.\n"
+    "A restore with --record writes the list of the pages that the guest waited\n"
+    "for to FILE.lzx, beside FILE, and takes a little longer to be complete. Later\n"
+    "restores load these pages first: the guest runs when --prefetch of them are\n"
+    "there. A file on an NBD server has no folder: name its FILE.lzx by --sidecar.\n"
     "\n"
     "Examples:\n"
     "  xl-ext save guest /var/lib/xen/save/guest\n"
@@ -326,15 +320,14 @@ static const char *take(struct call *call, const char *arg)
 static const char *check_options(const struct call *call)
 {
     if (!call->lazy && !call->fast)
-        return "--bwlimit, --prefetch, --record and --sidecar go with --lazy";
+        return "--bwlimit, --prefetch, --record and --sidecar need --lazy";
     if (call->lazy && call->fast)
-        return "--lazy and --fast are two ways: choose one";
+        return "--lazy and --fast exclude each other";
     if (call->fast && (call->record || call->prefetch || call->bwlimit))
-        return "--bwlimit, --prefetch and --record go with --lazy, not with "
-               "--fast";
+        return "--bwlimit, --prefetch and --record need --lazy, not --fast";
     if (call->record && call->remote && !call->sidecar)
-        return "--record cannot write beside FILE on an NBD server: say where "
-               "with --sidecar=FILE";
+        return "--record cannot write beside FILE on an NBD server: name a "
+               "file by --sidecar=FILE";
     return NULL;
 }
 

@@ -25,10 +25,10 @@ enum { CREATE_JSON = OPT_WAIT + 1 };
       "how long guest and backend may take (default 40)" }
 #define DRY_RUN_OPTION                                                         \
     { "dry-run", 'n', CMD_NO_ARG, NULL,                                        \
-      "make all checks, say what would be done, and do nothing" }
+      "make all checks, print what would be done, do nothing" }
 #define FORCE_OPTION                                                           \
     { "force", 'f', CMD_NO_ARG, NULL,                                          \
-      "even the last keyboard, a network card in use, no real hardware" }
+      "even the last keyboard, a network card in use, a virtual device" }
 
 #define JSON_OPTION                                                            \
     { "json", 'j', CMD_NO_ARG, NULL,                                           \
@@ -54,7 +54,7 @@ const struct cmd_option cmd_usb_detach_options[] = {
     WAIT_OPTION,
     DRY_RUN_OPTION,
     FORCE_OPTION,
-    { "move", 'm', CMD_NEEDS_ARG, "DOM2", "attach it to this guest then" },
+    { "move", 'm', CMD_NEEDS_ARG, "DOM2", "then attach it to this guest" },
     { 0 }
 };
 
@@ -63,28 +63,29 @@ const char cmd_usb_attach_details[] =
     "  1-2.3           the place where it is plugged in, as in lsusb -t: bus 1,\n"
     "                  port 2, port 3 of the hub there\n"
     "  1.4             bus and address, as in lsusb\n"
-    "  046d:c52b       vendor and product; with :SERIAL where there are twins\n"
+    "  046d:c52b       vendor and product; add :SERIAL for identical devices\n"
     "usb-list-assignable-devices lists them. Without controller= and port= the\n"
-    "device goes to the first free port; a guest that has none gets a\n"
-    "controller. A guest with PVUSB has a backend process on this host, which\n"
+    "device gets the first free port; if the guest has no controller, one is\n"
+    "created. A guest with PVUSB has a backend process on this host, which\n"
     "ends with its last controller.\n"
     "\n"
-    "The command is done when backend and guest have taken the device; when\n"
-    "they do not, all is put back as it was and the reason is printed. What\n"
-    "this host needs itself, or its policy forbids, is refused.\n"
+    "The command returns when backend and guest have taken the device. If they\n"
+    "do not, it restores the previous state and prints the reason. It refuses a\n"
+    "device that this host needs itself or that its policy forbids.\n"
     "\n"
     "With --hub every device behind that hub is attached, and those behind hubs\n"
     "there, each to a port of its own. Each is judged by itself and has a line\n"
-    "(with --json a line of JSON, as of usb-reconcile); the exit status is 1 when\n"
-    "one could not be attached. What is plugged in later is usb-assign's.\n"
+    "(with --json a line of JSON, as of usb-reconcile); the exit status is 1 if\n"
+    "one could not be attached. For devices that are plugged in later, use\n"
+    "usb-assign.\n"
     "\n"
     "Examples:\n"
     "  xl-ext usb-attach guest 1-2\n"
     "  xl-ext usb-attach guest 046d:c52b\n"
     "  xl-ext usb-attach guest 1-2.3 controller=0 port=4 --wait 30\n"
     "  xl-ext usb-attach guest 1-4 --hub\n"
-    "  xl-ext usb-attach guest 0 4 1-2.3                the same, as xm had it\n"
-    "  xl-ext usbdev-attach guest hostbus=1 hostaddr=4  as xl has it\n";
+    "  xl-ext usb-attach guest 0 4 1-2.3                the same in xm's form\n"
+    "  xl-ext usbdev-attach guest hostbus=1 hostaddr=4  the same in xl's form\n";
 
 const char cmd_usb_detach_details[] =
     "DEVICE is one that the guest has, named by\n"
@@ -105,25 +106,25 @@ const char cmd_usb_detach_details[] =
     "  xl-ext usb-detach guest 1-2 --move other\n";
 
 const char cmd_usb_hc_create_details[] =
-    "type=qusb (served by xl-ext-usb-backend) and type=pv (by this host's kernel\n"
-    "driver usbback, or by xl-ext-usb-backend for a guest that has a QEMU of its\n"
-    "own) need a PVUSB frontend driver in the guest (Linux: xen-hcd); version=1\n"
-    "takes devices up to full speed, version=2 (the default) faster ones too, on\n"
-    "1 to 31 ports (8). type=devicemodel is emulated for an HVM guest: version=3\n"
-    "(the default) takes all devices on 1 to 15 ports (8), version=2 those of\n"
-    "high speed on 6, version=1 slower ones on 2.\n"
-    "Without type= it is what fits the guest; the type is printed.\n"
+    "type=qusb (served by xl-ext-usb-backend) and type=pv (served by the driver\n"
+    "usbback of this host's kernel, or by xl-ext-usb-backend for a guest that has\n"
+    "a QEMU of its own) need a PVUSB frontend driver in the guest (Linux:\n"
+    "xen-hcd). version=1 takes devices up to full speed, version=2 (the default)\n"
+    "faster ones too, on 1 to 31 ports (8). type=devicemodel is emulated for an\n"
+    "HVM guest: version=3 (the default) takes all devices on 1 to 15 ports (8),\n"
+    "version=2 takes high-speed devices on 6, version=1 slower ones on 2.\n"
+    "Without type= the command chooses the type that fits the guest and prints it.\n"
     "\n"
     "Examples:\n"
     "  xl-ext usb-hc-create guest\n"
     "  xl-ext usb-hc-create guest version=1 ports=2\n"
     "  xl-ext usb-hc-create windows type=devicemodel\n"
-    "  xl-ext usb-hc-create guest 2 8                   the same, as xm had it\n"
-    "  xl-ext usbctrl-attach guest version=2 ports=8    as xl has it\n";
+    "  xl-ext usb-hc-create guest 2 8                   the same in xm's form\n"
+    "  xl-ext usbctrl-attach guest version=2 ports=8    the same in xl's form\n";
 
 const char cmd_usb_hc_destroy_details[] =
-    "DEVID is the controller's number, as usb-list shows it. Its devices are\n"
-    "detached first.\n"
+    "DEVID is the controller's number, as usb-list shows it. The command first\n"
+    "detaches its devices.\n"
     "\n"
     "Example:\n"
     "  xl-ext usb-hc-destroy guest 0\n";
@@ -145,8 +146,8 @@ static bool start(struct cmd_env *env, int argc, char **argv, int min, int max,
         return false;
     const char *arg = call->opts.arg[OPT_WAIT];
     if (arg && !cmd_read_number(arg, 1, MAX_WAIT, &wait))
-        *status = cmd_usage(env, call->cmd, "--wait=%s: 1 to %u seconds", arg,
-                            MAX_WAIT);
+        *status = cmd_usage(env, call->cmd, "--wait=%s: not 1 to %u seconds",
+                            arg, MAX_WAIT);
     else if (call->opts.argc < min)
         *status = cmd_usage(env, call->cmd, "too few arguments: %s",
                             call->cmd->args);
@@ -181,8 +182,8 @@ static int read_keys(struct cmd_env *env, const struct call *call, int first,
             return cmd_usage(env, call->cmd, "%s: no such argument: %s", arg,
                              call->cmd->args);
         if (!cmd_read_number(value, k->min, k->max, k->value))
-            return cmd_usage(env, call->cmd, "%s: a number from %u to %u", arg,
-                             k->min, k->max);
+            return cmd_usage(env, call->cmd, "%s: not a number from %u to %u",
+                             arg, k->min, k->max);
     }
     return 0;
 }
@@ -210,7 +211,7 @@ static int read_xm_place(struct cmd_env *env, const struct call *call,
 {
     char **arg = call->opts.argv;
     if (!cmd_read_number(arg[1], 0, UINT16_MAX, &t->place.hc))
-        return cmd_usage(env, call->cmd, "%s: the number of a controller",
+        return cmd_usage(env, call->cmd, "%s: not the number of a controller",
                          arg[1]);
     if (!cmd_read_number(arg[2], 1, XLX_USB_PORTS_MAX, &t->place.port))
         return cmd_usage(env, call->cmd, "%s: a port, 1 to %u", arg[2],
@@ -244,7 +245,7 @@ static int read_place(struct cmd_env *env, struct call *call, int first,
     int status = read_keys(env, call, first, keys);
     if (!status && !bus != !address)
         status = cmd_usage(env, call->cmd,
-                           "hostbus= and hostaddr= belong together");
+                           "hostbus= and hostaddr= need each other");
     if (!status && bus && t->device[0])
         status = cmd_usage(env, call->cmd, "two devices: %s and %u.%u",
                            t->device, bus, address);
@@ -266,7 +267,8 @@ static int read_target(struct cmd_env *env, struct call *call, struct target *t)
     const char *device = xm ? (nr == 4 ? arg[3] : "")
                             : (plain > 1 ? arg[1] : "");
     if (strlen(device) >= sizeof(t->device))
-        return cmd_usage(env, call->cmd, "%.32s...: no device's name", device);
+        return cmd_usage(env, call->cmd, "%.32s...: not a device's name",
+                         device);
     strcpy(t->device, device);
     return xm ? read_xm_place(env, call, t)
               : read_place(env, call, plain > 1 ? 2 : 1, t);
@@ -449,7 +451,8 @@ static int take_type(struct cmd_env *env, struct call *call,
             call->opts.argv[kept++] = call->opts.argv[i];
         else if (!read_type(value, type))
             return cmd_usage(env, call->cmd,
-                             "type=%s: auto, qusb, pv or devicemodel", value);
+                             "type=%s: not auto, qusb, pv or devicemodel",
+                             value);
     }
     call->opts.argc = kept;
     return 0;
@@ -472,7 +475,8 @@ static int read_config(struct cmd_env *env, struct call *call,
     for (int i = 0; i < 2; i++)
         if (!cmd_read_number(operand[i + 1], keys[i].min, keys[i].max,
                          keys[i].value))
-            return cmd_usage(env, call->cmd, "%s: %s is a number from %u to %u",
+            return cmd_usage(env, call->cmd, "%s: %s takes a number from %u "
+                                             "to %u",
                              operand[i + 1], keys[i].name, keys[i].min,
                              keys[i].max);
     return 0;
@@ -525,7 +529,8 @@ int cmd_usb_hc_destroy(struct cmd_env *env, int argc, char **argv)
     const char *text = call.opts.argv[1];
     if (!cmd_read_number(text, 0, UINT16_MAX, &devid))
         return cmd_usage(env, call.cmd,
-                         "%s: the number of a controller, as usb-list shows it",
+                         "%s: not the number of a controller, as usb-list "
+                         "shows it",
                          text);
     if (xlx_usb_hc_destroy(env->ctx, call.domid, devid, call.timeout_ms))
         return CMD_FAILED;

@@ -24,35 +24,37 @@ enum { OPT_ALL };
 const struct cmd_option cmd_usb_assign_options[] = {
     { "required", 'r', CMD_NO_ARG, NULL,
       "usb-reconcile fails while the device is missing" },
-    { "force", 'f', CMD_NO_ARG, NULL, "as usb-attach --force, each time it is attached" },
+    { "force", 'f', CMD_NO_ARG, NULL, "as with usb-attach --force, each time "
+                                      "it is attached" },
     { "place", 'p', CMD_NO_ARG, NULL,
-      "whatever is plugged in there, now or later" },
-    { "list", 'l', CMD_NO_ARG, NULL, "print what is assigned" },
+      "assign whatever is plugged in there, now or later" },
+    { "list", 'l', CMD_NO_ARG, NULL, "print the assignments" },
     { "json", 'j', CMD_NO_ARG, NULL,
       "print what was done, or the list, as JSON (docs/usb.md has the "
       "schema)" },
     { "watch", 'W', CMD_NO_ARG, NULL,
-      "with --list: again each second, until it is interrupted" },
+      "with --list: update each second, until interrupted" },
     { "hub", 0, CMD_NO_ARG, NULL,
       "DEVICE is a hub: whatever is plugged in behind it, now or later" },
     { 0 }
 };
 
 const char cmd_usb_assign_details[] =
-    "The device is named as for usb-attach, and has to be plugged in now. What\n"
-    "is written down is what it is: vendor, product, serial number, kinds of\n"
-    "interfaces, and where it is plugged in. With a serial number it is known\n"
-    "wherever it is plugged in later, without one at its place, or where no\n"
-    "other one like it is. A device that comes back as another kind of thing (a\n"
-    "stick that is a keyboard now) is not given to the guest.\n"
+    "The device is named as for usb-attach, and has to be plugged in now. The\n"
+    "command stores its vendor, product, serial number, kinds of interfaces, and\n"
+    "the place where it is plugged in. A device with a serial number is\n"
+    "recognized wherever it is plugged in later, one without at its place, or\n"
+    "where there is no other one like it. A device that comes back as another\n"
+    "kind of device (a stick that is now a keyboard) is not given to the guest.\n"
     "\n"
-    "With --place it is the port that is assigned, which may be empty: for a\n"
-    "device that becomes another one when its firmware is loaded. With --hub it\n"
-    "is every port of the hub that is plugged in there, and of hubs behind it.\n"
+    "With --place the port is assigned, which may be empty: use it for a device\n"
+    "that becomes another one when its firmware is loaded. With --hub every port\n"
+    "of the hub at that place is assigned, and of hubs behind it.\n"
     "\n"
-    "Nothing is attached: usb-reconcile does that, once or all the time. If it\n"
-    "could not be attached now, a warning says why; what the policy forbids is\n"
-    "refused. What is assigned stays so when the guest or this host starts anew.\n"
+    "The command attaches nothing: usb-reconcile does that, once or all the time.\n"
+    "If the device could not be attached now, a warning gives the reason; a\n"
+    "device that the policy forbids is refused. Assignments outlast reboots of\n"
+    "the guest and of this host.\n"
     "\n"
     "Examples:\n"
     "  xl-ext usb-assign guest 1-2\n"
@@ -67,9 +69,9 @@ const struct cmd_option cmd_usb_unassign_options[] = {
 };
 
 const char cmd_usb_unassign_details[] =
-    "The device is named by the place that usb-assign --list shows, which is as\n"
-    "the host's buses are numbered today, or that was assigned, by vendor\n"
-    "and product, or, when it has a serial number, by where it is now. The\n"
+    "Name the device by the place that usb-assign --list shows, which uses the\n"
+    "host's present bus numbers, or by the place that was assigned, by vendor and\n"
+    "product, or, if it has a serial number, by the place where it is now. The\n"
     "guest need not run. A device that the guest has stays there: usb-detach\n"
     "takes it back.\n"
     "\n"
@@ -88,10 +90,10 @@ static int read_place(struct cmd_env *env, const struct cmd *self,
             return cmd_usage(env, self, "%s: no such argument: %s", arg,
                              self->args);
         if (hc && !cmd_read_number(hc, 0, UINT16_MAX, &place->hc))
-            return cmd_usage(env, self, "%s: a number from 0 to %u", arg,
+            return cmd_usage(env, self, "%s: not a number from 0 to %u", arg,
                              UINT16_MAX);
         if (port && !cmd_read_number(port, 1, XLX_USB_PORTS_MAX, &place->port))
-            return cmd_usage(env, self, "%s: a number from 1 to %u", arg,
+            return cmd_usage(env, self, "%s: not a number from 1 to %u", arg,
                              XLX_USB_PORTS_MAX);
     }
     return 0;
@@ -225,7 +227,7 @@ static int list(struct cmd_env *env, const struct cmd *self,
                 const struct cmd_opts *opts)
 {
     if (opts->argc > 1)
-        return cmd_usage(env, self, "--list: one domain at most");
+        return cmd_usage(env, self, "--list takes one domain at most");
     struct listing l = { env, opts->argc ? opts->argv[0] : NULL,
                          opts->set[OPT_JSON] };
     if (opts->set[OPT_WATCH])
@@ -284,7 +286,8 @@ static int assign(struct cmd_env *env, const struct cmd *self,
     char busid[XLX_USB_BUSID_MAX];
     const char *device = opts->argc < 2 ? NULL : opts->argv[1];
     if (opts->argc < 2 || opts->argc > 4)
-        return cmd_usage(env, self, "a domain and a device: %s", self->args);
+        return cmd_usage(env, self, "takes a domain and a device: %s",
+                         self->args);
     int status = read_place(env, self, opts, &place);
     if (status)
         return status;
@@ -311,9 +314,9 @@ int cmd_usb_assign(struct cmd_env *env, int argc, char **argv)
     if (opts.set[OPT_LIST])
         return list(env, self, &opts);
     if (opts.set[OPT_WATCH])
-        return cmd_usage(env, self, "--watch: only with --list");
+        return cmd_usage(env, self, "--watch needs --list");
     if (opts.set[OPT_HUB] && opts.set[OPT_PLACE])
-        return cmd_usage(env, self, "--hub or --place?");
+        return cmd_usage(env, self, "--hub and --place exclude each other");
     return assign(env, self, &opts);
 }
 
@@ -325,13 +328,14 @@ int cmd_usb_unassign(struct cmd_env *env, int argc, char **argv)
     if (!cmd_parse(env, self, argc, argv, &opts, &status))
         return status;
     if (opts.argc != (opts.set[OPT_ALL] ? 1 : 2))
-        return cmd_usage(env, self, "a domain and a device, or --all: %s",
+        return cmd_usage(env, self, "takes a domain and a device, or --all: "
+                                    "%s",
                          self->args);
     const char *device = opts.set[OPT_ALL] ? NULL : opts.argv[1];
     if (xlx_usb_unassign(env->ctx, opts.argv[0], device) < 0)
         return CMD_FAILED;
     if (device)
-        fprintf(env->out, "usb %s: not assigned to guest %s any more\n", device,
+        fprintf(env->out, "usb %s: no longer assigned to guest %s\n", device,
                 opts.argv[0]);
     else
         fprintf(env->out, "guest %s: nothing is assigned to it any more\n",

@@ -13,18 +13,19 @@ enum { OPT_ALL, OPT_JSON, OPT_WATCH };
 
 const struct cmd_option cmd_usb_devices_options[] = {
     { "all", 'a', CMD_NO_ARG, NULL,
-      "also those that cannot be attached, and why" },
+      "also list those that cannot be attached, with the reason" },
     { "json", 'j', CMD_NO_ARG, NULL, "print JSON (docs/usb.md has the schema)" },
     { "watch", 'W', CMD_NO_ARG, NULL,
-      "the same each second, until it is interrupted" },
+      "update each second, until interrupted" },
     { 0 }
 };
 
 const char cmd_usb_devices_details[] =
-    "A line for each USB device of this host that can be attached to a guest:\n"
-    "its busid, vendor and product id, and name. With --all also hubs, devices\n"
-    "that a guest has, and those that this host needs or its policy forbids.\n"
-    "usb-list without DOM has all of them in one table. Neither needs Xen.\n"
+    "Prints a line for each USB device of this host that can be attached to a\n"
+    "guest: its busid, vendor and product id, and name. With --all it also lists\n"
+    "hubs, devices that a guest has, and those that this host needs or its policy\n"
+    "forbids. usb-list without DOM has all of them in one table. Neither needs\n"
+    "Xen.\n"
     "\n"
     "Examples:\n"
     "  xl-ext usb-list-assignable-devices\n"

@@ -18,28 +18,26 @@ const struct cmd_option cmd_usb_list_options[] = {
     { "json", 'j', CMD_NO_ARG, NULL,
       "print JSON (docs/usb.md has the schema)" },
     { "stats", 's', CMD_NO_ARG, NULL,
-      "show what has gone through each port: requests, bytes, errors, "
-      "latency" },
+      "show the counts of each port: requests, bytes, errors, latency" },
     { "watch", 'W', CMD_NO_ARG, NULL,
-      "the same each second, of a guest with --stats, until it is "
-      "interrupted" },
+      "update each second, until interrupted; with --stats for a guest" },
     { 0 }
 };
 
 const char cmd_usb_list_details[] =
-    "Of a guest: for each controller its number, type, backend domain, state (4\n"
-    "is connected), USB version and ports; for each port the device's busid,\n"
-    "vendor and product id, and name.\n"
+    "With DOM: for each controller its number, type, backend domain, state (4 is\n"
+    "connected), USB version and ports; for each port the device's busid, vendor\n"
+    "and product id, and name.\n"
     "\n"
     "Without DOM: a line for each USB device of this host, with its state, the\n"
-    "guest that has it or is to have it, and where there. The states are\n"
+    "guest that has it or is assigned it, and its port there. The states are\n"
     "  free            a guest can have it\n"
-    "  assigned        it is free, and a guest is to have it (usb-assign)\n"
+    "  assigned        it is free, and assigned to a guest (usb-assign)\n"
     "  attached        the guest has it\n"
-    "  in use          this host keeps it, for the reason at the line's end\n"
+    "  in use          this host keeps it, for the reason at the end of the line\n"
     "  not authorized  by this host (USBGuard)\n"
     "  forbidden       by the policy\n"
-    "  hub             what is behind it has lines of its own\n"
+    "  hub             the devices behind it have lines of their own\n"
     "This needs no Xen.\n"
     "\n"
     "Examples:\n"
@@ -255,7 +253,7 @@ int cmd_usb_list(struct cmd_env *env, int argc, char **argv)
     if (opts.argc > 1)
         return cmd_usage(env, self, "one domain: %s", self->args);
     if (!opts.argc && opts.set[OPT_STATS])
-        return cmd_usage(env, self, "--stats: of which domain?");
+        return cmd_usage(env, self, "--stats needs a domain");
     if (!opts.argc) {
         struct usb_table table = { env, l.json };
         return list_now(env, self, watch, l.json, usb_table_print, &table);

@@ -18,18 +18,19 @@ const struct cmd_option cmd_usb_policy_options[] = {
 };
 
 const char cmd_usb_policy_details[] =
-    "/etc/xen/usb-policy.conf, and then /etc/xen/usb-policy.conf.d/*.conf, say\n"
+    "/etc/xen/usb-policy.conf, and then /etc/xen/usb-policy.conf.d/*.conf, define\n"
     "which devices of this host a guest may get. The first rule that matches\n"
     "decides; each interface of a device has to be allowed, in any configuration\n"
-    "and setting. What no rule matches is denied; without any of these files everything is allowed. When\n"
-    "a line is broken, every device is denied. A device that is not configured\n"
-    "shows no interfaces yet, and is denied by any rule that denies a class.\n"
+    "and setting. What no rule matches is denied. Without any of these files\n"
+    "everything is allowed. If a line is malformed, every device is denied. A\n"
+    "device that is not configured shows no interfaces yet, and is denied by any\n"
+    "rule that denies a class.\n"
     "\n"
-    "check DEVICE says whether the device is allowed, and which rule decided\n"
+    "check DEVICE prints whether the device is allowed, and which rule decided\n"
     "about each of its interfaces. DEVICE is named as for usb-attach. The exit\n"
-    "status is 0 when it is allowed, and 1 when it is not. check without a\n"
-    "device has a line for each device but hubs. list prints the rules in the\n"
-    "order they are tried.\n"
+    "status is 0 if it is allowed, and 1 if it is not. check without a device\n"
+    "prints a line for each device except hubs. list prints the rules in the\n"
+    "order in which they are tried.\n"
     "\n"
     "A policy:\n"
     "  ALLOW: vid=1050 pid=0407     # this token\n"
@@ -65,7 +66,7 @@ static void print_verdict(FILE *out, const struct xlx_usb_policy_verdict *v)
     fprintf(out, "%s: vid=%04x pid=%04x rel=%04x: ", v->busid, v->vendor,
             v->product, v->release);
     if (rule->allow && !v->allowed)
-        fprintf(out, "denied: it has more interfaces than are looked at\n");
+        fprintf(out, "denied: it has more interfaces than are examined\n");
     else
         print_reason(out, rule);
 }
@@ -234,7 +235,7 @@ int cmd_usb_policy(struct cmd_env *env, int argc, char **argv)
     const char *what = opts.argc ? opts.argv[0] : "";
     bool check = !strcmp(what, "check"), json = opts.set[OPT_JSON];
     if (!check && strcmp(what, "list"))
-        return cmd_usage(env, self, "check or list? %s", self->args);
+        return cmd_usage(env, self, "takes check or list: %s", self->args);
     if (opts.argc > (check ? 2 : 1))
         return cmd_usage(env, self, "%s: too many arguments: %s",
                          opts.argv[check ? 2 : 1], self->args);

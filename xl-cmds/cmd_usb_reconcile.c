@@ -11,7 +11,7 @@ enum { OPT_WATCH, OPT_JSON, OPT_WAIT };
 
 const struct cmd_option cmd_usb_reconcile_options[] = {
     { "watch", 'W', CMD_NO_ARG, NULL,
-      "go on, whenever something comes or goes, until SIGTERM or SIGINT" },
+      "keep running and act on each change, until SIGTERM or SIGINT" },
     { "json", 'j', CMD_NO_ARG, NULL, "print a line of JSON for each device" },
     { "wait", 'w', CMD_NEEDS_ARG, "SECONDS",
       "how long guest and backend may take for a device (default 40)" },
@@ -19,14 +19,14 @@ const struct cmd_option cmd_usb_reconcile_options[] = {
 };
 
 const char cmd_usb_reconcile_details[] =
-    "Attaches what usb-assign wrote down and is plugged in, and frees the ports\n"
-    "of devices that were unplugged, to the guests that run. Prints a line for\n"
-    "each device; what fails does not stop the others. The exit status is 1\n"
-    "when something failed, or is required and missing.\n"
+    "Attaches the devices that are assigned (usb-assign) and plugged in to the\n"
+    "guests that run, and frees the ports of devices that were unplugged. Prints\n"
+    "a line for each device; a failure does not stop the others. The exit status\n"
+    "is 1 if something failed, or is required and missing.\n"
     "\n"
-    "With --watch it prints what changes, and tries again what fails, after\n"
-    "1 s at first and 5 min at most. Only one such command runs on a host; the\n"
-    "service libxl-ext-usb is one.\n"
+    "With --watch it prints what changes, and repeats what failed, after 1 s at\n"
+    "first and 5 min at most. Only one such command runs on a host; the service\n"
+    "libxl-ext-usb is one.\n"
     "\n"
     "Examples:\n"
     "  xl-ext usb-reconcile\n"
@@ -77,9 +77,9 @@ int cmd_usb_reconcile(struct cmd_env *env, int argc, char **argv)
         return status;
     const char *arg = opts.arg[OPT_WAIT];
     if (opts.argc > 1)
-        return cmd_usage(env, self, "one domain at most: %s", self->args);
+        return cmd_usage(env, self, "takes one domain at most: %s", self->args);
     if (arg && !cmd_read_number(arg, 1, MAX_WAIT, &wait))
-        return cmd_usage(env, self, "--wait=%s: 1 to %u seconds", arg,
+        return cmd_usage(env, self, "--wait=%s: not 1 to %u seconds", arg,
                          MAX_WAIT);
     config.guest = opts.argc ? opts.argv[0] : NULL;
     config.timeout_ms = (int)(wait * 1000);

@@ -13,7 +13,7 @@ const struct cmd_option cmd_version_options[] = {
 };
 
 const char cmd_version_details[] =
-    "Where the two releases of Xen differ, the hypervisor may refuse what the\n"
+    "If the two releases of Xen differ, the hypervisor may refuse what the\n"
     "commands ask of it: between an upgrade and the reboot, for example.\n";
 
 static const char *not_running(xlx_ctx *ctx)

@@ -42,8 +42,9 @@ int guard_usb_remove(struct cmd_env *env, uint32_t domid, bool detach,
     name_devices(g, names, sizeof(names));
     if (*names && !detach) {
         fprintf(env->err,
-                "error: domain %u: has USB devices: %s: they cannot come "
-                "along: detach them first, or use --usb=detach\n",
+                "error: domain %u: has USB devices: %s: a save or a "
+                "migration loses them: detach them first, or use "
+                "--usb=detach\n",
                 domid, names);
         return CMD_FAILED;
     }
@@ -76,7 +77,7 @@ static bool make_again(struct cmd_env *env, const struct guard_usb *g,
     if (!xlx_usb_hc_create_as(env->ctx, g->domid, hc->devid, &config,
                               XLX_USB_TIMEOUT_MS, &devid))
         return true;
-    fprintf(env->err, "warning: USB controller %u: not made again\n",
+    fprintf(env->err, "warning: USB controller %u: not created again\n",
             hc->devid);
     return false;
 }
@@ -101,7 +102,8 @@ static void assign_once(struct cmd_env *env,
             xlx_usb_assign(env->ctx, guest, hc->port[p].busid,
                            XLX_USB_ONCE | XLX_USB_FORCE, NULL))
             fprintf(env->err,
-                    "warning: usb %s: does not come back after the restore\n",
+                    "warning: usb %s: is not attached again after the "
+                    "restore\n",
                     hc->port[p].busid);
 }
 

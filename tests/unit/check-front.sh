@@ -104,18 +104,18 @@ expect 42 '<usb-nothing>' xl usb-nothing
 expect 42 '<lst>' xl lst
 expect 2 'restore: --lazy takes =require*' xl restore --lazy=maybe file
 expect 2 'restore: the save file is missing*' xl restore --lazy -p
-expect 2 'restore: *--sidecar go with --lazy*' xl restore --sidecar=x file
+expect 2 'restore: *--sidecar need --lazy*' xl restore --sidecar=x file
 expect 2 'restore: --sidecar takes a path*' xl restore --lazy --sidecar x file
 expect 2 'restore: --bwlimit takes bytes a second*' xl restore --lazy --bwlimit=x file
 expect 2 'restore: --record cannot write beside FILE on an NBD server*' \
     xl restore --lazy --record nbd://host/x
 expect 0 'Usage: xl restore --lazy*--fast*' xl restore --fast --help
-expect 2 'restore: --lazy and --fast are two ways*' \
+expect 2 'restore: --lazy and --fast exclude each other*' \
     xl restore --lazy --fast file
 expect 2 'restore: --fast takes no value*' xl restore --fast=always file
-expect 2 'restore: *--record go with --lazy, not*' \
+expect 2 'restore: *--record need --lazy, not*' \
     xl restore --fast --record file
-expect 2 'restore: *--record go with --lazy, not*' \
+expect 2 'restore: *--record need --lazy, not*' \
     xl restore --prefetch=1M --fast file
 expect 2 'lazy-wait: takes one domain*' xl-ext lazy-wait
 expect 2 'lazy-check: guest: takes no operand*' xl-ext lazy-check guest
@@ -199,9 +199,9 @@ for foreign in "$dir/usr/sbin/xl" "$completions/xl"; do
         link) ln -s /theirs/xl "$foreign" ;;
         esac
         before=$(tree)
-        expect 1 "install-front: *: another program's: left as it is; *" front
+        expect 1 "install-front: *: belongs to another program: it stays; *" front
         same "install over a foreign $kind"
-        expect 0 "install-front: *: another program's: left as it is" \
+        expect 0 "install-front: *: belongs to another program: it stays" \
             front --remove
         same "remove of a foreign $kind"
         rm "$foreign"
@@ -209,7 +209,7 @@ for foreign in "$dir/usr/sbin/xl" "$completions/xl"; do
 done
 mkdir "$dir/usr/sbin/xl"
 before=$(tree)
-expect 1 "install-front: *: another program's*" front
+expect 1 "install-front: *: belongs to another program*" front
 same 'install over a folder'
 
 # Bad files: one line that names the file, nothing run.

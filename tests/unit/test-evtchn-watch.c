@@ -296,9 +296,9 @@ static void what_cannot_be_watched_is_refused(void **state)
         int status;
         const char *says;
     } rows[] = {
-        { "evtchn-spread guest --watch --dry-run", CMD_USAGE, "not with" },
-        { "evtchn-spread guest --watch --sample=5", CMD_USAGE, "not with" },
-        { "evtchn-spread guest --every=5", CMD_USAGE, "with --watch" },
+        { "evtchn-spread guest --watch --dry-run", CMD_USAGE, "excludes" },
+        { "evtchn-spread guest --watch --sample=5", CMD_USAGE, "excludes" },
+        { "evtchn-spread guest --every=5", CMD_USAGE, "needs --watch" },
         { "evtchn-spread guest --watch --every=0", CMD_USAGE, "1 to 3600" },
         { "evtchn-spread nobody --watch", CMD_FAILED, "no such domain" },
         { "evtchn-spread old --watch", CMD_FAILED, "a PV domain" },

@@ -136,7 +136,7 @@ static void info_tells_of_the_sidecar(void **state)
     struct fixture *f = *state;
     build(f);
     assert_int_equal(call(f, "image-index F"), CMD_OK);
-    says(f->out, "40 pages, 3 of them zeros\n");
+    says(f->out, "40 pages, 3 of them zero\n");
     assert_int_equal(call(f, "image-info F"), CMD_OK);
     says(f->out, "sidecar     ok\n");
     says(f->out, "  zero      3 pages");
@@ -177,7 +177,7 @@ static void verify_finds_what_changed(void **state)
     build(f);
     assert_int_equal(call(f, "image-index F"), CMD_OK);
     assert_int_equal(call(f, "image-verify F"), CMD_OK);
-    says(f->out, "40 pages, all as their checksums say\n");
+    says(f->out, "40 pages, all match their checksums\n");
     f->b.bytes[f->b.page[9] + 77] ^= 4;
     f->b.bytes[f->b.page[10]] ^= 4;
     f->b.bytes[f->b.page[31] + 4095] ^= 4;
@@ -240,13 +240,13 @@ static void optimize_writes_the_first_first(void **state)
     snprintf(line, sizeof(line), "image-optimize --first=9,0x101+2,900 F %s",
              out);
     assert_int_equal(call(f, line), CMD_OK);
-    says(f->out, "40 pages, the first 3 as they were used, 3 zeros; ");
+    says(f->out, "40 pages, the first 3 in the order of use, 3 zero; ");
     snprintf(line, sizeof(line), "image-optimize --in-place %s", out);
     assert_int_equal(call(f, line), CMD_OK);
-    says(f->out, "the first 3 as they were used");
+    says(f->out, "the first 3 in the order of use");
     snprintf(line, sizeof(line), "image-verify %s", out);
     assert_int_equal(call(f, line), CMD_OK);
-    says(f->out, "all as their checksums say");
+    says(f->out, "all match their checksums");
     unlink(out);
     strcat(out, ".lzx");
     assert_int_equal(unlink(out), 0);

@@ -327,7 +327,7 @@ static void whoever_waits_is_told_of_that(void **state)
     struct world *w = *state;
     w->broker = SAY_NOTHING;
     assert_int_equal(end_of(start(w)), 1);
-    assert_line(w, "died again and again: see its log\n");
+    assert_line(w, "died repeatedly: see its log\n");
 }
 
 /* One that lived long enough before has all its lives again. */

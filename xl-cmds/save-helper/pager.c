@@ -125,7 +125,7 @@ static int begin(struct guard *g, bool first, struct pager_reply *reply)
     if (!xlx_lazy_started(g->lazy))
         return cancel_start(g, reply);
     if (!first)
-        fprintf(stderr, "domain %u: goes on where the last pager was\n",
+        fprintf(stderr, "domain %u: continues where the last pager stopped\n",
                 g->h->domid);
     return 0;
 }
@@ -159,7 +159,7 @@ static void say_ready(const struct guard *g)
 {
     if (send(g->channel, "r", 1, MSG_NOSIGNAL) < 0 && errno != EPIPE &&
         errno != ECONNRESET)
-        fprintf(stderr, "domain %u: the helper does not hear: %s\n",
+        fprintf(stderr, "domain %u: cannot reach the helper: %s\n",
                 g->h->domid, strerror(errno));
 }
 
@@ -169,7 +169,7 @@ static int pager_main(struct guard *g, bool first)
     int rc;
     begin(g, first, &reply);
     if (send(g->channel, &reply, sizeof(reply), MSG_NOSIGNAL) < 0 && first)
-        fprintf(stderr, "domain %u: the helper has gone\n", g->h->domid);
+        fprintf(stderr, "domain %u: the helper has exited\n", g->h->domid);
     if (reply.rc) {
         leave(g);
         return EXIT_SUCCESS;
@@ -206,7 +206,7 @@ static void hand_over(int partner, int bond)
     memcpy(CMSG_DATA(c), &bond, sizeof(int));
     if (partner >= 0 && sendmsg(partner, &m, MSG_NOSIGNAL) < 0 &&
         errno != EPIPE && errno != ECONNRESET)
-        fprintf(stderr, "the reserve does not hear: %s\n", strerror(errno));
+        fprintf(stderr, "cannot reach the standby: %s\n", strerror(errno));
 }
 
 /* False when the supervisor has ended. */
@@ -239,7 +239,8 @@ static int stand_by(struct guard *g)
     close_one(&g->partner);
     if (atomic_load(&g->common->over))
         return EXIT_SUCCESS;
-    fprintf(stderr, "domain %u: the supervisor died: there is another one\n",
+    fprintf(stderr, "domain %u: the supervisor died: the standby has "
+                    "replaced it\n",
             g->h->domid);
     return supervise(g);
 }
@@ -264,7 +265,7 @@ static void reserve_start(struct guard *g)
     if (!rc)
         return;
     close_one(&g->partner);
-    fprintf(stderr, "domain %u: no reserve of the supervisor: %s\n",
+    fprintf(stderr, "domain %u: the supervisor has no standby: %s\n",
             g->h->domid, strerror(-rc));
 }
 
@@ -316,7 +317,7 @@ static void wait_for_the_pager(struct guard *g)
         if (pfd[0].revents)
             return;
         if (pfd[1].revents) {
-            fprintf(stderr, "domain %u: the reserve died\n", g->h->domid);
+            fprintf(stderr, "domain %u: the standby died\n", g->h->domid);
             reserve_start(g);
         }
     }
@@ -336,11 +337,11 @@ static int supervise(struct guard *g)
         begun = time(NULL);
         fprintf(stderr, "domain %u: the pager died\n", g->h->domid);
         if (quick == DEATHS_IN_A_ROW)
-            return give_up(g, "the pager dies again and again: destroy the "
-                              "domain and restore it again");
+            return give_up(g, "the pager dies repeatedly: destroy the domain "
+                              "and restore it again");
         if (pager_start(g, false))
-            return give_up(g, "the pager died, and there is no process for "
-                              "another");
+            return give_up(g, "the pager died, and no process is left to "
+                              "start another");
     }
 }
 

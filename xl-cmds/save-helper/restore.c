@@ -114,7 +114,7 @@ static int restore_with_pager(struct helper *h, xlx_lazy *lazy, int channel)
     char ready;
     if (send(channel, "g", 1, MSG_NOSIGNAL) != 1 ||
         recv(channel, &ready, 1, 0) != 1)
-        return fail("the pager has gone", -EPIPE);
+        return fail("the pager has exited", -EPIPE);
     return EXIT_SUCCESS;
 }
 
@@ -220,8 +220,8 @@ static int restore_lazily(struct helper *h, const struct stream *stream)
     xlx_lazy *lazy;
     int channel;
     if (stream->start < 0) {
-        snprintf(why, sizeof(why), "%s: not a file but a pipe, which cannot be "
-                                   "read at any place", stream->name);
+        snprintf(why, sizeof(why), "%s: a pipe, not a file: it cannot be "
+                                   "read at any offset", stream->name);
         return not_lazy(h, stream, why);
     }
     if (xlx_lazy_open(h->ctx, h->domid, h->io_fd, (uint64_t)stream->start,

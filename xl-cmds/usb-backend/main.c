@@ -166,7 +166,7 @@ static int name_files(struct program *p)
     if (!rc)
         rc = xlx__run_path(p->ctx, "usb/empty", p->empty);
     if (!rc && mkdir(p->empty, 0555) && errno != EEXIST)
-        rc = xlx__fail_errno(p->ctx, errno, "%s: cannot be made", p->empty);
+        rc = xlx__fail_errno(p->ctx, errno, "%s: cannot be created", p->empty);
     return rc;
 }
 
@@ -225,7 +225,7 @@ int main(int argc, char **argv)
     if (argc != ARG_NR ||
         xlx__parse_u32(argv[ARG_DOMID], 1, DOMID_END - 1, &p.domid)) {
         fprintf(stderr,
-                NAME ": started by xl usb-attach and usb-hc-create only\n");
+                NAME ": only xl usb-attach and usb-hc-create start it\n");
         return 2;
     }
     enter_scope(argv);

@@ -381,7 +381,7 @@ static int live(struct run *r)
     if (r->asked)
         return 0;
     say(r, "the USB backend died %u times: given up", r->deaths);
-    tell(r, "died again and again: see its log");
+    tell(r, "died repeatedly: see its log");
     return -1;
 }
 

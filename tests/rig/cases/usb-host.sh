@@ -113,7 +113,7 @@ check "the controller goes" xl usb-hc-destroy $guest 0
 check "a device" xl usb-attach $guest "$stick"
 state >"$rig_tmp/before"
 check "save refuses" \
-    refuses "domain $domid: has USB devices: $stick: they cannot come along" \
+    refuses "domain $domid: has USB devices: $stick: a save or a migration loses them" \
     xl save $guest "$rig_tmp/save"
 check "and has changed nothing" unchanged
 check "a save that fails" eval \
