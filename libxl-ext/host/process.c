@@ -100,7 +100,7 @@ static int host_start(struct xlx__proc *proc, const char *const *argv,
     (void)proc;
     XLX__AUTO_CLOSE int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
     XLX__AUTO_CLOSE int err =
-        open(log, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0640);
+        open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
     int ends[2];
     if (null < 0 || err < 0 || pipe2(ends, O_CLOEXEC))
         return -errno;

@@ -16,7 +16,7 @@ struct xlx__proc;
 struct xlx__proc_ops {
     /*
      * Runs argv[0] in a session of its own, without a descriptor of ours: its
-     * input is /dev/null, its errors go to the file `log` (made, emptied), its
+     * input is /dev/null, its errors go to the end of the file `log`, its
      * output is a pipe on which it says one line when it is ready or fails.
      * Returns 0 once the line has come, which is copied to `line_r` without
      * its newline; -ESRCH when it ended without one; -ETIMEDOUT at `until`;

@@ -74,6 +74,23 @@ static void the_first_line_is_the_answer(void **state)
     assert_int_equal(start(f, "exec sleep 0.3", 50, line), -ETIMEDOUT);
 }
 
+/* What a former one has said last is what is looked for. */
+static void the_log_is_continued(void **state)
+{
+    struct fixture *f = *state;
+    char line[16], text[32];
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(
+            start(f, i ? "echo b >&2; echo x" : "echo a >&2; echo x", 5000,
+                  line),
+            0);
+    FILE *file = fopen(f->log, "r");
+    assert_non_null(file);
+    text[fread(text, 1, sizeof(text) - 1, file)] = '\0';
+    fclose(file);
+    assert_string_equal(text, "a\nb\n");
+}
+
 static void nothing_of_ours_goes_along(void **state)
 {
     struct fixture *f = *state;
@@ -295,6 +312,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(the_first_line_is_the_answer),
+        TEST(the_log_is_continued),
         TEST(nothing_of_ours_goes_along),
         TEST(a_daemon_is_known_by_its_lock),
         TEST(a_killed_one_leaves_a_stale_pidfile),

@@ -13,6 +13,7 @@
 #include "libxl_ext_usb.h"
 #include "usb/controller/backend.h"
 #include "usb/controller/hc.h"
+#include "usb/controller/log.h"
 
 #define ANY XLX_USB_ANY
 #define LONG_MS 60000 /* never reached */
@@ -743,6 +744,31 @@ static void a_silent_backend_is_told(void **state)
     attach_late(w, "handshake stopped");
 }
 
+static void write_log(struct usb_world *w, const char *text)
+{
+    char path[128];
+    snprintf(path, sizeof(path), "%s/xl-ext-usb-%d.log", w->dir, WORLD_DOMID);
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    fputs(text, file);
+    fclose(file);
+}
+
+#define BEGINS "domain 5: " XLX__USB_LOG_BEGIN "\n"
+
+/* The log is continued: what an earlier backend said explains nothing. */
+static void the_last_line_of_the_backend_is_told(void **state)
+{
+    struct usb_world *w = *state;
+    w->dead = true;
+    write_log(w, BEGINS "usb: old\n" BEGINS);
+    attach_late(w, "frontend state 1)");
+    assert_null(strstr(xlx_ctx_error(w->ctx), "old"));
+    assert_null(strstr(xlx_ctx_error(w->ctx), "begins"));
+    write_log(w, BEGINS "usb: old\n" BEGINS "usb: new\nof nothing else\n");
+    attach_late(w, "frontend state 1): usb: new");
+}
+
 static void a_guest_that_does_not_use_the_device_is_told(void **state)
 {
     struct usb_world *w = *state;
@@ -925,6 +951,7 @@ int main(void)
         TEST(high_speed_does_not_fit_usb_1),
         TEST(a_guest_without_frontend_is_told),
         TEST(a_silent_backend_is_told),
+        TEST(the_last_line_of_the_backend_is_told),
         TEST(a_guest_that_does_not_use_the_device_is_told),
         TEST(a_backend_that_does_not_start_is_told),
         TEST(what_is_not_let_go_stays_attached),

@@ -375,6 +375,44 @@ static void a_full_log_is_renamed(void **state)
     assert_int_equal(st.st_size, 1);
 }
 
+/* A guest that makes its worker die may go on to say a lot. */
+static void the_last_death_is_in_each_file(void **state)
+{
+    struct world *w = *state;
+    char text[8192];
+    w->log.max = 100;
+    usbd_log_keep(&w->log, "worker died (signal 6)");
+    usbd_log_keep(&w->log, "worker died (signal 11)");
+    for (int i = 0; i < 100; i++) {
+        usbd_log_line(&w->log, "123456789");
+        read_log(w, text, sizeof(text));
+        assert_int_equal(count(text, "(signal 11)\n"), 1);
+        assert_true(strlen(text) <= 100);
+    }
+    assert_int_equal(strncmp(text, "worker died (signal 11)\n", 24), 0);
+}
+
+/* Somebody has removed it, or .1 cannot be replaced: it has its limit. */
+static void a_log_that_cannot_be_renamed_has_its_limit(void **state)
+{
+    struct world *w = *state;
+    struct stat st;
+    char old[80];
+    w->log.max = 100;
+    unlink(w->path);
+    for (int i = 0; i < 15; i++)
+        usbd_log_line(&w->log, "123456789");
+    assert_int_equal(stat(w->path, &st), 0);
+    assert_int_equal(st.st_size, 50);
+    snprintf(old, sizeof(old), "%s.1", w->path);
+    assert_int_equal(mkdir(old, 0700), 0);
+    for (int i = 0; i < 10; i++)
+        usbd_log_line(&w->log, "123456789");
+    assert_int_equal(stat(w->path, &st), 0);
+    assert_int_equal(st.st_size, 50);
+    rmdir(old);
+}
+
 /* The file behind standard error may be anybody's. */
 static void a_log_of_another_name_is_left_alone(void **state)
 {
@@ -447,6 +485,8 @@ int main(void)
         T(deaths_far_between_are_not_counted),
         T(they_die_with_main),
         T(a_full_log_is_renamed),
+        T(the_last_death_is_in_each_file),
+        T(a_log_that_cannot_be_renamed_has_its_limit),
         T(a_log_of_another_name_is_left_alone),
         T(a_flood_of_lines_is_cut),
         T(a_long_line_is_cut),

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 #include "log.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -24,30 +25,51 @@ void usbd_log_init(struct usbd_log *log, int fd, const char *path)
         snprintf(log->path, sizeof(log->path), "%s", path);
 }
 
-/* The same descriptor, so that whoever has a copy of it follows. What cannot be
- * done is tried again by the next line. */
-static void rotate(struct usbd_log *log)
+static void write_line(struct usbd_log *log, const char *line)
+{
+    char text[USBD_LINE_MAX + 2];
+    size_t n =
+        (size_t)snprintf(text, sizeof(text), "%.*s\n", USBD_LINE_MAX, line);
+    xlx__write_all(log->fd, text, n);
+}
+
+/* The same descriptor, so that whoever has a copy of it follows. Somebody may
+ * have removed the file. */
+static bool begin_file(struct usbd_log *log)
 {
     char old[PATH_MAX + 3];
     snprintf(old, sizeof(old), "%s.1", log->path);
-    if (rename(log->path, old))
-        return;
+    if (rename(log->path, old) && errno != ENOENT)
+        return false;
     int fd = open(log->path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
-    if (fd < 0)
+    bool done = fd >= 0 && dup2(fd, log->fd) >= 0;
+    if (fd >= 0)
+        close(fd);
+    return done;
+}
+
+/* A full disk is worse than lines that are lost. */
+static void rotate(struct usbd_log *log)
+{
+    if (!begin_file(log) && ftruncate(log->fd, 0))
         return;
-    dup2(fd, log->fd);
-    close(fd);
+    if (*log->kept)
+        write_line(log, log->kept);
 }
 
 void usbd_log_line(struct usbd_log *log, const char *line)
 {
-    char text[USBD_LINE_MAX + 2];
+    size_t n = strnlen(line, USBD_LINE_MAX) + 1;
     struct stat st;
-    size_t n =
-        (size_t)snprintf(text, sizeof(text), "%.*s\n", USBD_LINE_MAX, line);
     if (*log->path && !fstat(log->fd, &st) && st.st_size + (off_t)n > log->max)
         rotate(log);
-    xlx__write_all(log->fd, text, n);
+    write_line(log, line);
+}
+
+void usbd_log_keep(struct usbd_log *log, const char *line)
+{
+    usbd_log_line(log, line);
+    snprintf(log->kept, sizeof(log->kept), "%s", line);
 }
 
 void usbd_log_pipe_init(struct usbd_log_pipe *pipe, int fd)

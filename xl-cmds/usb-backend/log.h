@@ -20,6 +20,7 @@ struct usbd_log {
     int fd;              /* standard error */
     char path[PATH_MAX]; /* its file; "": it is none of ours */
     off_t max;
+    char kept[USBD_LINE_MAX]; /* "": nothing */
 };
 
 /* `path` is taken for the file behind fd only when it is. */
@@ -27,6 +28,10 @@ void usbd_log_init(struct usbd_log *log, int fd, const char *path);
 
 /* Writes a line. */
 void usbd_log_line(struct usbd_log *log, const char *line);
+
+/* The same for one that no number of lines behind it may push out: it is also
+ * the first one of each file that follows. */
+void usbd_log_keep(struct usbd_log *log, const char *line);
 
 /* What comes out of one process's pipe. */
 struct usbd_log_pipe {

@@ -17,6 +17,7 @@
 #include "core/clock.h"
 #include "core/io.h"
 #include "host/fds.h"
+#include "usb/controller/log.h"
 
 enum child_nr { WORKER, BROKER, NR_CHILDREN };
 
@@ -268,9 +269,11 @@ static void end_child(struct run *r, enum child_nr nr)
 static void note_death(struct run *r, enum child_nr nr)
 {
     int s = r->child[nr].status;
-    say(r, "the USB backend's %s died (%s %d)", names[nr],
-        WIFSIGNALED(s) ? "signal" : "exit status",
-        WIFSIGNALED(s) ? WTERMSIG(s) : WEXITSTATUS(s));
+    char text[USBD_LINE_MAX];
+    snprintf(text, sizeof(text), "domain %u: the USB backend's %s died (%s %d)",
+             r->s->domid, names[nr], WIFSIGNALED(s) ? "signal" : "exit status",
+             WIFSIGNALED(s) ? WTERMSIG(s) : WEXITSTATUS(s));
+    usbd_log_keep(r->s->log, text);
 }
 
 /* How a life of both ended. */
@@ -395,6 +398,7 @@ int usbd_supervise(const struct usbd_supervise *s)
     sigaddset(&set, SIGCHLD);
     sigprocmask(SIG_BLOCK, &set, NULL);
     signal(SIGPIPE, SIG_IGN);
+    say(&r, "%s", XLX__USB_LOG_BEGIN);
     r.signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
     if (r.signals < 0) {
         say(&r, "signals: %s", strerror(errno));

@@ -57,6 +57,8 @@ void xlx__usb_log_line(xlx_ctx *ctx, uint32_t domid, const char *busid,
     char *rest = tail;
     line_r[0] = '\0';
     for (char *line; (line = strsep(&rest, "\n"));)
-        if (relevant(line, busid))
+        if (strstr(line, XLX__USB_LOG_BEGIN))
+            line_r[0] = '\0';
+        else if (relevant(line, busid))
             xlx__printable(line_r, XLX__LOG_LINE_MAX, line);
 }
