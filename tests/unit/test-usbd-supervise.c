@@ -24,11 +24,21 @@ struct notes {
     _Atomic int stray; /* descriptors that a child should not have */
 };
 
-enum act { SERVE, DIE, DIE_ONCE, GUEST_GOES, REFUSE, SAY_NOTHING, DEAF };
+enum act {
+    SERVE,
+    DIE,
+    DIE_ONCE,
+    GUEST_GOES,
+    REFUSE,
+    REFUSE_SECOND, /* it died before, and the next start fails */
+    SAY_NOTHING,
+    DEAF
+};
 
 struct world {
     struct notes *notes;
     enum act worker, broker;
+    bool give_up_hangs;
     struct usbd_log log;
     struct usbd_supervise s;
     int out[2], state;
@@ -91,8 +101,10 @@ static int broker(void *user, int sock, int ready, int signals)
     if (w->broker == GUEST_GOES)
         return USBD_GUEST_GONE;
     if (w->broker == DIE || w->broker == SAY_NOTHING ||
-        (w->broker == DIE_ONCE && nr == 1))
+        ((w->broker == DIE_ONCE || w->broker == REFUSE_SECOND) && nr == 1))
         return 1;
+    if (w->broker == REFUSE_SECOND && nr == 2)
+        return USBD_REFUSED;
     return wait_for_signal(sock, signals, w->broker == DEAF);
 }
 
@@ -100,7 +112,10 @@ static int give_up(void *user)
 {
     struct world *w = user;
     w->notes->give_ups++;
+    w->notes->broker = getpid();
     fprintf(stderr, "given back\n");
+    while (w->give_up_hangs)
+        pause();
     return 0;
 }
 
@@ -342,6 +357,50 @@ static void deaths_far_between_are_not_counted(void **state)
     assert_int_equal(end_of(pid), 0);
 }
 
+/* The backend is to be there again, and xenstored may be busy just then. */
+static void one_that_fails_to_start_again_is_tried_again(void **state)
+{
+    struct world *w = *state;
+    w->broker = REFUSE_SECOND;
+    pid_t pid = start(w);
+    assert_line(w, "ready\n");
+    wait_for(&w->notes->brokers, 3);
+    kill(pid, SIGTERM);
+    assert_int_equal(end_of(pid), 0);
+    assert_int_equal(w->notes->brokers, 3);
+    assert_int_equal(w->notes->give_ups, 0);
+}
+
+#define FOR_EVER_MS 86400000
+
+static void it_ends_at_once_between_two_lives(void **state)
+{
+    struct world *w = *state;
+    w->broker = DIE_ONCE;
+    w->s.backoff_ms = FOR_EVER_MS;
+    pid_t pid = start(w);
+    char text[8192] = "";
+    while (!strstr(text, "broker died"))
+        read_log(w, text, sizeof(text));
+    kill(pid, SIGTERM);
+    assert_int_equal(end_of(pid), 0);
+    assert_int_equal(w->notes->brokers, 1);
+    assert_int_equal(w->notes->give_ups, 1);
+}
+
+static void what_does_not_give_back_is_ended(void **state)
+{
+    struct world *w = *state;
+    w->worker = DIE;
+    w->give_up_hangs = true;
+    w->s.end_ms = 100;
+    assert_int_equal(end_of(start(w)), 1);
+    assert_int_equal(w->notes->give_ups, 1);
+    assert_false(is_alive(w->notes->broker));
+    assert_logged(w, "given back\n");
+    assert_logged(w, "does not give its devices back in time\n");
+}
+
 static void they_die_with_main(void **state)
 {
     struct world *w = *state;
@@ -483,6 +542,9 @@ int main(void)
         T(too_many_deaths_are_the_end),
         T(whoever_waits_is_told_of_that),
         T(deaths_far_between_are_not_counted),
+        T(one_that_fails_to_start_again_is_tried_again),
+        T(it_ends_at_once_between_two_lives),
+        T(what_does_not_give_back_is_ended),
         T(they_die_with_main),
         T(a_full_log_is_renamed),
         T(the_last_death_is_in_each_file),

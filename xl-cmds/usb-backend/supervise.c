@@ -93,9 +93,10 @@ static void be_child(const struct run *r, int log)
 
 /* Who ends a whole group of processes ends the broker, which then needs its
  * worker to let go in order. */
-static _Noreturn void be_worker(const struct run *r, int sock)
+static void be_worker(const struct run *r, int sock, int ready)
 {
     sigset_t none;
+    (void)ready;
     signal(SIGTERM, SIG_IGN);
     signal(SIGINT, SIG_IGN);
     signal(SIGHUP, SIG_IGN);
@@ -105,7 +106,7 @@ static _Noreturn void be_worker(const struct run *r, int sock)
     _exit(r->s->roles.worker(r->s->roles.user, 3, 4));
 }
 
-static _Noreturn void be_broker(const struct run *r, int sock, int ready)
+static void be_broker(const struct run *r, int sock, int ready)
 {
     sigset_t set;
     keep_only(sock, ready);
@@ -118,7 +119,10 @@ static _Noreturn void be_broker(const struct run *r, int sock, int ready)
 
 /* --- starting ------------------------------------------------------------- */
 
-static int fork_child(struct run *r, enum child_nr nr, int sock, int ready)
+/* `be` does not return. */
+static int fork_child(struct run *r, enum child_nr nr,
+                      void (*be)(const struct run *r, int sock, int ready),
+                      int sock, int ready)
 {
     struct child *c = &r->child[nr];
     int log[2];
@@ -127,9 +131,7 @@ static int fork_child(struct run *r, enum child_nr nr, int sock, int ready)
     c->pid = fork();
     if (!c->pid) {
         be_child(r, log[1]);
-        if (nr == WORKER)
-            be_worker(r, sock);
-        be_broker(r, sock, ready);
+        be(r, sock, ready);
     }
     int err = errno;
     close(log[1]);
@@ -144,8 +146,8 @@ static int fork_child(struct run *r, enum child_nr nr, int sock, int ready)
 
 static int start_both(struct run *r, const int socks[2], const int line[2])
 {
-    int rc = fork_child(r, WORKER, socks[0], -1);
-    return rc ? rc : fork_child(r, BROKER, socks[1], line[1]);
+    int rc = fork_child(r, WORKER, be_worker, socks[0], -1);
+    return rc ? rc : fork_child(r, BROKER, be_broker, socks[1], line[1]);
 }
 
 static int start(struct run *r)
@@ -337,23 +339,25 @@ static enum end live_once(struct run *r)
 
 /* --- giving up ------------------------------------------------------------ */
 
+static void be_last(const struct run *r, int sock, int ready)
+{
+    keep_only(sock, ready);
+    _exit(r->s->roles.give_up(r->s->roles.user));
+}
+
+/* In the broker's place; a device that hangs does not keep us for ever. */
 static void give_up(struct run *r)
 {
-    int log[2], status;
-    if (pipe2(log, O_CLOEXEC))
-        return;
-    pid_t pid = fork();
-    if (!pid) {
-        be_child(r, log[1]);
-        keep_only(-1, -1);
-        _exit(r->s->roles.give_up(r->s->roles.user));
+    int64_t until = xlx__now_ms() + r->s->end_ms;
+    int left = r->s->end_ms;
+    int rc = fork_child(r, BROKER, be_last, -1, -1);
+    while (!rc && !has_ended(r, BROKER) && left > 0) {
+        wait_for_news(r, left);
+        left = xlx__ms_left(until, r->s->end_ms);
     }
-    close(log[1]);
-    usbd_log_pipe_init(&r->child[BROKER].log, log[0]);
-    fcntl(log[0], F_SETFL, 0);
-    usbd_log_pipe_close(r->s->log, &r->child[BROKER].log);
-    if (pid > 0)
-        waitpid(pid, &status, 0);
+    if (!rc && left <= 0)
+        say(r, "the USB backend does not give its devices back in time");
+    end_child(r, BROKER);
 }
 
 /* False: that was once too often, or it is to end anyway. */
