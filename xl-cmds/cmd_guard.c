@@ -22,10 +22,10 @@ const char cmd_guard_details[] =
     "does what the distribution's xl does, with the same arguments. See xl(1).\n"
     "A file that the memory of another guest still comes from is refused.\n"
     "\n"
-    "save and migrate: a guest with USB devices is refused, for its USB driver\n"
-    "does not come back from either. With --usb=detach they are detached\n"
-    "before; a guest that goes on afterwards (save -c, or a failure) has them\n"
-    "again, and a saved one when 'usb-reconcile' sees it restored.\n";
+    "save and migrate refuse a guest with USB devices, because its USB driver\n"
+    "survives neither. With --usb=detach they first detach the devices. A guest\n"
+    "that keeps running afterwards (save -c, or a failure) gets them back, and a\n"
+    "saved one gets them when 'usb-reconcile' finds it restored.\n";
 
 const char cmd_guard_dump_details[] =
     "Completes the memory of a lazily restored guest, as lazy-finish does, then\n"
