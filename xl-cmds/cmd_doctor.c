@@ -21,7 +21,7 @@ const char cmd_doctor_details[] =
     "  ok        it is there\n"
     "  missing   something does not work without it: the line says what to do\n"
     "  optional  only some commands need it, or need more than there is\n"
-    "  unknown   it could not be found out, in most cases for want of root\n"
+    "  unknown   it could not be found out, in most cases for lack of root\n"
     "Returns 0 when nothing is missing, else 1. Changes nothing. On a host\n"
     "without Xen, and in a guest, it prints one line that says so.\n"
     "\n"
