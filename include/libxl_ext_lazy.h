@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 /*
  * Lazy restore runs a saved guest at once. A pager loads memory when the guest
- * touches it, and backfill threads load the rest. docs/lazy-restore.md
- * describes the whole, and what happens when something fails.
+ * touches it, and backfill threads load the rest. docs/lazy-restore.md has
+ * the details, and what happens when something fails.
  *
  * A toolstack on libxenlight needs none of this: it sets LIBXL_SAVE_HELPER to
  * our save helper and restores as usual. That helper consists of these steps:

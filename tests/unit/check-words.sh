@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-only
-# Documentation, help texts and messages have none of the words that
-# docs/glossary.md lists as not used. Code, options and names in JSON or xenstore
+# Documentation, help texts, messages and the public headers have none of the
+# words that docs/glossary.md lists as not used. Code, options and names in JSON or xenstore
 # keep theirs: code spans and literals without a blank are not looked at.
 set -eu
 
@@ -73,6 +73,19 @@ sub messages_of {
     return @texts;
 }
 
+# Each comment, without what frames it.
+sub comments_of {
+    my ($path, $text) = @_;
+    my @texts;
+    while ($text =~ m{/\*(.*?)\*/}sg) {
+        my $line = 1 + (substr($text, 0, $-[1]) =~ tr/\n//);
+        push @texts, [$line, $1 =~ s/^ *\* ?/ /mgr];
+    }
+    return @texts;
+}
+
+my %texts_of = (
+    pages => \&prose_of, messages => \&messages_of, comments => \&comments_of);
 my %write = words_of(slurp($glossary));
 keys %write > 20 or die "$glossary: too few words\n";
 my $any = join '|', map { s/ /\\s+/gr } map { quotemeta =~ s/\\ / /gr }
@@ -80,7 +93,7 @@ my $any = join '|', map { s/ /\\s+/gr } map { quotemeta =~ s/\\ / /gr }
 my ($bad, $seen) = (0, 0);
 for my $path (@files) {
     my $text = slurp($path);
-    for ($what eq 'pages' ? prose_of($path, $text) : messages_of($path, $text)) {
+    for ($texts_of{$what}->($path, $text)) {
         my ($line, $prose) = @$_;
         $seen++;
         while ($prose =~ /\b($any)\b(?!\s+of\b|-)/gi) {
@@ -119,10 +132,12 @@ f("it goes " /* goes on */
 END
 finds 2 pages "$dir/page.md"
 finds 2 messages "$dir/text.c"
+finds 1 comments "$dir/text.c"
 
 status=0
 # shellcheck disable=SC2086 # patterns of names
 check pages $pages || status=1
 # shellcheck disable=SC2046 # names without blanks
 check messages $(find libxl-ext xl-cmds -name '*.[ch]' | sort) || status=1
+check comments include/*.h || status=1
 exit $status
