@@ -201,6 +201,12 @@ static void look_at_port(struct usb_world *w, const char *port)
 {
     const char *busid = xs_mem_get(w->xs, port);
     int slot = usb_world_taken(w, port);
+    if (slot >= 0 && w->notices &&
+        !sysfs_mem_find(w->sysfs, w->taken[slot].busid)) {
+        xs_mem_put(w->xs, port, "");
+        usb_world_give_back(w, slot, false);
+        return;
+    }
     if (slot >= 0 && (!busid || !*busid) && !w->no_release)
         usb_world_give_back(w, slot, true);
     if (slot < 0 && busid && *busid)

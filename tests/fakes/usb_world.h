@@ -36,6 +36,7 @@ struct usb_world {
     bool no_claim;       /* the backend does not take devices */
     bool no_release;     /* nor give them back */
     bool not_configured; /* the guest has the device and does nothing */
+    bool notices;        /* the backend empties the port of a pulled device */
     bool dies;           /* the backend, when a device is given to it */
     bool daemon; /* of the host: has claimed what is plugged in again */
     bool dead;           /* the backend is there and does nothing */

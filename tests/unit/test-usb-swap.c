@@ -198,6 +198,65 @@ static void attach_gives_what_was_judged(void **state)
     assert_true(twins.refused > 100);
 }
 
+/* --- pulled out ----------------------------------------------------------- */
+
+struct pull {
+    struct usb_world *w;
+    bool was_taken;
+    int errors;
+};
+
+static void pull_out(void *user)
+{
+    struct pull *p = user;
+    for (int i = 0; i < WORLD_TAKEN; i++)
+        p->was_taken |= p->w->taken[i].busid != NULL;
+    sysfs_mem_unplug(p->w->sysfs, "1-2");
+}
+
+static void count_error(void *user, enum xlx_log_level level, const char *text)
+{
+    (void)level;
+    (void)text;
+    ((struct pull *)user)->errors++;
+}
+
+/* A guest takes its time to configure it. */
+static bool pulled_at(int n)
+{
+    const struct xlx_usb_place any = { XLX_USB_ANY, XLX_USB_ANY };
+    struct pull p = { .w = usb_world_new() };
+    struct xlx_usb_place got;
+    p.w->notices = p.w->not_configured = true;
+    xlx_ctx_set_log(p.w->ctx, count_error, &p, XLX_LOG_ERROR);
+    p.w->nth = (struct nth){ .act_at = n, .act = pull_out, .user = &p };
+    int rc = xlx_usb_attach(p.w->ctx, WORLD_DOMID, "1-2", &any, 0, LONG_MS,
+                            &got);
+    /* -EIO: the backend was to take it, and says that it is not there. */
+    if ((rc != -ENODEV && (p.was_taken || rc != -EIO)) || p.errors != 1)
+        fail_msg("call %d: %d, %d errors: %s", n, rc, p.errors,
+                 xlx_ctx_error(p.w->ctx));
+    usb_world_rest(p.w);
+    char *dump = usb_world_dump(p.w);
+    if (p.was_taken &&
+        (strstr(dump, "= 1-2 ") || strstr(dump, "/libxl-ext/usb/")))
+        fail_msg("call %d: something is left:\n%s", n, dump);
+    free(dump);
+    usb_world_free(p.w);
+    return p.was_taken;
+}
+
+/* Nobody waits for what is not there, and one line says so. */
+static void one_that_is_pulled_out_is_not_waited_for(void **state)
+{
+    int n = 1;
+    (void)state;
+    while (!pulled_at(n))
+        n++;
+    for (int i = 0; i < 20; i++)
+        assert_true(pulled_at(n + i));
+}
+
 static bool reconcile_at(struct swapping *s, int n)
 {
     struct passes *f;
@@ -269,6 +328,7 @@ int main(void)
         cmocka_unit_test(one_that_does_not_come_to_rest_is_not_there),
         cmocka_unit_test(one_that_goes_while_it_is_read_is_no_failure),
         cmocka_unit_test(attach_gives_what_was_judged),
+        cmocka_unit_test(one_that_is_pulled_out_is_not_waited_for),
         cmocka_unit_test(reconcile_gives_what_is_assigned),
         cmocka_unit_test(a_port_is_freed_only_as_it_was_seen),
     };

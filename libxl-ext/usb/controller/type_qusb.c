@@ -62,8 +62,13 @@ static int plug(xlx_ctx *ctx, const struct xlx__move *m)
     return xlx__hc_set_port(ctx, m->hc, m->port, "", m->busid);
 }
 
+/* The backend empties it as well, when the device is pulled out. */
 static int unplug(xlx_ctx *ctx, const struct xlx__move *m)
 {
+    char now[XLX_USB_BUSID_MAX];
+    int rc = xlx__hc_port(ctx, XLX__XS_NO_TX, m->hc, m->port, now);
+    if (rc || !*now)
+        return rc;
     return xlx__hc_set_port(ctx, m->hc, m->port, m->busid, "");
 }
 
@@ -76,6 +81,7 @@ static int read_status(xlx_ctx *ctx, const struct xlx__move *m,
 static int claimed(xlx_ctx *ctx, const struct xlx__move *m)
 {
     struct xlx__usbd_status s;
+    char now[XLX_USB_BUSID_MAX];
     int rc = read_status(ctx, m, &s);
     if (rc > 0 && !strcmp(s.busid, m->busid)) {
         if (s.what == XLX__USBD_FAILED_PORT)
@@ -87,6 +93,11 @@ static int claimed(xlx_ctx *ctx, const struct xlx__move *m)
             return 1;
     }
     if (rc >= 0)
+        rc = xlx__hc_port(ctx, XLX__XS_NO_TX, m->hc, m->port, now);
+    /* Emptied by the backend: it was pulled out. */
+    if (!rc && strcmp(now, m->busid))
+        return -ENODEV;
+    if (!rc)
         rc = xlx__backend_alive(ctx, m->hc->domid);
     if (rc == 0)
         return -ECONNRESET;
