@@ -551,7 +551,8 @@ struct xlx_usb_reconcile_config {
  * Makes one pass over the assignments: frees ports whose device is gone or came
  * back as another, attaches what is missing, and calls `report` for each
  * device. One failure does not stop the others. `config` NULL: all. Skips a
- * guest that does not run.
+ * guest that does not run. Before that, each guest whose USB backend was killed
+ * gets another one, which is logged as a warning.
  *
  * Returns how many devices failed, or are required and missing; -errno if the
  * state could not be read.

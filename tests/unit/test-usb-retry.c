@@ -29,6 +29,100 @@ static void one_failure_does_not_stop_the_others(void **state)
     assert_int_equal(f->pass.bad, 2);
 }
 
+/* --- a backend whose main process was killed ------------------------------- */
+
+/* What the guest has it keeps, whether that was assigned or not. */
+static void a_killed_backend_has_a_successor(void **state)
+{
+    const struct xlx_usb_place any = { XLX_USB_ANY, XLX_USB_ANY };
+    struct passes *f = *state;
+    struct xlx_usb_place got;
+    passes_assign(f, "guest", "1-2");
+    assert_int_equal(passes_now(f), 1);
+    assert_int_equal(xlx_usb_attach(f->w->ctx, 5, "1-1", &any, 0,
+                                    PASSES_LONG_MS, &got),
+                     0);
+    for (int i = 2; i < 4; i++) {
+        usb_world_kill_backend(f->w);
+        passes_assert_has(f, "1-1", false);
+        assert_int_equal(passes_later(f), 0);
+        assert_int_equal(f->w->starts, i);
+        passes_assert_has(f, "1-1", true);
+        passes_assert_has(f, "1-2", true);
+        assert_int_equal(xlx_usb_unassign(f->w->ctx, "guest", NULL),
+                         i == 2 ? 1 : -ENOENT);
+    }
+}
+
+static void one_that_ended_in_order_has_none(void **state)
+{
+    struct passes *f = *state;
+    passes_assign(f, "guest", "1-2");
+    assert_int_equal(passes_now(f), 1);
+    assert_int_equal(xlx_usb_unassign(f->w->ctx, "guest", NULL), 1);
+    assert_int_equal(xlx_usb_hc_destroy(f->w->ctx, 5, 0, PASSES_LONG_MS), 0);
+    assert_int_equal(passes_later(f), 0);
+    assert_int_equal(f->w->starts, 1);
+}
+
+static void nor_has_one_that_was_never_there(void **state)
+{
+    struct passes *f = *state;
+    passes_start_with_two(f);
+    assert_int_equal(xlx_usb_unassign(f->w->ctx, "guest", NULL), 2);
+    usb_world_kill_backend(f->w);
+    f->w->stale = false; /* no pidfile */
+    passes_later(f);
+    assert_int_equal(f->w->starts, 1);
+}
+
+/* A domid is used again, and its next guest's QEMU serves qusb itself. */
+static void another_guests_controllers_are_left_alone(void **state)
+{
+    struct passes *f = *state;
+    passes_start_with_two(f);
+    assert_int_equal(xlx_usb_unassign(f->w->ctx, "guest", NULL), 2);
+    usb_world_kill_backend(f->w);
+    xs_mem_put(f->w->xs, "/local/domain/0/device-model/5/backends/qdisk", "");
+    passes_later(f);
+    assert_int_equal(f->w->starts, 1);
+    xs_mem_put(f->w->xs, "/local/domain/0/device-model/5/backends", NULL);
+    f->now += 60000;
+    passes_later(f);
+    assert_int_equal(f->w->starts, 2);
+}
+
+static void a_backend_that_does_not_start_is_tried_again_later(void **state)
+{
+    struct passes *f = *state;
+    passes_start_with_two(f);
+    assert_int_equal(xlx_usb_unassign(f->w->ctx, "guest", NULL), 2);
+    usb_world_kill_backend(f->w);
+    f->w->refusal = "no event channels";
+    passes_later(f);
+    passes_now(f);
+    assert_int_equal(f->w->starts, 2);
+    assert_in_range(f->pass.next, f->now + 1, f->now + 2 * 1000);
+    f->w->refusal = NULL;
+    passes_later(f);
+    assert_int_equal(f->w->starts, 3);
+    passes_assert_has(f, "1-2", true);
+}
+
+static void nor_is_it_started_beside_a_command(void **state)
+{
+    struct passes *f = *state;
+    passes_start_with_two(f);
+    usb_world_kill_backend(f->w);
+    int lock = xlx__usb_lock_domain(f->w->ctx, 5, 0);
+    assert_true(lock >= 0);
+    passes_later(f);
+    assert_int_equal(f->w->starts, 1);
+    close(lock);
+    passes_later(f);
+    assert_int_equal(f->w->starts, 2);
+}
+
 static void end_guest(void *user)
 {
     usb_world_destroy(user);
@@ -214,6 +308,12 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(one_failure_does_not_stop_the_others),
+        TEST(a_killed_backend_has_a_successor),
+        TEST(one_that_ended_in_order_has_none),
+        TEST(nor_has_one_that_was_never_there),
+        TEST(another_guests_controllers_are_left_alone),
+        TEST(a_backend_that_does_not_start_is_tried_again_later),
+        TEST(nor_is_it_started_beside_a_command),
         cmocka_unit_test(a_guest_that_ends_meanwhile_is_no_failure),
         TEST(a_bad_file_does_not_stop_the_others),
         TEST(tries_become_rarer),

@@ -5,6 +5,7 @@
  */
 #include "test.h"
 
+#include <fcntl.h>
 #include <linux/netlink.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -135,6 +136,26 @@ static void a_guest_wakes_it(void **state)
     usb_world_destroy(f->w);
     usb_world_create(f->w, 9, WORLD_UUID);
     expect(f, "attached 1-2;");
+}
+
+/* main has its pidfile open until it ends, and the kernel tells of that. */
+static void a_killed_backend_wakes_it(void **state)
+{
+    struct fixture *f = *state;
+    char pidfile[128];
+    assign(f, "1-2");
+    expect(f, "attached 1-2;");
+    snprintf(pidfile, sizeof(pidfile), "%s/usb/5.pid", f->w->dir);
+    int main_has = open(pidfile, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    assert_true(main_has >= 0);
+    calm_down(f);
+    usb_world_kill_backend(f->w);
+    assert_false(is_awake(f, 0));
+    close(main_has);
+    assert_true(is_awake(f, 0));
+    calm_down(f);
+    assert_int_equal(f->w->starts, 2);
+    assert_string_equal(f->told, "");
 }
 
 static void lost_uevents_are_made_up_for(void **state)
@@ -291,6 +312,7 @@ int main(void)
         TEST(an_idle_one_sleeps),
         TEST(a_replug_wakes_it),
         TEST(a_guest_wakes_it),
+        TEST(a_killed_backend_wakes_it),
         TEST(lost_uevents_are_made_up_for),
         TEST(what_fails_is_tried_again),
         TEST(there_is_only_one),

@@ -12,6 +12,7 @@
 #include "core/clean.h"
 #include "core/clock.h"
 #include "host/lock.h"
+#include "usb/assign/revive.h"
 #include "usb/assign/world.h"
 #include "usb/controller/hc.h"
 #include "usb/controller/list.h"
@@ -346,6 +347,45 @@ static void free_ports(struct run *run)
                          xlx__now_ms() + SETTLE_MS, look_at_nothing, NULL);
 }
 
+/* --- who serves the guests ------------------------------------------------ */
+
+static void revive(struct run *run, const struct xlx__owned *port)
+{
+    xlx_ctx *ctx = run->r->ctx;
+    char key[32];
+    snprintf(key, sizeof(key), "backend %u", port->domid);
+    struct xlx__trial *t =
+        xlx__backoff_get(&run->r->backoff, key, port->domid, "");
+    if (t && !xlx__backoff_due(t, now_of(run))) {
+        put_off(run, t->next);
+        return;
+    }
+    int rc = xlx__revive(ctx, port, xlx__now_ms() + run->r->busy_ms);
+    run->pass.acted |= rc > 0;
+    if (rc > 0)
+        xlx__warn(ctx, "domain %u: its USB backend was killed: it has another "
+                       "one now",
+                  port->domid);
+    else if (rc < 0 && rc != -EBUSY)
+        xlx__warn(ctx, "domain %u: its USB backend was killed: %s",
+                  port->domid, xlx_ctx_error(ctx));
+    if (rc >= 0 || !t)
+        return;
+    xlx__backoff_tried(t, now_of(run));
+    put_off(run, t->next);
+}
+
+/* Before anything is looked at: another one goes on with the devices that the
+ * guest has. */
+static int revive_all(struct run *run)
+{
+    XLX__AUTO_FREE struct xlx__owned *list = NULL;
+    int nr = xlx__deserted(run->r->ctx, &list);
+    for (int i = 0; i < nr; i++)
+        revive(run, &list[i]);
+    return nr < 0 ? nr : 0;
+}
+
 /* --- what was left behind ------------------------------------------------- */
 
 static void repair(struct run *run, const char *busid)
@@ -382,7 +422,9 @@ static int repair_all(struct run *run)
 
 static int look_and_act(struct run *run)
 {
-    int rc = xlx__view_look(run->r->ctx, run->r->busy_ms, &run->view,
+    int rc = revive_all(run);
+    if (!rc)
+        rc = xlx__view_look(run->r->ctx, run->r->busy_ms, &run->view,
                             tell_bad_file, run);
     if (!rc)
         run->nr = xlx__decide(&run->view, &run->list);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 /*
  * usb-reconcile --watch: waits in one descriptor for devices (uevents), guests
- * and controllers (xenstore), what is written down (inotify), and time.
+ * and controllers (xenstore), what is written down and backends (inotify), and
+ * time.
  */
 #include <limits.h>
 #include <stdlib.h>
@@ -48,20 +49,31 @@ static int add_fd(xlx_usb_watch *w, int fd, const char *what)
     return 0;
 }
 
+static int watch_folder(xlx_usb_watch *w, const char *dir, uint32_t events)
+{
+    if (inotify_add_watch(w->inotify, dir, events) < 0)
+        return xlx__fail_errno(w->ctx, errno, "%s: cannot watch", dir);
+    return 0;
+}
+
+/* A backend has its pidfile open for writing until it ends, however that is. */
 static int watch_files(xlx_usb_watch *w)
 {
-    char dir[PATH_MAX];
-    int rc = xlx__intent_folder(w->ctx, dir);
+    char intents[PATH_MAX], backends[PATH_MAX];
+    int rc = xlx__intent_folder(w->ctx, intents);
     if (!rc)
-        rc = xlx__make_folders(w->ctx, dir);
+        rc = xlx__make_folders(w->ctx, intents);
+    if (!rc)
+        rc = xlx__run_path(w->ctx, "usb", backends);
     if (rc)
         return rc;
     w->inotify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-    if (w->inotify < 0 ||
-        inotify_add_watch(w->inotify, dir,
-                          IN_MOVED_TO | IN_CLOSE_WRITE | IN_DELETE) < 0)
-        return xlx__fail_errno(w->ctx, errno, "%s: cannot watch", dir);
-    return add_fd(w, w->inotify, "files");
+    if (w->inotify < 0)
+        return xlx__fail_errno(w->ctx, errno, "watch: no inotify");
+    rc = watch_folder(w, intents, IN_MOVED_TO | IN_CLOSE_WRITE | IN_DELETE);
+    if (!rc)
+        rc = watch_folder(w, backends, IN_CLOSE_WRITE | IN_MASK_ADD);
+    return rc ? rc : add_fd(w, w->inotify, "files");
 }
 
 static int watch_xenstore(xlx_usb_watch *w)

@@ -26,14 +26,30 @@ static int find_pidfile(xlx_ctx *ctx, uint32_t domid, char *path_r)
     return xlx__run_path(ctx, name, path_r);
 }
 
-/* 1, 0 or -errno; the pidfile is locked as long as it runs. */
-int xlx__backend_alive(xlx_ctx *ctx, uint32_t domid)
+/* The pidfile is locked as long as it runs. */
+static int find_process(xlx_ctx *ctx, uint32_t domid, pid_t *pid_r)
 {
     char pidfile[PATH_MAX];
     int rc = xlx__proc_open(ctx);
     if (!rc)
         rc = find_pidfile(ctx, domid, pidfile);
-    return rc ? rc : ctx->proc->ops->find(ctx->proc, pidfile) > 0;
+    if (!rc)
+        *pid_r = ctx->proc->ops->find(ctx->proc, pidfile);
+    return rc;
+}
+
+int xlx__backend_alive(xlx_ctx *ctx, uint32_t domid)
+{
+    pid_t pid;
+    int rc = find_process(ctx, domid, &pid);
+    return rc ? rc : pid > 0;
+}
+
+int xlx__backend_killed(xlx_ctx *ctx, uint32_t domid)
+{
+    pid_t pid;
+    int rc = find_process(ctx, domid, &pid);
+    return rc ? rc : pid == -ESTALE;
 }
 
 /* A QEMU says that it serves qusb, and more; ours says qusb only. An HVM guest

@@ -40,4 +40,7 @@ int xlx__backend_forget(xlx_ctx *ctx, uint32_t domid, const char *busid);
 /* Whether it runs: 1, 0 or -errno. */
 int xlx__backend_alive(xlx_ctx *ctx, uint32_t domid);
 
+/* Whether it has ended without cleaning up: 1, 0 or -errno. */
+int xlx__backend_killed(xlx_ctx *ctx, uint32_t domid);
+
 #endif

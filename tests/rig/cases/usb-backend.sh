@@ -30,6 +30,7 @@ guest_reads() {
         { while dd if=/dev/sda of=/dev/null bs=1M iflag=direct; do :; done &
         } >/dev/null 2>&1' >/dev/null 2>&1
 }
+guest_unplugs() { rig_guest_run $guest 'dmesg | grep -c "USB disconnect"'; }
 disk_resets() { dmesg | grep -c "usb $disk: reset"; }
 is_back() { port_is 0 "$2" "$1" && has_driver "$1" usbfs; }
 status_of() { sed -n "s/^$2:\t//p" "/proc/$1/status"; }
@@ -74,7 +75,17 @@ check "detach" xl usb-detach $guest "$disk"
 check "the driver of before the kill is back" has_driver "$disk" usb-storage
 check "attach again" xl usb-attach $guest "$disk"
 
+check "the guest sees the disk" rig_wait_for 10 guest_sees 46f4:0001
+unplugs=$(guest_unplugs)
 check "kill -9 of the process that keeps them alive" kill -9 "$(main_pid)"
+check "all go with it" rig_wait_for 10 no_usb_process
+check "reconcile starts another one" \
+    says "domain $domid: its USB backend was killed" xl usb-reconcile
+check "the disk is on its port" rig_wait_for 10 is_back "$disk" 1
+check "so is the keyboard" rig_wait_for 10 is_back "$keyboard" 2
+check "the guest has not seen the disk go" [ "$(guest_unplugs)" -eq "$unplugs" ]
+
+check "kill -9 of that process again" kill -9 "$(main_pid)"
 check "all go with it" rig_wait_for 10 no_usb_process
 check "a detach needs none" xl usb-detach $guest "$disk"
 check "the driver is back" has_driver "$disk" usb-storage
@@ -82,7 +93,7 @@ check "an attach brings them back" xl usb-attach $guest "$disk"
 check "with the keyboard where it was" rig_wait_for 10 is_back "$keyboard" 2
 check "the guest sees the disk" rig_wait_for 10 guest_sees 46f4:0001
 
-check "kill -9 of that process again" kill -9 "$(main_pid)"
+check "kill -9 of that process once more" kill -9 "$(main_pid)"
 check "and the controller can go" xl usb-hc-destroy $guest 0
 check "no process is left" rig_wait_for 10 no_usb_process
 check "the disk has its driver again" has_driver "$disk" usb-storage
