@@ -3,7 +3,7 @@
 #
 # The patched hypervisor as a Debian package, for hypervisor/build: the
 # distribution's own package xen-hypervisor-V-amd64 with the files and the
-# version changed. Reads $release, $cache, $version, $work, $here.
+# version changed. Reads $release, $debian, $cache, $version, $work, $here.
 
 package=xen-hypervisor-$release-amd64
 maintainer="libxl-ext maintainers <maintainers@libxl-ext.invalid>"
@@ -94,7 +94,7 @@ make_package() {
 
 tell_install_package() {
     cat >&2 <<EOT
-hypervisor: to run it on a Debian 12 host, as root:
+hypervisor: to run it on a $debian host, as root:
     apt install $1
     reboot
     xl info | grep xen_extra    # ends in +libxl-ext

@@ -79,7 +79,7 @@ expect "no such case" 'no such case'
 runs 1 --suite sid "$pass"
 expect "no such suite" "unknown suite 'sid'; there are: bookworm trixie\$"
 runs 1 --suite trixie --xen patched "$pass"
-expect "no patches for it" 'has patches for Xen 4.17, trixie has 4.20'
+expect "no patches for it" 'the rig builds it for Xen 4.17, trixie has 4.20'
 runs 1 --xen nowhere "$pass"
 expect "no such hypervisor" "takes patched, .* and 'nowhere' is no file\$"
 runs 1 --give nowhere "$pass"

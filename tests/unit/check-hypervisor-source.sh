@@ -84,7 +84,7 @@ EOT
 take() (
     export FAKE=$dir PATH="$dir/bin:$PATH"
     # shellcheck disable=SC2034 # read there
-    release=4.17 suite=bookworm cache=$dir/cache ask=$1
+    release=${2:-4.17} suite=${3:-bookworm} cache=$dir/cache ask=$1
     work=$(mktemp -d "$dir/work.XXXXXX")
     say() { printf '%s\n' "$*" >>"$dir/said"; }
     die() { say "error: $*"; exit 1; }
@@ -166,6 +166,20 @@ sed -i '/security/d' "$dir/uris"
 touch "$dir/sources/$security"
 takes yes "$security"
 said "this host's apt sources have no bookworm-security"
+
+# Another release: its own suite and versions only.
+reset
+trixie=4.20.5+10-gabcdef0123-0+deb13u1
+echo "$trixie" >>"$dir/listed"
+sed -i 's/bookworm/trixie/' "$dir/uris"
+touch "$dir/sources/$main" "$dir/sources/$trixie"
+taken=$(take yes 4.20 trixie) || bad "nothing taken"
+[ "$taken" = "$trixie" ] || bad "$taken is taken for 4.20"
+quiet
+rm "$dir/sources/$trixie" && rm -r "$dir/cache/xen-src/$trixie"
+! take yes 4.20 trixie >/dev/null || bad "taken although there is none"
+said "$trixie is listed, but its source cannot be had: 404 Not Found"
+said "error: no source package of xen 4.20 can be had from the archives of trixie"
 
 reset
 ! take yes >/dev/null || bad "taken although there is none"

@@ -10,7 +10,7 @@ default_suite=bookworm
 # (qemu/) are made for that version.
 outer_suite=bookworm
 
-# The release of Xen that hypervisor/ has patches for.
+# The release of Xen that hypervisor/build builds unless it is told another.
 patched_xen=4.17
 
 # choose_suite NAME : sets suite and xen_release, also for artefact builders.
