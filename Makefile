@@ -7,7 +7,7 @@ B := build
 CONFIGURE_FLAGS ?=
 SOVERSION := 0
 
-.PHONY: all bench bench-criu check check-unit check-rig check-rig-long check-evtchn-long \
+.PHONY: all bench bench-criu check check-unit check-rig check-rig-long check-evtchn-long fuzz \
         demo rig-shell hypervisor hypervisor-deb install uninstall dist \
         check-dist deb check-deb clean help
 .DELETE_ON_ERROR:
@@ -31,6 +31,7 @@ help:
 #: make check-rig     tests on real Xen, under QEMU
 #: make check-rig-long  those that go on for many minutes
 #: make check-evtchn-long  a million events at random, none may get lost
+#: make fuzz          each parser on any bytes for an hour; FUZZ_SECONDS=60
 #: make demo          the two main jobs on real Xen, explained
 #: make rig-shell     an interactive dom0
 #: make bench         opening save images, filling guests, listing USB devices
@@ -256,6 +257,10 @@ check-unit: $(if $(checks),all) $(tests) $(tests_asan) \
 	@CC="$(CC)" CXX="$(CXX)" BUILD=$(B) tests/unit/run $(tests) $(tests_asan) \
 	    $(checks)
 endif
+
+# Needs clang; check-unit runs the same code for a fixed number of inputs.
+fuzz: all
+	BUILD=$(B) tests/fuzz/run
 
 # --- benchmarks ------------------------------------------------------------
 

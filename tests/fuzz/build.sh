@@ -2,19 +2,18 @@
 # SPDX-License-Identifier: LGPL-2.1-only
 # Builds the fuzzers and their seeds into build/fuzz; needs clang with its
 # sanitizer runtime and a configured tree (make; BUILD=FOLDER: one made with
-# make B=FOLDER). Then, for an hour each:
+# make B=FOLDER). `make fuzz` runs each of them for an hour, or FUZZ_SECONDS=N; one
+# alone is
 #
 #   cd build/fuzz
 #   ./fuzz-image -max_total_time=3600 -max_len=32768 image
-#   ./fuzz-sidecar -max_total_time=3600 -max_len=4096 sidecar
-#   ./fuzz-offers -max_total_time=3600 -max_len=4096 offers
-#   ./fuzz-usbd -max_total_time=3600 -max_len=4096 usbd
 set -eu
 
 cd "$(dirname "$0")/../.."
 build=${BUILD:-build}
 out=$build/fuzz
 mkdir -p "$out/image" "$out/sidecar" "$out/offers" "$out/usbd"
+cp -r tests/fuzz/corpus/. "$out"
 flags="-std=gnu11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -I$build -Iinclude
        -Ilibxl-ext -Itests -g -O1 $(pkg-config --cflags uuid)"
 sources="libxl-ext/core/ctx.c libxl-ext/core/io.c libxl-ext/core/crc32c.c
@@ -55,3 +54,23 @@ ${CC:-cc} $flags -o "$out/seed-usbd" tests/fuzz/seed-usbd.c \
 ${CLANG:-clang} $flags -fsanitize=fuzzer,address,undefined \
     -fno-sanitize-recover=all -o "$out/fuzz-usbd" tests/fuzz/fuzz-usbd.c $sources
 echo "$out/fuzz-usbd $out/usbd"
+
+# fuzzer NAME LIBRARIES SOURCE... : of tests/fuzz/fuzz-NAME.c.
+fuzzer()
+{
+    name=$1 libs=$2
+    shift 2
+    # shellcheck disable=SC2086 # lists
+    ${CLANG:-clang} $flags -fsanitize=fuzzer,address,undefined \
+        -fno-sanitize-recover=all -o "$out/fuzz-$name" \
+        "tests/fuzz/fuzz-$name.c" "$@" $libs
+    echo "$out/fuzz-$name $out/$name"
+}
+
+fuzzer policy -luuid libxl-ext/usb/admission/policy.c libxl-ext/core/*.c
+fuzzer intent '-lyajl -luuid' libxl-ext/usb/assign/intent_json.c \
+    libxl-ext/usb/device/busid.c libxl-ext/core/*.c
+fuzzer message '-lyajl -luuid -lxenstore' libxl-ext/lazy/message.c \
+    libxl-ext/lazy/status.c libxl-ext/xen/domain.c libxl-ext/xen/xenstore.c \
+    libxl-ext/xen/xenstore_daemon.c libxl-ext/host/sysfs.c libxl-ext/core/*.c
+fuzzer front '' libxl-ext/xen/usb_front.c
