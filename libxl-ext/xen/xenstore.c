@@ -106,6 +106,18 @@ static int ls_path(xlx_ctx *ctx, uint32_t t, const char *path,
     return rc && rc != -ENOENT ? failed(ctx, rc, "list", path) : 0;
 }
 
+/*
+ * -EAGAIN: somebody else has removed, since the transaction has seen it, the node
+ * (xenstored, in C: EIO) or what is above it (EINVAL). It could not be committed.
+ */
+static int rm_path(xlx_ctx *ctx, uint32_t t, const char *path)
+{
+    int rc = ctx->xs->ops->rm(ctx->xs, t, path);
+    if (t != XLX__XS_NO_TX && (rc == -EIO || rc == -EINVAL))
+        return -EAGAIN;
+    return rc && rc != -ENOENT ? failed(ctx, rc, "remove", path) : 0;
+}
+
 /* 1 when `path` was an empty directory and is gone, 0 when it stays. */
 static int rm_if_empty(xlx_ctx *ctx, uint32_t t, const char *path)
 {
@@ -113,8 +125,8 @@ static int rm_if_empty(xlx_ctx *ctx, uint32_t t, const char *path)
     int rc = ls_path(ctx, t, path, &names);
     if (rc || names.nr)
         return rc;
-    rc = ctx->xs->ops->rm(ctx->xs, t, path);
-    return rc && rc != -ENOENT ? failed(ctx, rc, "remove", path) : 1;
+    rc = rm_path(ctx, t, path);
+    return rc ? rc : 1;
 }
 
 int xlx__xs_rm(xlx_ctx *ctx, uint32_t t, unsigned parents, const char *fmt, ...)
@@ -123,9 +135,9 @@ int xlx__xs_rm(xlx_ctx *ctx, uint32_t t, unsigned parents, const char *fmt, ...)
     int rc = START(ctx, &path, fmt);
     if (rc)
         return rc;
-    rc = ctx->xs->ops->rm(ctx->xs, t, path.text);
-    if (rc && rc != -ENOENT)
-        return failed(ctx, rc, "remove", path.text);
+    rc = rm_path(ctx, t, path.text);
+    if (rc)
+        return rc;
     for (rc = 1; rc == 1 && parents; parents--) {
         *strrchr(path.text, '/') = '\0';
         rc = rm_if_empty(ctx, t, path.text);
@@ -177,11 +189,12 @@ int xlx__xs_transact(xlx_ctx *ctx,
         if (rc)
             return failed(ctx, rc, "start", "a transaction");
         rc = body(ctx, t, arg);
-        if (rc) {
+        if (rc && rc != -EAGAIN) {
             ctx->xs->ops->end(ctx->xs, t, false);
             return rc;
         }
-        rc = ctx->xs->ops->end(ctx->xs, t, true);
+        int end = ctx->xs->ops->end(ctx->xs, t, !rc);
+        rc = rc ? rc : end;
         if (!rc)
             return 0;
         if (rc == -EAGAIN)

@@ -101,7 +101,8 @@ int xlx__xs_write_u32(xlx_ctx *ctx, uint32_t t, uint32_t value,
                       const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
 
-/* A node that is not there is a success. Then removes up to `parents` of the
+/* A node that is not there is a success; in a transaction, -EAGAIN is for
+ * xlx__xs_transact(). Then removes up to `parents` of the
  * directories above that have become empty. */
 int xlx__xs_rm(xlx_ctx *ctx, uint32_t t, unsigned parents, const char *fmt,
                ...) __attribute__((format(printf, 4, 5)));
@@ -120,8 +121,8 @@ int xlx__xs_exists(xlx_ctx *ctx, uint32_t t, const char *fmt, ...)
 
 /*
  * Runs `body` in a transaction, again when another writer was faster; commits
- * when it returns 0. Any other value ends it without an effect and is
- * returned.
+ * when it returns 0. -EAGAIN is taken for such a writer, any other value ends it
+ * without an effect and is returned.
  */
 int xlx__xs_transact(xlx_ctx *ctx,
                      int (*body)(xlx_ctx *ctx, uint32_t t, void *arg),

@@ -183,6 +183,49 @@ static void a_transaction_is_repeated_and_whole(void **state)
     assert_null(xs_mem_get(f->mem, "/t/a"));
 }
 
+static const struct xlx__xs_ops *real;
+static int rm_answer;
+
+/* As xenstored answers when somebody else has just removed it. */
+static int rm_late(struct xlx__xs *xs, uint32_t t, const char *path)
+{
+    int rc = rm_answer;
+    rm_answer = 0;
+    return rc ? rc : real->rm(xs, t, path);
+}
+
+static int remove_one(xlx_ctx *ctx, uint32_t t, void *arg)
+{
+    int *runs = arg;
+    ++*runs;
+    return xlx__xs_rm(ctx, t, 1, "/t/a");
+}
+
+static void a_node_that_goes_meanwhile_is_a_collision(void **state)
+{
+    static const int answers[] = { -EIO, -EINVAL };
+    struct fixture *f = *state;
+    struct xlx__xs_ops ops = *f->ctx->xs->ops;
+    real = f->ctx->xs->ops;
+    ops.rm = rm_late;
+    f->ctx->xs->ops = &ops;
+    for (int i = 0; i < 2; i++) {
+        int runs = 0;
+        xs_mem_put(f->mem, "/t/a", "1");
+        rm_answer = answers[i];
+        assert_int_equal(xlx__xs_transact(f->ctx, remove_one, &runs), 0);
+        assert_int_equal(runs, 2);
+        assert_string_equal(xlx_ctx_error(f->ctx), "");
+        assert_null(xs_mem_get(f->mem, "/t"));
+    }
+    rm_answer = -EACCES;
+    int runs = 0;
+    assert_int_equal(xlx__xs_transact(f->ctx, remove_one, &runs), -EACCES);
+    rm_answer = -EIO;
+    assert_int_equal(xlx__xs_rm(f->ctx, XLX__XS_NO_TX, 0, "/t/a"), -EIO);
+    f->ctx->xs->ops = real;
+}
+
 static void endless_collisions_are_a_failure(void **state)
 {
     struct fixture *f = *state;
@@ -268,6 +311,7 @@ int main(void)
         cmocka_unit_test(the_fake_keeps_the_contract),
         cmocka_unit_test(the_daemon_keeps_the_contract),
         TEST(a_transaction_is_repeated_and_whole),
+        TEST(a_node_that_goes_meanwhile_is_a_collision),
         TEST(endless_collisions_are_a_failure),
         TEST(rm_takes_empty_parents_along),
         TEST(numbers_are_strict),
