@@ -9,13 +9,14 @@
 #include "libxl_ext_evtchn.h"
 
 const char cmd_evtchn_bind_details[] =
-    "PORT is the guest's number, as evtchn-list shows it. VECTOR, 0x20 to 0xff,\n"
-    "has to be one that the guest offers on that vCPU; without it the command\n"
-    "uses the first free one. The channel interrupts VCPU with that vector until\n"
-    "evtchn-unbind, or until the guest closes the channel or is saved.\n"
+    "PORT is the guest's number, as evtchn-list shows it. VECTOR, 0x20 to\n"
+    "0xff, has to be one that the guest offers on that vCPU; without it the\n"
+    "command uses the first free one. The channel interrupts VCPU with that\n"
+    "vector until evtchn-unbind, or until the guest closes the channel or is\n"
+    "saved.\n"
     "\n"
-    "This works only for HVM and PVH guests, on a hypervisor that has vectors for\n"
-    "single channels (make hypervisor).\n"
+    "This works only for HVM and PVH guests, on a hypervisor that has vectors\n"
+    "for single channels (make hypervisor).\n"
     "\n"
     "Examples:\n"
     "  xl-ext evtchn-bind guest 22 1\n"
@@ -30,9 +31,10 @@ const char cmd_evtchn_unbind_details[] =
 
 const char cmd_evtchn_allow_details[] =
     "off returns all channels of the guest to the upcall, also those that it\n"
-    "bound itself, and keeps them there. Use it for a guest whose vectors cause\n"
-    "problems. on, the initial state, lets the guest and evtchn-bind use vectors\n"
-    "again. The setting lasts until the guest is saved, migrated or rebooted.\n"
+    "bound itself, and keeps them there. Use it for a guest whose vectors\n"
+    "cause problems. on, the initial state, lets the guest and evtchn-bind\n"
+    "use vectors again. The setting lasts until the guest is saved, migrated\n"
+    "or rebooted.\n"
     "\n"
     "Examples:\n"
     "  xl-ext evtchn-allow guest off\n";

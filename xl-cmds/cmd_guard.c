@@ -18,28 +18,30 @@
 #include "libxl_ext_lazy.h"
 
 const char cmd_guard_details[] =
-    "Completes the memory of a lazily restored guest, as lazy-finish does, then\n"
-    "does what the distribution's xl does, with the same arguments. See xl(1).\n"
-    "A file that the memory of another guest still comes from is refused.\n"
+    "Completes the memory of a lazily restored guest, as lazy-finish does,\n"
+    "then does what the distribution's xl does, with the same arguments. See\n"
+    "xl(1). A file that the memory of another guest still comes from is\n"
+    "refused.\n"
     "\n"
     "save and migrate refuse a guest with USB devices, because its USB driver\n"
-    "survives neither. With --usb=detach they first detach the devices. A guest\n"
-    "that keeps running afterwards (save -c, or a failure) gets them back, and a\n"
-    "saved one gets them when 'usb-reconcile' finds it restored.\n";
+    "survives neither. With --usb=detach they first detach the devices. A\n"
+    "guest that keeps running afterwards (save -c, or a failure) gets them\n"
+    "back, and a saved one gets them when 'usb-reconcile' finds it restored.\n";
 
 const char cmd_guard_dump_details[] =
-    "Completes the memory of a lazily restored guest, as lazy-finish does, then\n"
-    "does what the distribution's xl does, with the same arguments: it writes\n"
-    "the guest's memory to FILE. See xl(1). A FILE that the memory of another\n"
-    "guest still comes from is refused. USB devices stay attached.\n"
+    "Completes the memory of a lazily restored guest, as lazy-finish does,\n"
+    "then does what the distribution's xl does, with the same arguments: it\n"
+    "writes the guest's memory to FILE. See xl(1). It refuses a FILE that the\n"
+    "memory of another guest still comes from. USB devices stay attached.\n"
     "\n"
     "Example:\n"
     "  xl-ext dump-core guest /var/lib/xen/dump/guest\n";
 
 const char cmd_guard_mem_details[] =
-    "Completes the memory of a lazily restored guest, as lazy-finish does, then\n"
-    "does what the distribution's xl does, with the same arguments. See xl(1).\n"
-    "Some patched hypervisors could not complete it with a lower limit.\n";
+    "Completes the memory of a lazily restored guest, as lazy-finish does,\n"
+    "then does what the distribution's xl does, with the same arguments. See\n"
+    "xl(1). Some patched hypervisors could not complete it below a lower\n"
+    "limit.\n";
 
 const struct cmd_option cmd_guard_usb_options[] = {
     { "usb", 0, CMD_NEEDS_ARG, "refuse|detach",

@@ -19,19 +19,19 @@ const struct cmd_option cmd_image_index_options[] = {
 };
 
 const char cmd_image_index_details[] =
-    "Reads all of FILE and writes FILE.lzx: which pages are zero, and a crc32c of\n"
-    "each page. A working set that FILE.lzx already has is kept. A lazy restore\n"
-    "uses FILE.lzx if it matches FILE as it is then. If the command is\n"
-    "interrupted, it leaves the old FILE.lzx.\n"
+    "Reads all of FILE and writes FILE.lzx: which pages are zero, and a\n"
+    "crc32c of each page. A working set that FILE.lzx already has is kept. A\n"
+    "lazy restore uses FILE.lzx if it matches FILE as it is then. If the\n"
+    "command is interrupted, it leaves the old FILE.lzx.\n"
     "\n"
     "Example:\n"
     "  xl-ext image-index /var/lib/xen/save/guest\n";
 
 const char cmd_image_verify_details[] =
     "Checks the structure of FILE, reads all pages and checks them against\n"
-    "FILE.lzx. It prints the gfn of each wrong page, and the exit status is then\n"
-    "1. Without FILE.lzx it checks only that the structure is right and that all\n"
-    "pages can be read, and says so.\n"
+    "FILE.lzx. It prints the gfn of each wrong page, and the exit status is\n"
+    "then 1. Without FILE.lzx it checks only that the structure is right and\n"
+    "that all pages can be read, and says so.\n"
     "\n"
     "Example:\n"
     "  xl-ext image-index FILE; ...; xl-ext image-verify FILE\n";

@@ -21,9 +21,9 @@ const struct cmd_option cmd_image_info_options[] = {
 };
 
 const char cmd_image_info_details[] =
-    "Prints what a file of xl save contains: the guest, its memory, and the Xen\n"
-    "that wrote it. It reads only headers, unless --pages is given. For a damaged\n"
-    "file it prints the place and the reason.\n"
+    "Prints what a file of xl save contains: the guest, its memory, and the\n"
+    "Xen that wrote it. It reads only headers, unless --pages is given. For a\n"
+    "damaged file it prints the place and the reason.\n"
     "\n"
     "Examples:\n"
     "  xl-ext image-info /var/lib/xen/save/guest\n"

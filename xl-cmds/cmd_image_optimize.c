@@ -24,10 +24,11 @@ const struct cmd_option cmd_image_optimize_options[] = {
 };
 
 const char cmd_image_optimize_details[] =
-    "Writes a new save file of the same guest: first the working set of FILE.lzx,\n"
-    "then all other pages by gfn; zero pages become holes. Every xl restore reads\n"
-    "the new file. The command compares it with FILE before the new file gets its\n"
-    "name, and also writes its sidecar. If it is interrupted, nothing has changed.\n"
+    "Writes a new save file of the same guest: first the working set of\n"
+    "FILE.lzx, then all other pages by gfn; zero pages become holes. Every xl\n"
+    "restore reads the new file. The command compares it with FILE before the\n"
+    "new file gets its name, and also writes its sidecar. If it is\n"
+    "interrupted, nothing has changed.\n"
     "\n"
     "Examples:\n"
     "  xl-ext image-optimize guest.save guest-fast.save\n"

@@ -17,11 +17,11 @@ const struct cmd_option cmd_lazy_list_options[] = {
 };
 
 const char cmd_lazy_list_details[] =
-    "STATE is filling; paused (by lazy-set: only pages that the guest touches are\n"
-    "loaded); stalled (the guest is paused, because reads of pages that it waits\n"
-    "for fail, until they succeed); complete; or failed. The text behind the\n"
-    "image describes a problem. Pages that cannot be read do no harm until the\n"
-    "guest touches one.\n";
+    "STATE is filling; paused (by lazy-set: only pages that the guest touches\n"
+    "are loaded); stalled (the guest is paused, because reads of pages that\n"
+    "it waits for fail, until they succeed); complete; or failed. The text\n"
+    "behind the image describes a problem. Pages that cannot be read do no\n"
+    "harm until the guest touches one.\n";
 
 static void print_row(FILE *out, const struct xlx_lazy_status *s)
 {
@@ -55,7 +55,7 @@ static void print_table(FILE *out, const struct xlx_lazy_status *list,
                         size_t nr)
 {
     fprintf(out, "%-6s %-9s %5s %10s %10s %8s  %s\n", "DOMID", "STATE", "DONE",
-            "HELD-BACK", "PRESENT", "FAULTS", "IMAGE");
+            "WITHHELD", "PRESENT", "FAULTS", "IMAGE");
     for (size_t i = 0; i < nr; i++)
         print_row(out, &list[i]);
 }

@@ -16,8 +16,8 @@ const struct cmd_option cmd_lazy_check_options[] = {
 };
 
 const char cmd_lazy_check_details[] =
-    "Returns 0 when guests can be restored lazily on this host, else 1.\n"
-    "Changes nothing. Where there is no hypervisor, one line says so.\n";
+    "Returns 0 if this host can restore guests lazily, otherwise 1. Changes\n"
+    "nothing. Without a hypervisor it prints one line that says so.\n";
 
 static const char *answer_name(enum xlx_lazy_answer answer)
 {

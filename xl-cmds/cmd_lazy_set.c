@@ -22,8 +22,8 @@ const struct cmd_option cmd_lazy_set_options[] = {
 };
 
 const char cmd_lazy_set_details[] =
-    "The limit and the pause apply to the backfill: a page that the guest waits\n"
-    "for is always read at once. Both last until they are changed.\n"
+    "The limit and the pause apply to the backfill: a page that the guest\n"
+    "waits for is always read at once. Both last until they are changed.\n"
     "\n"
     "Examples:\n"
     "  xl-ext lazy-set guest --bwlimit=50M\n"

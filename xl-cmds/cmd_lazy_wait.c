@@ -19,17 +19,17 @@ const struct cmd_option cmd_lazy_wait_options[] = {
 };
 
 const char cmd_lazy_wait_details[] =
-    "Returns 0 when all memory of the guest is present: then you may delete its\n"
-    "save file, and save or migrate the guest. Returns 1 if the restore failed.\n"
-    "Interrupting the command changes nothing.\n"
+    "Returns 0 when all memory of the guest is present: then you may delete\n"
+    "its save file, and save or migrate the guest. Returns 1 if the restore\n"
+    "failed. Interrupting the command changes nothing.\n"
     "\n"
     "Example:\n"
     "  xl-ext restore --lazy guest.save && xl-ext lazy-wait guest\n";
 
 const char cmd_lazy_finish_details[] =
-    "Loads all memory of the guest as fast as possible, whatever lazy-set set,\n"
-    "and waits as lazy-wait does. Interrupting the command does not stop the\n"
-    "loading.\n";
+    "Loads all memory of the guest as fast as possible, whatever lazy-set\n"
+    "set, and waits as lazy-wait does. Interrupting the command does not stop\n"
+    "the loading.\n";
 
 /* --- progress ------------------------------------------------------------- */
 

@@ -22,10 +22,10 @@ const struct cmd_option cmd_usb_devices_options[] = {
 
 const char cmd_usb_devices_details[] =
     "Prints a line for each USB device of this host that can be attached to a\n"
-    "guest: its busid, vendor and product id, and name. With --all it also lists\n"
-    "hubs, devices that a guest has, and those that this host needs or its policy\n"
-    "forbids. usb-list without DOM has all of them in one table. Neither needs\n"
-    "Xen.\n"
+    "guest: its busid, vendor and product id, and name. With --all it also\n"
+    "lists hubs, devices that a guest has, and those that this host needs or\n"
+    "its policy forbids. usb-list without DOM has all of them in one table.\n"
+    "Neither needs Xen.\n"
     "\n"
     "Examples:\n"
     "  xl-ext usb-list-assignable-devices\n"

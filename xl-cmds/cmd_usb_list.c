@@ -25,16 +25,17 @@ const struct cmd_option cmd_usb_list_options[] = {
 };
 
 const char cmd_usb_list_details[] =
-    "With DOM: for each controller its number, type, backend domain, state (4 is\n"
-    "connected), USB version and ports; for each port the device's busid, vendor\n"
-    "and product id, and name.\n"
+    "With DOM: for each controller its number, type, backend domain, state (4\n"
+    "is connected), USB version and ports; for each port the device's busid,\n"
+    "vendor and product id, and name.\n"
     "\n"
-    "Without DOM: a line for each USB device of this host, with its state, the\n"
-    "guest that has it or is assigned it, and its port there. The states are\n"
+    "Without DOM: a line for each USB device of this host, with its state,\n"
+    "the guest that has it or is assigned it, and its port there. The states\n"
+    "are\n"
     "  free            a guest can have it\n"
     "  assigned        it is free, and assigned to a guest (usb-assign)\n"
     "  attached        the guest has it\n"
-    "  in use          this host keeps it, for the reason at the end of the line\n"
+    "  in use          this host keeps it, for the reason at the line's end\n"
     "  not authorized  by this host (USBGuard)\n"
     "  forbidden       by the policy\n"
     "  hub             the devices behind it have lines of their own\n"

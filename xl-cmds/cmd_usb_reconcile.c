@@ -19,14 +19,14 @@ const struct cmd_option cmd_usb_reconcile_options[] = {
 };
 
 const char cmd_usb_reconcile_details[] =
-    "Attaches the devices that are assigned (usb-assign) and plugged in to the\n"
-    "guests that run, and frees the ports of devices that were unplugged. Prints\n"
-    "a line for each device; a failure does not stop the others. The exit status\n"
-    "is 1 if something failed, or is required and missing.\n"
+    "Attaches the devices that are assigned (usb-assign) and plugged in to\n"
+    "the guests that run, and frees the ports of devices that were unplugged.\n"
+    "Prints a line for each device; a failure does not stop the others. The\n"
+    "exit status is 1 if something failed, or is required and missing.\n"
     "\n"
-    "With --watch it prints what changes, and repeats what failed, after 1 s at\n"
-    "first and 5 min at most. Only one such command runs on a host; the service\n"
-    "libxl-ext-usb is one.\n"
+    "With --watch it prints what changes, and repeats what failed, after 1 s\n"
+    "at first and 5 min at most. Only one such command runs on a host; the\n"
+    "service libxl-ext-usb is one.\n"
     "\n"
     "Examples:\n"
     "  xl-ext usb-reconcile\n"

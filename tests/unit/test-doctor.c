@@ -406,12 +406,12 @@ static void stock_xen_is_no_fault(void **state)
     struct fixture *f = *state;
     assert_ok(f, "lazy-paging", "has memory paging");
     assert_ok(f, "lazy-hap", "has nested paging");
-    assert_ok(f, "lazy-pv-control", "a PV one");
+    assert_ok(f, "lazy-pv-control", "the control domain is PV");
     f->host.features = -ENOSYS;
     f->host.hap = f->host.pv_control = 0;
     assert_optional(f, "lazy-paging", "built without memory paging");
     assert_optional(f, "lazy-hap", "no nested paging");
-    assert_optional(f, "lazy-pv-control", "boot it as a PV one");
+    assert_optional(f, "lazy-pv-control", "boot it as PV");
 }
 
 /* What lazy-check has is here, too, and nothing of it twice. */

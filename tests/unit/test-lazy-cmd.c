@@ -205,7 +205,7 @@ static void each_column_of_the_list_has_a_heading(void **state)
     env.out = open_memstream(&out, &size);
     assert_int_equal(cmd_find("lazy-list")->run(&env, 1, argv), CMD_OK);
     fclose(env.out);
-    assert_ptr_equal(strstr(out, "DOMID  STATE      DONE  HELD-BACK    PRESENT "
+    assert_ptr_equal(strstr(out, "DOMID  STATE      DONE   WITHHELD    PRESENT "
                                  "  FAULTS  IMAGE\n12     "), out);
     free(out);
 }
