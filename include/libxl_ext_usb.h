@@ -541,6 +541,23 @@ int xlx_usb_attach_hub(xlx_ctx *ctx, uint32_t domid, const char *hub,
                        const struct xlx_usb_place *place, unsigned flags,
                        int timeout_ms, xlx_usb_report_fn *report, void *user);
 
+/*
+ * Detaches every device that the guest has from behind the hub, also from behind
+ * hubs there, one after the other; `hub` is any name of it, or its place where it
+ * has been pulled out. `report` is told about each, with XLX_USB_FREED and where it
+ * was, or XLX_USB_FAILED, no guest and no wish. One failure does not stop the
+ * others. With XLX_USB_DRY_RUN none is detached or reported. What is assigned to
+ * the guest stays so.
+ *
+ * Returns how many failed; -errno when nothing was tried:
+ * -ENOTSUP  no hub
+ * -ENODEV   no such hub, or the guest has nothing from behind it
+ * and those of xlx_usb_detach() that are about the domain.
+ */
+int xlx_usb_detach_hub(xlx_ctx *ctx, uint32_t domid, const char *hub,
+                       unsigned flags, int timeout_ms,
+                       xlx_usb_report_fn *report, void *user);
+
 /* What to reconcile; all zero: every guest. */
 struct xlx_usb_reconcile_config {
     const char *guest; /* name, domid or UUID; NULL for all */

@@ -253,7 +253,10 @@ static void say_kind(const struct line *l, enum kind kind,
         say_devices(l, kind == ANY_DEVICE);
         break;
     case ATTACHED_DEVICE:
-        say_attached(l);
+        if (l->hub)
+            say_devices(l, true);
+        else
+            say_attached(l);
         break;
     case ASSIGNED_DEVICE:
         say_assigned(l);

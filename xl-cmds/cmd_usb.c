@@ -17,7 +17,7 @@
 /* Each command's, from its own table; the first ones are the same. */
 enum { OPT_WAIT, OPT_DRY_RUN, OPT_FORCE };
 enum { ATTACH_JSON = OPT_FORCE + 1, ATTACH_HUB };
-enum { DETACH_MOVE = OPT_FORCE + 1 };
+enum { DETACH_MOVE = OPT_FORCE + 1, DETACH_HUB };
 enum { CREATE_JSON = OPT_WAIT + 1 };
 
 #define WAIT_OPTION                                                            \
@@ -55,6 +55,8 @@ const struct cmd_option cmd_usb_detach_options[] = {
     DRY_RUN_OPTION,
     FORCE_OPTION,
     { "move", 'm', CMD_NEEDS_ARG, "DOM2", "then attach it to this guest" },
+    { "hub", 0, CMD_NO_ARG, NULL,
+      "DEVICE is a hub: detach every device behind it" },
     { 0 }
 };
 
@@ -100,11 +102,15 @@ const char cmd_usb_detach_details[] =
     "With --move another guest gets it; if that guest does not take it, the\n"
     "first one gets it back.\n"
     "\n"
+    "With --hub every device that the guest has from behind that hub is\n"
+    "detached; each has a line, and the exit status is 1 if one cannot be.\n"
+    "\n"
     "Examples:\n"
     "  xl-ext usb-detach guest 1-2\n"
     "  xl-ext usb-detach guest controller=0 port=1\n"
     "  xl-ext usb-detach guest 0 1                      the same in xm's form\n"
-    "  xl-ext usb-detach guest 1-2 --move other\n";
+    "  xl-ext usb-detach guest 1-2 --move other\n"
+    "  xl-ext usb-detach guest 1-4 --hub\n";
 
 const char cmd_usb_hc_create_details[] =
     "type=qusb (served by xl-ext-usb-backend) and type=pv (served by the\n"
@@ -406,6 +412,25 @@ static int move(struct cmd_env *env, const struct call *call,
     return CMD_OK;
 }
 
+static int detach_hub(struct cmd_env *env, struct call *call)
+{
+    struct usb_printer printer = { env->out, false, 0 };
+    struct target hub;
+    int status = read_target(env, call, &hub);
+    if (status)
+        return status;
+    if (call->opts.arg[DETACH_MOVE])
+        return cmd_usage(env, call->cmd, "--hub or --move?");
+    if (!hub.device[0] || hub.place.hc != XLX_USB_ANY ||
+        hub.place.port != XLX_USB_ANY)
+        return cmd_usage(env, call->cmd, "--hub: which hub of this host?");
+    return xlx_usb_detach_hub(env->ctx, call->domid, hub.device,
+                              flags_of(call), call->timeout_ms,
+                              usb_report_print, &printer)
+               ? CMD_FAILED
+               : CMD_OK;
+}
+
 int cmd_usb_detach(struct cmd_env *env, int argc, char **argv)
 {
     struct call call;
@@ -414,6 +439,8 @@ int cmd_usb_detach(struct cmd_env *env, int argc, char **argv)
     int status;
     if (!start(env, argc, argv, 2, 4, &call, &status))
         return status;
+    if (call.opts.set[DETACH_HUB])
+        return detach_hub(env, &call);
     status = find_target(env, &call, &found);
     if (status || call.opts.arg[DETACH_MOVE])
         return status ? status : move(env, &call, &found);

@@ -211,6 +211,15 @@ static const struct row rows[] = {
       "usb 1-3.1: detached from domain 5, controller 0 port 1\n" },
     { "usb-attach guest 1-3 --hub", CMD_OK,
       "domain 5: usb 1-3.1: attached, controller 0 port 1\n" },
+    { "usb-detach guest 1-3 --hub", CMD_OK,
+      "domain 5: usb 1-3.1: freed, controller 0 port 1\n" },
+    { "usb-detach guest 1-3 --hub", CMD_FAILED,
+      "usb 1-3: domain 5 has nothing that is behind it" },
+    { "usb-detach guest 1-3 --hub --move other", CMD_USAGE, "--hub or --move" },
+    { "usb-detach guest controller=0 port=1 --hub", CMD_USAGE, "which hub" },
+    { "usb-detach guest 1-3 port=1 --hub", CMD_USAGE, "which hub" },
+    { "usb-detach guest 0 1 1-3 --hub", CMD_USAGE, "which hub" },
+    { "usb-detach guest 1-2 --hub", CMD_FAILED, "usb 1-2: is not a hub" },
     { "usb-attach guest 1-2 --hub", CMD_FAILED, "usb 1-2: is not a hub" },
     { "usb-attach guest 1-3 --hub controller=0 port=1", CMD_FAILED,
       "cannot share one port" },
@@ -653,6 +662,7 @@ static void a_dry_run_says_what_it_would_do(void **state)
     assert_non_null(strstr(f->out, "would detach port 1"));
     assert_int_equal(call(f, "usb-detach guest 1-2 -n --move other"), CMD_OK);
     assert_non_null(strstr(f->err, "attach it to domain 6"));
+    assert_int_equal(call(f, "usb-detach guest 1-3 --hub -n"), CMD_FAILED);
     after = usb_world_dump(f->world);
     assert_string_equal(after, before);
     free(before);

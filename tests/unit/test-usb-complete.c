@@ -68,6 +68,7 @@ static void words_become(void **state)
         { "usb-attach guest 1-1 controller=7 port=", "" },
         { "usb-attach nobody 1-1 port=", "" },
         { "usb-detach guest ", "1-2 controller= port= " },
+        { "usb-detach guest --hub 1-", "1-3 " },
         { "usb-detach guest controller=0 port=", "port=2 " },
         { "usb-detach guest controller=1 port=", "" },
         { "usb-detach guest 1-2 --move ", "guest other " },

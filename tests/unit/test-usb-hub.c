@@ -4,8 +4,11 @@
  */
 #include "test.h"
 
+#include <unistd.h>
+
 #include "fakes/passes.h"
 #include "usb/assign/hubs.h"
+#include "usb/attach/locks.h"
 #include "usb/device/identity.h"
 
 static const struct xlx_usb_place any = { XLX_USB_ANY, XLX_USB_ANY };
@@ -64,6 +67,100 @@ static void all_that_is_behind_it(void **state)
     assert_int_equal(f->line[2].place.port, 3);
 }
 
+static int detach_hub(struct passes *f, const char *hub, unsigned flags)
+{
+    f->nr = 0;
+    return xlx_usb_detach_hub(f->w->ctx, 5, hub, flags, PASSES_LONG_MS,
+                              passes_report, f);
+}
+
+static void attach_one(struct passes *f, uint32_t domid, const char *busid)
+{
+    struct xlx_usb_place got;
+    assert_int_equal(
+        xlx_usb_attach(f->w->ctx, domid, busid, &any, 0, PASSES_LONG_MS, &got),
+        0);
+}
+
+/* Not what is elsewhere, nor another guest's. */
+static void all_of_it_comes_back(void **state)
+{
+    struct passes *f = *state;
+    attach_one(f, 5, "1-3.1");
+    attach_one(f, 6, "1-3.2");
+    attach_one(f, 5, "1-30");
+    attach_one(f, 5, "1-3.4.1");
+    assert_int_equal(detach_hub(f, "1-3", XLX_USB_DRY_RUN), 0);
+    assert_int_equal(f->nr, 0);
+    passes_assert_has(f, "1-3.1", true);
+    assert_int_equal(detach_hub(f, "1-3", 0), 0);
+    assert_int_equal(f->nr, 2);
+    passes_assert_line(f, 0, XLX_USB_FREED, "1-3.1");
+    passes_assert_line(f, 1, XLX_USB_FREED, "1-3.4.1");
+    assert_int_equal(f->line[1].place.port, 3);
+    passes_assert_has(f, "1-3.1", false);
+    passes_assert_has(f, "1-3.4.1", false);
+    passes_assert_port(f, 2, "1-30");
+    assert_int_equal(f->w->qemu_dev[0].bus, 1);
+}
+
+/* Its devices are written in the guest's ports all the same. */
+static void so_it_does_when_the_hub_was_pulled_out(void **state)
+{
+    static const char *const all[] = { "1-3", "1-3.1", "1-3.2", "1-3.4",
+                                       "1-3.4.1" };
+    struct passes *f = *state;
+    assert_int_equal(attach_hub(f, "1-3.4", 0), 0);
+    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+        passes_unplug(f, all[i]);
+    assert_int_equal(detach_hub(f, "1-3", 0), 0);
+    assert_int_equal(f->nr, 1);
+    passes_assert_line(f, 0, XLX_USB_FREED, "1-3.4.1");
+    passes_assert_port(f, 1, "");
+}
+
+static void count_errors(void *user, enum xlx_log_level level, const char *text)
+{
+    (void)text;
+    *(int *)user += level == XLX_LOG_ERROR;
+}
+
+static void one_that_stays_stops_no_other(void **state)
+{
+    struct passes *f = *state;
+    int errors = 0;
+    assert_int_equal(attach_hub(f, "1-3", 0), 0);
+    int lock = xlx__usb_lock_device(f->w->ctx, "1-3.1", 0);
+    assert_true(lock >= 0);
+    xlx_ctx_set_log(f->w->ctx, count_errors, &errors, XLX_LOG_ERROR);
+    f->nr = 0;
+    assert_int_equal(
+        xlx_usb_detach_hub(f->w->ctx, 5, "1-3", 0, 1, passes_report, f), 1);
+    close(lock);
+    assert_int_equal(f->nr, 3);
+    passes_assert_line(f, 0, XLX_USB_FAILED, "1-3.1");
+    assert_non_null(strstr(f->line[0].reason, "lock"));
+    passes_assert_line(f, 2, XLX_USB_FREED, "1-3.4.1");
+    assert_int_equal(errors, 0);
+}
+
+static void what_cannot_come_back(void **state)
+{
+    struct passes *f = *state;
+    attach_one(f, 5, "1-2");
+    assert_int_equal(detach_hub(f, "1-2", 0), -ENOTSUP);
+    assert_int_equal(detach_hub(f, "1-3", 0), -ENODEV);
+    assert_non_null(strstr(xlx_ctx_error(f->w->ctx), "nothing that is behind"));
+    assert_int_equal(detach_hub(f, "1-99", 0), -ENODEV);
+    assert_int_equal(detach_hub(f, "9999:0001", 0), -ENODEV);
+    assert_int_equal(detach_hub(f, "x", 0), -EINVAL);
+    assert_int_equal(
+        xlx_usb_detach_hub(f->w->ctx, 99, "1-3", 0, 5000, passes_report, f),
+        -ESRCH);
+    assert_int_equal(f->nr, 0);
+    passes_assert_has(f, "1-2", true);
+}
+
 static void put_policy(struct passes *f, const char *text)
 {
     const char *path = xlx_ctx_path(f->w->ctx, XLX_PATH_USB_POLICY);
@@ -71,12 +168,6 @@ static void put_policy(struct passes *f, const char *text)
     assert_non_null(file);
     fputs(text, file);
     assert_int_equal(fclose(file), 0);
-}
-
-static void count_errors(void *user, enum xlx_log_level level, const char *text)
-{
-    (void)text;
-    *(int *)user += level == XLX_LOG_ERROR;
 }
 
 /* Each is judged by itself, and what is said of it is said once. */
@@ -334,6 +425,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(all_that_is_behind_it),
+        TEST(all_of_it_comes_back),
+        TEST(so_it_does_when_the_hub_was_pulled_out),
+        TEST(one_that_stays_stops_no_other),
+        TEST(what_cannot_come_back),
         TEST(one_failure_stops_no_other),
         TEST(what_cannot_be_tried),
         TEST(a_dry_run_changes_nothing),

@@ -113,22 +113,101 @@ static int check(struct job *job, const char *hub, struct xlx__usbdev *dev)
     return rc;
 }
 
+static int run_job(struct job *job, int (*all)(struct job *, const char *),
+                   const char *hub)
+{
+    xlx_ctx *ctx = job->ctx;
+    job->log_fn = ctx->log_fn;
+    job->log_user = ctx->log_user;
+    ctx->log_fn = filter;
+    ctx->log_user = job;
+    int rc = all(job, hub);
+    ctx->log_fn = job->log_fn;
+    ctx->log_user = job->log_user;
+    if (rc < 0)
+        xlx__log(ctx, XLX_LOG_ERROR, "%s", ctx->error);
+    return rc;
+}
+
 int xlx_usb_attach_hub(xlx_ctx *ctx, uint32_t domid, const char *hub,
                        const struct xlx_usb_place *place, unsigned flags,
                        int timeout_ms, xlx_usb_report_fn *report, void *user)
 {
-    struct job job = { ctx,    domid, place,       flags,        timeout_ms,
-                       report, user,  ctx->log_fn, ctx->log_user };
+    struct job job = { ctx,    domid, place, flags, timeout_ms,
+                       report, user,  NULL,  NULL };
     struct xlx__usbdev dev;
     int rc = check(&job, hub, &dev);
+    return rc ? rc : run_job(&job, attach_all, dev.busid);
+}
+
+/* --- and back ------------------------------------------------------------- */
+
+static int detach_one(struct job *job, const char *busid,
+                      const struct xlx_usb_place *place)
+{
+    if (job->flags & XLX_USB_DRY_RUN) {
+        xlx__info(job->ctx,
+                  "would detach usb %s, port %u of controller %u of domain %u",
+                  busid, place->port, place->hc, job->domid);
+        return 0;
+    }
+    int rc = xlx_usb_detach(job->ctx, job->domid, place, busid, job->timeout_ms,
+                            NULL);
+    tell(job, busid, rc ? XLX_USB_FAILED : XLX_USB_FREED, place,
+         rc ? xlx_ctx_error(job->ctx) : "");
+    return rc;
+}
+
+static int detach_all(struct job *job, const char *hub)
+{
+    XLX__AUTO_FREE struct xlx__owned *owned = NULL;
+    int failed = 0, found = 0, nr = xlx__usb_owned(job->ctx, &owned);
+    for (int i = 0; i < nr; i++) {
+        if (owned[i].domid != job->domid ||
+            !xlx__busid_is_behind(owned[i].busid, hub))
+            continue;
+        found++;
+        failed += !!detach_one(job, owned[i].busid, &owned[i].place);
+    }
+    if (nr >= 0 && !found)
+        return xlx__fail(job->ctx, ENODEV,
+                         "usb %s: domain %u has nothing that is behind it", hub,
+                         job->domid);
+    return nr < 0 ? nr : failed;
+}
+
+/* A hub that was pulled out has its place still, and in the guest's ports are
+ * those of its devices. */
+static int find_hub(xlx_ctx *ctx, const char *hub,
+                    char busid_r[XLX_USB_BUSID_MAX])
+{
+    struct xlx__selector sel;
+    struct xlx__usbdev dev;
+    int rc = xlx__selector_parse(ctx, hub, &sel);
     if (rc)
         return rc;
-    ctx->log_fn = filter;
-    ctx->log_user = &job;
-    rc = attach_all(&job, dev.busid);
-    ctx->log_fn = job.log_fn;
-    ctx->log_user = job.log_user;
-    if (rc < 0)
-        xlx__log(ctx, XLX_LOG_ERROR, "%s", ctx->error);
-    return rc;
+    if (sel.kind == XLX__SELECT_PLACE) {
+        strcpy(busid_r, sel.busid);
+        rc = xlx__usbdev_read(ctx, sel.busid, &dev);
+        if (rc)
+            return rc == -ENODEV ? 0 : rc;
+    } else if ((rc = xlx__select(ctx, hub, &dev)))
+        return rc;
+    if (!dev.hub)
+        return xlx__fail(ctx, ENOTSUP, "usb %s: is not a hub", dev.busid);
+    strcpy(busid_r, dev.busid);
+    return 0;
+}
+
+int xlx_usb_detach_hub(xlx_ctx *ctx, uint32_t domid, const char *hub,
+                       unsigned flags, int timeout_ms,
+                       xlx_usb_report_fn *report, void *user)
+{
+    struct job job = { ctx,    domid, NULL, flags, timeout_ms,
+                       report, user,  NULL, NULL };
+    char busid[XLX_USB_BUSID_MAX];
+    int rc = xlx__usb_check_domain(ctx, domid);
+    if (!rc)
+        rc = find_hub(ctx, hub, busid);
+    return rc ? rc : run_job(&job, detach_all, busid);
 }
