@@ -82,7 +82,7 @@ refuses 'does not offer vector 0x60 on vCPU 2' xl evtchn-bind g "$port" 2 0x60
 refuses 'vector 0x1f is not between 0x20 and 0xff' xl evtchn-bind g "$port" 2 0x1f
 refuses 'no vCPU 4: the domain has 4' xl evtchn-bind g "$port" 4
 refuses 'is not open' xl evtchn-bind g 4000 1
-refuses "port $port has vector 0x45 on vCPU 2" \
+refuses "port $port already has vector 0x45 on vCPU 2" \
     xl evtchn-bind g "$(($(hot g 16 | grep -vx "$port" | head -n 1)))" 2 0x45
 refuses 'domain 4711: no such domain' xl evtchn-bind 4711 1 0
 refuses 'a PV domain' xl evtchn-bind 0 1 0
