@@ -74,3 +74,20 @@ fuzzer message '-lyajl -luuid -lxenstore' libxl-ext/lazy/message.c \
     libxl-ext/lazy/status.c libxl-ext/xen/domain.c libxl-ext/xen/xenstore.c \
     libxl-ext/xen/xenstore_daemon.c libxl-ext/host/sysfs.c libxl-ext/core/*.c
 fuzzer front '' libxl-ext/xen/usb_front.c
+
+fuzzer sysfs -luuid libxl-ext/core/*.c libxl-ext/host/sysfs.c \
+    libxl-ext/usb/device/busid.c libxl-ext/usb/device/device.c \
+    libxl-ext/usb/device/needs.c libxl-ext/usbd/descriptors.c \
+    tests/fakes/sysfs_mem.c
+controller=libxl-ext/usb/controller
+fuzzer guest '-luuid -lxenstore' libxl-ext/core/*.c libxl-ext/evtchn/devices.c \
+    libxl-ext/host/fds.c libxl-ext/host/lock.c libxl-ext/host/process.c \
+    libxl-ext/host/program.c libxl-ext/host/sysfs.c $controller/backend.c \
+    $controller/hc.c $controller/hc_state.c $controller/log.c \
+    $controller/usbback.c libxl-ext/usb/device/busid.c \
+    libxl-ext/usb/device/device.c libxl-ext/usb/device/drivers.c \
+    libxl-ext/usb/device/needs.c libxl-ext/usbd/bus.c \
+    libxl-ext/usbd/descriptors.c libxl-ext/usbd/holder.c \
+    libxl-ext/usbd/port_status.c libxl-ext/xen/domain.c \
+    libxl-ext/xen/xenstore.c libxl-ext/xen/xenstore_daemon.c \
+    tests/fakes/xenstore_mem.c

@@ -13,37 +13,11 @@
 
 #include "evtchn/offers.h"
 #include "evtchn/spread.h"
-#include "fakes/xenstore_mem.h"
+#include "fuzz/plant.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define VCPUS 4u
-#define NODES_MAX 64
-
-#define MUST(condition)                                                     \
-    do {                                                                    \
-        if (!(condition)) {                                                 \
-            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition); \
-            abort();                                                        \
-        }                                                                   \
-    } while (0)
-
-static void plant(struct xs_mem *xs, char *text)
-{
-    char *line;
-    for (int i = 0; i < NODES_MAX && (line = strsep(&text, "\n")); i++) {
-        char path[256];
-        char *value = strchr(line, '=');
-        if (!value || value == line || line[0] == '/' || value[-1] == '/')
-            continue;
-        *value++ = '\0';
-        if (strstr(line, "//") || strlen(line) > 128)
-            continue;
-        snprintf(path, sizeof(path), "/local/domain/5/" XLX__OFFERS_NODE "/%s",
-                 line);
-        xs_mem_put(xs, path, value);
-    }
-}
 
 static void check_offers(const struct xlx__offers *o)
 {
@@ -75,7 +49,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size)
         memcpy(text, data, size);
     ctx->xs = xs_mem_seam(xs);
-    plant(xs, text);
+    plant(xs, "/local/domain/5/" XLX__OFFERS_NODE, text);
     int rc = xlx__offers_read(ctx, 5, VCPUS, &offers);
     if (rc)
         MUST(rc == -EBADMSG && *xlx_ctx_error(ctx) &&

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 /*
- * The fuzzers of text and rings without libFuzzer, a fixed number of runs: each
- * file of their corpora in tests/fuzz/corpus as it is and changed.
+ * Fuzzers without libFuzzer, a fixed number of runs: each file of their corpora
+ * in tests/fuzz/corpus as it is and changed.
  */
 #include "test.h"
 
@@ -18,6 +18,13 @@
 #undef LLVMFuzzerTestOneInput
 #define LLVMFuzzerTestOneInput fuzz_front
 #include "fuzz/fuzz-front.c"
+#undef LLVMFuzzerTestOneInput
+
+#define LLVMFuzzerTestOneInput fuzz_guest
+#include "fuzz/fuzz-guest.c"
+#undef LLVMFuzzerTestOneInput
+#define LLVMFuzzerTestOneInput fuzz_sysfs
+#include "fuzz/fuzz-sysfs.c"
 #undef LLVMFuzzerTestOneInput
 
 #define SEED_MAX 4096u
@@ -174,6 +181,18 @@ static void any_frontend(void **state)
     run_corpus(fuzz_front, "tests/fuzz/corpus/front");
 }
 
+static void any_nodes_of_a_guest(void **state)
+{
+    (void)state;
+    run_corpus(fuzz_guest, "tests/fuzz/corpus/guest");
+}
+
+static void any_device_in_sysfs(void **state)
+{
+    (void)state;
+    run_corpus(fuzz_sysfs, "tests/fuzz/corpus/sysfs");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -182,6 +201,8 @@ int main(void)
         cmocka_unit_test(any_assignments),
         cmocka_unit_test(any_message_of_the_control_protocol),
         cmocka_unit_test(any_frontend),
+        cmocka_unit_test(any_nodes_of_a_guest),
+        cmocka_unit_test(any_device_in_sysfs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
