@@ -91,3 +91,5 @@ fuzzer guest '-luuid -lxenstore' libxl-ext/core/*.c libxl-ext/evtchn/devices.c \
     libxl-ext/usbd/port_status.c libxl-ext/xen/domain.c \
     libxl-ext/xen/xenstore.c libxl-ext/xen/xenstore_daemon.c \
     tests/fakes/xenstore_mem.c
+fuzzer ring '-luuid -lxenctrl -lxenevtchn -lxenforeignmemory' \
+    libxl-ext/core/*.c libxl-ext/lazy/pages.c libxl-ext/xen/paging_ring.c

@@ -7,6 +7,10 @@
 
 #include <dirent.h>
 
+/* The first one, as it includes Xen's headers the way the tools do. */
+#define LLVMFuzzerTestOneInput fuzz_ring
+#include "fuzz/fuzz-ring.c"
+#undef LLVMFuzzerTestOneInput
 #define LLVMFuzzerTestOneInput fuzz_policy
 #include "fuzz/fuzz-policy.c"
 #undef LLVMFuzzerTestOneInput
@@ -19,7 +23,6 @@
 #define LLVMFuzzerTestOneInput fuzz_front
 #include "fuzz/fuzz-front.c"
 #undef LLVMFuzzerTestOneInput
-
 #define LLVMFuzzerTestOneInput fuzz_guest
 #include "fuzz/fuzz-guest.c"
 #undef LLVMFuzzerTestOneInput
@@ -193,6 +196,12 @@ static void any_device_in_sysfs(void **state)
     run_corpus(fuzz_sysfs, "tests/fuzz/corpus/sysfs");
 }
 
+static void any_ring_of_a_pager(void **state)
+{
+    (void)state;
+    run_corpus(fuzz_ring, "tests/fuzz/corpus/ring");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -203,6 +212,7 @@ int main(void)
         cmocka_unit_test(any_frontend),
         cmocka_unit_test(any_nodes_of_a_guest),
         cmocka_unit_test(any_device_in_sysfs),
+        cmocka_unit_test(any_ring_of_a_pager),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
