@@ -82,7 +82,7 @@ struct cmd_opts {
 /*
  * Parses the options of `cmd` (and --help): up to the first operand where the
  * distribution's xl has that command too (claims), else wherever they stand.
- * Returns true to go on, false when the command is done with *status:
+ * Returns true to continue, false when the command is done with *status:
  * --help printed, or a wrong option reported.
  */
 bool cmd_parse(struct cmd_env *env, const struct cmd *cmd, int argc,

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 /*
- * save, migrate and dump-core of a guest whose memory is still coming: they
- * would leave out, without a word, every page that is not there yet. mem-set and
- * mem-max: under a hypervisor without patch 0012 the limit would be reached while
- * pages are out, which then have no room, and the guest's balloon waits for one of
- * them. So fill first, then hand on to the distribution's xl. Nor may they write to a file that
- * another guest's memory still comes from. And no USB controller outlives save
- * and migrate, so it goes before.
+ * save, migrate and dump-core of a guest that is still filling: they would
+ * leave out, without a message, every page that is not there yet. mem-set and
+ * mem-max: under a hypervisor without patch 0012 the limit would be reached
+ * while pages are paged out, which then have no room, and the guest's balloon
+ * waits for one of them. So fill first, then call the distribution's xl. Nor
+ * may they write to a file that another guest's memory still comes from. And no
+ * USB controller outlives save and migrate, so it is removed before.
  */
 #include <errno.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 /*
- * lazy-set: how the rest of a guest's memory is brought.
+ * lazy-set: how the rest of a guest's memory is loaded.
  */
 #include <errno.h>
 #include <stdlib.h>

@@ -90,7 +90,7 @@ static void show(FILE *err, struct progress *p, const struct xlx_lazy_status *s)
     fflush(err);
 }
 
-/* Where there is no bar, so that nobody waits without a word. */
+/* Where there is no bar, so that nobody waits without a message. */
 static void say_reason(FILE *err, const char *command, char *said, size_t size,
                        const struct xlx_lazy_status *s)
 {

@@ -24,7 +24,7 @@ struct guard_usb {
 int guard_usb_remove(struct cmd_env *env, uint32_t domid, bool detach,
                      struct guard_usb *g);
 
-/* Makes them again, with their devices, for a guest that goes on. */
+/* Makes them again, with their devices, for a guest that keeps running. */
 void guard_usb_put_back(struct cmd_env *env, struct guard_usb *g);
 
 /* Writes down that the guest is to have its devices again, once, and keeps them

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 /*
  * xl-ext COMMAND ..., and the same program under the name xl, which takes our
- * commands and hands on every other call.
+ * commands and passes on every other call.
  */
 #include <stdlib.h>
 #include <string.h>

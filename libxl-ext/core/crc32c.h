@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Goes on from `crc`: 0 to begin with, or the result for what came before. */
+/* Continues from `crc`: 0 at the start, or the result for the bytes before. */
 uint32_t xlx__crc32c(uint32_t crc, const void *bytes, size_t len);
 
 /* The same without the processor's instruction for it. */

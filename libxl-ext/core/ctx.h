@@ -72,9 +72,9 @@ int xlx__fail_errno(xlx_ctx *ctx, int err, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
 /*
- * From +1 to -1 failures are kept for xlx_ctx_error() and not logged: whoever goes
- * on without says so itself, in its own words, and a command that succeeds prints
- * no error. Nests.
+ * From +1 to -1 failures are kept for xlx_ctx_error() and not logged. A caller
+ * that continues after one reports it itself, so that a command that succeeds
+ * prints no error. Nests.
  */
 void xlx__tolerate(xlx_ctx *ctx, int change);
 

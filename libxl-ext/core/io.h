@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 /*
- * Whole transfers: a short one is retried, an interrupted one goes on.
+ * Whole transfers: a short one is retried, an interrupted one continued.
  */
 #ifndef XLX_CORE_IO_H
 #define XLX_CORE_IO_H

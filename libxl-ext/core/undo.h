@@ -10,8 +10,8 @@
 struct xlx__step {
     /* 0, or -errno reported. */
     int (*run)(xlx_ctx *ctx, void *job);
-    /* Takes back what run did, also when run did only a part of it or nothing;
-     * NULL where there is nothing to take back. Goes on as far as it can. */
+    /* Undoes what run did, also if run did only a part of it or nothing; NULL
+     * if there is nothing to undo. After a failure it does the rest. */
     void (*undo)(xlx_ctx *ctx, void *job);
 };
 

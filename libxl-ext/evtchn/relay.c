@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 /*
- * What a guest offers in xenstore, handed on to Xen.
+ * Passes what a guest offers in xenstore to Xen.
  */
 #include <stdio.h>
 #include <string.h>

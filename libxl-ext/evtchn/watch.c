@@ -110,7 +110,7 @@ static int find_guest(xlx_evtchn_watch *w)
     if (nr < 0)
         return nr;
     rc = xlx_evtchn_offers(w->ctx, domid, &offers);
-    if (rc < 0 && rc != -EBADMSG) /* which it may mend */
+    if (rc < 0 && rc != -EBADMSG) /* which it may correct */
         return rc;
     if (!xlx__uuid_valid(w->uuid))
         return xlx__fail(w->ctx, EINVAL,

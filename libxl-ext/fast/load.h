@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 /*
- * Brings pages of an image into a domain that has none of them yet.
+ * Loads pages of an image into a domain that has none of them yet.
  */
 #ifndef XLX_FAST_LOAD_H
 #define XLX_FAST_LOAD_H

@@ -70,7 +70,7 @@ static bool parse_swap(struct xlx__mount *mount)
     return mount->line[0] == '/';
 }
 
-/* Takes the line over; one that makes no sense is dropped. */
+/* Takes the line over; a malformed one is dropped. */
 static int add(struct xlx__mounts *mounts, char *line, parse_fn *parse)
 {
     struct xlx__mount mount = { .line = line };

@@ -9,8 +9,8 @@
 
 /*
  * As xlx_image_read(). With an index (NULL: without), a page that it knows to
- * be zeros is not read, and the others are held against their checksums; a
- * sidecar that can no longer be read is no reason to hold a good page back. Any
+ * be zeros is not read, and the others are checked against their checksums; a
+ * sidecar that can no longer be read is no reason to refuse a good page. Any
  * number of threads.
  *
  * -EILSEQ a page is not what was saved: *bad_r is its gfn; else *bad_r is where

@@ -183,7 +183,7 @@ static void expect_more(struct index *ix, const struct xlx__record *record)
 {
     uint64_t size = fmt_record_size(record->length);
     if (size <= XLX__SOURCE_WINDOW)
-        return; /* what is behind it is read with it, or goes on there */
+        return; /* what is behind it is read with it, or continues there */
     if (size != ix->stride || ix->expected < record->offset) {
         ix->stride = size;
         ix->expected = xlx__record_end(record);

@@ -131,10 +131,11 @@ static int add_cr3(struct xlx__source *src, uint64_t at, uint32_t length,
 }
 
 /*
- * Xen maps these pages when the context is set and never again (viridian/synic.c,
- * time.c: viridian_map_guest_page() in the load handlers): one that is out then
- * stays unmapped, timers and EOIs get lost. An entry of an older Xen is shorter,
- * what it lacks is zero. docs/lazy-restore.md has the other entries.
+ * Xen maps these pages when the context is set and never again
+ * (viridian/synic.c, time.c: viridian_map_guest_page() in the load handlers):
+ * one that is paged out then stays unmapped, timers and EOIs get lost. An entry
+ * of an older Xen is shorter, what it lacks is zero. docs/lazy-restore.md has
+ * the other entries.
  */
 static const struct {
     uint16_t typecode;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 /*
- * What is asked of an NBD server before it is wanted. The heads of records are
- * small and far apart: without this, an index would take a journey to the
- * server for each. On a connection of its own. Any thread; nothing is reported:
- * what fails here is read, and told, when it is wanted.
+ * Prefetches from an NBD server. Record headers are small and far apart:
+ * without this, a page index would take a round trip to the server for each. On
+ * a connection of its own. Any thread; nothing is reported: what fails here is
+ * read, and told, when it is wanted.
  */
 #ifndef XLX_IMAGE_NBD_AHEAD_H
 #define XLX_IMAGE_NBD_AHEAD_H

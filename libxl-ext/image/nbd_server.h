@@ -13,8 +13,8 @@
 #include "image/storage.h"
 
 /*
- * Libnbd is loaded when an image is on a server, and only then: it brings 20
- * libraries along, and a host without it can do all else.
+ * Libnbd is loaded when an image is on a server, and only then: it loads 20
+ * more libraries, and a host without it can do all else.
  */
 #define XLX__NBD_CALLS(X) \
     X(create)             \

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 /*
- * Writes a save file anew with its pages in a better order.
+ * Writes a new save file with the pages in a better order.
  *
  * All records stay, but for PAGE_DATA, in whose place all pages are written,
  * each once. A record of 1022 pages has a head of 8 KiB: once one begins at a

@@ -31,7 +31,7 @@ static uint64_t run_end(const struct xlx_image_run *run)
     return run->gfn + run->nr;
 }
 
-/* Where the run goes on: a removal has no pages to go on with. */
+/* Where the run continues: a removal has no pages to continue with. */
 static uint64_t next_offset(const struct xlx_image_run *run)
 {
     return removes(run) ? run->offset : run->offset + run->nr * XLX_PAGE_SIZE;

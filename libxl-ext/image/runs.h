@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 /*
- * Builds the runs of an image from its pages as the stream brings them. Pure.
+ * Builds the runs of an image from its pages in the order of the stream. Pure.
  *
  * `xl save` writes every page once, in ascending order of gfn: then each page
  * extends the last run or begins one behind it, and there is nothing left to do

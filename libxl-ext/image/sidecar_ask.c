@@ -6,7 +6,7 @@
 #include "image/runs.h"
 #include "image/sidecar.h"
 
-#define CRCS 512 /* held against pages at a time */
+#define CRCS 512 /* checked at a time */
 
 const struct xlx_image_index_info *
 xlx_image_index_info(const xlx_image_index *index)

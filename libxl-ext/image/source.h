@@ -18,7 +18,7 @@
 /*
  * One read takes the head of a full PAGE_DATA record: its header and the pfns
  * of a batch. More would copy page data that nobody looks at. But where one
- * read goes on at the end of another there is none, and each takes twice as
+ * read continues at the end of another there is none, and each takes twice as
  * much as the one before, up to XLX__SOURCE_MAX: the pfns without pages below
  * 4 GiB alone are a thousand records.
  */

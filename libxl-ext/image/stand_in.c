@@ -12,7 +12,7 @@
 #define MAGIC 0x5858534e49444e41ull
 #define CHUNK (1u << 20)
 
-/* xl's and libxl's own parts stay in memory as long as the stand-in is open;
+/* xl's and libxl's own parts stay in memory as long as the proxy file is open;
  * the largest is the device model's state, some 100 KiB. */
 #define KEPT_MAX (64u << 20)
 

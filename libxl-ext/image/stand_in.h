@@ -10,7 +10,7 @@
 
 #define XLX__URI_MAX 2048u
 
-/* What a stand-in says of the image that it stands in for. */
+/* What a proxy file has about the save file that it stands for. */
 struct xlx__stood_in {
     char uri[XLX__URI_MAX + 1];
     uint64_t offset; /* of libxc's stream */
@@ -18,7 +18,7 @@ struct xlx__stood_in {
     uint64_t sum;    /* of the stream, xlx__image_sum() */
 };
 
-/* Reads what `fd`, a stand-in with libxc's stream at `offset`, says. 0 or
+/* Reads that from `fd`, a proxy file with libxc's stream at `offset`. 0 or
  * -errno. */
 int xlx__stand_in_read(xlx_ctx *ctx, int fd, uint64_t offset,
                        struct xlx__stood_in *of_r);

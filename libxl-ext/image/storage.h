@@ -29,7 +29,7 @@ struct xlx__storage_ops {
     void (*settle)(struct xlx__storage *storage);
     /*
      * These bytes tell this storage from another one: where a connection has to
-     * be made anew, they must be the same there. XLX__MARKS ranges at most, of
+     * be made again, they must be the same there. XLX__MARKS ranges at most, of
      * XLX__MARK_MAX bytes. 0, -ENOMEM, or as pread().
      */
     int (*recognize)(struct xlx__storage *storage, uint64_t offset, size_t len);
@@ -65,7 +65,7 @@ int xlx__storage_file(xlx_ctx *ctx, int fd, const char *name,
 
 /*
  * From now on reads a copy that shares its blocks with the file, where the file
- * system can do that (reflink), and goes on to be the file otherwise: nothing
+ * system can do that (reflink), and otherwise still the file: nothing
  * that is done to the file changes what is read. The copy has no name. False
  * where that is not possible: the file itself is read.
  */

@@ -2,7 +2,7 @@
 /*
  * Writes a libxc stream with the resident pages only.
  *
- * Each record is read again and held against what was checked when the image
+ * Each record is read again and compared with what was checked when the image
  * was opened, before anything of it is written: the domain that is built from
  * the stream and the index that the pager serves cannot disagree.
  */
@@ -98,7 +98,7 @@ static int put_from(struct thin *thin, uint64_t offset, uint64_t len)
 
 /*
  * What is resident stays, whatever it says. Of the rest only pfns without a
- * page could: "allocate" (XALLOC), but not when the pager will bring the page
+ * page could: "allocate" (XALLOC), but not when the pager will load the page
  * that a later record has, which wants the gfn empty. XTAB and BROKEN say that
  * there is no page, and so does leaving them out: a guest's address space has a
  * million of them below 4 GiB.

@@ -13,7 +13,7 @@
 
 #define LATER_US 1000u
 
-/* For pages whose time may have come, or which somebody has brought. */
+/* For pages whose time may have come, or which another thread has loaded. */
 #define LOOK_AGAIN_MS 50u
 
 /* A guess, 1 GiB/s, that decides on the order of loads only. */

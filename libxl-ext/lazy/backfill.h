@@ -4,9 +4,9 @@
  * the policy chooses (lazy/policy.h). Two of them, so that one reads while the
  * other loads; each takes the next run.
  *
- * They hold back for the recorder, go as fast as the throttle lets them, and
- * keep pages that cannot be read aside (lazy/trouble.h). They hold no claim
- * while they wait, and pause nobody.
+ * They are suspended while the recorder records, go as fast as the throttle
+ * lets them, and keep pages that cannot be read aside (lazy/trouble.h). They
+ * hold no acquired page while they wait, and pause nobody.
  */
 #ifndef XLX_LAZY_BACKFILL_H
 #define XLX_LAZY_BACKFILL_H

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 /*
- * Held-back pages that could not be read, or were not what was saved. The
- * backfill keeps them aside, brings all others, and tries them again now and
- * then. A page that was brought meanwhile, for a fault, is no longer counted.
+ * Withheld pages that could not be read, or had a wrong checksum. The backfill
+ * keeps them aside, loads all others, and tries them again now and then. A page
+ * that was loaded meanwhile, for a fault, is no longer counted.
  *
  * Whoever owns a set has a lock for it.
  */

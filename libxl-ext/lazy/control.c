@@ -68,7 +68,8 @@ static void drop(struct client *c)
     *c = (struct client){ .fd = -1 };
 }
 
-/* A client that does not read what it asked for is let go, never waited for. */
+/* A client that does not read what it asked for is disconnected, never waited
+ * for. */
 static void say(struct client *c, char *text)
 {
     size_t len = text ? strlen(text) : 0;
@@ -146,7 +147,7 @@ static void take_client(struct xlx__control *control)
     int fd = accept4(control->listen_fd, NULL, NULL,
                      SOCK_CLOEXEC | SOCK_NONBLOCK);
     if (fd < 0) {
-        /* Who waits goes on to wait, and poll() would say so at once. */
+        /* The client still waits, and poll() would return at once. */
         control->deaf = errno != EAGAIN && errno != EINTR &&
                         errno != ECONNABORTED;
         return;

@@ -9,7 +9,7 @@
 #include "core/ctx.h"
 #include "libxl_ext_lazy.h"
 
-/* Clients at a time; one that says nothing is let go after client_ms. */
+/* Clients at a time; one that sends nothing is closed after client_ms. */
 #define XLX__CLIENTS_MAX 16
 #define XLX__CLIENT_MS 5000
 #define XLX__CONTROL_TICK_MS 200

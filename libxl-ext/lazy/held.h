@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 /*
- * Which gfns a lazy restore holds back: those of the image that are not in the
+ * Which gfns a lazy restore withholds: those of the image that are not in the
  * resident ranges. Pure.
  */
 #ifndef XLX_LAZY_HELD_H

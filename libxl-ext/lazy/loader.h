@@ -16,8 +16,8 @@
 #include "lazy/guest.h"
 #include "lazy/stall.h"
 
-/* How long loads may fail before the domain is paused, or before it is said
- * that the backfill does not get on, in milliseconds. */
+/* How long loads may fail before the domain is paused, or before the backfill
+ * is reported to make no progress, in milliseconds. */
 #define XLX__PATIENCE_MS 3000u
 
 struct xlx__loader;
@@ -47,9 +47,9 @@ struct xlx__stalls *xlx__loader_stalls(const struct xlx__loader *loader);
 bool xlx__loader_bring(struct xlx__loader *loader, uint64_t gfn, void *buffer);
 
 /*
- * One attempt to read what nobody waits for; it need not be claimed. What the
- * index knows to be zeros is not read, all else is held against its checksums.
- * 0; -EBADMSG a wrong checksum; or as xlx_image_read().
+ * One attempt to read what nobody waits for; it need not be acquired. Pages
+ * that the sidecar lists as zero are not read, all others are checked against
+ * it. 0; -EBADMSG a wrong checksum; or as xlx_image_read().
  */
 int xlx__loader_read(struct xlx__loader *loader, uint64_t gfn, uint32_t nr,
                      void *buffer);

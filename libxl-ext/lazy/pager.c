@@ -22,7 +22,7 @@ struct xlx__pager {
     struct xlx__loader *loader;
     struct xlx__recorder *recorder;
     struct xlx__backfill *backfill;
-    struct xlx__gfn_range *held; /* what was held back at the start */
+    struct xlx__gfn_range *held; /* what was withheld at the start */
     size_t nr_held;
     bool filling; /* the backfill was started, and the watch of the stalls */
     int fill_rc;  /* of its start */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 /*
- * The pager: brings the held-back pages of one domain from its image, those
- * that somebody waits for first.
+ * The pager: loads the withheld pages of one domain from its image, those that
+ * a vCPU waits for first.
  *
  * Its rooms, each with a struct and a lock of its own, and a file that calls
  * only those above it:
@@ -21,9 +21,10 @@
  *
  * What happens when a load fails is part of the contract in
  * docs/lazy-restore.md. For a fault it is tried again, the domain is paused
- * when that lasts, and it goes on by itself once a load works. The backfill has
- * nobody waiting: it keeps pages that cannot be read aside (lazy/bad.h), holds
- * no claim while it waits, and pauses nobody. Data is never replaced by zeros.
+ * when that lasts, and it continues by itself once a load succeeds. The
+ * backfill has nobody waiting: it keeps pages that cannot be read aside
+ * (lazy/bad.h), holds no claim while it waits, and pauses nobody. Data is never
+ * replaced by zeros.
  */
 #ifndef XLX_LAZY_PAGER_H
 #define XLX_LAZY_PAGER_H
@@ -44,7 +45,7 @@ typedef void xlx__pager_report_fn(void *user, struct xlx__pager *pager,
 
 /*
  * Makes a pager for `domid`: everything in `image` outside the resident ranges
- * is held back. `image` and `paging` outlive the pager; `paging` may be NULL
+ * is withheld. `image` and `paging` outlive the pager; `paging` may be NULL
  * and set later, in the process that starts the pager or takes over.
  */
 int xlx__pager_new(xlx_ctx *ctx, struct xlx__paging *paging,
@@ -80,17 +81,17 @@ int xlx__pager_prefetch(struct xlx__pager *pager, uint64_t max_pages,
                         uint64_t max_us);
 
 /*
- * Starts the backfill while the domain does not run yet, but for the sake of
- * the recorder, which it would hold back for. xlx__pager_run() goes on with it,
- * and says what could not be started; xlx__pager_cancel() ends it.
+ * Starts the backfill while the domain does not run yet, unless the recorder
+ * suspends it. xlx__pager_run() continues it, and returns the error if it could
+ * not be started; xlx__pager_cancel() ends it.
  */
 void xlx__pager_fill(struct xlx__pager *pager);
 
 /*
- * In another process than the one that started, which has died: goes on where
- * that one was. Nothing it loaded or the guest wrote is lost, nobody waits for
- * an answer that will not come, and the domain is not paused for its sake any
- * more. 0; -EBUSY as take_over() of paging.h; -ESRCH the domain is gone.
+ * In another process than the one that started, which has died: continues where
+ * that one stopped. Nothing it loaded or the guest wrote is lost, nobody waits
+ * for an answer that will not come, and the domain is not paused for its sake
+ * any more. 0; -EBUSY as take_over() of paging.h; -ESRCH the domain is gone.
  */
 int xlx__pager_take_over(struct xlx__pager *pager, uint64_t ring_gfn);
 
@@ -99,8 +100,8 @@ void xlx__pager_cancel(struct xlx__pager *pager);
 
 /*
  * Serves faults and fills until all pages are present, then ends paging.
- * 0; -ESRCH the domain was destroyed meanwhile; another -errno when it cannot
- * go on, the domain paused.
+ * 0; -ESRCH the domain was destroyed meanwhile; another -errno if it cannot
+ * continue, the domain paused.
  */
 int xlx__pager_run(struct xlx__pager *pager);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 /*
- * The state of every page that a lazy restore held back, two bits each.
+ * The state of every page that a lazy restore withholds, two bits each.
  *
  *   ABSENT --claim--> LOADING --settle--> PRESENT
  *      ^                 |
@@ -17,9 +17,9 @@
 #include <stdint.h>
 
 enum xlx__page_state {
-    XLX__PAGE_NONE,    /* never held back: not ours */
+    XLX__PAGE_NONE,    /* never withheld: not ours */
     XLX__PAGE_ABSENT,  /* in the image only */
-    XLX__PAGE_LOADING, /* somebody brings it */
+    XLX__PAGE_LOADING, /* a thread loads it */
     XLX__PAGE_DONE,    /* present, or dropped by the guest */
 };
 
@@ -33,7 +33,7 @@ void xlx__pages_free(struct xlx__pages *pages);
 /* Makes NONE pages [gfn, gfn + nr) ABSENT, before another thread has `pages`. */
 void xlx__pages_hold_back(struct xlx__pages *pages, uint64_t gfn, uint64_t nr);
 
-/* How many pages were held back, and how many of them are DONE. */
+/* How many pages were withheld, and how many of them are DONE. */
 uint64_t xlx__pages_total(const struct xlx__pages *pages);
 uint64_t xlx__pages_done(const struct xlx__pages *pages);
 

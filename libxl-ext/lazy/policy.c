@@ -11,12 +11,12 @@
 /* As near to a stream a fault belongs to it. */
 #define REACH 32u
 
-/* What a fault somewhere else brings along: between nothing and this, by how
- * often guests went on beside such faults. */
+/* How many pages are loaded around a fault somewhere else: between none and
+ * this, by how often guests continued beside such faults. */
 #define FIRST_MAX 16u
 #define STREAM_MAX 512u
 
-/* A place where the guest goes on; [start, end) was asked for around it. */
+/* A place where the guest continues; [start, end) was asked for around it. */
 struct stream {
     uint64_t start, end;
     uint64_t todo; /* the next gfn of it to load; end when all was given out */
@@ -31,7 +31,7 @@ struct plan {
     struct xlx__gfn_range *record; /* in the order to load */
     size_t nr_record;
 
-    /* The next to look at: of the record, and of what is held back. */
+    /* The next to look at: of the working set, and of what is withheld. */
     size_t record_at, held_at;
     uint64_t record_gfn, held_gfn;
 
@@ -66,7 +66,7 @@ static struct stream *oldest(struct plan *plan)
     return s;
 }
 
-/* The guest goes on beside what it touched: more of the same. */
+/* The guest continues beside what it touched: more of the same. */
 static void grow(struct plan *plan, struct stream *s, uint64_t gfn)
 {
     if (plan->first < FIRST_MAX)

@@ -49,7 +49,7 @@ struct xlx__policy {
 
 /*
  * Ours: the recorded working set first, then around recent faults in windows
- * that grow where the guest goes on beside them and shrink where it does not,
+ * that grow where the guest continues beside them and shrink where it does not,
  * then the rest in ascending order, by aligned 2 MiB blocks.
  *
  * `held` is all there is to load: sorted, not overlapping, and outlives the

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 /*
- * The recorder: keeps what the guest waits for, in this order, and tells for
- * how long the backfill holds back for its sake, as what the backfill brings
- * first would be missing in the record.
+ * The recorder: keeps the touch log, the pages that the guest waits for in this
+ * order, and decides how long the backfill is suspended, because pages that the
+ * backfill loads first would be missing in the log.
  *
  * What is recorded is in memory that survives a kill (lazy/shared.h).
  */
@@ -30,7 +30,7 @@ void xlx__recorder_set(struct xlx__recorder *recorder, uint64_t quiet_us,
                        uint64_t max_us);
 bool xlx__recorder_is_set(const struct xlx__recorder *recorder);
 
-/* The guest runs, and the backfill begins. A successor goes on with the time
+/* The guest runs, and the backfill begins. A successor continues the time
  * that the first pager began. */
 void xlx__recorder_begin(struct xlx__recorder *recorder);
 
@@ -38,7 +38,7 @@ void xlx__recorder_begin(struct xlx__recorder *recorder);
  * by the next pager. Of the fault thread; never blocks. */
 void xlx__recorder_touch(struct xlx__recorder *recorder, uint64_t gfn);
 
-/* Whether the backfill holds back. From any thread. */
+/* Whether the backfill is suspended. From any thread. */
 bool xlx__recorder_holds_back(const struct xlx__recorder *recorder);
 
 /* What all pagers of this guest recorded; as xlx__touches_runs(). */

@@ -156,7 +156,7 @@ static int let_run(struct xlx__ring *ring, int ms)
     return rc < 0 ? rc : 0;
 }
 
-/* As nothing is out any more, it does no harm, however long it takes. */
+/* As nothing is paged out any more, it does no harm, however long it takes. */
 int xlx__ring_end(struct xlx__ring *ring)
 {
     int ms = RUN_MS, rc = check_nothing_is_out(ring);

@@ -21,13 +21,13 @@ struct xlx__ring {
 };
 
 /* Serves until the backfill is through and the ring has been quiet. 0; -ESRCH
- * the domain is gone; another -errno when it cannot go on. */
+ * the domain is gone; another -errno when it cannot continue. */
 int xlx__ring_serve(struct xlx__ring *ring);
 
 /*
- * Ends paging, while no vCPU runs, when nothing is out any more, and answers
- * what has come meanwhile. 0; -ESRCH; -EIO there is something out, or another
- * -errno: paging stays on.
+ * Disables paging, while no vCPU runs, when nothing is paged out any more, and
+ * answers what has arrived meanwhile. 0; -ESRCH; -EIO a page is still paged
+ * out, or another -errno: paging stays enabled.
  */
 int xlx__ring_end(struct xlx__ring *ring);
 

@@ -41,7 +41,7 @@ void xlx__shared_free(struct xlx__shared *shared);
 struct xlx__pages *xlx__shared_pages(const struct xlx__shared *shared);
 struct xlx__touches *xlx__shared_touches(const struct xlx__shared *shared);
 
-/* Whether every page that was held back is present, or was given away. */
+/* Whether every page that was withheld is present, or was given away. */
 bool xlx__shared_has_all(const struct xlx__shared *shared);
 
 /* --- counters ------------------------------------------------------------- */

@@ -57,7 +57,7 @@ void xlx__throttle_reset(struct xlx__throttle *throttle)
     atomic_store(&throttle->serving, false);
 }
 
-/* Nobody has anything to wait for: faults may have brought the last page. */
+/* Nobody has anything to wait for: faults may have loaded the last page. */
 static bool is_over(const struct xlx__throttle *throttle)
 {
     return xlx__guest_stopped(throttle->guest) ||

@@ -15,7 +15,7 @@ struct xlx__trouble {
     struct xlx__pages *pages;
     pthread_mutex_t lock; /* of all below */
     struct xlx__bad bad;
-    char text[160]; /* why the backfill does not get on; else "" */
+    char text[160]; /* why the backfill makes no progress; else "" */
 };
 
 struct xlx__trouble *xlx__trouble_new(struct xlx__guest *guest)

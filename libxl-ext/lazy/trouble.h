@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 /*
  * What the backfill has trouble with: pages that cannot be read, which it keeps
- * aside and tries again now and then (lazy/bad.h), and why it does not get on.
- * Nobody waits for it, so it pauses nobody: it says so.
+ * aside and tries again now and then (lazy/bad.h), and why it makes no
+ * progress. Nobody waits for it, so it pauses nobody: it says so.
  *
  * All calls may be made from any thread.
  */
@@ -48,7 +48,7 @@ void xlx__trouble_say(struct xlx__trouble *trouble, uint64_t gfn,
                       const char *what, int rc);
 void xlx__trouble_end(struct xlx__trouble *trouble);
 
-/* Why the backfill does not get on, and how many pages it cannot read. False,
+/* Why the backfill makes no progress, and how many pages it cannot read. False,
  * and `text` is left alone, when there is nothing to say. */
 bool xlx__trouble_text(struct xlx__trouble *trouble, char *text, size_t len);
 bool xlx__trouble_bad_text(struct xlx__trouble *trouble, char *text,

@@ -268,7 +268,7 @@ static void close_all(struct xlx__usbd_broker *b)
     b->again = true;
 }
 
-/* 0: it goes on. */
+/* 0: it continues. */
 static int end(struct xlx__usbd_broker *b)
 {
     if (b->ending == GOING_ON || (is_idle(b) && !b->again))

@@ -67,7 +67,7 @@ static int send_close(struct xlx__usbd_broker *b, struct hc *hc)
 
 /*
  * A controller that the toolstack is closing, with a guest that has not
- * followed yet, is opened too: the guest takes back what is in flight before it
+ * followed yet, is opened too: the guest cancels what is in flight before it
  * closes, and needs the answers.
  */
 static int look_idle(struct xlx__usbd_broker *b, struct hc *hc,

@@ -89,7 +89,7 @@ struct hc *xlx__broker_make_hc(struct xlx__usbd_broker *b, uint32_t devid);
 
 /* --- controllers ---------------------------------------------------------- */
 
-/* Brings a controller to where its nodes want it, as far as that can be now. */
+/* Makes a controller match its nodes, as far as that is possible now. */
 int xlx__broker_look_hc(struct xlx__usbd_broker *b, struct hc *hc);
 int xlx__broker_opened(struct xlx__usbd_broker *b, struct hc *hc, int error);
 int xlx__broker_closed(struct xlx__usbd_broker *b, struct hc *hc);

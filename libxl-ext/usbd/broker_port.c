@@ -159,7 +159,8 @@ static int send_plug(struct xlx__usbd_broker *b, struct hc *hc, uint32_t nr,
     return xlx__broker_send(b, &m, port_of(hc, nr)->claim.fd);
 }
 
-/* Not tried again before the port changes, or its controller is opened anew. */
+/* Not tried again before the port changes, or its controller is opened again.
+ * */
 static int refuse(struct xlx__usbd_broker *b, struct hc *hc, uint32_t nr,
                   const char *busid, const char *why)
 {
@@ -405,8 +406,8 @@ static int unplug(struct xlx__usbd_broker *b, struct hc *hc, uint32_t nr)
 }
 
 /*
- * A device that is ours is passed on anew: to a worker that has never seen it,
- * or to a guest that has let go of its controller. Both know it as fresh out of
+ * A device that is ours is passed on again: to a worker that has never seen it,
+ * or to a guest that has closed its controller. Both know it as fresh out of
  * a reset.
  */
 static int plug_again(struct xlx__usbd_broker *b, struct hc *hc, uint32_t nr)

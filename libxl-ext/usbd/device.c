@@ -317,8 +317,8 @@ static void call_all_back(int fd)
 
 /*
  * The reset goes through the file that has the claims, so that nobody else gets
- * the device before. It costs the file its claims and may already bring the
- * drivers back.
+ * the device before. It costs the file its claims and may already bind the
+ * drivers again.
  */
 static int host_give_back(struct xlx__usbd_devices *base,
                           struct xlx__usbd_claim *claim, bool reset)

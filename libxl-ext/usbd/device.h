@@ -47,7 +47,7 @@ struct xlx__usbd_devices_ops {
      */
     int (*claim)(struct xlx__usbd_devices *d, const struct xlx__usbd_wish *wish,
                  struct xlx__usbd_claim *claim_r, char *why_r);
-    /* Closes it, without a word to the drivers: it is taken again, or gone. */
+    /* Closes it, without calling the drivers: it is taken again, or gone. */
     void (*drop)(struct xlx__usbd_devices *d, struct xlx__usbd_claim *claim);
     /* Resets the device when asked to, closes it, and calls the kernel's
      * drivers back. A claim without a descriptor stands for one that went with

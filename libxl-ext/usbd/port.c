@@ -96,7 +96,7 @@ static void note_configured(struct xlx__usbd_port *port)
 }
 
 /* After one that was killed: the guest has chosen settings, which the device
- * lost when it was opened anew. */
+ * lost when it was opened again. */
 static void choose_settings_again(struct xlx__usbd_port *port)
 {
     for (uint32_t i = 0; i < XLX__USBD_INTFS_MAX; i++)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 /*
- * What became of what was written into a controller's port: the backend says so
- * in a node that no guest can read, for the commands that wait for it and for
+ * The state of the device in a controller's port: the backend writes it to a
+ * node that no guest can read, for the commands that wait for it and for
  * the backend that comes after it.
  *
  *   /libxl-ext/usb-backend/DOMID/DEVID/PORT          "BUSID opened",

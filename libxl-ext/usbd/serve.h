@@ -101,7 +101,7 @@ void xlx__usbd_order(struct xlx__usbd *d, const struct xlx__usbd_message *m,
 
 /* --- hc.c ----------------------------------------------------------------- */
 
-/* Maps the rings and goes on with them where the state has them. 0 or -errno.
+/* Maps the rings and continues where the state has them. 0 or -errno.
  */
 int xlx__usbd_hc_open(struct xlx__usbd *d, const struct xlx__usbd_message *m,
                       struct xlx__usbd_hc **hc_r);

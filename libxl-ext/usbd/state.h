@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 /*
  * The state file: what a guest's worker leaves to the next one when it is
- * killed at any line, and what usb-list reads of it. A worker maps it; whoever
- * maps it later believes nothing in it: a guest may have taken the worker over.
+ * killed at any moment, and what usb-list reads of it. A worker maps it;
+ * whoever maps it later believes nothing in it: a guest may have taken the
+ * worker over.
  */
 #ifndef XLX_USBD_STATE_H
 #define XLX_USBD_STATE_H

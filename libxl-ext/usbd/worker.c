@@ -283,6 +283,6 @@ int xlx__usbd_worker_run(uint32_t domid, int broker, int state,
     if (!rc)
         rc = serve(&d);
     /* The process ends, with all it has. Nothing is closed in an order: that
-     * would be the end of controllers that the next worker goes on with. */
+     * would be the end of controllers that the next worker continues with. */
     return rc;
 }

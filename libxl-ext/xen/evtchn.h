@@ -42,7 +42,7 @@ struct xlx__evtchn_ops {
     int (*status)(struct xlx__evtchn *e, uint32_t domid, uint32_t port,
                   struct xlx_evtchn_port *port_r);
     /* Ports that are not closed, from *next on, `max` at most; *next is where
-     * to go on, UINT32_MAX at the end. Returns how many, also 0 before the
+     * to continue, UINT32_MAX at the end. Returns how many, also 0 before the
      * end. -ENOSYS. */
     int (*list)(struct xlx__evtchn *e, uint32_t domid, uint32_t *next,
                 struct xlx_evtchn_port *list, uint32_t max);

@@ -60,7 +60,7 @@ struct xlx__evtchn_offer_vectors {
 
 /*
  * LIST takes room for this many entries at most. It leaves out free ports, and
- * may stop early, even with no entry: go on from port until that is END.
+ * may stop early, even with no entry: continue from port until that is END.
  */
 #define XLX__EVTCHN_LIST_MAX 1024u
 #define XLX__EVTCHN_LIST_END 0xffffffffu

@@ -2,7 +2,7 @@
 /*
  * Xen's memory paging of one domain: absent gfns are marked as paged, a guest
  * that touches one waits and a request appears in a ring, loading the page lets
- * it go on.
+ * it continue.
  *
  * Rests on xen/include/public/vm_event.h (ring), memory.h (XENMEM_paging_op)
  * and the operations that hypervisor/ adds (docs/hypervisor.md).
@@ -22,7 +22,7 @@
 #define XLX__PAGING_COUNT_2M (1u << 3)  /* count gfns mapped by 2 MiB pages */
 #define XLX__PAGING_ALL_SLEEP (1u << 4) /* each waiting vCPU is paused */
 #define XLX__PAGING_HYPERCALLS (1u << 5) /* hypercalls wait for arguments */
-#define XLX__PAGING_REFUSES (1u << 6) /* Xen refuses to save what is out */
+#define XLX__PAGING_REFUSES (1u << 6) /* Xen does not save paged out pages */
 #define XLX__PAGING_GRANTS (1u << 7) /* a guest waits for what it grants */
 #define XLX__PAGING_NEEDED                                                     \
     (XLX__PAGING_MARK_RUN | XLX__PAGING_LOAD_RUN | XLX__PAGING_RESTARTS |      \
@@ -58,7 +58,7 @@ struct xlx__paging_ops {
     int (*enable)(struct xlx__paging *p, uint64_t ring_gfn);
 
     /*
-     * Takes over from a pager that died: goes on with its ring, or starts
+     * Takes over from a pager that died: continues with its ring, or starts
      * paging where it had not. The domain must be paused, as the ring's gfn is
      * in its sight for a moment. No text is kept: the caller tries again.
      * 0; -EBUSY the other one is not (quite) dead, or this hypervisor does not
@@ -95,8 +95,8 @@ struct xlx__paging_ops {
 
     /*
      * Answers a request, once each, whether or not something was loaded: it
-     * frees the ring's slot and lets the vCPU go on. notify() passes answers on
-     * to Xen: until then neither happens.
+     * frees the ring's slot and lets the vCPU continue. notify() passes answers
+     * on to Xen: until then neither happens.
      */
     void (*respond)(struct xlx__paging *p,
                     const struct xlx__paging_request *req);

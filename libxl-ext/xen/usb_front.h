@@ -3,8 +3,8 @@
  * The two rings of a guest's USB controller (public/io/usbif.h) from the side
  * of the backend. Pure: a page, which is the guest's and may change at any
  * time, and where we are in it, which is ours and outlives us: it is kept in
- * the state file, and whoever comes after a backend that was killed at any line
- * goes on with it. A request is taken once and answered once.
+ * the state file, and whoever comes after a backend that was killed at any
+ * moment continues with it. A request is taken once and answered once.
  */
 #ifndef XLX_XEN_USB_FRONT_H
 #define XLX_XEN_USB_FRONT_H
@@ -82,8 +82,8 @@ struct xlx__front_state {
 uint32_t xlx__front_size(void);
 
 /*
- * Ends what one that was killed had begun, and brings what it left to where it
- * makes sense. Before anything else, also on a state that is new. -EBADMSG: the
+ * Ends what one that was killed had begun, and makes what it left
+ * consistent. Before anything else, also on a state that is new. -EBADMSG: the
  * guest's indices are not those of a ring.
  */
 int xlx__front_resume(const void *page, struct xlx__front_state *state);

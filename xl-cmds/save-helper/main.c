@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 /*
  * Called by libxl as its own helper is (tools/libs/light/libxl_save_callout.c):
- *     --restore-domain IO_FD SEND_BACK_FD DOMID ... (more, handed on)
- *     --save-domain ...                             (handed on as a whole)
+ *     --restore-domain IO_FD SEND_BACK_FD DOMID ... (more, passed on)
+ *     --save-domain ...                             (passed on as a whole)
  *
  * Environment: XL_EXT_LAZY=require fails where a lazy restore is not possible;
  * anything else, or nothing, restores fast then; off does so at once, and is

@@ -7,8 +7,8 @@
  *
  * A pager has threads, and the copy of a process with threads has locks that
  * nobody will ever open: so no pager forks. The supervisor does nothing but wait.
- * When the pager dies it makes another one, which goes on where that was; when
- * the reserve dies, another reserve. The reserve waits for the supervisor's end,
+ * When the pager dies it makes another one, which takes over; when the standby
+ * (here: reserve) dies, another standby. That waits for the supervisor's end,
  * and is the supervisor from then on. So each may be killed at any time, the
  * pager and one of the others at once.
  *
@@ -130,7 +130,7 @@ static int begin(struct guard *g, bool first, struct pager_reply *reply)
     return 0;
 }
 
-/* While the stock helper restores the rest; one that takes over goes on with
+/* While the stock helper restores the rest; one that takes over continues
  * what was recorded. What fails is logged, and no reason to stop. */
 static void make_ready(const struct guard *g, bool first)
 {

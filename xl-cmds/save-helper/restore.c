@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 /*
- * The restore; libxl goes on only when this process has exited. Lazily:
+ * The restore; libxl continues only when this process has exited. Lazily:
  *
  *   1 read the image's index                    nothing changed yet
  *   2 the pager turns paging on, marks pages    else: restore fast

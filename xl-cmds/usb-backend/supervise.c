@@ -92,7 +92,7 @@ static void be_child(const struct run *r, int log)
 }
 
 /* Who ends a whole group of processes ends the broker, which then needs its
- * worker to let go in order. */
+ * worker to release the devices in order. */
 static void be_worker(const struct run *r, int sock, int ready)
 {
     sigset_t none;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 /*
  * The process above broker and worker: starts both, and both again when either
- * has ended, as none of them can go on without the other. It has no part in
+ * has ended, as neither can continue without the other. It has no part in
  * what they do, so that what ends them does not end it.
  */
 #ifndef USBD_SUPERVISE_H

@@ -45,8 +45,8 @@ void xlx__refuse_policy(const struct xlx__refuse *r,
 int xlx__refuse_last(xlx_ctx *ctx, const struct xlx__usbdev *dev,
                      struct xlx__refusal *refusal_r);
 
-/* All of it for one device: 0 when nothing on this host speaks against giving
- * it away, -errno, reported, when something does or it cannot be told. */
+/* All of it for one device: 0 if nothing on this host prevents giving it away;
+ * -errno, reported, if something does or it cannot be found out. */
 int xlx__refuse_device(xlx_ctx *ctx, const struct xlx__usbdev *dev, bool force);
 
 /* The same for one that a guest has and gives to another: that is no reason, nor

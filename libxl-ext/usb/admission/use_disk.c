@@ -2,8 +2,8 @@
 /*
  * What stands on a device's disks: from each of its block devices up, through
  * partitions, holders (md, dm, bcache), loops and the other devices of a btrfs,
- * to what is mounted, swapped to or a guest's disk. Every block device is gone
- * through once, so that no ring of holders goes on for ever.
+ * to what is mounted, swapped to or a guest's disk. Every block device is
+ * visited once, so that a ring of holders ends.
  */
 #include "usb/admission/use.h"
 

@@ -294,7 +294,7 @@ static int mark_written(const struct xlx_usb_intent *intent,
     return nr;
 }
 
-/* Buses get their numbers anew at each boot: what a place is called today goes
+/* Buses get new numbers at each boot: what a place is called today goes
  * before what it was called. */
 static int mark_places(xlx_ctx *ctx, const struct xlx_usb_intent *intent,
                        const struct xlx__selector *sel, bool *marked)

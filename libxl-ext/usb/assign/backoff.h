@@ -15,7 +15,7 @@
 
 struct xlx__trial {
     char *key;
-    uint32_t domid; /* of the guest: another one starts anew */
+    uint32_t domid; /* of the guest: another one starts again */
     char busid[32]; /* the device */
     unsigned tries; /* since the start, or the last news of device or guest */
     int64_t last, next; /* when it was tried, and may be again */
@@ -40,7 +40,7 @@ bool xlx__backoff_due(const struct xlx__trial *t, int64_t now);
 /* It was tried, until `now`. */
 void xlx__backoff_tried(struct xlx__trial *t, int64_t now);
 
-/* There is news of a device (NULL: of everything): its trials start anew, but
+/* There is news of a device (NULL: of everything): its trials start again, but
  * none within XLX__BACKOFF_FIRST_MS of the last one. */
 void xlx__backoff_reset(struct xlx__backoff *b, const char *busid);
 

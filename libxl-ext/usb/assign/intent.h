@@ -46,8 +46,8 @@ int xlx__intent_renumber(xlx_ctx *ctx, struct xlx_usb_intent *list, int nr);
 /* No file is a success. */
 int xlx__intent_remove(xlx_ctx *ctx, const char *uuid);
 
-/* Takes back what was to be once and now is. With the intents' lock; nothing
- * there is a success. */
+/* Removes an assignment for once that is fulfilled. With the intents' lock;
+ * nothing there is a success. */
 int xlx__intent_fulfil(xlx_ctx *ctx, const char *uuid,
                        const struct xlx_usb_identity *id);
 

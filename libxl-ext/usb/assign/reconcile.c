@@ -196,7 +196,7 @@ static int do_free(struct run *run, struct xlx__action *a)
     return rc == -ENODEV ? 0 : rc;
 }
 
-/* A guest that was started anew has lost its controllers. */
+/* A guest that was started again has lost its controllers. */
 static int make_controller(struct run *run, const struct xlx__action *a)
 {
     xlx_ctx *ctx = run->r->ctx;
@@ -375,8 +375,8 @@ static void revive(struct run *run, const struct xlx__owned *port)
     put_off(run, t->next);
 }
 
-/* Before anything is looked at: another one goes on with the devices that the
- * guest has. */
+/* Before anything is looked at: another one continues with the devices that
+ * the guest has. */
 static int revive_all(struct run *run)
 {
     XLX__AUTO_FREE struct xlx__owned *list = NULL;

@@ -16,7 +16,7 @@
 int xlx__deserted(xlx_ctx *ctx, struct xlx__owned **list_r);
 
 /*
- * Starts another backend for the guest of that port, which goes on with what
+ * Starts another backend for the guest of that port, which continues with what
  * the killed one had. 1: it runs; 0: there is no need any more; -EBUSY: a
  * command for the guest is at work, and still was at `until`; -errno, reported.
  */

@@ -10,7 +10,7 @@
 #include "usb/device/device.h"
 
 /* As xlx_usb_attach(). -ENODEV also when another device is in its place by now:
- * it is read and judged anew under its lock. */
+ * it is read and judged again under its lock. */
 int xlx__usb_attach_dev(xlx_ctx *ctx, uint32_t domid,
                         const struct xlx__usbdev *dev,
                         const struct xlx_usb_place *place, unsigned flags,
@@ -28,7 +28,7 @@ int xlx__usb_attach_prepare(xlx_ctx *ctx, uint32_t domid,
                             bool *made_r);
 
 /* As xlx_usb_detach(). -EBUSY also when the guest has been given that place's
- * device anew, with another address than `address` (0: none was written down).
+ * device again, with another address than `address` (0: none was written down).
  */
 int xlx__usb_detach_given(xlx_ctx *ctx, uint32_t domid,
                           const struct xlx_usb_place *place, const char *busid,

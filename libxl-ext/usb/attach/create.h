@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 /*
- * Making a controller, as steps that a plan can take back: for usb-hc-create,
+ * Making a controller, as steps that a plan can undo: for usb-hc-create,
  * and for an attach that finds none.
  */
 #ifndef XLX_USB_ATTACH_CREATE_H

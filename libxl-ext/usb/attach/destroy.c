@@ -66,7 +66,7 @@ static int close_and_remove(xlx_ctx *ctx, void *job)
     return xlx__type_of(&d->hc)->remove(ctx, &d->hc, d->until);
 }
 
-/* A closed controller does not open again: the same one is made anew. */
+/* A closed controller does not open again: the same one is made again. */
 static void make_again(xlx_ctx *ctx, void *job)
 {
     struct destroy *d = job;

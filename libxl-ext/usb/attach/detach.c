@@ -223,8 +223,7 @@ static void take_back(xlx_ctx *ctx, const struct moving *m,
     memcpy(ctx->error, reason, sizeof(reason));
 }
 
-/* The other guest first: what speaks against it does so before the device is torn
- * out. */
+/* The checks for the other guest first, before the device is taken away. */
 static int move(xlx_ctx *ctx, struct moving *m, const char *meant,
                 const struct xlx_usb_place *want, struct xlx_usb_place *got_r)
 {

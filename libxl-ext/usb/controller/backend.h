@@ -21,9 +21,9 @@ int xlx__backend_check(xlx_ctx *ctx, uint32_t domid);
  */
 int xlx__backend_has_rival(xlx_ctx *ctx, uint32_t domid);
 
-/* Starts it when it does not run; *started_r says whether it did. It goes on with
- * what one that was killed had. -EIO, -ETIMEDOUT: it did not come up, with what
- * it said. */
+/* Starts it when it does not run; *started_r says whether it did. It continues
+ * with what one that was killed had. -EIO, -ETIMEDOUT: it did not come up, with
+ * what it said. */
 int xlx__backend_start(xlx_ctx *ctx, uint32_t domid, int64_t until,
                        bool *started_r);
 
@@ -34,7 +34,7 @@ int xlx__backend_stop(xlx_ctx *ctx, uint32_t domid, int64_t until);
 int xlx__backend_stop_unused(xlx_ctx *ctx, uint32_t domid, int64_t until);
 
 /* Where it does not run: removes what one that was killed said of the device. The
- * next one would go on with that, and it is somebody else's by then. */
+ * next one would continue with that, and it is somebody else's by then. */
 int xlx__backend_forget(xlx_ctx *ctx, uint32_t domid, const char *busid);
 
 /* Whether it runs: 1, 0 or -errno. */

@@ -40,7 +40,7 @@ int xlx__hc_read(xlx_ctx *ctx, uint32_t domid, uint32_t devid,
                  struct xlx__hc *hc_r);
 
 /* All of a domain, sorted by devid; *list_r for free(). Returns how many. One
- * whose nodes make no sense is left out with a warning. */
+ * whose nodes are malformed is left out with a warning. */
 int xlx__hc_list(xlx_ctx *ctx, uint32_t domid, struct xlx__hc **list_r);
 
 /* As xlx__hc_read(), but 0 for none without a report; 1 when there is one. */

@@ -59,11 +59,11 @@ struct xlx__type {
      * in the midst of something, as of setting a configuration, look again;
      * -ENODEV: it is not plugged in any more. */
     int (*holds)(xlx_ctx *ctx, const struct xlx__move *m);
-    /* Empties the port and makes the backend let go. Whole or undone, but a
+    /* Empties the port and makes the backend release it. Whole or undone, but a
      * device that is not plugged in any more leaves the port in any case. */
     int (*unplug)(xlx_ctx *ctx, const struct xlx__move *m);
-    /* After unplug: waits until the backend has let go and sees that the drivers
-     * are back. */
+    /* After unplug: waits until the backend has released it and checks that the
+     * drivers are back. */
     int (*give_back)(xlx_ctx *ctx, const struct xlx__move *m);
 };
 

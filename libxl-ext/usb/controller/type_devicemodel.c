@@ -52,7 +52,8 @@ static int add_as(xlx_ctx *ctx, const struct xlx__hc *hc, uint32_t *devid_r)
 }
 
 /* A number that is free in xenstore may be one that the device model still has,
- * and keeps for as long as the guest does not let go: another one will do. */
+ * and keeps for as long as the guest does not release it: another one will do.
+ * */
 static int add_any(xlx_ctx *ctx, const struct xlx__hc *hc, const char *what,
                    uint32_t *devid_r)
 {

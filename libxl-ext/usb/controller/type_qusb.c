@@ -2,7 +2,7 @@
 /*
  * Our backend serves the controller (docs/usb.md). It watches the ports in
  * xenstore, takes the device that is written there, gives it back when the port
- * is emptied, and says in a node of its own what became of it.
+ * is emptied, and writes its state to a node of its own.
  *
  * In libxl's layout of type qusb, which the distribution's commands know. A
  * QEMU of the guest's own watches that layout as well, and would take what is
@@ -43,7 +43,7 @@ static int check_vusb(xlx_ctx *ctx, uint32_t domid)
     return rc < 0 ? rc : xlx__backend_check(ctx, domid);
 }
 
-/* One that was killed answers nobody: the guest would not let go. */
+/* One that was killed answers nobody: the guest would not close it. */
 static int remove_hc(xlx_ctx *ctx, const struct xlx__hc *hc, int64_t until)
 {
     bool started;
@@ -104,8 +104,8 @@ static int claimed(xlx_ctx *ctx, const struct xlx__move *m)
     return rc > 0 ? 0 : rc;
 }
 
-/* What it says of the port counts: to set a configuration, or to start anew, it
- * lets go of the interfaces for a while. */
+/* What it says of the port counts: to set a configuration, or to start again,
+ * it lets go of the interfaces for a while. */
 static int holds(xlx_ctx *ctx, const struct xlx__move *m)
 {
     struct xlx__usbd_status s;

@@ -69,7 +69,7 @@ int xlx__usbbus_list(xlx_ctx *ctx, struct xlx__usbbus **list_r);
  * used again after 127 others. Pure. */
 bool xlx__usbdev_same(const struct xlx__usbdev *a, const struct xlx__usbdev *b);
 
-/* Reads anew a device that was read before. -ENODEV, reported, when it is not
+/* Reads a device again that was read before. -ENODEV, reported, when it is not
  * plugged in any more, or was again. */
 int xlx__usbdev_read_again(xlx_ctx *ctx, struct xlx__usbdev *dev);
 

@@ -53,7 +53,7 @@ static const char *ports_of(const char *busid)
     return dash ? dash : busid;
 }
 
-/* Buses get their numbers anew at each boot, in the order in which controllers
+/* Buses get new numbers at each boot, in the order in which controllers
  * are found. */
 static bool same_place(const char *busid_a, const char *controller_a,
                        const char *busid_b, const char *controller_b)
