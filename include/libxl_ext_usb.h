@@ -131,8 +131,8 @@ struct xlx_usb_device {
     struct xlx_usb_place place;
 
     enum xlx_usb_state state;
-    /* The guest that has it or, whatever its state is, is assigned it; "" for
-     * none, or for a domain without a name. */
+    /* The guest that has it, or to which it is assigned, whatever its state
+     * is; "" for none, or for a domain without a name. */
     char guest[XLX_GUEST_NAME_MAX];
 };
 

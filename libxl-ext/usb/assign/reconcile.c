@@ -363,8 +363,8 @@ static void revive(struct run *run, const struct xlx__owned *port)
     int rc = xlx__revive(ctx, port, xlx__now_ms() + run->r->busy_ms);
     run->pass.acted |= rc > 0;
     if (rc > 0)
-        xlx__warn(ctx, "domain %u: its USB backend was killed: it has another "
-                       "one now",
+        xlx__warn(ctx, "domain %u: its USB backend was killed, and another one "
+                       "runs now",
                   port->domid);
     else if (rc < 0 && rc != -EBUSY)
         xlx__warn(ctx, "domain %u: its USB backend was killed: %s",

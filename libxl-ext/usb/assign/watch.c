@@ -69,7 +69,8 @@ static int watch_files(xlx_usb_watch *w)
         return rc;
     w->inotify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
     if (w->inotify < 0)
-        return xlx__fail_errno(w->ctx, errno, "watch: no inotify");
+        return xlx__fail_errno(w->ctx, errno,
+                               "watch: cannot create an inotify instance");
     rc = watch_folder(w, intents, IN_MOVED_TO | IN_CLOSE_WRITE | IN_DELETE);
     if (!rc)
         rc = watch_folder(w, backends, IN_CLOSE_WRITE | IN_MASK_ADD);
