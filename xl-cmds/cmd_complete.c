@@ -6,6 +6,7 @@
  */
 #include "cmd_complete.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -286,13 +287,26 @@ static void say_argument(const struct line *l, const struct cmd_option *o)
             say_kind(l, arguments[i].kind, arguments[i].words);
 }
 
+/* The help of an option may have two lines, the second one with a margin. */
+static void join_lines(const char *from, char *to, size_t size)
+{
+    size_t n = 0;
+    for (; *from && n + 1 < size; from++)
+        if (!isspace((unsigned char)*from))
+            to[n++] = *from;
+        else if (n && to[n - 1] != ' ')
+            to[n++] = ' ';
+    to[n] = '\0';
+}
+
 static void say_option(const struct line *l, const char *name,
                        enum cmd_arg has_arg, const char *help)
 {
-    char text[64];
+    char text[64], joined[XLX_GUEST_NAME_MAX];
     snprintf(text, sizeof(text), "--%s%s", name,
              has_arg == CMD_NEEDS_ARG ? "=" : "");
-    say(l, text, help);
+    join_lines(help, joined, sizeof(joined));
+    say(l, text, joined);
 }
 
 static const struct cmd_option *find_option(const struct cmd *cmd,

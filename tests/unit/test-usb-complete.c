@@ -29,10 +29,10 @@ static int teardown(void **state)
     return 0;
 }
 
-/* The candidates of a line that is split at blanks, each followed by one. */
-static void complete(struct usb_world *w, const char *line, char *got)
+/* What is printed for a line that is split at blanks; free() it. */
+static char *answer(struct usb_world *w, const char *line)
 {
-    char *argv[16], *copy = strdup(line), *rest = copy, *text, *next;
+    char *argv[16], *copy = strdup(line), *rest = copy, *text;
     size_t size;
     int argc = 0;
     struct cmd_env env = { .ctx = w->ctx, .err = stderr };
@@ -41,11 +41,18 @@ static void complete(struct usb_world *w, const char *line, char *got)
     env.out = open_memstream(&text, &size);
     cmd_complete(&env, argc, argv);
     fclose(env.out);
+    free(copy);
+    return text;
+}
+
+/* The candidates, each followed by a blank. */
+static void complete(struct usb_world *w, const char *line, char *got)
+{
+    char *text = answer(w, line), *rest = text, *next;
     *got = '\0';
-    for (rest = text; (next = strsep(&rest, "\n")) && *next;)
+    while ((next = strsep(&rest, "\n")) && *next)
         strcat(strcat(got, strsep(&next, "\t")), " ");
     free(text);
-    free(copy);
 }
 
 static void words_become(void **state)
@@ -111,6 +118,16 @@ static void a_name_with_blanks_is_left_out(void **state)
     assert_string_equal(got, "guest ");
 }
 
+/* A shell shows it behind the option, on one line. */
+static void the_help_of_an_option_is_one_line(void **state)
+{
+    char *text = answer(*state, "restore --la");
+    assert_string_equal(text, "--lazy\trun the guest at once, load its memory "
+                              "while it runs; =require: fail if that is not "
+                              "possible\n");
+    free(text);
+}
+
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
 int main(void)
@@ -118,6 +135,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(words_become),
         TEST(a_name_with_blanks_is_left_out),
+        TEST(the_help_of_an_option_is_one_line),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
