@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 /*
- * How a toolstack uses the library: says what stands out about the event
- * channels of a guest; with a second argument, keeps its busiest channels, that
- * many at most, on vectors of their own until Enter is pressed.
+ * How a toolstack uses the library: prints the findings about the event channels
+ * of a guest. With a second argument, it keeps at most that many of the busiest
+ * channels on vectors of their own until Enter is pressed.
  *
  *   cc -o example-evtchn example-evtchn.c $(pkg-config --cflags --libs libxl-ext)
  */
@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Every failure comes here once, with its reason, where it happened. */
+/* Gets every failure once, with its reason, where it happened. */
 static void print_log(void *user, enum xlx_log_level level, const char *text)
 {
     (void)user;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 /*
- * How a toolstack restores lazily: checks the host and the file while there is
- * no domain yet, restores as it always does with our save helper in place of
- * libxl's, and follows the memory that comes in behind the running guest.
+ * How a toolstack restores lazily: it checks the host and the file before there
+ * is a domain, restores as usual with our save helper in place of libxl's, and
+ * follows the fill while the guest runs.
  *
  *   cc -o example-lazy example-lazy.c $(pkg-config --cflags --libs libxl-ext)
  */
@@ -19,7 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Every failure comes here once, with its reason, where it happened. */
+/* Gets every failure once, with its reason, where it happened. */
 static void print_log(void *user, enum xlx_log_level level, const char *text)
 {
     (void)user;
@@ -39,12 +39,12 @@ static int check_image(xlx_ctx *ctx, const char *path)
 }
 
 /* Where a toolstack on libxl calls libxl_domain_create_restore(): libxl runs
- * the program that LIBXL_SAVE_HELPER names, and knows no more of it. */
+ * the program that LIBXL_SAVE_HELPER names. */
 static int restore(const char *helper, const char *path)
 {
     int status;
     setenv("LIBXL_SAVE_HELPER", helper, 1);
-    setenv("XL_EXT_LAZY", "require", 1); /* rather fail than restore eagerly */
+    setenv("XL_EXT_LAZY", "require", 1); /* fail rather than restore eagerly */
     pid_t pid = fork();
     if (pid == 0) {
         execlp("xl", "xl", "restore", path, (char *)NULL);

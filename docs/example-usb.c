@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 /*
- * How a toolstack uses the library: says which devices of this host can be
+ * How a toolstack uses the library: prints which devices of this host can be
  * attached, or attaches one to a guest until Enter is pressed.
  *
  *   cc -o example-usb example-usb.c $(pkg-config --cflags --libs libxl-ext)
@@ -12,7 +12,7 @@
 
 #define WAIT_MS 10000
 
-/* Every failure comes here once, with its reason, where it happened. */
+/* Gets every failure once, with its reason, where it happened. */
 static void print_log(void *user, enum xlx_log_level level, const char *text)
 {
     (void)user;
