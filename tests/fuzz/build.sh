@@ -85,9 +85,7 @@ fuzzer guest '-luuid -lxenstore' libxl-ext/core/*.c libxl-ext/evtchn/devices.c \
     libxl-ext/host/program.c libxl-ext/host/sysfs.c $controller/backend.c \
     $controller/hc.c $controller/hc_state.c $controller/log.c \
     $controller/usbback.c libxl-ext/usb/device/busid.c \
-    libxl-ext/usb/device/device.c libxl-ext/usb/device/drivers.c \
-    libxl-ext/usb/device/needs.c libxl-ext/usbd/bus.c \
-    libxl-ext/usbd/descriptors.c libxl-ext/usbd/holder.c \
+    libxl-ext/usb/device/drivers.c libxl-ext/usbd/bus.c \
     libxl-ext/usbd/port_status.c libxl-ext/xen/domain.c \
     libxl-ext/xen/xenstore.c libxl-ext/xen/xenstore_daemon.c \
     tests/fakes/xenstore_mem.c
