@@ -26,8 +26,9 @@ static void judge_states(struct xlx__doctor *d, const struct xlx__hc *hc,
                          "the guest has connected controller %u", hc->devid);
     else if (is_served_by_us(hc) && !xlx__backend_alive(d->ctx, hc->domid))
         xlx__doctor_find(d, CHECK, XLX_DOCTOR_MISSING,
-                         "the backend of controller %u does not run: the next "
-                         "usb-attach or usb-hc-create for the guest starts it",
+                         "the backend of controller %u does not run: "
+                         "usb-reconcile, or the next usb-attach for the "
+                         "guest, starts another one",
                          hc->devid);
     else if (fe <= XLX__STATE_INITIALISING)
         xlx__doctor_find(d, CHECK, XLX_DOCTOR_MISSING,
