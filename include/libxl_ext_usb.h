@@ -545,7 +545,7 @@ int xlx_usb_attach_hub(xlx_ctx *ctx, uint32_t domid, const char *hub,
  * Detaches every device that the guest has from behind the hub, also from behind
  * hubs there, one after the other; `hub` is any name of it, or its place where it
  * has been pulled out. `report` is told about each, with XLX_USB_FREED and where it
- * was, or XLX_USB_FAILED, no guest and no wish. One failure does not stop the
+ * was, or XLX_USB_FAILED, without guest and assignment. One failure does not stop the
  * others. With XLX_USB_DRY_RUN none is detached or reported. What is assigned to
  * the guest stays so.
  *
