@@ -162,6 +162,11 @@ void usb_world_take(struct usb_world *w, const char *busid, const char *port)
         put_status(w, port, busid, "failed: no such device on this host");
     if (!dev || w->no_claim)
         return;
+    for (int i = 0; w->daemon && dev->intf[i].name; i++)
+        if (dev->intf[i].driver && !strcmp(dev->intf[i].driver, "usbfs")) {
+            put_status(w, port, busid, "failed: claimed by a process");
+            return;
+        }
     while (w->taken[slot].busid)
         slot++;
     w->taken[slot].busid = dev->busid;

@@ -585,6 +585,7 @@ static void a_daemon_that_comes_after_the_backend(void **state)
     struct passes *f = *state;
     passes_start_with_two(f);
     usb_world_kill_backend(f->w);
+    f->w->daemon = true;
     struct sysfs_dev *now = sysfs_mem_find(f->w->sysfs, "1-2");
     now->intf[0].driver = "usbfs";
     put_process(f, "4712", "pcscd", "/dev/bus/usb/001/003");

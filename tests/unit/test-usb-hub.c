@@ -135,7 +135,7 @@ static void one_that_stays_stops_no_other(void **state)
     xlx_ctx_set_log(f->w->ctx, count_errors, &errors, XLX_LOG_ERROR);
     f->nr = 0;
     assert_int_equal(
-        xlx_usb_detach_hub(f->w->ctx, 5, "1-3", 0, 1, passes_report, f), 1);
+        xlx_usb_detach_hub(f->w->ctx, 5, "1-3", 0, 2000, passes_report, f), 1);
     close(lock);
     assert_int_equal(f->nr, 3);
     passes_assert_line(f, 0, XLX_USB_FAILED, "1-3.1");

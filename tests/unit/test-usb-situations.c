@@ -135,6 +135,13 @@ static const char *driver_of(struct host *h, const char *busid)
     return dev && dev->intf[0].driver ? dev->intf[0].driver : "none";
 }
 
+/* By somebody else. */
+static void claim(struct host *h, const char *busid)
+{
+    h->world->daemon = true;
+    sysfs_mem_find(h->world->sysfs, busid)->intf[0].driver = "usbfs";
+}
+
 /* What happens on the host, and what is the case there. */
 static bool happens(struct host *h, char **argv)
 {
@@ -143,8 +150,8 @@ static bool happens(struct host *h, char **argv)
         plug(h, argv);
     else if (!strcmp(what, "unplug"))
         sysfs_mem_unplug(h->world->sysfs, argv[1]);
-    else if (!strcmp(what, "claim")) /* by somebody else */
-        sysfs_mem_find(h->world->sysfs, argv[1])->intf[0].driver = "usbfs";
+    else if (!strcmp(what, "claim"))
+        claim(h, argv[1]);
     else if (!strcmp(what, "kill-backend"))
         usb_world_kill_backend(h->world);
     else if (!strcmp(what, "process"))
@@ -285,6 +292,7 @@ static const struct step steps[] = {
     DO("kill-backend"),
     DO("claim 1-5"),
     DO("process 4712 pcscd /dev/bus/usb/001/020"),
+    { "usb-reconcile", CMD_OK, "it has another one now" },
     { "usb-reconcile", CMD_FAILED, "freed" },
     { "usb-reconcile", CMD_FAILED, "in use by process pcscd (pid 4712)" },
     DO("driver 1-5 usbfs"),

@@ -414,9 +414,10 @@ static void what_a_dead_guest_left_is_put_right_too(void **state)
     assert_int_equal(attach(w, "1-2"), 0);
     usb_world_kill_backend(w);
     assert_driver(w, "1-2", 0, "");
-    /* what is on a port of a guest that lives stays written down */
+    /* a guest that lives gets another backend */
     assert_int_equal(xlx_usb_reconcile(w->ctx, NULL, ignore_report, NULL), 0);
-    assert_driver(w, "1-2", 0, "");
+    assert_driver(w, "1-2", 0, "usbfs");
+    usb_world_kill_backend(w);
     xs_mem_put(w->xs, "/local/domain/5", NULL);
     xs_mem_put(w->xs, "/libxl/5", NULL);
     xs_mem_put(w->xs, BE, NULL);
