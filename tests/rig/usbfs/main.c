@@ -32,6 +32,8 @@ static const struct command {
       "DEVICE IN OUT HEX [N]        one transfer out, one or N in" },
     { "control", control,
       "DEVICE SETUP [HEX]           a request to endpoint 0" },
+    { "hold", hold,
+      "DEVICE IN                    claims its interface until it is killed" },
     { "line", line,
       "TTY BYTES LENGTH             there and back on a serial line" },
     { "gone", gone,

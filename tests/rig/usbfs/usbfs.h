@@ -55,6 +55,7 @@ int unlink_all(int argc, char **argv);
 int bulk(int argc, char **argv);
 int echo(int argc, char **argv);
 int ask(int argc, char **argv);
+int hold(int argc, char **argv);
 int line(int argc, char **argv);
 int control(int argc, char **argv);
 int gone(int argc, char **argv);

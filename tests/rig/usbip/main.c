@@ -21,6 +21,8 @@
  *   pull at N        in the middle of the N-th answer of an endpoint from now
  * on cycle N MS       N times: plugs, waits until it is configured, waits MS,
  *                    pulls, waits MS
+ *   replace FILE     ok BUSID: pulls, and plugs in what FILE describes, in the
+ *                    same port
  *   ENDPOINT=BEHAVIOUR, speed=SPEED
  *   stats            counts since it was plugged in
  *   quit
@@ -37,6 +39,7 @@
 enum { CONFIGURED_MS = 10000 };
 
 static struct model model;
+static char place[32]; /* where it was plugged in last */
 
 static bool set(const char *text)
 {
@@ -74,14 +77,32 @@ static void serve_for(struct device *device, unsigned int ms)
 
 static bool plug(struct device *device)
 {
-    char busid[32];
-
-    if (device_plug(device, busid, sizeof(busid))) {
+    if (device_plug(device, place, sizeof(place))) {
         printf("error plug: %s\n", strerror(errno));
         return false;
     }
-    printf("ok %s\n", busid);
+    printf("ok %s\n", place);
     return true;
+}
+
+/* A port is not free at once when its device was pulled out, and the next one
+ * would be taken. */
+static void replace(struct device *device, const char *file)
+{
+    uint64_t until = now_us() + CONFIGURED_MS * 1000ull;
+    char busid[32];
+
+    device_pull(device);
+    model_read(&model, file);
+    while (now_us() < until && !device_plug(device, busid, sizeof(busid))) {
+        if (!strcmp(busid, place)) {
+            printf("ok %s\n", place);
+            return;
+        }
+        device_pull(device);
+        serve_for(device, 10);
+    }
+    printf("error replace: not in %s\n", place);
 }
 
 static bool serve_until_configured(struct device *device)
@@ -133,6 +154,8 @@ static bool command(struct device *device, const char *line)
         device_pull_at(device, n), puts("ok");
     else if (sscanf(line, "cycle %u %u", &n, &ms) == 2)
         cycle(device, n, ms);
+    else if (!strncmp(line, "replace ", 8))
+        replace(device, line + 8);
     else if (!strcmp(line, "stats"))
         device_print(device);
     else if (set(line))
