@@ -80,13 +80,13 @@ static const char *const from_library[] = {
 
 static bool find_by_library(const char *name, char *path_r)
 {
-    char dir[PATH_MAX];
+    char dir[PATH_MAX], path[PATH_MAX];
     if (!own_folder(dir))
         return false;
     for (size_t i = 0; i < sizeof(from_library) / sizeof(from_library[0]); i++)
-        if (snprintf(path_r, PATH_MAX, "%s%s/%s", dir, from_library[i],
-                     name) < PATH_MAX &&
-            !access(path_r, X_OK))
+        if (snprintf(path, sizeof(path), "%s%s/%s", dir, from_library[i],
+                     name) < (int)sizeof(path) &&
+            !access(path, X_OK) && realpath(path, path_r))
             return true;
     return false;
 }
