@@ -265,7 +265,7 @@ static const struct step steps[] = {
     { "usb-assign --list", CMD_OK, "  2-5 ID 046d:c077" },
     { "usb-reconcile", CMD_OK, "2-5: attached" },
     DO("driver 1-5 usbhid"),
-    { "usb-unassign guest 2-5", CMD_OK, "not assigned" },
+    { "usb-unassign guest 2-5", CMD_OK, "no longer assigned" },
 
     DO("# USBGuard/usbguard#635, QubesOS/qubes-issues#6331: not authorized"),
     DO("plug 1-5 bare 20"),
@@ -292,7 +292,7 @@ static const struct step steps[] = {
     DO("kill-backend"),
     DO("claim 1-5"),
     DO("process 4712 pcscd /dev/bus/usb/001/020"),
-    { "usb-reconcile", CMD_OK, "it has another one now" },
+    { "usb-reconcile", CMD_OK, "another one runs now" },
     { "usb-reconcile", CMD_FAILED, "freed" },
     { "usb-reconcile", CMD_FAILED, "in use by process pcscd (pid 4712)" },
     DO("driver 1-5 usbfs"),
