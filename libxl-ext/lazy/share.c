@@ -39,11 +39,12 @@ static bool would_be_left(const struct xlx__share_look *look)
     return since(look->runnable, fill) < look->processors;
 }
 
-/* All backfills together are one to the processors that they run on. */
+/* The backfills of several guests together leave half of the processors that
+ * they run on to these guests, and to the restores that are still at work. */
 static uint32_t part_of_budget(const struct xlx__share_look *look)
 {
     uint64_t threads = (uint64_t)look->threads * look->fills;
-    uint64_t all = (uint64_t)XLX__SHARE_ALL * look->processors;
+    uint64_t all = (uint64_t)XLX__SHARE_ALL * look->processors / 2;
     if (look->fills <= 1 || all / threads >= XLX__SHARE_ALL)
         return XLX__SHARE_ALL;
     uint32_t part = (uint32_t)(all / threads);

@@ -171,11 +171,11 @@ static void all_backfills_have_one_budget(void **state)
     static const struct {
         uint32_t fills, share;
     } rows[] = { { 1, 1000 },
-                 { 2, 500 },
-                 { 4, 250 },
-                 { 99, 10 },
-                 { 100, 10 },
-                 { 101, 10 },
+                 { 2, 250 },
+                 { 4, 125 },
+                 { 49, 10 },
+                 { 50, 10 },
+                 { 51, 10 },
                  { UINT32_C(1) << 31, 10 } };
     (void)state;
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -191,11 +191,11 @@ static void a_budget_that_is_enough_limits_nobody(void **state)
 {
     struct host h = begin();
     (void)state;
-    h.look.processors = 8;
+    h.look.processors = 16;
     h.look.fills = 4;
     assert_int_equal(later(&h), XLX__SHARE_ALL);
-    h.look.processors = 7;
-    assert_int_equal(later(&h), 875);
+    h.look.processors = 15;
+    assert_int_equal(later(&h), 937);
     h.look.processors = 1;
     h.look.fills = 1;
     assert_int_equal(later(&h), XLX__SHARE_ALL);
