@@ -689,6 +689,31 @@ static void a_note_that_nobody_can_end(void **state)
                         "usbfs");
 }
 
+/* It could be read when the ports were looked at, and cannot any more: nothing
+ * is known that would speak against the port. */
+static void one_that_sysfs_stops_reading(void **state)
+{
+    static const struct xlx__guest guest = { .domid = 5 };
+    struct xlx__usbdev dev = { .busid = "1-2", .address = 3 };
+    const struct xlx__held held = {
+        .domid = 5, .busid = "1-2", .address = 4, .connected = true
+    };
+    const struct xlx__view view = { .guests = &guest,
+                                    .nr_guests = 1,
+                                    .held = &held,
+                                    .nr_held = 1,
+                                    .devs = &dev,
+                                    .nr_devs = 1 };
+    struct xlx__action *list;
+    (void)state;
+    assert_int_equal(xlx__decide(&view, &list), 1);
+    assert_int_equal(list[0].act, XLX__ACT_FREE);
+    free(list);
+    dev = (struct xlx__usbdev){ .busid = "1-2", .unread = EIO };
+    assert_int_equal(xlx__decide(&view, &list), 0);
+    free(list);
+}
+
 static void one_that_sysfs_cannot_read(void **state)
 {
     struct passes *f = *state;
@@ -1051,6 +1076,7 @@ int main(void)
         TEST(one_glance_detaches_nothing),
         TEST(a_note_that_nobody_can_end),
         TEST(one_that_sysfs_cannot_read),
+        TEST(one_that_sysfs_stops_reading),
         TEST(other_interfaces_than_were_written_down),
         TEST(what_had_no_driver_gets_none),
         TEST(the_controlling_interface_comes_back_first),
