@@ -123,13 +123,6 @@ int xlx_domain_alive(xlx_ctx *ctx, uint32_t domid);
 /* Whether this host runs on Xen. Reports no error if it does not. */
 bool xlx_on_xen(xlx_ctx *ctx);
 
-/*
- * Returns the one of `words` (a list that NULL ends) that `text`, which is none
- * of them, most likely meant: the first of those that are equally near, or NULL
- * if none is near. Pure; for the "did you mean" of a front end.
- */
-const char *xlx_nearest(const char *text, const char *const *words);
-
 /* The library's version, such as "0.1.0". */
 const char *xlx_version(void);
 

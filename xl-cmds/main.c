@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "cmd_help.h"
+#include "nearest.h"
 
 static void print_log(void *user, enum xlx_log_level level, const char *text)
 {
@@ -92,7 +93,7 @@ static void hint_at_ours(struct cmd_env *env, const char *name)
 static int unknown_option(struct cmd_env *env, const char *arg)
 {
     static const char *const words[] = { "--help", "--version", NULL };
-    const char *near = xlx_nearest(arg, words);
+    const char *near = cmd_nearest_of(arg, words);
     fprintf(env->err, "xl-ext: %s: no such option", arg);
     if (near)
         fprintf(env->err, ": did you mean %s?", near);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "cmd.h"
+#include "nearest.h"
 
 /* Values of getopt_long() for options without a letter. */
 enum { LONG_BASE = 256, LONG_HELP = LONG_BASE + CMD_MAX_OPTIONS };
@@ -73,7 +74,7 @@ const char *cmd_near_option(const struct cmd *cmd, const char *arg)
     for (int i = 0; i < n; i++)
         if (!strcmp(words[i], name))
             return NULL;
-    return xlx_nearest(name, words);
+    return cmd_nearest_of(name, words);
 }
 
 void cmd_hint_options(struct cmd_env *env, const struct cmd *cmd, char **argv)

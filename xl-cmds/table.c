@@ -6,6 +6,7 @@
 
 #include "cmd.h"
 #include "cmd_evtchn.h"
+#include "nearest.h"
 
 static const struct cmd_option help_options[] = {
     { "commands", 0, CMD_NO_ARG, NULL, "print the names of all commands" },
@@ -148,5 +149,5 @@ const char *cmd_nearest(const char *name)
     for (const struct cmd *c = cmd_table; c->name; c++)
         names[n++] = c->name;
     names[n] = NULL;
-    return xlx_nearest(name, names);
+    return cmd_nearest_of(name, names);
 }

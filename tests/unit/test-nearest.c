@@ -4,8 +4,7 @@
  */
 #include "test.h"
 
-#include "core/nearest.h"
-#include "libxl_ext.h"
+#include "nearest.h"
 
 static void letters_are_counted(void **state)
 {
@@ -27,8 +26,8 @@ static void letters_are_counted(void **state)
     };
     (void)state;
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        unsigned there = xlx__edit_distance(rows[i].a, rows[i].b);
-        unsigned back = xlx__edit_distance(rows[i].b, rows[i].a);
+        unsigned there = cmd_edit_distance(rows[i].a, rows[i].b);
+        unsigned back = cmd_edit_distance(rows[i].b, rows[i].a);
         if (there != rows[i].distance || back != rows[i].distance)
             fail_msg("%s, %s: %u and %u", rows[i].a, rows[i].b, there, back);
     }
@@ -36,18 +35,18 @@ static void letters_are_counted(void **state)
 
 static void long_words_are_near_to_nothing(void **state)
 {
-    char word[XLX__NEAREST_MAX + 2], same[XLX__NEAREST_MAX + 2];
+    char word[CMD_NEAREST_MAX + 2], same[CMD_NEAREST_MAX + 2];
     (void)state;
-    for (int n = XLX__NEAREST_MAX - 1; n <= XLX__NEAREST_MAX + 1; n++) {
+    for (int n = CMD_NEAREST_MAX - 1; n <= CMD_NEAREST_MAX + 1; n++) {
         memset(word, 'x', sizeof(word));
         word[n] = '\0';
         strcpy(same, word);
         same[0] = 'y';
-        unsigned want = n <= XLX__NEAREST_MAX ? 1 : XLX__NEAREST_MAX + 1;
-        assert_int_equal(xlx__edit_distance(word, same), want);
+        unsigned want = n <= CMD_NEAREST_MAX ? 1 : CMD_NEAREST_MAX + 1;
+        assert_int_equal(cmd_edit_distance(word, same), want);
     }
     const char *const words[] = { same, NULL };
-    assert_null(xlx_nearest(word, words));
+    assert_null(cmd_nearest_of(word, words));
 }
 
 static void what_is_meant(void **state)
@@ -68,12 +67,12 @@ static void what_is_meant(void **state)
     };
     (void)state;
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        const char *meant = xlx_nearest(rows[i].text, words);
+        const char *meant = cmd_nearest_of(rows[i].text, words);
         if (meant != rows[i].meant &&
             (!meant || !rows[i].meant || strcmp(meant, rows[i].meant)))
             fail_msg("%s: %s", rows[i].text, meant ? meant : "nothing");
     }
-    assert_null(xlx_nearest("help", words + 4));
+    assert_null(cmd_nearest_of("help", words + 4));
 }
 
 int main(void)

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
-#include "core/nearest.h"
+#include "nearest.h"
 
+#include <stdbool.h>
 #include <string.h>
-
-#include "libxl_ext.h"
 
 static unsigned min(unsigned a, unsigned b)
 {
@@ -13,7 +12,7 @@ static unsigned min(unsigned a, unsigned b)
 /* The last three rows of the usual table: for each start of `b`, how far it is
  * from the starts of `a` of this length and the two before. */
 struct rows {
-    unsigned v[3][XLX__NEAREST_MAX + 1];
+    unsigned v[3][CMD_NEAREST_MAX + 1];
 };
 
 static void fill_row(struct rows *rows, const char *a, const char *b,
@@ -30,13 +29,13 @@ static void fill_row(struct rows *rows, const char *a, const char *b,
     }
 }
 
-unsigned xlx__edit_distance(const char *a, const char *b)
+unsigned cmd_edit_distance(const char *a, const char *b)
 {
     struct rows rows;
-    unsigned nr_a = (unsigned)strnlen(a, XLX__NEAREST_MAX + 1);
-    unsigned nr_b = (unsigned)strnlen(b, XLX__NEAREST_MAX + 1);
-    if (nr_a > XLX__NEAREST_MAX || nr_b > XLX__NEAREST_MAX)
-        return XLX__NEAREST_MAX + 1;
+    unsigned nr_a = (unsigned)strnlen(a, CMD_NEAREST_MAX + 1);
+    unsigned nr_b = (unsigned)strnlen(b, CMD_NEAREST_MAX + 1);
+    if (nr_a > CMD_NEAREST_MAX || nr_b > CMD_NEAREST_MAX)
+        return CMD_NEAREST_MAX + 1;
     for (unsigned j = 0; j <= nr_b; j++)
         rows.v[0][j] = j;
     for (unsigned i = 1; i <= nr_a; i++)
@@ -52,12 +51,12 @@ static bool is_near(const char *text, const char *word, unsigned distance)
     return 3 * (size_t)distance <= (nr_text > nr_word ? nr_text : nr_word);
 }
 
-const char *xlx_nearest(const char *text, const char *const *words)
+const char *cmd_nearest_of(const char *text, const char *const *words)
 {
     const char *nearest = NULL;
-    unsigned least = XLX__NEAREST_MAX + 1;
+    unsigned least = CMD_NEAREST_MAX + 1;
     for (; *words; words++) {
-        unsigned distance = xlx__edit_distance(text, *words);
+        unsigned distance = cmd_edit_distance(text, *words);
         if (distance >= least || !is_near(text, *words, distance))
             continue;
         nearest = *words;
