@@ -84,9 +84,19 @@ static int set_affinity(struct irq_data *data, const struct cpumask *mask,
 	return err ? err : ret;
 }
 
+/*
+ * The genirq core calls these without asking whether there are any, when a
+ * change of affinity had to wait for the one before.
+ */
+static void no_mask(struct irq_data *data)
+{
+}
+
 static struct irq_chip chip = {
 	.name = "evtchn-vector",
 	.irq_ack = ack,
+	.irq_mask = no_mask,
+	.irq_unmask = no_mask,
 	.irq_set_affinity = set_affinity,
 	.irq_retrigger = irq_chip_retrigger_hierarchy,
 	.flags = IRQCHIP_SKIP_SET_WAKE,
