@@ -8,7 +8,8 @@ CONFIGURE_FLAGS ?=
 SOVERSION := 0
 
 .PHONY: all bench bench-criu check check-unit check-rig check-rig-long check-evtchn-long fuzz \
-        demo rig-shell hypervisor hypervisor-deb install uninstall dist \
+        demo rig-shell hypervisor hypervisor-deb guest-module guest-dkms \
+        install uninstall dist \
         check-dist deb check-deb clean help
 .DELETE_ON_ERROR:
 
@@ -38,6 +39,8 @@ help:
 #: make bench-criu    lazy restore against CRIU itself, under QEMU
 #: make hypervisor    the patched Xen, and how to install it
 #: make hypervisor-deb  the same as a Debian package
+#: make guest-module  KERNEL=VERSION: the module xen-vec for a Linux guest
+#: make guest-dkms    its source for DKMS, build/xen-vec-VERSION
 #: make deb           Debian packages, in build/deb/
 #: make check-deb     the packages of two systems: built twice, tried, purged
 #: make dist          a release, build/libxl-ext-VERSION.tar.gz
@@ -47,7 +50,7 @@ help:
 # --- configuration ---------------------------------------------------------
 
 # Goals that need no configured tree.
-ifeq ($(filter-out clean help hypervisor hypervisor-deb check-evtchn-long rig-shell deb check-deb demo,$(or $(MAKECMDGOALS),all)),)
+ifeq ($(filter-out clean help hypervisor hypervisor-deb guest-module guest-dkms check-evtchn-long rig-shell deb check-deb demo,$(or $(MAKECMDGOALS),all)),)
 else
 include $(B)/config.mk
 endif
@@ -350,6 +353,31 @@ hypervisor:
 
 hypervisor-deb:
 	hypervisor/build --deb $(B)/deb-hypervisor
+
+# --- a module for Linux guests ---------------------------------------------
+
+# Built in a guest, where nothing else of this can be.
+guest_src := $(addprefix guest/linux/,Kbuild *.[ch])
+guest_version = $(shell sed -n 's/^AC_INIT.\[libxl-ext\], *\[\([^]]*\).*/\1/p' configure.ac)
+guest_dkms = $(B)/xen-vec-$(guest_version)
+KERNEL ?= $(shell uname -r)
+KERNEL_BUILD ?= /lib/modules/$(KERNEL)/build
+
+guest-module:
+	@[ -e $(KERNEL_BUILD)/Makefile ] || { \
+	    echo "guest-module: no headers of kernel $(KERNEL) in $(KERNEL_BUILD)" >&2; \
+	    exit 1; }
+	@mkdir -p $(B)/guest-linux
+	@cp -u $(guest_src) $(B)/guest-linux
+	$(MAKE) -C $(KERNEL_BUILD) M=$(abspath $(B)/guest-linux) modules
+
+guest-dkms:
+	@rm -rf $(guest_dkms)
+	@mkdir -p $(guest_dkms)
+	@cp $(guest_src) $(guest_dkms)
+	@sed 's|@VERSION@|$(guest_version)|' guest/linux/dkms.conf.in \
+	    >$(guest_dkms)/dkms.conf
+	@echo $(guest_dkms)
 
 # --- installation ----------------------------------------------------------
 

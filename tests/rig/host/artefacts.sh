@@ -26,13 +26,14 @@ dom0_modules=(
 guest_modules=(
     xen-hcd xhci-pci ehci-pci uhci-hcd usbhid hid-generic evdev
     usb-storage sd_mod usbserial ftdi_sio xen-evtchn xen-privcmd xenfs
-    xen-blkfront xen-netfront -msr -evtchn-vector cdc_ether uas
+    xen-blkfront xen-netfront -msr -evtchn-vector -xen-vec cdc_ether uas
 )
 build_packages=(
     gcc libc6-dev make autoconf pkg-config perl libxen-dev libyajl-dev uuid-dev
     libnbd-dev libseccomp-dev libelf-dev libssl-dev zlib1g-dev
 )
-own_modules=("$top"/tests/guests/linux/*.c)
+# Of one file each, and of the folder.
+own_modules=("$top"/tests/guests/linux/*.c "$top/guest/linux")
 builders=$rig/artefacts
 
 # suite_artefact NAME PACKAGES BUILDER-ARGUMENT... : one that is made from what
@@ -55,7 +56,7 @@ build_root_artefact() {
 
 kernel_artefact() {
     local own_inputs=("${1##*/}" "$rig"/host/{inside,vmlinux}.sh
-        "${own_modules[@]}")
+        "${own_modules[@]}" "$top"/guest/linux/{Kbuild,*.[ch]})
     suite_artefact kernel linux-image-amd64 "$1" "${own_modules[@]}"
 }
 

@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Which channels have vectors: those of the frontends' that the parameter
+ * `channels` names, whenever there is reason to look: devices come and go, the
+ * guest was restored, a CPU went offline, the toolstack allows it again.
+ */
+#include <linux/cpuhotplug.h>
+#include <linux/delay.h>
+#include <linux/module.h>
+#include <linux/moduleparam.h>
+#include <linux/mutex.h>
+#include <linux/notifier.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+#include <linux/workqueue.h>
+
+#include <asm/xen/hypervisor.h>
+#include <xen/xen-ops.h>
+#include <xen/xen.h>
+#include <xen/xenbus.h>
+
+#include "xen-vec.h"
+
+#undef pr_fmt
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#define CPUID_EVTCHN_VECTOR BIT(31) /* leaf 4, EAX */
+#define LIST_MAX 256
+#define POLL_S 5
+#define SETTLE_MS 20
+
+static DEFINE_MUTEX(lock); /* of all below */
+static LIST_HEAD(channels);
+static char chosen[LIST_MAX] = "vif,vbd";
+static bool ready;
+static int had_vectors = -1; /* not known yet */
+
+static int hotplug_state;
+
+/* --- the channels --------------------------------------------------------- */
+
+static bool has_vectors(void)
+{
+	return cpuid_eax(xen_cpuid_base() + 4) & CPUID_EVTCHN_VECTOR;
+}
+
+static void forget(struct xv_channel *c)
+{
+	xv_unbind(c);
+	list_del(&c->entry);
+	kfree(c);
+}
+
+static struct xv_channel *find(evtchn_port_t port)
+{
+	struct xv_channel *c;
+
+	list_for_each_entry(c, &channels, entry)
+		if (c->port == port)
+			return c;
+	return NULL;
+}
+
+static struct xv_channel *make(const struct xv_found *found, unsigned int irq)
+{
+	struct xv_channel *c = kzalloc(sizeof(*c), GFP_KERNEL);
+
+	if (!c)
+		return NULL;
+	snprintf(c->name, sizeof(c->name), "xen-vec %s", found->name);
+	c->port = found->port;
+	c->core_irq = irq;
+	list_add_tail(&c->entry, &channels);
+	return c;
+}
+
+static void want(const struct xv_found *found)
+{
+	struct xv_channel *c = find(found->port);
+	unsigned int irq = xv_core_irq(found->port);
+
+	if (!irq || !xv_chosen(chosen, found))
+		return;
+	/* The port of a device that is gone. */
+	if (c && c->core_irq != irq) {
+		forget(c);
+		c = NULL;
+	}
+	if (!c)
+		c = make(found, irq);
+	if (c)
+		c->wanted = true;
+}
+
+/* Once for each reason, not at each look. */
+static void bind_wanted(struct xv_channel *c)
+{
+	int err = xv_bind(c);
+
+	if (err && err != c->error)
+		pr_notice("%s stays on the upcall: error %d\n",
+			  c->name + strlen("xen-vec "), err);
+	c->error = err;
+}
+
+static void note_vectors(bool has)
+{
+	if (has != had_vectors && (!has || had_vectors == 0))
+		pr_notice("%s\n", has ? "Xen has vectors for channels now"
+				      : "Xen has no vectors for channels, or "
+					"they are switched off: all stay on "
+					"the upcall");
+	had_vectors = has;
+}
+
+static void look(struct work_struct *work)
+{
+	struct xv_channel *c, *next;
+
+	mutex_lock(&lock);
+	list_for_each_entry(c, &channels, entry)
+		c->wanted = false;
+	note_vectors(has_vectors());
+	if (had_vectors && ready)
+		xv_scan(want);
+	list_for_each_entry_safe(c, next, &channels, entry) {
+		if (c->wanted)
+			bind_wanted(c);
+		else
+			forget(c);
+	}
+	mutex_unlock(&lock);
+}
+
+static DECLARE_DELAYED_WORK(look_work, look);
+
+void xv_check_soon(void)
+{
+	/* Freezable: not while the guest is suspended. */
+	queue_delayed_work(system_freezable_wq, &look_work,
+			   msecs_to_jiffies(SETTLE_MS));
+}
+
+/* --- the reasons to look -------------------------------------------------- */
+
+/* Nothing tells a guest that its toolstack allows vectors again. */
+static void poll(struct work_struct *work);
+static DECLARE_DEFERRABLE_WORK(poll_work, poll);
+
+static void poll(struct work_struct *work)
+{
+	if (has_vectors() != READ_ONCE(had_vectors))
+		xv_check_soon();
+	queue_delayed_work(system_freezable_wq, &poll_work, POLL_S * HZ);
+}
+
+static void devices_changed(struct xenbus_watch *watch, const char *path,
+			    const char *token)
+{
+	xv_check_soon();
+}
+
+static struct xenbus_watch device_watch = {
+	.node = "device",
+	.callback = devices_changed,
+};
+
+static int resumed(struct notifier_block *nb, unsigned long action, void *data)
+{
+	xv_check_soon();
+	return NOTIFY_OK;
+}
+
+static struct notifier_block resume_notifier = { .notifier_call = resumed };
+
+/* The core has moved what it had there, and with that unbound it. */
+static int cpu_is_dead(unsigned int cpu)
+{
+	xv_check_soon();
+	return 0;
+}
+
+/* --- parameters ----------------------------------------------------------- */
+
+static int set_channels(const char *text, const struct kernel_param *param)
+{
+	if (strlen(text) >= sizeof(chosen))
+		return -ENOSPC;
+	mutex_lock(&lock);
+	strscpy(chosen, text, sizeof(chosen));
+	strim(chosen);
+	mutex_unlock(&lock);
+	if (ready) {
+		mod_delayed_work(system_freezable_wq, &look_work, 0);
+		flush_delayed_work(&look_work);
+	}
+	return 0;
+}
+
+static int get_channels(char *text, const struct kernel_param *param)
+{
+	int len;
+
+	mutex_lock(&lock);
+	len = sysfs_emit(text, "%s\n", chosen);
+	mutex_unlock(&lock);
+	return len;
+}
+
+static int list_channel(char *text, int len, const struct xv_channel *c)
+{
+	const char *name = c->name + strlen("xen-vec ");
+
+	if (c->error)
+		return sysfs_emit_at(text, len, "%s port %u error %d\n", name,
+				     c->port, c->error);
+	return sysfs_emit_at(text, len,
+			     "%s port %u irq %u cpu %d vector 0x%02x "
+			     "events %lu extra %lu\n",
+			     name, c->port, c->irq, c->on_cpu, c->place.vector,
+			     c->events, c->extra);
+}
+
+static int get_bound(char *text, const struct kernel_param *param)
+{
+	const struct xv_channel *c;
+	int len = 0;
+
+	mutex_lock(&lock);
+	list_for_each_entry(c, &channels, entry)
+		len += list_channel(text, len, c);
+	mutex_unlock(&lock);
+	return len;
+}
+
+static const struct kernel_param_ops channels_ops = { .set = set_channels,
+						      .get = get_channels };
+static const struct kernel_param_ops bound_ops = { .get = get_bound };
+
+module_param_cb(channels, &channels_ops, NULL, 0644);
+MODULE_PARM_DESC(channels, "which channels get vectors: kinds (vif), devices "
+			   "(vif/0, xvda), ports (port/9); default vif,vbd");
+module_param_cb(bound, &bound_ops, NULL, 0444);
+MODULE_PARM_DESC(bound, "those that have one, with their counts");
+
+/* --- start and end -------------------------------------------------------- */
+
+static void stop_looking(void)
+{
+	ready = false;
+	unregister_xenbus_watch(&device_watch);
+	xen_resume_notifier_unregister(&resume_notifier);
+	if (hotplug_state > 0)
+		cpuhp_remove_state_nocalls(hotplug_state);
+	cancel_delayed_work_sync(&poll_work);
+	/* The vectors' own last: moving one asks for a look. */
+	mod_delayed_work(system_freezable_wq, &look_work, 0);
+	flush_delayed_work(&look_work);
+	cancel_delayed_work_sync(&look_work);
+}
+
+static int start_looking(void)
+{
+	int err = register_xenbus_watch(&device_watch);
+
+	if (err)
+		return err;
+	xen_resume_notifier_register(&resume_notifier);
+	hotplug_state = cpuhp_setup_state_nocalls(
+		CPUHP_BP_PREPARE_DYN, "xen-vec:dead", NULL, cpu_is_dead);
+	if (hotplug_state < 0) {
+		stop_looking();
+		return hotplug_state;
+	}
+	ready = true;
+	mod_delayed_work(system_freezable_wq, &look_work, 0);
+	flush_delayed_work(&look_work);
+	queue_delayed_work(system_freezable_wq, &poll_work, POLL_S * HZ);
+	return 0;
+}
+
+static int __init start(void)
+{
+	int err;
+
+	if (!xen_hvm_domain())
+		return -ENODEV;
+	err = xv_start();
+	if (err)
+		return err;
+	err = start_looking();
+	if (err)
+		xv_end();
+	return err;
+}
+
+static void __exit end(void)
+{
+	stop_looking();
+	xv_end();
+}
+
+module_init(start);
+module_exit(end);
+MODULE_DESCRIPTION("Interrupt vectors of their own for Xen's event channels");
+MODULE_LICENSE("GPL");

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * xen-vec: event channels that the kernel's event core serves get interrupt
+ * vectors of their own. docs/evtchn-linux.md says what it does, and why no
+ * event is lost.
+ */
+#ifndef XEN_VEC_H
+#define XEN_VEC_H
+
+#include <linux/list.h>
+#include <linux/spinlock.h>
+#include <linux/types.h>
+#include <xen/interface/event_channel.h>
+
+#define XV_NAME_MAX 40
+
+/* --- channel.c: one channel, its vector, its interrupt -------------------- */
+
+/* Where an interrupt goes. */
+struct xv_place {
+	unsigned int cpu;
+	u8 vector;
+};
+
+struct xv_channel {
+	struct list_head entry;
+	char name[XV_NAME_MAX]; /* "xen-vec vif0-q0-rx" */
+	evtchn_port_t port;
+	unsigned int core_irq; /* the event core's, with the driver's handler */
+	unsigned int irq;      /* the vector's; 0: it has none */
+	int error;             /* why it has none; 0 before the first try */
+	bool wanted;           /* main.c's: of the present scan */
+
+	/* The rest belongs to channel.c. */
+	raw_spinlock_t lock;
+	struct xv_place place; /* where x86 has put the vector */
+	int on_cpu;            /* where Xen raises it; -1: nowhere */
+	int edge;              /* it was raised and not handled yet */
+	unsigned long events, extra;
+};
+
+/* Once, before anything else; 0 or a negative error. */
+int xv_start(void);
+void xv_end(void);
+
+/*
+ * The event core's interrupt of a port. 0: it has none that can be given a
+ * vector.
+ */
+unsigned int xv_core_irq(evtchn_port_t port);
+
+/*
+ * Gives the channel a vector and an interrupt, or, when it has them, has Xen
+ * bind it again: after Xen may have unbound it. On failure the channel has no
+ * vector, and its events come by the upcall.
+ */
+int xv_bind(struct xv_channel *c);
+
+/* The reverse; also for one that has no vector. */
+void xv_unbind(struct xv_channel *c);
+
+/* main.c's: a vector could not be moved; the channel is to be looked at. */
+void xv_check_soon(void);
+
+/* --- devices.c: which channels there are ---------------------------------- */
+
+struct xv_found {
+	evtchn_port_t port;
+	const char *name;   /* "vif0-q0-rx" */
+	const char *kind;   /* "vif" */
+	const char *device; /* "vif/0" */
+	const char *disk;   /* "xvda", or "" */
+};
+
+typedef void xv_found_fn(const struct xv_found *found);
+
+/*
+ * Calls fn for each channel of the guest's connected frontends, as they have
+ * written them to xenstore. Sleeps.
+ */
+void xv_scan(xv_found_fn *fn);
+
+/* Whether a list such as "vif,xvda,port/9" names the channel. */
+bool xv_chosen(const char *list, const struct xv_found *found);
+
+#endif
