@@ -896,6 +896,27 @@ static void a_camera(void **state)
     xlx_ctx_set_log(f->w->ctx, NULL, NULL, XLX_LOG_ERROR);
 }
 
+/* A controller has 16 requests, whatever its ports. */
+static void a_camera_has_a_controller_of_its_own(void **state)
+{
+    struct passes *f = *state;
+    const struct usb_set *set = usb_set("webcam");
+    const struct xlx_usb_place any = { XLX_USB_ANY, XLX_USB_ANY };
+    static const char *const busids[] = { "1-5", "1-6", "1-2" };
+    static const uint32_t hcs[] = { 0, 1, 2 };
+    struct sysfs_dev camera = passes_stick;
+    describe(&camera, set->d.bytes, set->d.length);
+    passes_plug(f, &camera, "1-5", "20");
+    passes_plug(f, &camera, "1-6", "21");
+    for (int i = 0; i < 3; i++) {
+        struct xlx_usb_place got;
+        assert_int_equal(xlx_usb_attach(f->w->ctx, 5, busids[i], &any, 0,
+                                        PASSES_LONG_MS, &got),
+                         0);
+        assert_int_equal(got.hc, hcs[i]);
+    }
+}
+
 /* --- from guest to guest -------------------------------------------------- */
 
 static int move_to(struct passes *f, uint32_t from, uint32_t to, int timeout_ms)
@@ -1082,6 +1103,7 @@ int main(void)
         TEST(the_controlling_interface_comes_back_first),
         TEST(the_last_keyboard_was_forced),
         TEST(a_camera),
+        TEST(a_camera_has_a_controller_of_its_own),
         TEST(a_move_looks_at_the_other_guest_first),
         TEST(a_move_that_succeeds_prints_no_error),
         TEST(nodes_of_a_guest_that_has_gone),
