@@ -130,6 +130,6 @@ wait "$watcher"
 check "in order" [ $? -eq 0 ]
 watcher=
 check "what is attached stays" attached "$stick"
-check "unassign" says "no longer assigned" xl usb-unassign $guest --all
+check "unassign" says "nothing is assigned" xl usb-unassign $guest --all
 check "nothing is left of it" \
     eval '! find /var/lib/libxl-ext/usb -name "*.json*" | grep .'
