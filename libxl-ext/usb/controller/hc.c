@@ -125,7 +125,9 @@ int xlx__hc_find(xlx_ctx *ctx, uint32_t domid, uint32_t devid,
                  struct xlx__hc *hc_r)
 {
     int rc = read_hc(ctx, domid, devid, hc_r);
-    return rc == -ENOENT || rc == -EINVAL ? 0 : rc ? rc : 1;
+    if (rc == -ENOENT || rc == -EINVAL)
+        return 0;
+    return rc ? rc : 1;
 }
 
 static int by_devid(const void *a, const void *b)

@@ -65,7 +65,9 @@ int xlx__usbdev_noted_address(xlx_ctx *ctx, const char *busid, uint32_t *bus_r,
     if (!rc)
         rc = xlx__xs_read_u32(ctx, XLX__XS_NO_TX, 1, UINT8_MAX, address_r,
                               MEMORY "/%s/address", node);
-    return rc == -ENOENT || rc == -EINVAL ? 0 : rc ? rc : 1;
+    if (rc == -ENOENT || rc == -EINVAL)
+        return 0;
+    return rc ? rc : 1;
 }
 
 int xlx__usbdev_forget(xlx_ctx *ctx, const char *busid)
@@ -178,7 +180,9 @@ int xlx__usbdev_given_to(xlx_ctx *ctx, const char *busid, uint32_t *domid_r)
     xlx__busid_encode(busid, dev);
     int rc = xlx__xs_read_u32(ctx, XLX__XS_NO_TX, 0, UINT16_MAX, domid_r,
                               MEMORY "/%s/domid", dev);
-    return rc == -ENOENT || rc == -EINVAL ? 0 : rc ? rc : 1;
+    if (rc == -ENOENT || rc == -EINVAL)
+        return 0;
+    return rc ? rc : 1;
 }
 
 int xlx__usbdev_all_remembered(xlx_ctx *ctx, struct xlx__names *busids)
