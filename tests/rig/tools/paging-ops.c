@@ -569,7 +569,7 @@ static void check_limit_while_loading(void)
         else
             refused++;
     }
-    check(tried > 1000, "tried %ld times", tried);
+    check(tried > 100, "tried %ld times", tried);
     check_is(refused, 0, "refused");
     check_is(info().tot_pages - di.tot_pages, supers * SUPER, "more pages");
     check_is(populated(extra, 2), 1, "room for one");
