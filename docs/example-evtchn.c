@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 /*
- * How a toolstack uses the library: prints the findings about the event channels
- * of a guest. With a second argument, it keeps at most that many of the busiest
- * channels on vectors of their own until Enter is pressed.
+ * How a toolstack uses the library: prints the findings about the event
+ * channels of a guest. With a second argument, it keeps at most that many of
+ * the busiest channels on vectors of their own until Enter is pressed.
  *
- *   cc -o example-evtchn example-evtchn.c $(pkg-config --cflags --libs libxl-ext)
+ *   cc -o example-evtchn example-evtchn.c $(pkg-config --cflags --libs
+ * libxl-ext)
  */
 #include <libxl_ext.h>
 #include <libxl_ext_evtchn.h>

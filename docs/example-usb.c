@@ -25,8 +25,8 @@ static int list(xlx_ctx *ctx)
     int nr = xlx_usb_devices(ctx, &devices);
     for (int i = 0; i < nr; i++)
         printf("%s %04x:%04x %s%s\n", devices[i].busid, devices[i].vendor,
-               devices[i].product, devices[i].assignable ? "can be attached"
-                                                         : "cannot: ",
+               devices[i].product,
+               devices[i].assignable ? "can be attached" : "cannot: ",
                devices[i].reason);
     if (nr >= 0)
         free(devices);

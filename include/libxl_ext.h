@@ -52,8 +52,8 @@ enum xlx_path {
     XLX_PATH_USB_POLICY,  /* and PATH.d; default /etc/xen/usb-policy.conf */
     XLX_PATH_STATE,       /* outlives a reboot; default /var/lib/libxl-ext */
     XLX_PATH_OWN_SAVE_HELPER, /* our xl-ext-save-helper; default: found */
-    XLX_PATH_DEV,         /* for the doctor; default /dev */
-    XLX_PATH_ETC,         /* for the doctor; default /etc */
+    XLX_PATH_DEV,             /* for the doctor; default /dev */
+    XLX_PATH_ETC,             /* for the doctor; default /etc */
     XLX_PATH_NR
 };
 

@@ -53,10 +53,10 @@ struct xlx_evtchn_port {
     char device[XLX_EVTCHN_DEVICE_MAX];
 
     /* All below is 0 or false without `vectors`. */
-    uint8_t vector;  /* its own; 0: the vCPU's upcall */
-    bool toolstack;  /* the vector was bound by the toolstack */
-    bool pending;    /* an event waits to be handled */
-    bool masked;     /* the guest has masked it */
+    uint8_t vector;   /* its own; 0: the vCPU's upcall */
+    bool toolstack;   /* the vector was bound by the toolstack */
+    bool pending;     /* an event waits to be handled */
+    bool masked;      /* the guest has masked it */
     bool used_by_xen; /* Xen itself receives its events */
     uint8_t priority; /* FIFO: 0 the most urgent, 15 the least, 7 usual */
     uint64_t count;   /* events while `counting` */
@@ -91,11 +91,11 @@ int xlx_evtchn_list(xlx_ctx *ctx, uint32_t domid,
 
 /* The kinds of findings about a domain's channels. */
 enum xlx_evtchn_finding_code {
-    XLX_EVTCHN_ONE_VCPU,   /* all channels of a kind on one vCPU of several */
-    XLX_EVTCHN_ONE_QUEUE,  /* a device with one channel, several vCPUs */
-    XLX_EVTCHN_NO_PATCH,   /* what this hypervisor does not support */
-    XLX_EVTCHN_PV,         /* why this domain cannot have vectors */
-    XLX_EVTCHN_FORBIDDEN,  /* vectors are switched off for this domain */
+    XLX_EVTCHN_ONE_VCPU,  /* all channels of a kind on one vCPU of several */
+    XLX_EVTCHN_ONE_QUEUE, /* a device with one channel, several vCPUs */
+    XLX_EVTCHN_NO_PATCH,  /* what this hypervisor does not support */
+    XLX_EVTCHN_PV,        /* why this domain cannot have vectors */
+    XLX_EVTCHN_FORBIDDEN, /* vectors are switched off for this domain */
 };
 
 struct xlx_evtchn_finding {
@@ -135,10 +135,10 @@ struct xlx_evtchn_change {
 
 /* A plan by which channels are spread. */
 struct xlx_evtchn_plan {
-    uint32_t hot;        /* how many have, or get, a vector of their own */
-    uint32_t vcpus;      /* over how many vCPUs the load is counted */
-    bool counted;        /* the load is counted events; else every device's
-                          * channel counts the same */
+    uint32_t hot;   /* how many have, or get, a vector of their own */
+    uint32_t vcpus; /* over how many vCPUs the load is counted */
+    bool counted;   /* the load is counted events; else every device's
+                     * channel counts the same */
     /* Jain's fairness index of the load on these vCPUs, in thousandths: 1000
      * if each has the same, 1000 / vcpus if one has all; 0 without load. */
     uint32_t index_before, index_after;
@@ -215,7 +215,7 @@ int xlx_evtchn_allow(xlx_ctx *ctx, uint32_t domid, bool allow);
 
 /* All zero are the defaults. */
 struct xlx_evtchn_spread_config {
-    uint32_t hot;  /* as xlx_evtchn_plan() takes it */
+    uint32_t hot; /* as xlx_evtchn_plan() takes it */
     /* How long events are counted first. If they are counted already, those
      * counts are used. 0: no counting. */
     uint32_t sample_ms;

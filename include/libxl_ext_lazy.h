@@ -244,16 +244,16 @@ struct xlx_lazy_status {
     char reason[256]; /* of stalled and failed; of filling, what obstructs the
                          backfill; else "" */
     /* Pages. */
-    uint64_t pages;       /* of the guest in the save file */
-    uint64_t held_back;   /* of these withheld, not restored at the start */
-    uint64_t done;        /* of the withheld: present now, or given away */
-    uint64_t fault_pages; /* loaded for a fault */
-    uint64_t fill_pages;  /* loaded by the backfill */
+    uint64_t pages;          /* of the guest in the save file */
+    uint64_t held_back;      /* of these withheld, not restored at the start */
+    uint64_t done;           /* of the withheld: present now, or given away */
+    uint64_t fault_pages;    /* loaded for a fault */
+    uint64_t fill_pages;     /* loaded by the backfill */
     uint64_t prefetch_pages; /* of the working set, loaded before it ran */
-    uint64_t dropped;     /* given away by the guest before they were loaded */
-    uint64_t pages_2m;    /* in 2 MiB pages at the end; of all below max_gfn */
-    uint64_t faults;      /* requests; one page may be waited for twice */
-    uint64_t retries;     /* loads that failed and were tried again */
+    uint64_t dropped;  /* given away by the guest before they were loaded */
+    uint64_t pages_2m; /* in 2 MiB pages at the end; of all below max_gfn */
+    uint64_t faults;   /* requests; one page may be waited for twice */
+    uint64_t retries;  /* loads that failed and were tried again */
     /* Microseconds. */
     uint64_t index_us;     /* read the headers */
     uint64_t mark_us;      /* enable paging, mark pages */

@@ -271,8 +271,8 @@ int xlx_usb_hc_create(xlx_ctx *ctx, uint32_t domid,
  * -EEXIST there is a controller with that number.
  */
 int xlx_usb_hc_create_as(xlx_ctx *ctx, uint32_t domid, uint32_t devid,
-                         const struct xlx_usb_hc_config *config,
-                         int timeout_ms, uint32_t *devid_r);
+                         const struct xlx_usb_hc_config *config, int timeout_ms,
+                         uint32_t *devid_r);
 
 /*
  * Detaches the controller's devices, closes and removes it. Ends the backend
@@ -542,12 +542,12 @@ int xlx_usb_attach_hub(xlx_ctx *ctx, uint32_t domid, const char *hub,
                        int timeout_ms, xlx_usb_report_fn *report, void *user);
 
 /*
- * Detaches every device that the guest has from behind the hub, also from behind
- * hubs there, one after the other; `hub` is any name of it, or its place where it
- * has been pulled out. `report` is told about each, with XLX_USB_FREED and where it
- * was, or XLX_USB_FAILED, without guest and assignment. One failure does not stop the
- * others. With XLX_USB_DRY_RUN none is detached or reported. What is assigned to
- * the guest stays so.
+ * Detaches every device that the guest has from behind the hub, also from
+ * behind hubs there, one after the other; `hub` is any name of it, or its place
+ * where it has been pulled out. `report` is told about each, with XLX_USB_FREED
+ * and where it was, or XLX_USB_FAILED, without guest and assignment. One
+ * failure does not stop the others. With XLX_USB_DRY_RUN none is detached or
+ * reported. What is assigned to the guest stays so.
  *
  * Returns how many failed; -errno when nothing was tried:
  * -ENOTSUP  no hub

@@ -20,9 +20,9 @@ enum { CMD_OK = 0, CMD_FAILED = 1, CMD_USAGE = 2 };
  * streams. */
 struct cmd_env {
     xlx_ctx *ctx;
-    FILE *out; /* what was asked for */
-    FILE *err; /* errors, warnings, progress */
-    char **global; /* xl's own options before the command, NULL-terminated */
+    FILE *out;        /* what was asked for */
+    FILE *err;        /* errors, warnings, progress */
+    char **global;    /* xl's own options before the command, NULL-terminated */
     const char *name; /* what this program was called as: xl; NULL: xl-ext */
 };
 

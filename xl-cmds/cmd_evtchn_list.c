@@ -64,8 +64,7 @@ static void print_vector(FILE *out, const struct xlx_evtchn_info *info,
         snprintf(vector, sizeof(vector), "0x%02x%s", port->vector,
                  port->toolstack ? "t" : "");
     if (info->counting)
-        snprintf(count, sizeof(count), "%llu",
-                 (unsigned long long)port->count);
+        snprintf(count, sizeof(count), "%llu", (unsigned long long)port->count);
     fprintf(out, " %-6s %c%c%c  %10s", vector, port->pending ? 'p' : '-',
             port->masked ? 'm' : '-', port->used_by_xen ? 'x' : '-', count);
 }
@@ -104,9 +103,10 @@ static void print_text(FILE *out, const struct listing *l)
         fprintf(out, " %4u", port->vcpu);
         if (l->info.vectors)
             print_vector(out, &l->info, port);
-        fprintf(out, " %s\n", *port->device        ? port->device
-                              : port->used_by_xen ? "(Xen)"
-                                                  : "-");
+        fprintf(out, " %s\n",
+                *port->device       ? port->device
+                : port->used_by_xen ? "(Xen)"
+                                    : "-");
     }
     for (int i = 0; i < l->nr_offers; i++)
         print_offer(out, &l->offers[i]);

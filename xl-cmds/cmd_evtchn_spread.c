@@ -23,12 +23,12 @@ const struct cmd_option cmd_evtchn_spread_options[] = {
       "vectors for at most N channels (default: for 9/10 of the events)" },
     { "sample", 's', CMD_NEEDS_ARG, "MS",
       "count events for MS first (default 1000; 0: do not count)" },
-    { "dry-run", 'n', CMD_NO_ARG, NULL, "print what would be done, and do "
-                                        "nothing" },
+    { "dry-run", 'n', CMD_NO_ARG, NULL,
+      "print what would be done, and do "
+      "nothing" },
     { "json", 'j', CMD_NO_ARG, NULL,
       "print JSON (docs/evtchn-toolstack.md has the schema)" },
-    { "watch", 'W', CMD_NO_ARG, NULL,
-      "keep running until SIGTERM or SIGINT" },
+    { "watch", 'W', CMD_NO_ARG, NULL, "keep running until SIGTERM or SIGINT" },
     { "every", 'e', CMD_NEEDS_ARG, "SECONDS",
       "with --watch: the interval of the checks (default 10)" },
     { 0 }
@@ -241,10 +241,11 @@ int cmd_evtchn_spread(struct cmd_env *env, int argc, char **argv)
         return cmd_usage(env, self, "one domain: %s", self->args);
     if (!read_config(&opts, &config, &wrong))
         return cmd_usage(env, self, "%s", wrong);
-    if (arg && (!opts.set[OPT_WATCH] ||
-                !cmd_read_number(arg, 1, MAX_EVERY, &every)))
-        return cmd_usage(env, self, "--every takes 1 to %u seconds, and "
-                                    "needs --watch",
+    if (arg &&
+        (!opts.set[OPT_WATCH] || !cmd_read_number(arg, 1, MAX_EVERY, &every)))
+        return cmd_usage(env, self,
+                         "--every takes 1 to %u seconds, and "
+                         "needs --watch",
                          MAX_EVERY);
     if (!opts.set[OPT_WATCH])
         return spread_once(env, opts.argv[0], &config, opts.set[OPT_JSON]);

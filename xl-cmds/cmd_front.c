@@ -94,7 +94,8 @@ static int make(struct front *f, const struct link *l, bool *made)
     case FOREIGN:
         fprintf(f->env->err,
                 "install-front: %s: belongs to another program: it stays; "
-                "remove it, or give another --dir\n", l->path);
+                "remove it, or give another --dir\n",
+                l->path);
         return CMD_FAILED;
     case OURS:
         return strcmp(target, l->target) ? replace(f, l) : CMD_OK;
@@ -234,8 +235,10 @@ int cmd_install_front(struct cmd_env *env, int argc, char **argv)
     if (opts.set[OPT_DIR])
         f.dir = opts.arg[OPT_DIR];
     if (*f.dir != '/' || strlen(f.dir) > DIR_LONGEST)
-        return cmd_usage(env, self, "--dir=%s: not an absolute path, or too "
-                         "long", f.dir);
+        return cmd_usage(env, self,
+                         "--dir=%s: not an absolute path, or too "
+                         "long",
+                         f.dir);
     status = prepare(&f);
     if (status)
         return status;

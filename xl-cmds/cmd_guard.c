@@ -78,8 +78,8 @@ static int any_incomplete(xlx_ctx *ctx)
     if (nr < 0)
         return nr;
     for (int i = 0; i < nr && !any; i++)
-        any = xlx_lazy_status(ctx, domids[i], &s) ||
-              s.state != XLX_LAZY_COMPLETE;
+        any =
+            xlx_lazy_status(ctx, domids[i], &s) || s.state != XLX_LAZY_COMPLETE;
     free(domids);
     return any;
 }
@@ -159,14 +159,16 @@ static int spare_images(struct cmd_env *env, const char *command,
     for (int i = 0; i < nr && status == CMD_OK; i++) {
         int rc = xlx_lazy_status(env->ctx, domids[i], &s);
         if (rc && rc != -ENOENT)
-            status = not_known(env, command, path, "a guest is filling from "
-                                                   "it");
+            status = not_known(env, command, path,
+                               "a guest is filling from "
+                               "it");
         if (rc || !is_filled_from(&s, &file))
             continue;
-        fprintf(env->err, "%s: %s: the memory of domain %u still comes from "
-                          "this file: choose another one, or first '%s "
-                          "lazy-finish %u'\n", command, path, domids[i],
-                cmd_program(env), domids[i]);
+        fprintf(env->err,
+                "%s: %s: the memory of domain %u still comes from "
+                "this file: choose another one, or first '%s "
+                "lazy-finish %u'\n",
+                command, path, domids[i], cmd_program(env), domids[i]);
         status = CMD_FAILED;
     }
     free(domids);
@@ -240,7 +242,8 @@ int cmd_guard(struct cmd_env *env, int argc, char **argv)
     if (domain && operand[1] && writes_a_file(argv[0]) &&
         spare_images(env, argv[0], operand[1]) != CMD_OK)
         return CMD_FAILED;
-    /* The others have nothing to do with USB; elsewhere xl says what is wrong. */
+    /* The others have nothing to do with USB; elsewhere xl says what is wrong.
+     */
     if (!domain || !self->options || !xlx_on_xen(env->ctx))
         return cmd_hand_on_command(env, argv);
     if (xlx_domain_find(env->ctx, domain, &domid))

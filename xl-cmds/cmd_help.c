@@ -81,8 +81,7 @@ static void print_overview(struct cmd_env *env, const char *title)
 
 static void print_usage(struct cmd_env *env)
 {
-    fprintf(env->out, "Usage: %s COMMAND [OPTIONS] ...\n\n",
-            cmd_program(env));
+    fprintf(env->out, "Usage: %s COMMAND [OPTIONS] ...\n\n", cmd_program(env));
     print_overview(env, "PVUSB, lazy restore and event channels for Xen "
                         "hosts.");
 }
@@ -135,4 +134,3 @@ int cmd_help(struct cmd_env *env, int argc, char **argv)
     cmd_print_help(env, c);
     return CMD_OK;
 }
-

@@ -76,8 +76,10 @@ static void print_index(FILE *out, const struct view *v)
     if (v->index.has_zero)
         print_pages(out, "  zero", v->index.zero_pages, v->info->pages);
     if (v->index.time_differs)
-        fprintf(out, "%-11s not known: the file was modified since the "
-                     "sidecar was written\n", "  zero");
+        fprintf(out,
+                "%-11s not known: the file was modified since the "
+                "sidecar was written\n",
+                "  zero");
     if (v->index.working_set_pages)
         print_pages(out, "  first used", v->index.working_set_pages,
                     v->info->pages);

@@ -12,8 +12,7 @@
 enum { OPT_LIST_JSON };
 
 const struct cmd_option cmd_lazy_list_options[] = {
-    { "json", 'j', CMD_NO_ARG, NULL, "print all numbers as JSON" },
-    { 0 }
+    { "json", 'j', CMD_NO_ARG, NULL, "print all numbers as JSON" }, { 0 }
 };
 
 const char cmd_lazy_list_details[] =

@@ -11,8 +11,7 @@
 enum { OPT_CHECK_JSON };
 
 const struct cmd_option cmd_lazy_check_options[] = {
-    { "json", 'j', CMD_NO_ARG, NULL, "print JSON" },
-    { 0 }
+    { "json", 'j', CMD_NO_ARG, NULL, "print JSON" }, { 0 }
 };
 
 const char cmd_lazy_check_details[] =
@@ -54,8 +53,7 @@ void cmd_lazy_print_report(FILE *out, const struct xlx_lazy_report *report)
     if (report->possible)
         fputs("Guests can be restored lazily.\n", out);
     else
-        fprintf(out, "Guests cannot be restored lazily: %s.\n",
-                report->reason);
+        fprintf(out, "Guests cannot be restored lazily: %s.\n", report->reason);
 }
 
 static int print_json(FILE *out, const struct xlx_lazy_report *report)

@@ -15,8 +15,9 @@ const struct cmd_option cmd_lazy_set_options[] = {
     { "bwlimit", 0, CMD_NEEDS_ARG, "RATE",
       "bytes a second, K, M or G; none: no limit" },
     { "pause", 0, CMD_NO_ARG, NULL, "load only what the guest touches" },
-    { "resume", 0, CMD_NO_ARG, NULL, "load the rest too, after --pause or "
-                                     "lazy-finish" },
+    { "resume", 0, CMD_NO_ARG, NULL,
+      "load the rest too, after --pause or "
+      "lazy-finish" },
     { "retry", 0, CMD_NO_ARG, NULL, "repeat failed reads now" },
     { 0 }
 };
@@ -65,9 +66,10 @@ int cmd_lazy_set(struct cmd_env *env, int argc, char **argv)
         return CMD_FAILED;
     int rc = xlx_lazy_set(env->ctx, domid, &change, NULL);
     if (rc == -ENOTCONN)
-        fprintf(env->err, "%s: domain %u: no pager listens: its memory is "
-                          "complete, or it was not restored lazily; see "
-                          "%s lazy-list\n",
+        fprintf(env->err,
+                "%s: domain %u: no pager listens: its memory is "
+                "complete, or it was not restored lazily; see "
+                "%s lazy-list\n",
                 self->name, domid, cmd_program(env));
     return rc ? CMD_FAILED : CMD_OK;
 }

@@ -14,8 +14,7 @@
 enum { OPT_WAIT_QUIET };
 
 const struct cmd_option cmd_lazy_wait_options[] = {
-    { "quiet", 'q', CMD_NO_ARG, NULL, "no progress" },
-    { 0 }
+    { "quiet", 'q', CMD_NO_ARG, NULL, "no progress" }, { 0 }
 };
 
 const char cmd_lazy_wait_details[] =
@@ -59,9 +58,8 @@ static void show_rate(FILE *err, const struct progress *p,
     if (rate <= 0)
         return;
     uint64_t left = (uint64_t)((double)(s->held_back - s->done) / rate);
-    fprintf(err, " %.0f MiB/s %lu:%02lu left",
-            rate * XLX_PAGE_SIZE / (1 << 20), (unsigned long)(left / 60),
-            (unsigned long)(left % 60));
+    fprintf(err, " %.0f MiB/s %lu:%02lu left", rate * XLX_PAGE_SIZE / (1 << 20),
+            (unsigned long)(left / 60), (unsigned long)(left % 60));
 }
 
 static void show(FILE *err, struct progress *p, const struct xlx_lazy_status *s)

@@ -79,9 +79,8 @@ static bool is_option(const char *arg, const char *name)
 static bool is_ours(const char *arg)
 {
     return is_option(arg, "--lazy") || is_option(arg, "--fast") ||
-           is_option(arg, "--bwlimit") ||
-           is_option(arg, "--prefetch") || is_option(arg, "--record") ||
-           is_option(arg, "--sidecar");
+           is_option(arg, "--bwlimit") || is_option(arg, "--prefetch") ||
+           is_option(arg, "--record") || is_option(arg, "--sidecar");
 }
 
 bool cmd_restore_claims(int argc, char **argv)
@@ -102,7 +101,7 @@ struct call {
     const char *file;
     bool remote;    /* the file is on an NBD server */
     char **file_at; /* in rest */
-    char **rest; /* "restore" and its arguments for xl, without ours */
+    char **rest;    /* "restore" and its arguments for xl, without ours */
 };
 
 /* Writes a save file to standard output; in a child, which exits with it. */
@@ -367,8 +366,7 @@ int cmd_restore(struct cmd_env *env, int argc, char **argv)
 {
     const struct cmd *self = cmd_find("restore");
     struct call call = { .env = env,
-                         .rest = calloc((size_t)argc + 1,
-                                        sizeof(char *)) };
+                         .rest = calloc((size_t)argc + 1, sizeof(char *)) };
     int status;
     if (!call.rest)
         return CMD_FAILED;

@@ -20,19 +20,27 @@ enum { ATTACH_JSON = OPT_FORCE + 1, ATTACH_HUB };
 enum { DETACH_MOVE = OPT_FORCE + 1, DETACH_HUB };
 enum { CREATE_JSON = OPT_WAIT + 1 };
 
-#define WAIT_OPTION                                                            \
-    { "wait", 'w', CMD_NEEDS_ARG, "SECONDS",                                   \
-      "how long guest and backend may take (default 40)" }
-#define DRY_RUN_OPTION                                                         \
-    { "dry-run", 'n', CMD_NO_ARG, NULL,                                        \
-      "make all checks, print what would be done, do nothing" }
-#define FORCE_OPTION                                                           \
-    { "force", 'f', CMD_NO_ARG, NULL,                                          \
-      "even the last keyboard, a network card in use, a virtual device" }
+#define WAIT_OPTION                                            \
+    {                                                          \
+        "wait", 'w', CMD_NEEDS_ARG, "SECONDS",                 \
+            "how long guest and backend may take (default 40)" \
+    }
+#define DRY_RUN_OPTION                                              \
+    {                                                               \
+        "dry-run", 'n', CMD_NO_ARG, NULL,                           \
+            "make all checks, print what would be done, do nothing" \
+    }
+#define FORCE_OPTION                                                          \
+    {                                                                         \
+        "force", 'f', CMD_NO_ARG, NULL,                                       \
+            "even the last keyboard, a network card in use, a virtual device" \
+    }
 
-#define JSON_OPTION                                                            \
-    { "json", 'j', CMD_NO_ARG, NULL,                                           \
-      "print what was done as JSON (docs/usb.md has the schema)" }
+#define JSON_OPTION                                                    \
+    {                                                                  \
+        "json", 'j', CMD_NO_ARG, NULL,                                 \
+            "print what was done as JSON (docs/usb.md has the schema)" \
+    }
 
 const struct cmd_option cmd_usb_hc_create_options[] = { WAIT_OPTION,
                                                         JSON_OPTION,
@@ -62,7 +70,8 @@ const struct cmd_option cmd_usb_detach_options[] = {
 
 const char cmd_usb_attach_details[] =
     "DEVICE is one of\n"
-    "  1-2.3           the place where it is plugged in, as in lsusb -t: bus 1,\n"
+    "  1-2.3           the place where it is plugged in, as in lsusb -t: bus "
+    "1,\n"
     "                  port 2, port 3 of the hub there\n"
     "  1.4             bus and address, as in lsusb\n"
     "  046d:c52b       vendor and product; add :SERIAL for identical devices\n"
@@ -87,7 +96,8 @@ const char cmd_usb_attach_details[] =
     "  xl-ext usb-attach guest 1-2.3 controller=0 port=4 --wait 30\n"
     "  xl-ext usb-attach guest 1-4 --hub\n"
     "  xl-ext usb-attach guest 0 4 1-2.3                the same in xm's form\n"
-    "  xl-ext usbdev-attach guest hostbus=1 hostaddr=4  the same in xl's form\n";
+    "  xl-ext usbdev-attach guest hostbus=1 hostaddr=4  the same in xl's "
+    "form\n";
 
 const char cmd_usb_detach_details[] =
     "DEVICE is one that the guest has, named by\n"
@@ -128,7 +138,8 @@ const char cmd_usb_hc_create_details[] =
     "  xl-ext usb-hc-create guest version=1 ports=2\n"
     "  xl-ext usb-hc-create windows type=devicemodel\n"
     "  xl-ext usb-hc-create guest 2 8                   the same in xm's form\n"
-    "  xl-ext usbctrl-attach guest version=2 ports=8    the same in xl's form\n";
+    "  xl-ext usbctrl-attach guest version=2 ports=8    the same in xl's "
+    "form\n";
 
 const char cmd_usb_hc_destroy_details[] =
     "DEVID is the controller's number, as usb-list shows it. The command\n"
@@ -157,8 +168,8 @@ static bool start(struct cmd_env *env, int argc, char **argv, int min, int max,
         *status = cmd_usage(env, call->cmd, "--wait=%s: not 1 to %u seconds",
                             arg, MAX_WAIT);
     else if (call->opts.argc < min)
-        *status = cmd_usage(env, call->cmd, "too few arguments: %s",
-                            call->cmd->args);
+        *status =
+            cmd_usage(env, call->cmd, "too few arguments: %s", call->cmd->args);
     else if (call->opts.argc > max)
         *status = cmd_usage(env, call->cmd, "%s: too many arguments: %s",
                             call->opts.argv[max], call->cmd->args);
@@ -252,8 +263,8 @@ static int read_place(struct cmd_env *env, struct call *call, int first,
             take_operand(call, i--);
     int status = read_keys(env, call, first, keys);
     if (!status && !bus != !address)
-        status = cmd_usage(env, call->cmd,
-                           "hostbus= and hostaddr= need each other");
+        status =
+            cmd_usage(env, call->cmd, "hostbus= and hostaddr= need each other");
     if (!status && bus && t->device[0])
         status = cmd_usage(env, call->cmd, "two devices: %s and %u.%u",
                            t->device, bus, address);
@@ -272,8 +283,8 @@ static int read_target(struct cmd_env *env, struct call *call, struct target *t)
     while (plain < nr && is_plain(arg[plain]))
         plain++;
     bool xm = plain == nr && (nr == 3 || nr == 4);
-    const char *device = xm ? (nr == 4 ? arg[3] : "")
-                            : (plain > 1 ? arg[1] : "");
+    const char *device =
+        xm ? (nr == 4 ? arg[3] : "") : (plain > 1 ? arg[1] : "");
     if (strlen(device) >= sizeof(t->device))
         return cmd_usage(env, call->cmd, "%.32s...: not a device's name",
                          device);
@@ -356,8 +367,8 @@ int cmd_usb_attach(struct cmd_env *env, int argc, char **argv)
         return print_attached(env, &call, busid, &got);
     if (!call.opts.set[OPT_DRY_RUN])
         fprintf(env->out,
-                "usb %s: attached to domain %u, controller %u port %u\n",
-                busid, call.domid, got.hc, got.port);
+                "usb %s: attached to domain %u, controller %u port %u\n", busid,
+                call.domid, got.hc, got.port);
     return CMD_OK;
 }
 
@@ -388,8 +399,7 @@ static int find_target(struct cmd_env *env, struct call *call,
         xlx_usb_repair(env->ctx);
     if (rc)
         status = CMD_FAILED;
-    if (!status &&
-        (t.place.hc == XLX_USB_ANY || t.place.port == XLX_USB_ANY))
+    if (!status && (t.place.hc == XLX_USB_ANY || t.place.port == XLX_USB_ANY))
         status = cmd_usage(env, call->cmd, "which device? %s", call->cmd->args);
     found->place = t.place;
     return status;
@@ -424,9 +434,8 @@ static int detach_hub(struct cmd_env *env, struct call *call)
     if (!hub.device[0] || hub.place.hc != XLX_USB_ANY ||
         hub.place.port != XLX_USB_ANY)
         return cmd_usage(env, call->cmd, "--hub: which hub of this host?");
-    return xlx_usb_detach_hub(env->ctx, call->domid, hub.device,
-                              flags_of(call), call->timeout_ms,
-                              usb_report_print, &printer)
+    return xlx_usb_detach_hub(env->ctx, call->domid, hub.device, flags_of(call),
+                              call->timeout_ms, usb_report_print, &printer)
                ? CMD_FAILED
                : CMD_OK;
 }
@@ -503,9 +512,10 @@ static int read_config(struct cmd_env *env, struct call *call,
     /* xm: DOM VERSION PORTS */
     for (int i = 0; i < 2; i++)
         if (!cmd_read_number(operand[i + 1], keys[i].min, keys[i].max,
-                         keys[i].value))
-            return cmd_usage(env, call->cmd, "%s: %s takes a number from %u "
-                                             "to %u",
+                             keys[i].value))
+            return cmd_usage(env, call->cmd,
+                             "%s: %s takes a number from %u "
+                             "to %u",
                              operand[i + 1], keys[i].name, keys[i].min,
                              keys[i].max);
     return 0;
@@ -543,8 +553,8 @@ int cmd_usb_hc_create(struct cmd_env *env, int argc, char **argv)
     const char *type = type_of(env->ctx, call.domid, devid);
     if (call.opts.set[CREATE_JSON])
         return print_created(env, call.domid, devid, type);
-    fprintf(env->out, "domain %u: USB controller %u created (%s)\n",
-            call.domid, devid, type);
+    fprintf(env->out, "domain %u: USB controller %u created (%s)\n", call.domid,
+            devid, type);
     return CMD_OK;
 }
 

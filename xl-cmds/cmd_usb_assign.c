@@ -24,8 +24,9 @@ enum { OPT_ALL };
 const struct cmd_option cmd_usb_assign_options[] = {
     { "required", 'r', CMD_NO_ARG, NULL,
       "usb-reconcile fails while the device is missing" },
-    { "force", 'f', CMD_NO_ARG, NULL, "as with usb-attach --force, each time "
-                                      "it is attached" },
+    { "force", 'f', CMD_NO_ARG, NULL,
+      "as with usb-attach --force, each time "
+      "it is attached" },
     { "place", 'p', CMD_NO_ARG, NULL,
       "assign whatever is plugged in there, now or later" },
     { "list", 'l', CMD_NO_ARG, NULL, "print the assignments" },
@@ -329,8 +330,9 @@ int cmd_usb_unassign(struct cmd_env *env, int argc, char **argv)
     if (!cmd_parse(env, self, argc, argv, &opts, &status))
         return status;
     if (opts.argc != (opts.set[OPT_ALL] ? 1 : 2))
-        return cmd_usage(env, self, "takes a domain and a device, or --all: "
-                                    "%s",
+        return cmd_usage(env, self,
+                         "takes a domain and a device, or --all: "
+                         "%s",
                          self->args);
     const char *device = opts.set[OPT_ALL] ? NULL : opts.argv[1];
     if (xlx_usb_unassign(env->ctx, opts.argv[0], device) < 0)

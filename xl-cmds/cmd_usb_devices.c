@@ -14,9 +14,9 @@ enum { OPT_ALL, OPT_JSON, OPT_WATCH };
 const struct cmd_option cmd_usb_devices_options[] = {
     { "all", 'a', CMD_NO_ARG, NULL,
       "also list those that cannot be attached, with the reason" },
-    { "json", 'j', CMD_NO_ARG, NULL, "print JSON (docs/usb.md has the schema)" },
-    { "watch", 'W', CMD_NO_ARG, NULL,
-      "update each second, until interrupted" },
+    { "json", 'j', CMD_NO_ARG, NULL,
+      "print JSON (docs/usb.md has the schema)" },
+    { "watch", 'W', CMD_NO_ARG, NULL, "update each second, until interrupted" },
     { 0 }
 };
 

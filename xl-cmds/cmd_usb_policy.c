@@ -13,7 +13,8 @@
 enum { OPT_JSON };
 
 const struct cmd_option cmd_usb_policy_options[] = {
-    { "json", 'j', CMD_NO_ARG, NULL, "print JSON (docs/usb.md has the schema)" },
+    { "json", 'j', CMD_NO_ARG, NULL,
+      "print JSON (docs/usb.md has the schema)" },
     { 0 }
 };
 
@@ -91,9 +92,9 @@ static void print_rule(FILE *out, const struct xlx_usb_policy_rule *rule)
     if (rule->line)
         fprintf(out, "%s:%u: %s\n", rule->file, rule->line, rule->text);
     else
-        fprintf(out, "%s\n", rule->allow
-                                 ? "there is no policy: everything is allowed"
-                                 : "what no rule matches is denied");
+        fprintf(out, "%s\n",
+                rule->allow ? "there is no policy: everything is allowed"
+                            : "what no rule matches is denied");
 }
 
 /* --- JSON ----------------------------------------------------------------- */

@@ -8,8 +8,7 @@
 enum { OPT_VERSION_JSON };
 
 const struct cmd_option cmd_version_options[] = {
-    { "json", 'j', CMD_NO_ARG, NULL, "print JSON" },
-    { 0 }
+    { "json", 'j', CMD_NO_ARG, NULL, "print JSON" }, { 0 }
 };
 
 const char cmd_version_details[] =

@@ -94,8 +94,8 @@ void guard_usb_put_back(struct cmd_env *env, struct guard_usb *g)
 }
 
 /* Wherever there is room then: what is assigned may have come first. */
-static void assign_once(struct cmd_env *env,
-                        const struct xlx_usb_hc *hc, const char *guest)
+static void assign_once(struct cmd_env *env, const struct xlx_usb_hc *hc,
+                        const char *guest)
 {
     for (uint32_t p = 0; p < hc->nr_ports; p++)
         if (hc->port[p].present &&

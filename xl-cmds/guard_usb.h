@@ -13,7 +13,7 @@ struct guard_usb {
     uint32_t domid;
     struct xlx_usb_hc *list; /* as it was */
     int nr;
-    int hold; /* the guest's lock, or -1 */
+    int hold;    /* the guest's lock, or -1 */
     int removed; /* the first so many are gone */
 };
 

@@ -31,8 +31,8 @@ static bool find_in(const char *dirs, const struct stat *self, char *path_r)
 {
     while (dirs && *dirs) {
         size_t n = strcspn(dirs, ":");
-        if (n && snprintf(path_r, PATH_MAX, "%.*s/xl", (int)n, dirs) <
-                     PATH_MAX &&
+        if (n &&
+            snprintf(path_r, PATH_MAX, "%.*s/xl", (int)n, dirs) < PATH_MAX &&
             is_other_program(path_r, self))
             return true;
         dirs += n + (dirs[n] == ':');
@@ -59,8 +59,9 @@ int cmd_hand_on(struct cmd_env *env, char **argv)
 {
     char path[PATH_MAX];
     if (!find_xl(env, path)) {
-        fprintf(env->err, "%s: the distribution's xl is neither in PATH nor "
-                          "in %s: install Xen's tools\n",
+        fprintf(env->err,
+                "%s: the distribution's xl is neither in PATH nor "
+                "in %s: install Xen's tools\n",
                 cmd_program(env), fallback_path);
         return CMD_FAILED;
     }

@@ -77,8 +77,8 @@ static int unknown_command(struct cmd_env *env, const char *name)
     return CMD_USAGE;
 }
 
-/* The distribution's xl may have a command that we have not heard of, but not in
- * a family of ours: what it will say of this one does not help. */
+/* The distribution's xl may have a command that we have not heard of, but not
+ * in a family of ours: what it will say of this one does not help. */
 static void hint_at_ours(struct cmd_env *env, const char *name)
 {
     static const char *const families[] = { "usb-", "lazy-", "image-",

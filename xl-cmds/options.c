@@ -38,7 +38,7 @@ static void make_tables(const struct cmd *cmd, struct getopt_tables *t)
     memset(t, 0, sizeof(*t));
     if (cmd->claims)
         *s++ = '+'; /* stop at the first operand */
-    *s++ = ':'; /* report nothing on stderr */
+    *s++ = ':';     /* report nothing on stderr */
     *s++ = 'h';
     for (const struct cmd_option *o = cmd->options; o && o->name; o++, n++) {
         t->longs[n] = (struct option){ o->name, getopt_arg(o->has_arg), NULL,
@@ -154,9 +154,9 @@ static void print_option(FILE *out, const struct cmd_option *o)
 {
     char left[64];
     const char *argh = o->argh ? o->argh : "ARG";
-    int n = o->letter ? snprintf(left, sizeof(left), "-%c, --%s", o->letter,
-                                 o->name)
-                      : snprintf(left, sizeof(left), "--%s", o->name);
+    int n = o->letter
+                ? snprintf(left, sizeof(left), "-%c, --%s", o->letter, o->name)
+                : snprintf(left, sizeof(left), "--%s", o->name);
     if (o->has_arg == CMD_NEEDS_ARG)
         snprintf(left + n, sizeof(left) - n, "=%s", argh);
     else if (o->has_arg == CMD_MAY_HAVE_ARG)

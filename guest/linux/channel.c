@@ -188,7 +188,8 @@ static int alloc_irq(struct irq_domain *d, unsigned int virq, unsigned int nr,
 	return 0;
 }
 
-static void release_irq(struct irq_domain *d, unsigned int virq, unsigned int nr)
+static void release_irq(struct irq_domain *d, unsigned int virq,
+			unsigned int nr)
 {
 	irq_domain_reset_irq_data(irq_domain_get_irq_data(d, virq));
 	irq_domain_free_irqs_parent(d, virq, nr);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * The channels of the guest's frontends, from what they wrote below device/ in
- * xenstore: device/vif/0/queue-1/event-channel-rx, device/vbd/51712/event-channel.
+ * xenstore: device/vif/0/queue-1/event-channel-rx,
+ * device/vbd/51712/event-channel.
  */
 #include <linux/ctype.h>
 #include <linux/err.h>
@@ -18,9 +19,9 @@
 #define EXTENDED BIT(28)
 
 struct frontend {
-	char kind[16];   /* "vif" */
-	char path[32];   /* "vif/0" */
-	char disk[12];   /* "xvda", or "" */
+	char kind[16];	 /* "vif" */
+	char path[32];	 /* "vif/0" */
+	char disk[12];	 /* "xvda", or "" */
 	char called[24]; /* "vif0", "xvda" */
 	xv_found_fn *fn;
 };
@@ -78,7 +79,8 @@ static void tell(const struct frontend *d, const char *folder, const char *node,
 		 unsigned int queue)
 {
 	const char *ending = node + strlen("event-channel");
-	struct xv_found found = { .kind = d->kind, .device = d->path,
+	struct xv_found found = { .kind = d->kind,
+				  .device = d->path,
 				  .disk = d->disk };
 	char name[XV_NAME_MAX - 8];
 

@@ -28,14 +28,14 @@ struct xv_channel {
 	evtchn_port_t port;
 	unsigned int core_irq; /* the event core's, with the driver's handler */
 	unsigned int irq;      /* the vector's; 0: it has none */
-	int error;             /* why it has none; 0 before the first try */
-	bool wanted;           /* main.c's: of the present scan */
+	int error;	       /* why it has none; 0 before the first try */
+	bool wanted;	       /* main.c's: of the present scan */
 
 	/* The rest belongs to channel.c. */
 	raw_spinlock_t lock;
 	struct xv_place place; /* where x86 has put the vector */
-	int on_cpu;            /* where Xen raises it; -1: nowhere */
-	int edge;              /* it was raised and not handled yet */
+	int on_cpu;	       /* where Xen raises it; -1: nowhere */
+	int edge;	       /* it was raised and not handled yet */
 	unsigned long events, extra;
 };
 

@@ -33,11 +33,11 @@ static inline void xlx__clean_closedir(DIR **dir)
 }
 
 /* Hands the value over to the caller; the variable no longer cleans it. */
-#define xlx__steal(p)                                                          \
-    ({                                                                         \
-        __typeof__(p) xlx__stolen = (p);                                       \
-        (p) = NULL;                                                            \
-        xlx__stolen;                                                           \
+#define xlx__steal(p)                    \
+    ({                                   \
+        __typeof__(p) xlx__stolen = (p); \
+        (p) = NULL;                      \
+        xlx__stolen;                     \
     })
 
 static inline int xlx__steal_fd(int *fd)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 /*
  * Time as the library counts it: milliseconds of the monotonic clock, or
- * microseconds where loads are timed. A wait takes the point in time at which it
- * ends, so that nested waits share one deadline.
+ * microseconds where loads are timed. A wait takes the point in time at which
+ * it ends, so that nested waits share one deadline.
  */
 #ifndef XLX_CORE_CLOCK_H
 #define XLX_CORE_CLOCK_H

@@ -13,13 +13,13 @@
 
 #include "libxl_ext.h"
 
-struct xlx__xs;     /* xen/xenstore.h */
-struct xlx__sysfs;  /* host/sysfs.h */
-struct xlx__proc;   /* host/process.h */
-struct xlx__libxl;  /* xen/libxl_usb.h */
-struct xlx__uevents; /* host/uevent.h */
-struct xlx__paging; /* xen/paging.h */
-struct xlx__evtchn; /* xen/evtchn.h */
+struct xlx__xs;         /* xen/xenstore.h */
+struct xlx__sysfs;      /* host/sysfs.h */
+struct xlx__proc;       /* host/process.h */
+struct xlx__libxl;      /* xen/libxl_usb.h */
+struct xlx__uevents;    /* host/uevent.h */
+struct xlx__paging;     /* xen/paging.h */
+struct xlx__evtchn;     /* xen/evtchn.h */
 struct xlx__hypervisor; /* xen/release.h */
 
 #define XLX__ERROR_MAX 512
@@ -35,7 +35,7 @@ struct xlx_ctx {
     enum xlx_log_level log_level;
     char *path[XLX_PATH_NR];
     char error[XLX__ERROR_MAX];
-    int tolerant; /* xlx__tolerate() */
+    int tolerant;         /* xlx__tolerate() */
     char xen_running[48]; /* what xlx_xen_running() returned */
 
     /*

@@ -7,7 +7,8 @@
 
 #include <stdbool.h>
 
-/* Whether it is one in lower case, as libxl writes them: fit for a file name. */
+/* Whether it is one in lower case, as libxl writes them: fit for a file name.
+ */
 bool xlx__uuid_valid(const char *text);
 
 /* Whether both are the same one, in whatever case. */

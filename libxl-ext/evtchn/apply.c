@@ -77,9 +77,10 @@ static uint32_t grant(xlx_ctx *ctx, const struct xlx__evtchn_job *job,
         struct xlx_evtchn_port *port =
             find(ports, job->info.nr_ports, wish->port);
         if (!port || !xlx__evtchn_can_bind(port)) {
-            xlx__debug(ctx, "domain %u: port %u: cannot get the vector that "
-                            "the guest requests for it", job->info.domid,
-                       wish->port);
+            xlx__debug(ctx,
+                       "domain %u: port %u: cannot get the vector that "
+                       "the guest requests for it",
+                       job->info.domid, wish->port);
             continue;
         }
         if (port->vcpu != wish->vcpu || port->vector != wish->vector) {
@@ -153,7 +154,9 @@ static int plan_all(xlx_ctx *ctx, const struct xlx__evtchn_job *job,
         bool full = in->hot && granted >= in->hot;
         more = xlx_evtchn_plan(&job->info, in->ports, in->offers,
                                full ? 0 : in->nr_offers,
-                               full ? in->hot : in->hot ? in->hot - granted : 0,
+                               full      ? in->hot
+                               : in->hot ? in->hot - granted
+                                         : 0,
                                &plan, &planned);
         if (more >= 0 && !is_for_all(in->how, &plan)) {
             more = 0;

@@ -21,8 +21,7 @@ struct wish {
 
 static int find_port(struct wish *w, uint32_t domid, uint32_t port)
 {
-    w->nr_ports = xlx__evtchn_ports(w->ctx, domid, &w->job.features,
-                                    &w->ports);
+    w->nr_ports = xlx__evtchn_ports(w->ctx, domid, &w->job.features, &w->ports);
     for (int i = 0; i < w->nr_ports; i++)
         if (w->ports[i].port == port)
             w->port = &w->ports[i];

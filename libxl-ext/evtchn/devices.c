@@ -29,10 +29,10 @@ static const char event_channel[] = "event-channel";
 static bool go_down(const struct place *from, const char *node,
                     const char *called, struct place *to_r)
 {
-    int path = snprintf(to_r->path, sizeof(to_r->path), "%s/%s", from->path,
-                        node);
-    int name = snprintf(to_r->name, sizeof(to_r->name), "%s%s", from->name,
-                        called);
+    int path =
+        snprintf(to_r->path, sizeof(to_r->path), "%s/%s", from->path, node);
+    int name =
+        snprintf(to_r->name, sizeof(to_r->name), "%s%s", from->name, called);
     return path >= 0 && (size_t)path < sizeof(to_r->path) && name >= 0 &&
            (size_t)name < sizeof(to_r->name);
 }
@@ -40,8 +40,7 @@ static bool go_down(const struct place *from, const char *node,
 static int add(struct walk *w, uint32_t port, const char *device)
 {
     struct xlx__claims *claims = w->claims;
-    struct xlx__claim *v =
-        reallocarray(claims->v, claims->nr + 1, sizeof(*v));
+    struct xlx__claim *v = reallocarray(claims->v, claims->nr + 1, sizeof(*v));
     if (!v)
         return xlx__fail(w->ctx, ENOMEM, "event channels: no memory");
     claims->v = v;
@@ -56,8 +55,8 @@ static int add(struct walk *w, uint32_t port, const char *device)
 static int read_claim(struct walk *w, const struct place *at)
 {
     uint32_t port;
-    int rc = xlx__xs_read_u32(w->ctx, XLX__XS_NO_TX, 1, UINT32_MAX, &port,
-                              "%s", at->path);
+    int rc = xlx__xs_read_u32(w->ctx, XLX__XS_NO_TX, 1, UINT32_MAX, &port, "%s",
+                              at->path);
     if (rc == -ENOENT || rc == -EINVAL)
         return 0;
     return rc ? rc : add(w, port, at->name);
@@ -81,9 +80,10 @@ static const char *channel_name(const char *node, char *to, size_t size)
         const char *rest = node + n;
         if (*rest && *rest != '-')
             return NULL;
-        snprintf(to, size, "%s%s", !*rest                 ? ""
-                                   : is_number(rest + 1) ? " queue "
-                                                          : " ",
+        snprintf(to, size, "%s%s",
+                 !*rest                ? ""
+                 : is_number(rest + 1) ? " queue "
+                                       : " ",
                  *rest ? rest + 1 : "");
         return to;
     }
@@ -125,16 +125,15 @@ static int walk_folder(struct walk *w, const struct place *at, unsigned depth)
             called = folder_name(nodes.v[i], part, sizeof(part));
         if (!called || !go_down(at, nodes.v[i], called, &below))
             continue;
-        rc = folder ? walk_folder(w, &below, depth + 1)
-                    : read_claim(w, &below);
+        rc = folder ? walk_folder(w, &below, depth + 1) : read_claim(w, &below);
     }
     return rc;
 }
 
 static int walk_device(struct walk *w, const struct place *at)
 {
-    int rc = xlx__xs_read_u32(w->ctx, XLX__XS_NO_TX, 0, UINT16_MAX,
-                              &w->backend, "%s/backend-id", at->path);
+    int rc = xlx__xs_read_u32(w->ctx, XLX__XS_NO_TX, 0, UINT16_MAX, &w->backend,
+                              "%s/backend-id", at->path);
     if (rc)
         w->backend = XLX_EVTCHN_NO_DOMID;
     if (rc && rc != -ENOENT && rc != -EINVAL)
@@ -220,8 +219,8 @@ void xlx__claims_name(const struct xlx__claims *claims, uint32_t of,
     device_r[0] = '\0';
     for (size_t i = 0; i < claims->nr; i++) {
         const struct xlx__claim *c = &claims->v[i];
-        if (c->port != number || (c->backend != XLX_EVTCHN_NO_DOMID &&
-                                  c->backend != backend))
+        if (c->port != number ||
+            (c->backend != XLX_EVTCHN_NO_DOMID && c->backend != backend))
             continue;
         if (own)
             snprintf(device_r, XLX_EVTCHN_DEVICE_MAX, "%s", c->device);

@@ -167,18 +167,17 @@ int xlx__evtchn_do(xlx_ctx *ctx, uint32_t domid,
                    const struct xlx_evtchn_change *change)
 {
     int rc = call(ctx, domid, change->port, change->to_vcpu, change->to_vector);
-    return rc == -EINVAL ? -ENOENT
-           : rc          ? explain(ctx, domid, change, rc)
-                         : 0;
+    return rc == -EINVAL ? -ENOENT : rc ? explain(ctx, domid, change, rc) : 0;
 }
 
 void xlx__evtchn_undo(xlx_ctx *ctx, uint32_t domid,
                       const struct xlx_evtchn_change *change)
 {
-    int rc = call(ctx, domid, change->port, change->from_vcpu,
-                  change->from_vector);
+    int rc =
+        call(ctx, domid, change->port, change->from_vcpu, change->from_vector);
     if (rc && rc != -EINVAL)
-        xlx__warn(ctx, "domain %u: port %u: its former binding is not "
-                       "restored: %s", domid,
-                  change->port, strerror(-rc));
+        xlx__warn(ctx,
+                  "domain %u: port %u: its former binding is not "
+                  "restored: %s",
+                  domid, change->port, strerror(-rc));
 }

@@ -43,8 +43,8 @@ int xlx__evtchn_look(xlx_ctx *ctx, uint32_t domid,
         .hvm = domain.hvm,
         .vcpus = domain.vcpus,
         .vectors = features_r->vectors,
-        .allowed = features_r->vectors && features_r->capable &&
-                   features_r->allowed,
+        .allowed =
+            features_r->vectors && features_r->capable && features_r->allowed,
         .counting = features_r->vectors && features_r->counting,
     };
     return 0;

@@ -9,7 +9,8 @@
 #include "libxl_ext_evtchn.h"
 #include "xen/evtchn.h"
 
-/* The domain, in Xen and in xenstore; opens the seam. 0; -ESRCH, ... reported. */
+/* The domain, in Xen and in xenstore; opens the seam. 0; -ESRCH, ... reported.
+ */
 int xlx__evtchn_look(xlx_ctx *ctx, uint32_t domid,
                      struct xlx_evtchn_info *info_r,
                      struct xlx__evtchn_features *features_r);

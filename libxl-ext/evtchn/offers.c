@@ -124,8 +124,8 @@ static int read_vcpus(xlx_ctx *ctx, uint32_t t, const struct reading *r)
         if (parse_number(ids.v[i], UINT16_MAX, &offer->vcpu) ||
             offer->vcpu >= r->vcpus)
             return bad(ctx, r->domid, "vcpu/", ids.v[i], "no such vCPU");
-        rc = xlx__xs_read(ctx, t, &text, AREA "/vcpu/%u", r->domid,
-                          offer->vcpu);
+        rc =
+            xlx__xs_read(ctx, t, &text, AREA "/vcpu/%u", r->domid, offer->vcpu);
         if (rc)
             return rc;
         if (xlx__offers_parse(text, offer->vectors))
@@ -221,8 +221,10 @@ int xlx__offers_read(xlx_ctx *ctx, uint32_t domid, uint32_t vcpus,
     *offers = (struct xlx__offers){ 0 };
     int rc = xlx__xs_transact(ctx, read_all, &r);
     if (rc == -ENOENT) /* a folder that changed within a transaction: no */
-        rc = xlx__fail(ctx, EIO, "domain %u: xenstore: " XLX__OFFERS_NODE
-                                 " changes while it is read", domid);
+        rc = xlx__fail(ctx, EIO,
+                       "domain %u: xenstore: " XLX__OFFERS_NODE
+                       " changes while it is read",
+                       domid);
     return rc;
 }
 

@@ -12,7 +12,7 @@
 #include "libxl_ext_evtchn.h"
 
 #define XLX__OFFERS_VERSION 1u
-#define XLX__OFFERS_TEXT_MAX 512u  /* longest value, without its NUL */
+#define XLX__OFFERS_TEXT_MAX 512u /* longest value, without its NUL */
 #define XLX__OFFERS_WISHES_MAX 1024u
 
 /* Where a guest writes, below /local/domain/N; and the note, out of its reach,

@@ -33,7 +33,7 @@ static int relay_vcpu(xlx_ctx *ctx, uint32_t domid, uint32_t vcpu,
 
 /* The guest may wait for this before it gives a vector to something else. */
 static int tell(xlx_ctx *ctx, uint32_t domid, uint32_t serial,
-                 const char *error)
+                const char *error)
 {
     XLX__AUTO_FREE char *said = NULL;
     char text[XLX__ERROR_MAX + 16];

@@ -36,7 +36,7 @@ struct cpu {
     uint64_t load;
     uint64_t free[4]; /* offered and not given */
     uint32_t nr_free;
-    bool counts;      /* in the index */
+    bool counts; /* in the index */
 };
 
 struct spread {
@@ -186,9 +186,9 @@ static uint32_t drop_needless(struct spread *s, uint32_t nr, uint64_t sum,
     int bound = last_hot(s, (int)s->nr_items, true);
     int other = last_hot(s, (int)s->nr_items, false);
     while (bound >= 0 || other >= 0) {
-        bool take_bound = other < 0 ||
-                          (bound >= 0 && s->item[bound].weight <
-                                             s->item[other].weight);
+        bool take_bound =
+            other < 0 ||
+            (bound >= 0 && s->item[bound].weight < s->item[other].weight);
         struct item *light = &s->item[take_bound ? bound : other];
         if (!suffices(sum - light->weight, all))
             break;

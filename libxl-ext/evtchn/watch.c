@@ -42,8 +42,8 @@ struct xlx_evtchn_watch {
     unsigned watched, guest_watched; /* how many */
     int lock, epoll, timer;
     char pidfile[PATH_MAX];
-    int64_t at;      /* the next pass */
-    int64_t plan_at; /* and the next that looks at the load */
+    int64_t at;                /* the next pass */
+    int64_t plan_at;           /* and the next that looks at the load */
     char told[XLX__ERROR_MAX]; /* the last failure that was */
 };
 
@@ -60,8 +60,7 @@ static int add_fd(xlx_evtchn_watch *w, int fd)
 static int arm(xlx_evtchn_watch *w, int64_t at)
 {
     struct itimerspec when = {
-        .it_value = { .tv_sec = at / 1000,
-                      .tv_nsec = at % 1000 * 1000000 + 1 },
+        .it_value = { .tv_sec = at / 1000, .tv_nsec = at % 1000 * 1000000 + 1 },
     };
     w->at = at;
     if (timerfd_settime(w->timer, TFD_TIMER_ABSTIME, &when, NULL))
@@ -128,8 +127,9 @@ static int start(xlx_evtchn_watch *w)
     w->epoll = epoll_create1(EPOLL_CLOEXEC);
     w->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
     if (w->epoll < 0 || w->timer < 0)
-        return xlx__fail_errno(w->ctx, errno, "watch: cannot create an epoll "
-                                              "instance or a timer");
+        return xlx__fail_errno(w->ctx, errno,
+                               "watch: cannot create an epoll "
+                               "instance or a timer");
     for (; w->watched < NR_DOMAINS; w->watched++)
         if ((rc = watch_path(w, domains[w->watched])))
             return rc;

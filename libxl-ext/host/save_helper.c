@@ -33,8 +33,9 @@ int xlx_save_helper_path(xlx_ctx *ctx, char *path, size_t len)
     }
     if (!xlx__find_place(ctx, places, path, len))
         return 0;
-    return xlx__fail(ctx, ENOENT, "libxl-save-helper: not found: install the "
-                                  "distribution's Xen tools");
+    return xlx__fail(ctx, ENOENT,
+                     "libxl-save-helper: not found: install the "
+                     "distribution's Xen tools");
 }
 
 int xlx_own_save_helper_path(xlx_ctx *ctx, char *path, size_t len)

@@ -100,8 +100,8 @@ static int root_write(struct xlx__sysfs *fs, const char *path,
     return xlx__write_all(fd, value, strlen(value));
 }
 
-static int root_block_number(struct xlx__sysfs *fs, const char *path,
-                             char *buf, size_t size)
+static int root_block_number(struct xlx__sysfs *fs, const char *path, char *buf,
+                             size_t size)
 {
     struct stat st;
     (void)fs;
@@ -134,14 +134,14 @@ static int root_block_held(struct xlx__sysfs *fs, const char *name)
         open(path, O_RDONLY | O_EXCL | O_NONBLOCK | O_CLOEXEC);
     if (fd >= 0)
         return 0;
-    return errno == EBUSY                            ? 1
-           : errno == ENOMEDIUM || errno == ENXIO ||
-                     errno == ENODEV || errno == ENOENT ? 0
-                                                     : -errno;
+    return errno == EBUSY ? 1
+           : errno == ENOMEDIUM || errno == ENXIO || errno == ENODEV ||
+                   errno == ENOENT
+               ? 0
+               : -errno;
 }
 
-static int root_usb_reset(struct xlx__sysfs *fs, uint32_t bus,
-                          uint32_t address)
+static int root_usb_reset(struct xlx__sysfs *fs, uint32_t bus, uint32_t address)
 {
     char path[48];
     (void)fs;

@@ -44,8 +44,8 @@ struct xlx__sysfs_ops {
     int (*block_number)(struct xlx__sysfs *fs, const char *path, char *buf,
                         size_t size);
     /* Whether somebody has the block device of that name in class/block open
-     * exclusively: 1 or 0, also 0 when it cannot be opened for lack of a medium.
-     * Opens it exclusively itself for a moment. */
+     * exclusively: 1 or 0, also 0 when it cannot be opened for lack of a
+     * medium. Opens it exclusively itself for a moment. */
     int (*block_held)(struct xlx__sysfs *fs, const char *name);
 
     /* Resets the port that a USB device is in (USBDEVFS_RESET of linux/

@@ -107,8 +107,9 @@ int xlx_image_config(xlx_ctx *ctx, const xlx_image *image,
     struct xlx_image_config config = { 0 };
     size_t len = image->config_len;
     if (!len)
-        return xlx__fail(ctx, ENOENT, "%s: it contains no configuration of "
-                                      "the guest",
+        return xlx__fail(ctx, ENOENT,
+                         "%s: it contains no configuration of "
+                         "the guest",
                          image->name);
     if (len > CONFIG_MAX)
         return xlx__fail(ctx, EBADMSG,

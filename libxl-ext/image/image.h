@@ -18,10 +18,10 @@ struct xlx__gfn_range {
  * The gfns that must be in place before the domain's context is loaded and
  * before it runs, as sorted, non-overlapping ranges: Xen and the toolstack use
  * them by gfn without a fault that could be answered. These are the MMIO hole
- * below 4 GiB with the special pages in it (gfns 0xf0000 to 0xfffff; from 0xfc000
- * for a guest without a device model, which has memory up to there), and every
- * gfn that an HVM_PARAMS record names (store, console, ioreq, identity page
- * table, VM86 TSS, generation id).
+ * below 4 GiB with the special pages in it (gfns 0xf0000 to 0xfffff; from
+ * 0xfc000 for a guest without a device model, which has memory up to there),
+ * and every gfn that an HVM_PARAMS record names (store, console, ioreq,
+ * identity page table, VM86 TSS, generation id).
  *
  * Pure: depends on the image only. The array is the caller's to free().
  * Returns 0, -ENOMEM, or a read error.

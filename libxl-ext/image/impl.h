@@ -101,8 +101,8 @@ int xlx__record_recheck(struct xlx__source *src,
 bool xlx__image_has(const struct xlx_image *image, uint64_t gfn);
 
 /*
- * Sums up the libxc stream but for its pages, from the sums that were taken when
- * it was checked, wherever in a file it lies.
+ * Sums up the libxc stream but for its pages, from the sums that were taken
+ * when it was checked, wherever in a file it lies.
  */
 uint64_t xlx__image_sum(const struct xlx_image *image);
 
@@ -110,7 +110,8 @@ uint64_t xlx__image_sum(const struct xlx_image *image);
 int xlx__named_params(struct xlx__source *src, const struct xlx__record *record,
                       struct xlx__named *named);
 
-/* Adds the gfns that Xen reads or maps while an HVM_CONTEXT record is loaded. */
+/* Adds the gfns that Xen reads or maps while an HVM_CONTEXT record is loaded.
+ */
 int xlx__named_context(struct xlx__source *src,
                        const struct xlx__record *record,
                        struct xlx__named *named);

@@ -84,8 +84,7 @@ static int has_mark(const struct xlx__nbd_server *server,
     if (!found)
         return -ENOMEM;
     int rc = xlx__nbd_answer(
-        server, c,
-        xlx__nbd_ask(server, c, found, len, server->mark[i].offset));
+        server, c, xlx__nbd_ask(server, c, found, len, server->mark[i].offset));
     if (!rc && memcmp(found, server->mark[i].bytes, len))
         rc = -ESTALE;
     if (rc)

@@ -38,9 +38,9 @@ int xlx__image_resident(xlx_ctx *ctx, const xlx_image *image,
     struct xlx__gfn_range *ranges = calloc(named->nr + 1, sizeof(*ranges));
     if (!ranges)
         return xlx__fail(ctx, ENOMEM, "%s: no memory", image->name);
-    ranges[0] = (struct xlx__gfn_range){
-        named->device_model ? HOLE_START : HOLE_START_PVH, HOLE_END
-    };
+    ranges[0] = (struct xlx__gfn_range){ named->device_model ? HOLE_START
+                                                             : HOLE_START_PVH,
+                                         HOLE_END };
     for (size_t i = 0; i < named->nr; i++)
         ranges[i + 1] = named->range[i];
     qsort(ranges, named->nr + 1, sizeof(*ranges), by_start);

@@ -97,8 +97,8 @@ uint64_t *xlx__ordinals(const struct xlx_image *image);
 struct lzx_identity xlx__sidecar_identity(const struct xlx_image *image);
 
 /*
- * When the image was last written to; 0 where that is not known: a block device,
- * NBD.
+ * When the image was last written to; 0 where that is not known: a block
+ * device, NBD.
  */
 int xlx__sidecar_mtime(xlx_ctx *ctx, const struct xlx_image *image,
                        int64_t *s_r, uint32_t *ns_r);

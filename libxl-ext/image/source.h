@@ -32,8 +32,8 @@ struct xlx__source {
     xlx_ctx *ctx;
     const char *name; /* of the file, for messages */
     struct xlx__storage *storage;
-    uint64_t size;    /* of the file */
-    uint64_t start;   /* what the window holds: [start, start + len) */
+    uint64_t size;  /* of the file */
+    uint64_t start; /* what the window holds: [start, start + len) */
     size_t len;
     size_t take; /* bytes that the last read was for */
     unsigned char window[XLX__SOURCE_MAX];
@@ -44,9 +44,9 @@ void xlx__source_init(struct xlx__source *src, xlx_ctx *ctx,
                       struct xlx__storage *storage, const char *name);
 
 /*
- * Points *bytes_r at `len` bytes (at most XLX__SOURCE_WINDOW) from `offset`; valid
- * until the next call. `what` they are is named when the file ends before.
- * -ENODATA truncated; or as pread(2).
+ * Points *bytes_r at `len` bytes (at most XLX__SOURCE_WINDOW) from `offset`;
+ * valid until the next call. `what` they are is named when the file ends
+ * before. -ENODATA truncated; or as pread(2).
  */
 int xlx__source_get(struct xlx__source *src, uint64_t offset, size_t len,
                     const char *what, const unsigned char **bytes_r);

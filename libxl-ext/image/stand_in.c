@@ -17,16 +17,16 @@
 #define KEPT_MAX (64u << 20)
 
 /*
- * Nobody can have changed what is sealed, and a file of a file system, which may
- * come from anywhere, cannot be: no save file makes us connect to a server.
+ * Nobody can have changed what is sealed, and a file of a file system, which
+ * may come from anywhere, cannot be: no save file makes us connect to a server.
  */
 #define SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
 
 /* What is written where libxc's stream was; then the URI. */
 struct note {
     uint64_t magic;
-    uint64_t sum;      /* of the stream that was there, xlx__image_sum() */
-    uint64_t end;      /* of the image */
+    uint64_t sum; /* of the stream that was there, xlx__image_sum() */
+    uint64_t end; /* of the image */
     uint32_t uri_len;
     uint32_t reserved;
 };

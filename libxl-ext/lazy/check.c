@@ -81,7 +81,8 @@ static const struct feature {
     { "release", 1, answer_release, 0,
       "this libxl-ext fits the running hypervisor",
       "this libxl-ext is built for another release of Xen than the one that "
-      "runs ('xl-ext version' names both): reboot, or use the one built for it" },
+      "runs ('xl-ext version' names both): reboot, or use the one built for "
+      "it" },
     { "hap", 1, answer_hap, 0, "the processor has nested paging",
       "the processor has no nested paging (EPT or NPT), or it is turned off" },
     { "pv-control", 1, answer_pv, 0, "the control domain is PV",
@@ -97,8 +98,7 @@ static const struct feature {
       "a guest's hypercall fails if its argument is paged out: " INSTALL },
     { "grants", 1, answer_bit, XLX__PAGING_GRANTS,
       "a guest waits for a page that it grants to a backend",
-      "a PV network that uses paged out memory can crash this host: "
-      INSTALL },
+      "a PV network that uses paged out memory can crash this host: " INSTALL },
     { "runs", 1, answer_bit, XLX__PAGING_MARK_RUN | XLX__PAGING_LOAD_RUN,
       "memory is paged out and loaded in runs of pages",
       "memory is paged page by page, slower than an eager restore: " INSTALL },
@@ -108,8 +108,7 @@ static const struct feature {
     { "save-refused", 0, answer_bit, XLX__PAGING_REFUSES,
       "Xen refuses to save or migrate a guest with paged out memory",
       "an xl other than libxl-ext's saves a filling guest without its "
-      "memory: "
-      INSTALL },
+      "memory: " INSTALL },
 };
 
 /* The first that is missing; what nobody could tell comes after it. */

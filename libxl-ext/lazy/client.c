@@ -65,7 +65,8 @@ static int take_line(struct xlx_lazy_watch *w, struct xlx_lazy_status *status)
         return w->len == sizeof(w->text)
                    ? xlx__fail(w->ctx, EBADMSG,
                                "domain %u: its pager's status line is too "
-                               "long", w->domid)
+                               "long",
+                               w->domid)
                    : 0;
     *end = '\0';
     int rc = xlx__lazy_status_parse(w->text, status);
@@ -78,8 +79,8 @@ static int take_line(struct xlx_lazy_watch *w, struct xlx_lazy_status *status)
 /* 1 something came, 0 nothing now, -EPIPE the end. */
 static int read_some(struct xlx_lazy_watch *w)
 {
-    ssize_t n = recv(w->fd, w->text + w->len, sizeof(w->text) - w->len,
-                     MSG_DONTWAIT);
+    ssize_t n =
+        recv(w->fd, w->text + w->len, sizeof(w->text) - w->len, MSG_DONTWAIT);
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return 0;
     if (n <= 0)
@@ -120,7 +121,8 @@ static int ask(xlx_ctx *ctx, uint32_t domid,
 }
 
 /* Until there is an answer, at most ANSWER_MS. */
-static int await_answer(struct xlx_lazy_watch *w, struct xlx_lazy_status *status)
+static int await_answer(struct xlx_lazy_watch *w,
+                        struct xlx_lazy_status *status)
 {
     int64_t until = xlx__now_ms() + ANSWER_MS;
     for (;;) {

@@ -73,8 +73,8 @@ static void drop(struct client *c)
 static void say(struct client *c, char *text)
 {
     size_t len = text ? strlen(text) : 0;
-    if (!len || send(c->fd, text, len, MSG_DONTWAIT | MSG_NOSIGNAL) !=
-                    (ssize_t)len)
+    if (!len ||
+        send(c->fd, text, len, MSG_DONTWAIT | MSG_NOSIGNAL) != (ssize_t)len)
         drop(c);
     free(text);
 }
@@ -144,19 +144,20 @@ static bool is_allowed(int fd)
 
 static void take_client(struct xlx__control *control)
 {
-    int fd = accept4(control->listen_fd, NULL, NULL,
-                     SOCK_CLOEXEC | SOCK_NONBLOCK);
+    int fd =
+        accept4(control->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
     if (fd < 0) {
         /* The client still waits, and poll() would return at once. */
-        control->deaf = errno != EAGAIN && errno != EINTR &&
-                        errno != ECONNABORTED;
+        control->deaf =
+            errno != EAGAIN && errno != EINTR && errno != ECONNABORTED;
         return;
     }
     for (int i = 0; is_allowed(fd) && i < XLX__CLIENTS_MAX; i++) {
         struct client *c = &control->client[i];
         if (c->fd < 0) {
             *c = (struct client){ .fd = fd,
-                                  .until = xlx__now_ms() + control->user.client_ms };
+                                  .until =
+                                      xlx__now_ms() + control->user.client_ms };
             return;
         }
     }
@@ -188,8 +189,8 @@ static bool serve_once(struct xlx__control *control, int timeout_ms)
     pfd[1] = (struct pollfd){ .fd = control->deaf ? -1 : control->listen_fd,
                               .events = POLLIN };
     for (int i = 0; i < XLX__CLIENTS_MAX; i++)
-        pfd[2 + i] = (struct pollfd){ .fd = control->client[i].fd,
-                                      .events = POLLIN };
+        pfd[2 + i] =
+            (struct pollfd){ .fd = control->client[i].fd, .events = POLLIN };
     if (poll(pfd, 2 + XLX__CLIENTS_MAX, timeout_ms) <= 0)
         return false;
     for (int i = 0; i < XLX__CLIENTS_MAX; i++)

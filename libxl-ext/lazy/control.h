@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 /*
- * The control socket of a pager, RUN/lazy/DOMID.sock: root only, a thread of its
- * own, nothing a client does holds anybody up. The protocol: lazy/message.h.
+ * The control socket of a pager, RUN/lazy/DOMID.sock: root only, a thread of
+ * its own, nothing a client does holds anybody up. The protocol:
+ * lazy/message.h.
  */
 #ifndef XLX_LAZY_CONTROL_H
 #define XLX_LAZY_CONTROL_H

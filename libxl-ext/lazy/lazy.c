@@ -37,7 +37,7 @@ struct xlx_lazy {
     xlx_image_index *index; /* NULL: none */
     struct xlx__gfn_range *resident;
     size_t nr_resident;
-    struct xlx__paging *paging; /* opened by start() */
+    struct xlx__paging *paging;         /* opened by start() */
     struct xlx__contention *contention; /* as paging; NULL: it cannot be */
     struct xlx__pager *pager;
     struct xlx__control *control; /* while it serves */
@@ -46,7 +46,7 @@ struct xlx_lazy {
     xlx_ctx *xs_ctx; /* for xenstore, as another thread writes there; NULL: it
                         failed once */
     struct xlx_lazy_status *published; /* what is in xenstore; NULL: nothing */
-    pthread_mutex_t status_lock; /* of both below */
+    pthread_mutex_t status_lock;       /* of both below */
     uint64_t written; /* the file of the status, xlx__now_us() */
     struct xlx_lazy_status status;
 };
@@ -103,7 +103,8 @@ static int check_guest(xlx_lazy *lazy)
         return 0;
     return xlx__fail(lazy->ctx, ENOTSUP,
                      "%s: a PV guest: only HVM and PVH guests can be restored "
-                     "lazily", lazy->status.image);
+                     "lazily",
+                     lazy->status.image);
 }
 
 int xlx_lazy_open(xlx_ctx *ctx, uint32_t domid, int io_fd, uint64_t offset,
@@ -173,8 +174,7 @@ const xlx_image *xlx_lazy_image(const xlx_lazy *lazy)
 /* With the status lock held, which comes before the pager's own. */
 static void copy_counters(struct xlx_lazy_status *to, struct xlx__pager *pager)
 {
-    xlx__trouble_status(
-        xlx__backfill_trouble(xlx__pager_backfill(pager)), to);
+    xlx__trouble_status(xlx__backfill_trouble(xlx__pager_backfill(pager)), to);
     xlx__shared_status(xlx__pager_shared(pager), to);
 }
 
@@ -266,7 +266,8 @@ int xlx_lazy_start(xlx_lazy *lazy)
         rc = xlx__pager_start(lazy->pager, RING_GFN);
     if (rc)
         return rc;
-    xlx__shared_set(xlx__pager_shared(lazy->pager), XLX__MARK_US, xlx__now_us() - begun);
+    xlx__shared_set(xlx__pager_shared(lazy->pager), XLX__MARK_US,
+                    xlx__now_us() - begun);
     xlx__pager_report(lazy->pager, XLX_LAZY_FILLING, NULL);
     return 0;
 }
@@ -296,7 +297,8 @@ int xlx_lazy_take_over(xlx_lazy *lazy)
                          "domain %u: the pager died, and this hypervisor "
                          "does not let another one take over: install the "
                          "one that 'make hypervisor' builds, destroy the "
-                         "domain and restore it again", lazy->domid);
+                         "domain and restore it again",
+                         lazy->domid);
     if (rc)
         return rc == -ESRCH ? rc
                             : xlx__fail_errno(lazy->ctx, -rc,
@@ -316,8 +318,7 @@ bool xlx_lazy_started(const xlx_lazy *lazy)
 void xlx_lazy_cancel(xlx_lazy *lazy)
 {
     xlx__pager_cancel(lazy->pager);
-    xlx__lazy_status_remove(xlx_ctx_path(lazy->ctx, XLX_PATH_RUN),
-                            lazy->domid);
+    xlx__lazy_status_remove(xlx_ctx_path(lazy->ctx, XLX_PATH_RUN), lazy->domid);
 }
 
 int xlx_lazy_feed(xlx_lazy *lazy, int out)
@@ -430,8 +431,10 @@ static void publish(xlx_lazy *lazy)
         remember(lazy, &status);
         return;
     }
-    xlx__warn(lazy->ctx, "domain %u: the status in xenstore is no longer "
-                         "updated", lazy->domid);
+    xlx__warn(lazy->ctx,
+              "domain %u: the status in xenstore is no longer "
+              "updated",
+              lazy->domid);
     xlx_ctx_free(lazy->xs_ctx);
     lazy->xs_ctx = NULL;
 }
@@ -449,11 +452,12 @@ static void tick(void *user)
 int xlx_lazy_serve(xlx_lazy *lazy)
 {
     const struct xlx__control_user user = { change, status_json, tick, lazy,
-                                           XLX__CLIENT_MS };
+                                            XLX__CLIENT_MS };
     /* Without them the guest is served all the same; the log says why. */
     if (xlx__ctx_twin(lazy->ctx, &lazy->xs_ctx))
-        xlx__warn(lazy->ctx, "domain %u: the status is not written to "
-                             "xenstore: no memory",
+        xlx__warn(lazy->ctx,
+                  "domain %u: the status is not written to "
+                  "xenstore: no memory",
                   lazy->domid);
     if (xlx__control_start(lazy->ctx, lazy->domid, &user, &lazy->control))
         lazy->control = NULL;

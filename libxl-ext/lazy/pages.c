@@ -113,8 +113,8 @@ static uint64_t pattern(unsigned first, unsigned n, enum xlx__page_state state)
 /* How many pages of the word, from `first` on and at most `max`, are ABSENT. */
 static unsigned absent_in(uint64_t word, unsigned first, unsigned max)
 {
-    uint64_t other = (word ^ pattern(0, PER_WORD, XLX__PAGE_ABSENT)) >>
-                     2 * first;
+    uint64_t other =
+        (word ^ pattern(0, PER_WORD, XLX__PAGE_ABSENT)) >> 2 * first;
     unsigned n = other ? (unsigned)__builtin_ctzll(other) / 2 : PER_WORD;
     return n < max ? n : max;
 }

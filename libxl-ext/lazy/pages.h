@@ -30,7 +30,8 @@ struct xlx__pages;
 struct xlx__pages *xlx__pages_new(uint64_t end);
 void xlx__pages_free(struct xlx__pages *pages);
 
-/* Makes NONE pages [gfn, gfn + nr) ABSENT, before another thread has `pages`. */
+/* Makes NONE pages [gfn, gfn + nr) ABSENT, before another thread has `pages`.
+ */
 void xlx__pages_hold_back(struct xlx__pages *pages, uint64_t gfn, uint64_t nr);
 
 /* How many pages were withheld, and how many of them are DONE. */

@@ -22,7 +22,7 @@ enum xlx__policy_step {
     XLX__POLICY_RECORD, /* a run of the recorded working set */
     XLX__POLICY_AROUND, /* around a fault */
     XLX__POLICY_REST,
-    XLX__POLICY_LATER,  /* nothing now; ask again */
+    XLX__POLICY_LATER, /* nothing now; ask again */
 };
 
 struct xlx__policy;
@@ -55,8 +55,8 @@ struct xlx__policy {
  * `held` is all there is to load: sorted, not overlapping, and outlives the
  * policy. `recorded` (copied; NULL and 0 for none) is in the order of first
  * touches and need not be part of `held`: pages that are not ABSENT are passed
- * over. About `ahead` pages of it are loaded before the guest runs, in whichever
- * order is fastest. NULL without memory.
+ * over. About `ahead` pages of it are loaded before the guest runs, in
+ * whichever order is fastest. NULL without memory.
  */
 struct xlx__policy *xlx__policy_new(const struct xlx__gfn_range *held,
                                     size_t nr_held,

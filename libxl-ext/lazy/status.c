@@ -41,14 +41,16 @@ static const struct {
     const char *name;
     size_t offset;
 } numbers[] = {
+/* clang-format off */
 #define NUMBER(field) { #field, offsetof(struct xlx_lazy_status, field) }
-    NUMBER(pages),     NUMBER(held_back),  NUMBER(done),
-    NUMBER(faults),    NUMBER(fault_pages), NUMBER(fill_pages),
-    NUMBER(prefetch_pages), NUMBER(dropped), NUMBER(pages_2m), NUMBER(retries),
-    NUMBER(index_us),  NUMBER(mark_us),    NUMBER(fault_us),
-    NUMBER(fault_us_max), NUMBER(fill_us),    NUMBER(restarts),
-    NUMBER(bwlimit),   NUMBER(paused),     NUMBER(image_dev),
-    NUMBER(image_ino), NUMBER(bad_pages),
+    /* clang-format on */
+    NUMBER(pages),          NUMBER(held_back),    NUMBER(done),
+    NUMBER(faults),         NUMBER(fault_pages),  NUMBER(fill_pages),
+    NUMBER(prefetch_pages), NUMBER(dropped),      NUMBER(pages_2m),
+    NUMBER(retries),        NUMBER(index_us),     NUMBER(mark_us),
+    NUMBER(fault_us),       NUMBER(fault_us_max), NUMBER(fill_us),
+    NUMBER(restarts),       NUMBER(bwlimit),      NUMBER(paused),
+    NUMBER(image_dev),      NUMBER(image_ino),    NUMBER(bad_pages),
 #undef NUMBER
 };
 #define NR_NUMBERS (sizeof(numbers) / sizeof(numbers[0]))
@@ -100,9 +102,9 @@ static void generate(yajl_gen gen, const struct xlx_lazy_status *status)
     gen_string(gen, "reason");
     gen_bytes(gen, status->reason);
     for (size_t i = 0; i < NR_NUMBERS; i++)
-        gen_number(gen, numbers[i].name,
-                   *(const uint64_t *)((const char *)status +
-                                       numbers[i].offset));
+        gen_number(
+            gen, numbers[i].name,
+            *(const uint64_t *)((const char *)status + numbers[i].offset));
     gen_bad(gen, status);
     yajl_gen_map_close(gen);
 }
@@ -205,8 +207,8 @@ static int get_number(yajl_val tree, const char *name, uint64_t *value_r)
 static int get_string(yajl_val tree, const char *name, char *text, size_t len)
 {
     const char *path[] = { name, NULL };
-    const char *value = YAJL_GET_STRING(yajl_tree_get(tree, path,
-                                                      yajl_t_string));
+    const char *value =
+        YAJL_GET_STRING(yajl_tree_get(tree, path, yajl_t_string));
     if (!value)
         return -EBADMSG;
     snprintf(text, len, "%s", value);
@@ -261,8 +263,7 @@ static int from_tree(yajl_val tree, struct xlx_lazy_status *status)
 {
     uint64_t domid, pid;
     if (get_number(tree, "domid", &domid) || get_number(tree, "pid", &pid) ||
-        domid > DOMID_MAX || pid > INT_MAX ||
-        get_state(tree, &status->state) ||
+        domid > DOMID_MAX || pid > INT_MAX || get_state(tree, &status->state) ||
         get_bytes(tree, "image", status->image, sizeof(status->image)) ||
         get_bytes(tree, "reason", status->reason, sizeof(status->reason)))
         return -EBADMSG;
@@ -293,7 +294,8 @@ static void look_for_the_pager(struct xlx_lazy_status *status, time_t written)
     status->state = XLX_LAZY_FAILED;
     snprintf(status->reason, sizeof(status->reason),
              "the pager (pid %u) is no longer there: destroy the domain and "
-             "restore it again", status->pid);
+             "restore it again",
+             status->pid);
 }
 
 int xlx__lazy_status_parse(const char *text, struct xlx_lazy_status *status)
@@ -342,9 +344,9 @@ int xlx_lazy_status(xlx_ctx *ctx, uint32_t domid,
     return 0;
 }
 
-/* A domain that is being restored is introduced in the end, when all of its memory
- * may be there already; its toolstack has written down its VM before. What cannot
- * be asked for is there. */
+/* A domain that is being restored is introduced in the end, when all of its
+ * memory may be there already; its toolstack has written down its VM before.
+ * What cannot be asked for is there. */
 static bool is_gone(xlx_ctx *ctx, uint32_t domid)
 {
     return xlx__dom_alive(ctx, domid) == 0 &&

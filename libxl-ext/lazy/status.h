@@ -29,8 +29,9 @@ int xlx__lazy_status_parse(const char *text, struct xlx_lazy_status *status);
 /*
  * Writes the status to xenstore, readable by dom0 only, in one transaction; a
  * domain that libxl does not know (any more) gets none: -ENOENT, without a
- * report. `before` is what was written last, so that only what has changed since
- * is written; NULL: all. One thread at a time, as for the context's xenstore.
+ * report. `before` is what was written last, so that only what has changed
+ * since is written; NULL: all. One thread at a time, as for the context's
+ * xenstore.
  */
 int xlx__lazy_status_publish(xlx_ctx *ctx, const struct xlx_lazy_status *status,
                              const struct xlx_lazy_status *before);

@@ -93,9 +93,8 @@ int xlx__touches_runs(const struct xlx__touches *touches,
     if (!touch)
         return -ENOMEM;
     for (size_t i = 0; i < nr; i++)
-        touch[i] = (struct ranked){
-            { touches->gfn[i], touches->gfn[i] + 1 }, i
-        };
+        touch[i] =
+            (struct ranked){ { touches->gfn[i], touches->gfn[i] + 1 }, i };
     qsort(touch, nr, sizeof(*touch), by_gfn_and_rank);
     nr = join(touch, nr);
     qsort(touch, nr, sizeof(*touch), by_rank);

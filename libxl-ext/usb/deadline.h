@@ -25,13 +25,13 @@
  * (LIBXL_DEVICE_MODEL_START_TIMEOUT). */
 #define XLX__START_MS XLX_USB_START_MS
 
-/* A guest that has the driver connects a controller that is ready, before that is
- * taken from it. One without the driver says nothing, so this is waited for in
- * full: no longer than a guest on a busy machine may take to look. */
+/* A guest that has the driver connects a controller that is ready, before that
+ * is taken from it. One without the driver says nothing, so this is waited for
+ * in full: no longer than a guest on a busy machine may take to look. */
 #define XLX__OFFER_MS 5000
 
-/* A device's drivers take it back after its guest has gone: libxl's 10 s for what
- * is destroyed (LIBXL_DESTROY_TIMEOUT). */
+/* A device's drivers take it back after its guest has gone: libxl's 10 s for
+ * what is destroyed (LIBXL_DESTROY_TIMEOUT). */
 #define XLX__END_MS 10000
 
 /* A backend follows the guest that has closed: one that lives does so at once,

@@ -276,8 +276,9 @@ static int end(struct xlx__usbd_broker *b)
     if (xlx__now_ms() < b->until)
         return 0;
     if (b->ending == CLOSING) {
-        xlx__warn(b->ctx, "domain %u: USB backend: its worker does not close "
-                          "its controllers",
+        xlx__warn(b->ctx,
+                  "domain %u: USB backend: its worker does not close "
+                  "its controllers",
                   b->domid);
         return finish(b);
     }

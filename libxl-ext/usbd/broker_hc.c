@@ -197,8 +197,9 @@ static int try_failed_ports_again(struct xlx__usbd_broker *b, struct hc *hc)
 int xlx__broker_opened(struct xlx__usbd_broker *b, struct hc *hc, int error)
 {
     if (hc->state != HC_OPENING || error > 0) {
-        xlx__broker_say(b, hc, 0, "the worker opened the controller without "
-                                  "being told to");
+        xlx__broker_say(b, hc, 0,
+                        "the worker opened the controller without "
+                        "being told to");
         return 0;
     }
     if (error)
@@ -212,8 +213,9 @@ int xlx__broker_closed(struct xlx__usbd_broker *b, struct hc *hc)
 {
     int rc = 0;
     if (hc->state != HC_CLOSING) {
-        xlx__broker_say(b, hc, 0, "the worker closed the controller without "
-                                  "being told to");
+        xlx__broker_say(b, hc, 0,
+                        "the worker closed the controller without "
+                        "being told to");
         return 0;
     }
     hc->state = HC_IDLE;

@@ -284,8 +284,9 @@ int xlx__broker_unplugged(struct xlx__usbd_broker *b, struct hc *hc,
 {
     struct port *p = port_of(hc, nr);
     if (p->state != PORT_UNPLUGGING) {
-        xlx__broker_say(b, hc, nr, "the worker released a device without "
-                                   "being told to");
+        xlx__broker_say(b, hc, nr,
+                        "the worker released a device without "
+                        "being told to");
         return 0;
     }
     /* The port may hold a new wish by now, for the same place. */
@@ -300,8 +301,9 @@ int xlx__broker_gone(struct xlx__usbd_broker *b, struct hc *hc, uint32_t nr)
     else if (p->state == PORT_PLUGGED)
         return forget_pulled(b, hc, nr);
     else
-        xlx__broker_say(b, hc, nr, "the worker lost a device that it does "
-                                   "not have");
+        xlx__broker_say(b, hc, nr,
+                        "the worker lost a device that it does "
+                        "not have");
     return 0;
 }
 
@@ -361,7 +363,8 @@ int xlx__broker_configure(struct xlx__usbd_broker *b, struct hc *hc,
     if (p->state == PORT_PLUGGED && value <= UINT8_MAX)
         return set_config(b, hc, nr, value);
     xlx__broker_say(b, hc, nr, "the worker requests configuration %u of %s",
-                    value, p->state == PORT_PLUGGED ? "its device" : "no device");
+                    value,
+                    p->state == PORT_PLUGGED ? "its device" : "no device");
     return 0;
 }
 
@@ -370,8 +373,9 @@ int xlx__broker_configured(struct xlx__usbd_broker *b, struct hc *hc,
 {
     struct port *p = port_of(hc, nr);
     if (p->state < PORT_PLUGGED || p->state == PORT_HELD) {
-        xlx__broker_say(b, hc, nr, "the worker configured a device that it "
-                                   "does not have");
+        xlx__broker_say(b, hc, nr,
+                        "the worker configured a device that it "
+                        "does not have");
         return 0;
     }
     p->used = true;

@@ -15,8 +15,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define XLX__USBD_HC_MAX 16u    /* controllers of one guest */
-#define XLX__USBD_PORTS_MAX 31u /* usbif's; ports are numbered from 1 */
+#define XLX__USBD_HC_MAX 16u     /* controllers of one guest */
+#define XLX__USBD_PORTS_MAX 31u  /* usbif's; ports are numbered from 1 */
 #define XLX__USBD_GUEST_SIZE 40u /* of a UUID as text, 0 behind it */
 
 enum xlx__usbd_kind {

@@ -27,11 +27,11 @@ int xlx__dom_type(xlx_ctx *ctx, uint32_t domid, enum xlx__dom_type *type_r)
     int rc = xlx__xs_read(ctx, XLX__XS_NO_TX, &text, "/libxl/%u/type", domid);
     if (rc && rc != -ENOENT)
         return rc;
-    *type_r = !text ? XLX__DOM_UNKNOWN
+    *type_r = !text                  ? XLX__DOM_UNKNOWN
               : !strcmp(text, "pvh") ? XLX__DOM_PVH
               : !strcmp(text, "hvm") ? XLX__DOM_HVM
-              : !strcmp(text, "pv") ? XLX__DOM_PV
-                                    : XLX__DOM_UNKNOWN;
+              : !strcmp(text, "pv")  ? XLX__DOM_PV
+                                     : XLX__DOM_UNKNOWN;
     return 0;
 }
 
@@ -63,8 +63,8 @@ bool xlx__dom_possible(xlx_ctx *ctx)
 static int has_name(xlx_ctx *ctx, const char *domid, const char *name)
 {
     XLX__AUTO_FREE char *text = NULL;
-    int rc = xlx__xs_read(ctx, XLX__XS_NO_TX, &text, "/local/domain/%s/name",
-                          domid);
+    int rc =
+        xlx__xs_read(ctx, XLX__XS_NO_TX, &text, "/local/domain/%s/name", domid);
     return rc == -ENOENT ? 0 : rc ? rc : !strcmp(text, name);
 }
 

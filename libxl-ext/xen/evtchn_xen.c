@@ -62,8 +62,8 @@ static int domctl(struct xlx__evtchn *e, uint32_t domid,
     arg->interface_version = XEN_DOMCTL_INTERFACE_VERSION;
     arg->domain = (uint16_t)domid;
     arg->u.op = *op;
-    int rc = xencall1(of(e)->xcall, __HYPERVISOR_domctl,
-                      (uint64_t)(uintptr_t)arg);
+    int rc =
+        xencall1(of(e)->xcall, __HYPERVISOR_domctl, (uint64_t)(uintptr_t)arg);
     rc = rc < 0 ? -errno : 0;
     *op = arg->u.op;
     xencall_free_buffer(of(e)->xcall, arg);
@@ -80,9 +80,8 @@ static int xen_domain(struct xlx__evtchn *e, uint32_t domid,
     if (n == 0 || info.domain != domid)
         return -ESRCH;
     domain_r->hvm = info.flags & XEN_DOMINF_hvm_guest;
-    domain_r->vcpus = info.max_vcpu_id == XEN_INVALID_MAX_VCPU_ID
-                          ? 0
-                          : info.max_vcpu_id + 1;
+    domain_r->vcpus =
+        info.max_vcpu_id == XEN_INVALID_MAX_VCPU_ID ? 0 : info.max_vcpu_id + 1;
     return 0;
 }
 
@@ -139,16 +138,15 @@ static void read_entry(const struct xlx__xen_evtchn_entry *entry,
 {
     bool has_remote = entry->state == EVTCHNSTAT_unbound ||
                       entry->state == EVTCHNSTAT_interdomain;
-    bool has_irq = entry->state == EVTCHNSTAT_pirq ||
-                   entry->state == EVTCHNSTAT_virq;
+    bool has_irq =
+        entry->state == EVTCHNSTAT_pirq || entry->state == EVTCHNSTAT_virq;
     *port = (struct xlx_evtchn_port){
         .port = entry->port,
         .type = (enum xlx_evtchn_type)entry->state,
         .vcpu = entry->vcpu,
         .remote_domid = has_remote ? entry->remote_domid : XLX_EVTCHN_NO_DOMID,
-        .remote_port = entry->state == EVTCHNSTAT_interdomain
-                           ? entry->remote_port
-                           : 0,
+        .remote_port =
+            entry->state == EVTCHNSTAT_interdomain ? entry->remote_port : 0,
         .irq = has_irq ? entry->remote_port : 0,
         .vector = entry->vector,
         .toolstack = entry->flags & XLX__EVTCHN_ENTRY_TOOLSTACK,

@@ -20,7 +20,7 @@ struct xlx__libxl;
 
 /* A device by the numbers libxl knows it by. */
 struct xlx__libxl_dev {
-    uint32_t devid, port; /* where in the guest */
+    uint32_t devid, port;  /* where in the guest */
     uint32_t bus, address; /* where on this host, each 1 to 255 */
 };
 

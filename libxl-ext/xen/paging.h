@@ -16,16 +16,16 @@
 #include "core/ctx.h"
 
 /* What this library needs of the hypervisor, as bits that it reports. */
-#define XLX__PAGING_MARK_RUN (1u << 0)  /* mark a run of absent gfns */
-#define XLX__PAGING_LOAD_RUN (1u << 1)  /* load a run of pages */
-#define XLX__PAGING_RESTARTS (1u << 2)  /* vcpu_info registration restarts */
-#define XLX__PAGING_COUNT_2M (1u << 3)  /* count gfns mapped by 2 MiB pages */
-#define XLX__PAGING_ALL_SLEEP (1u << 4) /* each waiting vCPU is paused */
+#define XLX__PAGING_MARK_RUN (1u << 0)   /* mark a run of absent gfns */
+#define XLX__PAGING_LOAD_RUN (1u << 1)   /* load a run of pages */
+#define XLX__PAGING_RESTARTS (1u << 2)   /* vcpu_info registration restarts */
+#define XLX__PAGING_COUNT_2M (1u << 3)   /* count gfns mapped by 2 MiB pages */
+#define XLX__PAGING_ALL_SLEEP (1u << 4)  /* each waiting vCPU is paused */
 #define XLX__PAGING_HYPERCALLS (1u << 5) /* hypercalls wait for arguments */
-#define XLX__PAGING_REFUSES (1u << 6) /* Xen does not save paged out pages */
-#define XLX__PAGING_GRANTS (1u << 7) /* a guest waits for what it grants */
-#define XLX__PAGING_NEEDED                                                     \
-    (XLX__PAGING_MARK_RUN | XLX__PAGING_LOAD_RUN | XLX__PAGING_RESTARTS |      \
+#define XLX__PAGING_REFUSES (1u << 6)    /* Xen does not save paged out pages */
+#define XLX__PAGING_GRANTS (1u << 7)     /* a guest waits for what it grants */
+#define XLX__PAGING_NEEDED                                                \
+    (XLX__PAGING_MARK_RUN | XLX__PAGING_LOAD_RUN | XLX__PAGING_RESTARTS | \
      XLX__PAGING_HYPERCALLS | XLX__PAGING_GRANTS)
 
 /* Pages in the largest run that one load takes: a 2 MiB page. */
@@ -108,9 +108,9 @@ struct xlx__paging_ops {
 
     /*
      * Ends paging and gives the ring's gfn an empty page again. The domain must
-     * be paused and every request answered, and that passed on. 0; -EBUSY vCPUs still wait for a
-     * slot in the ring, or have got one and not run since: drain it, let the
-     * domain run, and call again.
+     * be paused and every request answered, and that passed on. 0; -EBUSY vCPUs
+     * still wait for a slot in the ring, or have got one and not run since:
+     * drain it, let the domain run, and call again.
      */
     int (*disable)(struct xlx__paging *p);
 

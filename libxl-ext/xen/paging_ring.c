@@ -220,7 +220,7 @@ int xlx__xen_next(struct xlx__paging *p, struct xlx__paging_request *req_r)
 
 /* Xen ignores a response without version and reason (vm_event_resume()). */
 void xlx__xen_respond(struct xlx__paging *p,
-                        const struct xlx__paging_request *req)
+                      const struct xlx__paging_request *req)
 {
     struct paging_xen *x = of(p);
     vm_event_response_t rsp = {
@@ -244,4 +244,3 @@ int xlx__xen_notify(struct xlx__paging *p)
         return 0;
     return xlx__fail_errno(p->ctx, errno, "domain %u: notify Xen", p->domid);
 }
-

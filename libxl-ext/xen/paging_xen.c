@@ -72,8 +72,8 @@ static int xen_count_2m(struct xlx__paging *p, uint64_t gfn, uint64_t nr,
 {
     uint64_t count = 0;
     while (nr) {
-        uint32_t part = nr > XLX__XENMEM_COUNT_MAX ? XLX__XENMEM_COUNT_MAX
-                                                   : (uint32_t)nr;
+        uint32_t part =
+            nr > XLX__XENMEM_COUNT_MAX ? XLX__XENMEM_COUNT_MAX : (uint32_t)nr;
         struct xlx__xen_paging_op op = { .op = XLX__XENMEM_PAGING_COUNT_2M,
                                          .domain = (uint16_t)p->domid,
                                          .nr = part,
@@ -108,8 +108,7 @@ static int xen_info(struct xlx__paging *p, struct xlx__paging_info *info_r)
     if (n < 0)
         return -errno;
     memset(info_r, 0, sizeof(*info_r));
-    if (n == 0 || info.domain != p->domid ||
-        (info.flags & XEN_DOMINF_dying)) {
+    if (n == 0 || info.domain != p->domid || (info.flags & XEN_DOMINF_dying)) {
         info_r->dying = true;
         return 0;
     }
@@ -160,17 +159,17 @@ int xlx__paging_open(xlx_ctx *ctx, uint32_t domid, struct xlx__paging **p_r)
     struct paging_xen *x = calloc(1, sizeof(*x));
     if (!x)
         return xlx__fail(ctx, ENOMEM, "domain %u: no memory", domid);
-    x->base = (struct xlx__paging){ .ops = &xen_ops, .ctx = ctx,
-                                    .domid = domid };
+    x->base =
+        (struct xlx__paging){ .ops = &xen_ops, .ctx = ctx, .domid = domid };
     x->port = -1;
     x->xch = xc_interface_open(XLX__NO_LOGGER, XLX__NO_LOGGER, 0);
     x->xcall = xencall_open(XLX__NO_LOGGER, 0);
     x->fmem = xenforeignmemory_open(XLX__NO_LOGGER, 0);
     x->xce = xenevtchn_open(XLX__NO_LOGGER, 0);
     if (!x->xch || !x->xcall || !x->fmem || !x->xce) {
-        int rc = xlx__fail_errno(ctx, errno ? errno : EIO,
-                                 "domain %u: cannot open Xen's interfaces",
-                                 domid);
+        int rc =
+            xlx__fail_errno(ctx, errno ? errno : EIO,
+                            "domain %u: cannot open Xen's interfaces", domid);
         xen_close(&x->base);
         return rc;
     }

@@ -62,8 +62,7 @@ static int read_version(xlx_ctx *ctx, const char *part, char *to, size_t size)
 const char *xlx_xen_running(xlx_ctx *ctx)
 {
     char major[8], minor[8], extra[32];
-    if (!xlx_on_xen(ctx) ||
-        read_version(ctx, "major", major, sizeof(major)) ||
+    if (!xlx_on_xen(ctx) || read_version(ctx, "major", major, sizeof(major)) ||
         read_version(ctx, "minor", minor, sizeof(minor)) ||
         read_version(ctx, "extra", extra, sizeof(extra)))
         return NULL;

@@ -34,13 +34,13 @@ static int start(xlx_ctx *ctx, struct path *path, const char *fmt, va_list ap)
     return 0;
 }
 
-#define START(ctx, path, fmt)                                                  \
-    ({                                                                         \
-        va_list ap_;                                                           \
-        va_start(ap_, fmt);                                                    \
-        int rc_ = start(ctx, path, fmt, ap_);                                  \
-        va_end(ap_);                                                           \
-        rc_;                                                                   \
+#define START(ctx, path, fmt)                 \
+    ({                                        \
+        va_list ap_;                          \
+        va_start(ap_, fmt);                   \
+        int rc_ = start(ctx, path, fmt, ap_); \
+        va_end(ap_);                          \
+        rc_;                                  \
     })
 
 static int failed(xlx_ctx *ctx, int rc, const char *what, const char *path)
@@ -107,8 +107,9 @@ static int ls_path(xlx_ctx *ctx, uint32_t t, const char *path,
 }
 
 /*
- * -EAGAIN: somebody else has removed, since the transaction has seen it, the node
- * (xenstored, in C: EIO) or what is above it (EINVAL). It could not be committed.
+ * -EAGAIN: somebody else has removed, since the transaction has seen it, the
+ * node (xenstored, in C: EIO) or what is above it (EINVAL). It could not be
+ * committed.
  */
 static int rm_path(xlx_ctx *ctx, uint32_t t, const char *path)
 {

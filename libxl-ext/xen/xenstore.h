@@ -13,8 +13,8 @@
 #include "core/ctx.h"
 #include "core/names.h"
 
-#define XLX__XS_NO_TX 0u        /* outside a transaction */
-#define XLX__XS_PATH_MAX 256    /* longest path used here, with its NUL */
+#define XLX__XS_NO_TX 0u     /* outside a transaction */
+#define XLX__XS_PATH_MAX 256 /* longest path used here, with its NUL */
 #define XLX__XS_READ 1u
 #define XLX__XS_WRITE 2u
 
@@ -85,8 +85,8 @@ int xlx__xs_daemon(xlx_ctx *ctx, struct xlx__xs **xs_r);
 int xlx__xs_open(xlx_ctx *ctx);
 
 /* -ENOENT is returned without a report. */
-int xlx__xs_read(xlx_ctx *ctx, uint32_t t, char **value_r, const char *fmt,
-                 ...) __attribute__((format(printf, 4, 5)));
+int xlx__xs_read(xlx_ctx *ctx, uint32_t t, char **value_r, const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
 
 /* A decimal number. -ENOENT and -EINVAL (no number in the range) are returned
  * without a report. */
@@ -97,15 +97,14 @@ int xlx__xs_read_u32(xlx_ctx *ctx, uint32_t t, uint32_t min, uint32_t max,
 int xlx__xs_write(xlx_ctx *ctx, uint32_t t, const char *value, const char *fmt,
                   ...) __attribute__((format(printf, 4, 5)));
 
-int xlx__xs_write_u32(xlx_ctx *ctx, uint32_t t, uint32_t value,
-                      const char *fmt, ...)
-    __attribute__((format(printf, 4, 5)));
+int xlx__xs_write_u32(xlx_ctx *ctx, uint32_t t, uint32_t value, const char *fmt,
+                      ...) __attribute__((format(printf, 4, 5)));
 
 /* A node that is not there is a success; in a transaction, -EAGAIN is for
  * xlx__xs_transact(). Then removes up to `parents` of the
  * directories above that have become empty. */
-int xlx__xs_rm(xlx_ctx *ctx, uint32_t t, unsigned parents, const char *fmt,
-               ...) __attribute__((format(printf, 4, 5)));
+int xlx__xs_rm(xlx_ctx *ctx, uint32_t t, unsigned parents, const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
 
 /* A directory that is not there is an empty one. `names` starts empty. */
 int xlx__xs_ls(xlx_ctx *ctx, uint32_t t, struct xlx__names *names,
@@ -121,8 +120,8 @@ int xlx__xs_exists(xlx_ctx *ctx, uint32_t t, const char *fmt, ...)
 
 /*
  * Runs `body` in a transaction, again when another writer was faster; commits
- * when it returns 0. -EAGAIN is taken for such a writer, any other value ends it
- * without an effect and is returned.
+ * when it returns 0. -EAGAIN is taken for such a writer, any other value ends
+ * it without an effect and is returned.
  */
 int xlx__xs_transact(xlx_ctx *ctx,
                      int (*body)(xlx_ctx *ctx, uint32_t t, void *arg),

@@ -58,11 +58,11 @@ static void make_link(const char *sysfs, const char *busid)
 static void make_device(const char *sysfs, const char *busid, int number)
 {
     static const char *const attrs[][2] = {
-        { "busnum", "1" },         { "bDeviceClass", "00" },
+        { "busnum", "1" },           { "bDeviceClass", "00" },
         { "bDeviceSubClass", "00" }, { "bDeviceProtocol", "00" },
-        { "idVendor", "46f4" },    { "idProduct", "0001" },
-        { "bcdDevice", "0100" },   { "speed", "480" },
-        { "manufacturer", "QEMU" }, { "product", "QEMU USB HARDDRIVE" },
+        { "idVendor", "46f4" },      { "idProduct", "0001" },
+        { "bcdDevice", "0100" },     { "speed", "480" },
+        { "manufacturer", "QEMU" },  { "product", "QEMU USB HARDDRIVE" },
     };
     static const char *const intf[] = { "bInterfaceNumber", "bInterfaceClass",
                                         "bInterfaceSubClass",
@@ -85,14 +85,15 @@ static void make_port(struct xs_mem *xs, int number, const char *busid)
 {
     char path[128];
     int hc = number / PORTS;
-    snprintf(path, sizeof(path),
-             "/local/domain/0/backend/qusb/5/%d/port/%d", hc,
-             number % PORTS + 1);
+    snprintf(path, sizeof(path), "/local/domain/0/backend/qusb/5/%d/port/%d",
+             hc, number % PORTS + 1);
     xs_mem_put(xs, path, busid);
     if (number % PORTS)
         return;
     static const char *const nodes[][2] = {
-        { "type", "qusb" }, { "usb-ver", "2" }, { "num-ports", "31" },
+        { "type", "qusb" },
+        { "usb-ver", "2" },
+        { "num-ports", "31" },
     };
     for (size_t i = 0; i < sizeof(nodes) / sizeof(nodes[0]); i++) {
         snprintf(path, sizeof(path), "/libxl/5/device/vusb/%d/%s", hc,

@@ -303,8 +303,7 @@ struct xlx_evtchn_port *evtchn_mem_open(struct evtchn_mem_domain *d,
 }
 
 struct xlx_evtchn_port *evtchn_mem_connect(struct evtchn_mem_domain *d,
-                                           uint32_t port,
-                                           uint32_t remote_domid,
+                                           uint32_t port, uint32_t remote_domid,
                                            uint32_t remote_port)
 {
     struct xlx_evtchn_port *p =

@@ -21,7 +21,7 @@ struct evtchn_mem_domain {
     struct xlx_evtchn_port port[EVTCHN_MEM_PORTS];
     bool forbidden, counting;
     uint64_t offers[EVTCHN_MEM_VCPUS][4];
-    uint64_t busy[EVTCHN_MEM_PORTS]; /* events while somebody counts */
+    uint64_t busy[EVTCHN_MEM_PORTS];     /* events while somebody counts */
     uint32_t was_vcpu[EVTCHN_MEM_PORTS]; /* where the guest had what has a
                                             vector now */
 };
@@ -29,7 +29,7 @@ struct evtchn_mem_domain {
 struct evtchn_mem {
     struct xlx__evtchn base;
     struct nth *nth;
-    bool patched; /* the domctl is there */
+    bool patched;      /* the domctl is there */
     uint32_t list_max; /* what one list gives at most; 0: all */
     bool stuck;        /* the list does not go on */
     unsigned nr_domains;
@@ -55,8 +55,7 @@ struct xlx_evtchn_port *evtchn_mem_open(struct evtchn_mem_domain *d,
                                         uint32_t port,
                                         enum xlx_evtchn_type type);
 struct xlx_evtchn_port *evtchn_mem_connect(struct evtchn_mem_domain *d,
-                                           uint32_t port,
-                                           uint32_t remote_domid,
+                                           uint32_t port, uint32_t remote_domid,
                                            uint32_t remote_port);
 
 #endif

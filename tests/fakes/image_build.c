@@ -58,7 +58,8 @@ void build_xl_header(struct image_build *b)
     static const char config[] =
         "{\"c_info\":{\"type\":\"hvm\",\"name\":\"test\","
         "\"uuid\":\"01234567-89ab-cdef-0123-456789abcdef\","
-        "\"x\":{\"name\":\"no\"}},\"b_info\":{\"max_vcpus\":2,\"max_memkb\":262144}} ";
+        "\"x\":{\"name\":\"no\"}},\"b_info\":{\"max_vcpus\":2,\"max_memkb\":"
+        "262144}} ";
     uint32_t config_len = sizeof(config);
     struct fmt_xl_header header = {
         .byte_order = FMT_XL_BYTE_ORDER,

@@ -113,10 +113,10 @@ static void write_page(struct world *w, uint64_t gfn, const void *page)
     const struct xlx_image_run *run = xlx_image_runs(w->image, &nr);
     while (gfn - run[i].gfn >= run[i].nr)
         i++;
-    assert_int_equal(pwrite(w->fd, page, XLX_PAGE_SIZE,
-                            (off_t)(run[i].offset +
-                                    (gfn - run[i].gfn) * XLX_PAGE_SIZE)),
-                     XLX_PAGE_SIZE);
+    assert_int_equal(
+        pwrite(w->fd, page, XLX_PAGE_SIZE,
+               (off_t)(run[i].offset + (gfn - run[i].gfn) * XLX_PAGE_SIZE)),
+        XLX_PAGE_SIZE);
 }
 
 void pager_world_spoil(struct world *w, uint64_t gfn)

@@ -171,11 +171,11 @@ static int fake_load_run(struct xlx__paging *p, uint64_t gfn, uint32_t nr,
     int rc = f->dying ? -ESRCH : injected(f, true);
     for (uint32_t i = 0; !rc && i < nr; i++) {
         f->loads[gfn + i]++;
-        if (f->type[gfn + i] != FAKE_PAGED && f->type[gfn + i] != FAKE_PAGING_IN)
+        if (f->type[gfn + i] != FAKE_PAGED &&
+            f->type[gfn + i] != FAKE_PAGING_IN)
             continue;
         memcpy(f->memory + (gfn + i) * XLX_PAGE_SIZE,
-               (const char *)buffer + (size_t)i * XLX_PAGE_SIZE,
-               XLX_PAGE_SIZE);
+               (const char *)buffer + (size_t)i * XLX_PAGE_SIZE, XLX_PAGE_SIZE);
         become(f, gfn + i, FAKE_RAM);
     }
     maybe_die(f, true);
@@ -189,8 +189,8 @@ static int fake_wait(struct xlx__paging *p, int timeout_ms)
     paging_fake_lock(f);
     maybe_die(f, false);
     assert(f->rsp_cons == f->rsp_prod); /* nobody sleeps meanwhile */
-    for (int i = 0; i < timeout_ms * 10 && !f->refused &&
-                    f->req_prod == f->req_cons; i++)
+    for (int i = 0;
+         i < timeout_ms * 10 && !f->refused && f->req_prod == f->req_cons; i++)
         wait_a_bit(f);
     bool ready = f->req_prod != f->req_cons;
     if (f->refused && !f->paused && !f->stuck)
@@ -243,9 +243,8 @@ static void post_late(struct paging_fake *f)
 {
     assert(f->req_prod - f->rsp_cons < FAKE_RING_SLOTS);
     f->waiting[0] = true;
-    f->ring[f->req_prod++ % FAKE_RING_SLOTS] = (struct xlx__paging_request){
-        .gfn = f->late_gfn, .paused = true
-    };
+    f->ring[f->req_prod++ % FAKE_RING_SLOTS] =
+        (struct xlx__paging_request){ .gfn = f->late_gfn, .paused = true };
     f->late_gfn = 0;
 }
 
@@ -382,8 +381,8 @@ bool paging_fake_touch(struct paging_fake *f, unsigned vcpu, uint64_t gfn)
         assert(f->enabled && f->type[gfn] != FAKE_HOLE);
         become(f, gfn, FAKE_PAGING_IN);
         f->waiting[vcpu] = true;
-        post(f, (struct xlx__paging_request){ .gfn = gfn, .vcpu = vcpu,
-                                              .paused = true });
+        post(f, (struct xlx__paging_request){
+                    .gfn = gfn, .vcpu = vcpu, .paused = true });
         while (f->waiting[vcpu] && !f->dying)
             wait_a_bit(f);
     }

@@ -2,9 +2,9 @@
 /*
  * A domain and its paging in memory: gfns with a type and a page, vCPUs that
  * touch them and wait, a ring of eight requests. As in Xen, an answer wakes a
- * vCPU and frees its slot only with the next notify(). It asserts the order that
- * Xen demands, and can fail the n-th call of any operation. All of it is in memory
- * that forked processes share, and one that uses it may be killed.
+ * vCPU and frees its slot only with the next notify(). It asserts the order
+ * that Xen demands, and can fail the n-th call of any operation. All of it is
+ * in memory that forked processes share, and one that uses it may be killed.
  */
 #ifndef PAGING_FAKE_H
 #define PAGING_FAKE_H
@@ -35,10 +35,10 @@ struct paging_fake {
 
     bool enabled, dying;
     uint64_t ring_gfn, claimed, paged_pages;
-    int paused;           /* pauses minus unpauses */
-    int pauses;           /* pauses ever */
-    int closed;           /* close() calls */
-    uint64_t max_paged;   /* the most that was out */
+    int paused;         /* pauses minus unpauses */
+    int pauses;         /* pauses ever */
+    int closed;         /* close() calls */
+    uint64_t max_paged; /* the most that was out */
 
     /* Failure injection: call number fail_at (from 1) fails with fail_err,
      * and the fail_times - 1 calls behind it. */

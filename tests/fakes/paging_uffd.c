@@ -174,9 +174,9 @@ static int uffd_nothing(struct xlx__paging *p)
 
 static int uffd_info(struct xlx__paging *p, struct xlx__paging_info *info_r)
 {
-    *info_r = (struct xlx__paging_info){ .dying = atomic_load(&of(p)->gone),
-                                         .paged_pages =
-                                             atomic_load(&of(p)->paged) };
+    *info_r =
+        (struct xlx__paging_info){ .dying = atomic_load(&of(p)->gone),
+                                   .paged_pages = atomic_load(&of(p)->paged) };
     return 0;
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 /*
  * Paging by userfaultfd: a process plays the guest, its memory faults at
- * hardware speed, and the very engine that pages for Xen serves it. The guest is
- * another process, so that the pager's memory and CPU time are its own.
+ * hardware speed, and the very engine that pages for Xen serves it. The guest
+ * is another process, so that the pager's memory and CPU time are its own.
  *
  * Unlike Xen, a load wakes those who wait for the page, with no response.
  */
@@ -20,7 +20,7 @@ struct paging_uffd {
     int fd;
     char *memory; /* an address in the guest's process */
     uint64_t nr_gfns;
-    bool discards; /* loads are counted, no memory is given to the guest */
+    bool discards;     /* loads are counted, no memory is given to the guest */
     _Atomic bool gone; /* the guest's process ended */
     _Atomic uint64_t paged;
     struct uffd_msg msg[UFFD_BATCH]; /* read, not yet taken */

@@ -10,9 +10,9 @@ void passes_report(void *user, const struct xlx_usb_report *r)
     assert_true(f->nr < PASSES_REPORTS);
     struct passes_line *l = &f->line[f->nr++];
     *l = (struct passes_line){ .outcome = r->outcome,
-                        .domid = r->domid,
-                        .place = r->place,
-                        .wish = r->wish };
+                               .domid = r->domid,
+                               .place = r->place,
+                               .wish = r->wish };
     snprintf(l->guest, sizeof(l->guest), "%s", r->guest);
     snprintf(l->busid, sizeof(l->busid), "%s", r->busid);
     snprintf(l->reason, sizeof(l->reason), "%s", r->reason);
@@ -20,9 +20,8 @@ void passes_report(void *user, const struct xlx_usb_report *r)
 
 int passes_setup(void **state)
 {
-    static const struct xlx_usb_reconcile_config usual = {
-        .timeout_ms = PASSES_LONG_MS
-    };
+    static const struct xlx_usb_reconcile_config usual = { .timeout_ms =
+                                                               PASSES_LONG_MS };
     struct passes *f = calloc(1, sizeof(*f));
     f->w = usb_world_new();
     f->now = 1000000;
@@ -92,14 +91,20 @@ void passes_assert_has(const struct passes *f, const char *busid, bool has)
 /* --- plugging by hand ----------------------------------------------------- */
 
 const struct sysfs_dev passes_stick = {
-    .class = "00", .vendor = "46f4", .product_id = "0001", .speed = "480",
+    .class = "00",
+    .vendor = "46f4",
+    .product_id = "0001",
+    .speed = "480",
     .serial = "S1",
     .intf = { { "", "usb-storage", "usb-storage", "080650" },
               { "", NULL, NULL, "ff0000" } },
 };
 
 const struct sysfs_dev passes_mouse = {
-    .class = "00", .vendor = "0627", .product_id = "0001", .speed = "12",
+    .class = "00",
+    .vendor = "0627",
+    .product_id = "0001",
+    .speed = "12",
     .intf = { { "", "usbhid", "usbhid", "030102" } },
 };
 
@@ -117,7 +122,8 @@ void passes_plug(struct passes *f, const struct sysfs_dev *like,
     dev.address = address;
     for (size_t n = 0; n < sizeof(names) / sizeof(names[0]); n++)
         for (int i = 0; i < 2 && !strncmp(names[n][0], busid, strlen(busid)) &&
-                        dev.intf[i].name; i++)
+                        dev.intf[i].name;
+             i++)
             dev.intf[i].name = names[n][i];
     sysfs_mem_plug(f->w->sysfs, &dev);
 }

@@ -60,7 +60,8 @@ static const char *attr(const struct sysfs_dev *dev, const char *name)
                                            : NULL;
 }
 
-/* "1-2:1.0/bInterfaceClass" of the interface's six digits; a buffer in `out`. */
+/* "1-2:1.0/bInterfaceClass" of the interface's six digits; a buffer in `out`.
+ */
 static const char *intf_attr(const struct sysfs_dev *dev, const char *rest,
                              char out[8])
 {
@@ -259,8 +260,8 @@ static int mem_link(struct xlx__sysfs *fs, const char *path, char *buf,
 /* usbback takes the devices that it has a port for: "1-2:5:0:1". */
 static bool usbback_wants(struct sysfs_mem *mem, const char *intf)
 {
-    const struct file *ids = find_file(mem, "bus/usb/drivers/usbback/port_ids",
-                                       false);
+    const struct file *ids =
+        find_file(mem, "bus/usb/drivers/usbback/port_ids", false);
     size_t n = strcspn(intf, ":") + 1;
     for (const char *p = ids ? ids->value : ""; *p; p++)
         if ((p == ids->value || p[-1] == '\n') && !strncmp(p, intf, n))
@@ -282,10 +283,9 @@ static void bind_others(struct sysfs_mem *mem, const struct sysfs_intf *intf)
 static int bind(struct sysfs_mem *mem, struct sysfs_intf *intf,
                 const char *driver)
 {
-    bool usbback = intf && !strcmp(driver, "usbback") &&
-                   usbback_wants(mem, intf->name);
-    if (!intf ||
-        (!usbback && (!intf->match || strcmp(intf->match, driver))))
+    bool usbback =
+        intf && !strcmp(driver, "usbback") && usbback_wants(mem, intf->name);
+    if (!intf || (!usbback && (!intf->match || strcmp(intf->match, driver))))
         return -ENODEV;
     if (mem->refuse && !strcmp(mem->refuse, driver))
         return -EIO;
@@ -421,8 +421,8 @@ void sysfs_mem_unplug(struct sysfs_mem *mem, const char *busid)
         *dev = (struct sysfs_dev){ 0 };
 }
 
-static void put_file(struct sysfs_mem *mem, const char *path,
-                     const char *value, bool link)
+static void put_file(struct sysfs_mem *mem, const char *path, const char *value,
+                     bool link)
 {
     struct file *file = find_file(mem, path, link);
     for (int i = 0; !file && i < MAX_FILES; i++)

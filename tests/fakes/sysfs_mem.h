@@ -16,7 +16,8 @@ struct sysfs_intf {
     const char *driver; /* bound now, or NULL */
     const char *match;  /* what drivers_probe finds, or NULL */
     const char *class;  /* "080650": class, subclass, protocol; or NULL */
-    int with; /* N + 1: its driver takes it with the N-th, and refuses it alone */
+    int with; /* N + 1: its driver takes it with the N-th, and refuses it alone
+               */
 };
 
 struct sysfs_dev {
@@ -24,7 +25,7 @@ struct sysfs_dev {
     const char *maker, *product; /* or NULL */
     struct sysfs_intf intf[SYSFS_MEM_INTFS + 1];
     const char *serial, *bus, *address; /* or NULL: none, 1, 0 */
-    const unsigned char *descriptors; /* or NULL: no such attribute */
+    const unsigned char *descriptors;   /* or NULL: no such attribute */
     size_t nr_descriptors;
     unsigned resets;
     bool broken;  /* no attribute of it can be read */

@@ -28,34 +28,70 @@ static const struct side {
 
 #define NR_SIDES (sizeof(sides) / sizeof(sides[0]))
 
-#define INTF(name_, driver_, match_, class_)                                   \
-    { .name = name_, .driver = driver_, .match = match_, .class = class_ }
+#define INTF(name_, driver_, match_, class_)                               \
+    {                                                                      \
+        .name = name_, .driver = driver_, .match = match_, .class = class_ \
+    }
 #define KEYBOARD(name) INTF(name, "usbhid", "usbhid", "030101")
 #define MOUSE(name) INTF(name, "usbhid", "usbhid", "030102")
 #define DISK(name) INTF(name, "usb-storage", "usb-storage", "080650")
 
 static const struct sysfs_dev host_devices[] = {
-    { .busid = "1-1", .class = "00", .vendor = "0627", .product_id = "0001",
-      .speed = "480", .maker = "QEMU", .product = "QEMU USB Keyboard",
-      .address = "2", .intf = { KEYBOARD("1-1:1.0") } },
+    { .busid = "1-1",
+      .class = "00",
+      .vendor = "0627",
+      .product_id = "0001",
+      .speed = "480",
+      .maker = "QEMU",
+      .product = "QEMU USB Keyboard",
+      .address = "2",
+      .intf = { KEYBOARD("1-1:1.0") } },
     /* Two interfaces, one of which no driver wants. */
-    { .busid = "1-2", .class = "00", .vendor = "46f4", .product_id = "0001",
-      .speed = "480", .maker = "QEMU", .product = "QEMU USB HARDDRIVE",
-      .serial = "S1", .address = "3",
+    { .busid = "1-2",
+      .class = "00",
+      .vendor = "46f4",
+      .product_id = "0001",
+      .speed = "480",
+      .maker = "QEMU",
+      .product = "QEMU USB HARDDRIVE",
+      .serial = "S1",
+      .address = "3",
       .intf = { DISK("1-2:1.0"), INTF("1-2:1.1", NULL, NULL, "ff0000") } },
-    { .busid = "1-3", .class = "09", .vendor = "0409", .product_id = "55aa",
-      .speed = "12", .maker = "QEMU", .product = "QEMU USB Hub",
+    { .busid = "1-3",
+      .class = "09",
+      .vendor = "0409",
+      .product_id = "55aa",
+      .speed = "12",
+      .maker = "QEMU",
+      .product = "QEMU USB Hub",
       .address = "4",
       .intf = { INTF("1-3:1.0", "hub", "hub", "090000") } },
-    { .busid = "1-3.1", .class = "00", .vendor = "0627", .product_id = "0001",
-      .speed = "12", .product = "bad \x1b[31m\xff name", .address = "5",
+    { .busid = "1-3.1",
+      .class = "00",
+      .vendor = "0627",
+      .product_id = "0001",
+      .speed = "12",
+      .product = "bad \x1b[31m\xff name",
+      .address = "5",
       .intf = { MOUSE("1-3.1:1.0") } },
-    { .busid = "2-1", .class = "00", .vendor = "46f4", .product_id = "0001",
-      .speed = "5000", .maker = "QEMU", .product = "QEMU USB HARDDRIVE",
-      .serial = "S2", .bus = "2", .address = "2",
+    { .busid = "2-1",
+      .class = "00",
+      .vendor = "46f4",
+      .product_id = "0001",
+      .speed = "5000",
+      .maker = "QEMU",
+      .product = "QEMU USB HARDDRIVE",
+      .serial = "S2",
+      .bus = "2",
+      .address = "2",
       .intf = { DISK("2-1:1.0") } },
-    { .busid = "1-4", .class = "00", .vendor = "0403", .product_id = "6001",
-      .speed = "12", .maker = "QEMU", .product = "QEMU USB SERIAL",
+    { .busid = "1-4",
+      .class = "00",
+      .vendor = "0403",
+      .product_id = "6001",
+      .speed = "12",
+      .maker = "QEMU",
+      .product = "QEMU USB SERIAL",
       .address = "6",
       .intf = { INTF("1-4:1.0", "usbfs", "ftdi_sio", "ffffff") } },
 };
@@ -128,8 +164,8 @@ static void rm_status(struct usb_world *w, const char *path)
 }
 
 /* What our backend says of a port: ".../backend/qusb/5/0/port/1". */
-static void put_status(struct usb_world *w, const char *port,
-                       const char *busid, const char *what)
+static void put_status(struct usb_world *w, const char *port, const char *busid,
+                       const char *what)
 {
     char path[128], text[128];
     unsigned domid, devid, number;
@@ -140,8 +176,7 @@ static void put_status(struct usb_world *w, const char *port,
         sscanf(ids + 6, "%u/%u/port/%u", &domid, &devid, &number) != 3)
         return;
     snprintf(path, sizeof(path), STATUS "%u/%u/%u", domid, devid, number);
-    snprintf(text, sizeof(text), "%s %s", busid ? busid : "",
-             what ? what : "");
+    snprintf(text, sizeof(text), "%s %s", busid ? busid : "", what ? what : "");
     if (busid)
         xs_mem_put(w->xs, path, text);
     else if (xs_mem_get(w->xs, path))

@@ -28,7 +28,7 @@ struct usb_world {
     struct nth nth;
     struct xs_mem *xs;
     struct sysfs_mem *sysfs;
-    char dir[64]; /* run directory, state, logs, usb-policy.conf */
+    char dir[64];   /* run directory, state, logs, usb-policy.conf */
     uint32_t domid; /* "guest" runs as; 5 at first */
 
     /* How its inhabitants behave; all as it should be at first. */
@@ -38,13 +38,13 @@ struct usb_world {
     bool not_configured; /* the guest has the device and does nothing */
     bool notices;        /* the backend empties the port of a pulled device */
     bool dies;           /* the backend, when a device is given to it */
-    bool daemon; /* of the host: has claimed what is plugged in again */
+    bool daemon;         /* of the host: has claimed what is plugged in again */
     bool dead;           /* the backend is there and does nothing */
     const char *refusal; /* what the daemon says instead of "ready" */
 
-    bool running; /* our backend process for "guest" */
+    bool running;       /* our backend process for "guest" */
     bool running_other; /* and for "other" */
-    bool stale;   /* it was killed and left its pidfile */
+    bool stale;         /* it was killed and left its pidfile */
     int starts;
     bool closing[3][WORLD_DEVIDS]; /* the backend has yet to say Closed */
 
@@ -69,7 +69,7 @@ struct usb_world {
     struct {
         const char *busid; /* taken by the backend, or NULL */
         const char *address;
-        char port[128];    /* the node it was taken for */
+        char port[128]; /* the node it was taken for */
         const char *driver[SYSFS_MEM_INTFS];
     } taken[WORLD_TAKEN];
 };

@@ -107,7 +107,8 @@ static int fake_dev_add(struct xlx__libxl *libxl, uint32_t domid,
 {
     static const struct xlx__libxl_dev none = { 0 };
     struct usb_world *w = world_of_libxl(libxl);
-    const struct sysfs_dev *host = sysfs_mem_at(w->sysfs, dev->bus, dev->address);
+    const struct sysfs_dev *host =
+        sysfs_mem_at(w->sysfs, dev->bus, dev->address);
     char port[96];
     (void)domid;
     libxl->why[0] = '\0';

@@ -51,7 +51,7 @@ struct usbd_pair {
 
     char uuid[XLX__USBD_GUEST_SIZE]; /* the guest's */
     uint8_t (*page)[4096];           /* by reference */
-    bool revoked[WORLD_PAGES]; /* a copy to or from it fails */
+    bool revoked[WORLD_PAGES];       /* a copy to or from it fails */
     uint32_t mapped[WORLD_PAGES];
     bool bound;
     unsigned notified; /* since it was last looked at */

@@ -80,10 +80,10 @@ static void the_log_is_continued(void **state)
     struct fixture *f = *state;
     char line[16], text[32];
     for (int i = 0; i < 2; i++)
-        assert_int_equal(
-            start(f, i ? "echo b >&2; echo x" : "echo a >&2; echo x", 5000,
-                  line),
-            0);
+        assert_int_equal(start(f,
+                               i ? "echo b >&2; echo x" : "echo a >&2; echo x",
+                               5000, line),
+                         0);
     FILE *file = fopen(f->log, "r");
     assert_non_null(file);
     text[fread(text, 1, sizeof(text) - 1, file)] = '\0';
@@ -102,8 +102,7 @@ static void nothing_of_ours_goes_along(void **state)
     signal(SIGUSR1, SIG_IGN);
     assert_int_equal(start(f, script, 5000, line), 0);
     assert_string_equal(line, "closed");
-    assert_int_equal(
-        start(f, "kill -USR1 $$; echo alive", 5000, line), -ESRCH);
+    assert_int_equal(start(f, "kill -USR1 $$; echo alive", 5000, line), -ESRCH);
     assert_int_equal(start(f, "echo x >&2; cat; echo end", 5000, line), 0);
     assert_string_equal(line, "end");
     signal(SIGUSR1, SIG_DFL);
@@ -157,9 +156,11 @@ static void one_that_does_not_end_is_told(void **state)
 {
     struct fixture *f = *state;
     char line[16];
-    assert_int_equal(
-        start(f, "trap '' TERM; exec 9>>$1; flock -x 9; echo $$ >$1; "
-                 "echo ready; exec >&2; sleep 0.5; sleep 0.5", 5000, line), 0);
+    assert_int_equal(start(f,
+                           "trap '' TERM; exec 9>>$1; flock -x 9; echo $$ >$1; "
+                           "echo ready; exec >&2; sleep 0.5; sleep 0.5",
+                           5000, line),
+                     0);
     pid_t pid = f->proc->ops->find(f->proc, f->pidfile);
     assert_true(pid > 1);
     assert_int_equal(
@@ -240,18 +241,22 @@ static void programs_are_found(void **state)
     assert_int_equal(xlx__find_place(f->ctx, places + 2, path, sizeof(path)),
                      -ENOENT);
     assert_int_equal(xlx__find_own_program(f->ctx, XLX_PATH_USB_BACKEND,
-                                           "no-such-program", path), -ENOENT);
+                                           "no-such-program", path),
+                     -ENOENT);
     assert_string_equal(xlx_ctx_error(f->ctx),
                         "no-such-program: not found: install it");
     /* Beside the library, which is this one in the tests, and executable. */
-    assert_int_equal(xlx__find_own_program(f->ctx, XLX_PATH_USB_BACKEND,
-                                           "tested.so", path), 0);
+    assert_int_equal(
+        xlx__find_own_program(f->ctx, XLX_PATH_USB_BACKEND, "tested.so", path),
+        0);
     xlx_ctx_set_path(f->ctx, XLX_PATH_USB_BACKEND, "/nonexistent");
-    assert_int_equal(xlx__find_own_program(f->ctx, XLX_PATH_USB_BACKEND,
-                                           "tested.so", path), -ENOENT);
+    assert_int_equal(
+        xlx__find_own_program(f->ctx, XLX_PATH_USB_BACKEND, "tested.so", path),
+        -ENOENT);
     xlx_ctx_set_path(f->ctx, XLX_PATH_USB_BACKEND, "/bin/true");
-    assert_int_equal(xlx__find_own_program(f->ctx, XLX_PATH_USB_BACKEND,
-                                           "tested.so", path), 0);
+    assert_int_equal(
+        xlx__find_own_program(f->ctx, XLX_PATH_USB_BACKEND, "tested.so", path),
+        0);
     assert_string_equal(path, "/bin/true");
 }
 

@@ -102,7 +102,8 @@ static void what_cannot_be_is_refused_with_the_cause(void **state)
           "domain 5: port 60: is not open" },
         { "evtchn-bind guest 4000 0", CMD_FAILED, "port 4000: is not open" },
         { "evtchn-bind guest 10 4", CMD_FAILED, "no vCPU 4: the domain has 4" },
-        { "evtchn-bind guest 10 8191", CMD_FAILED, "no vCPU 8191: the domain has 4" },
+        { "evtchn-bind guest 10 8191", CMD_FAILED,
+          "no vCPU 8191: the domain has 4" },
         { "evtchn-bind guest 10 0 0x1f", CMD_FAILED,
           "vector 0x1f is not between 0x20 and 0xff" },
         { "evtchn-bind guest 10 0 0x20", CMD_FAILED,
@@ -157,8 +158,9 @@ static void what_the_host_cannot_is_told(void **state)
         expect_line(w, lines[i], CMD_FAILED, "make hypervisor");
         w->mem->patched = true;
         w->guest->forbidden = true;
-        expect_line(w, lines[i], CMD_FAILED, "domain 5: vectors for single "
-                                             "event channels are switched off");
+        expect_line(w, lines[i], CMD_FAILED,
+                    "domain 5: vectors for single "
+                    "event channels are switched off");
         w->guest->forbidden = false;
         w->guest->gone = true;
         expect_line(w, lines[i], CMD_FAILED, "domain 5: no such domain");
@@ -352,7 +354,8 @@ static void spread_refuses_with_the_cause(void **state)
         { "evtchn-spread guest --hot=0", CMD_USAGE, "--hot takes 1 to" },
         { "evtchn-spread guest --hot=x", CMD_USAGE, "--hot takes 1 to" },
         { "evtchn-spread guest --sample=-1", CMD_USAGE, "--sample takes 0 to" },
-        { "evtchn-spread guest --sample=3600001", CMD_USAGE, "--sample takes 0 to" },
+        { "evtchn-spread guest --sample=3600001", CMD_USAGE,
+          "--sample takes 0 to" },
         { "evtchn-spread old", CMD_FAILED, "domain 6: a PV domain" },
         { "evtchn-spread guest", CMD_FAILED,
           "domain 5: the guest offers no vectors" },

@@ -226,8 +226,9 @@ static void a_guest_cannot_make_it_walk_forever(void **state)
     evtchn_world_put(w, "device/aaa", NULL);
     /* and names that are too deep, too long, or not printable */
     evtchn_world_put(w, "device/aaa/0/1/2/3/4/5/6/event-channel", "33");
-    evtchn_world_put(w, "device/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
-                        "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa/0/event-channel",
+    evtchn_world_put(w,
+                     "device/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+                     "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa/0/event-channel",
                      "34");
     evtchn_world_put(w, "device/\x1b[2J/0/event-channel", "35");
     for (uint32_t port = 33; port < 36; port++)
@@ -405,8 +406,7 @@ static void each_call_that_fails_is_told_once(void **state)
             failures++;
             assert_int_equal(status, CMD_FAILED);
             assert_string_equal(w->out, "");
-            assert_ptr_equal(strchr(w->err, '\n'),
-                             w->err + strlen(w->err) - 1);
+            assert_ptr_equal(strchr(w->err, '\n'), w->err + strlen(w->err) - 1);
         }
     assert_in_range(failures, 100, 1000);
 }

@@ -56,15 +56,33 @@ static void lists_of_vectors_are_strict(void **state)
         const char *text;
         int nr; /* -1: refused */
     } rows[] = {
-        { "", 0 },          { "0x20", 1 },          { "0xff", 1 },
-        { "0x20-0xff", 224 }, { "0x41-0x48 0x51", 9 }, { "0xAb", 1 },
-        { "0x41 0x41", 1 }, { "0x41-0x41", 1 },     { "0x1f", -1 },
-        { "0x00", -1 },     { "0x", -1 },           { "0x4", -1 },
-        { "0x100", -1 },    { "0X41", -1 },         { "41", -1 },
-        { "65", -1 },       { " 0x41", -1 },        { "0x41 ", -1 },
-        { "0x41  0x42", -1 }, { "0x41,0x42", -1 },  { "0x42-0x41", -1 },
-        { "0x41-", -1 },    { "-0x41", -1 },        { "0x41-0x42-0x43", -1 },
-        { "0x1f-0x41", -1 }, { "0x41\n", -1 },      { "0x41\xff", -1 },
+        { "", 0 },
+        { "0x20", 1 },
+        { "0xff", 1 },
+        { "0x20-0xff", 224 },
+        { "0x41-0x48 0x51", 9 },
+        { "0xAb", 1 },
+        { "0x41 0x41", 1 },
+        { "0x41-0x41", 1 },
+        { "0x1f", -1 },
+        { "0x00", -1 },
+        { "0x", -1 },
+        { "0x4", -1 },
+        { "0x100", -1 },
+        { "0X41", -1 },
+        { "41", -1 },
+        { "65", -1 },
+        { " 0x41", -1 },
+        { "0x41 ", -1 },
+        { "0x41  0x42", -1 },
+        { "0x41,0x42", -1 },
+        { "0x42-0x41", -1 },
+        { "0x41-", -1 },
+        { "-0x41", -1 },
+        { "0x41-0x42-0x43", -1 },
+        { "0x1f-0x41", -1 },
+        { "0x41\n", -1 },
+        { "0x41\xff", -1 },
     };
     (void)state;
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -91,8 +109,19 @@ static void lists_of_vectors_are_strict(void **state)
 static void wishes_are_strict(void **state)
 {
     static const char *const wrong[] = {
-        "", "1", "1 ", "0x41", "1 0x1f", "1  0x41", " 1 0x41", "1 0x41 ",
-        "01 0x41", "-1 0x41", "65536 0x41", "1 65", "1 0x41-0x42",
+        "",
+        "1",
+        "1 ",
+        "0x41",
+        "1 0x1f",
+        "1  0x41",
+        " 1 0x41",
+        "1 0x41 ",
+        "01 0x41",
+        "-1 0x41",
+        "65536 0x41",
+        "1 65",
+        "1 0x41-0x42",
         "99999999999999999999 0x41",
     };
     uint32_t vcpu = 7;
@@ -179,9 +208,12 @@ static void lies_are_refused_and_change_nothing(void **state)
         { "vcpu/0", "0x1f", "/vcpu/0: not a list of vectors" },
         { "vcpu/0", "junk", "/vcpu/0: not a list of vectors" },
         { "port/10", "0 0x41 0x42", "/port/10: not a vCPU and a vector" },
-        { "port/10", "0 0x43", "requests a vector that the guest does not offer" },
-        { "port/10", "1 0x41", "requests a vector that the guest does not offer" },
-        { "port/10", "77 0x41", "requests a vector that the guest does not offer" },
+        { "port/10", "0 0x43",
+          "requests a vector that the guest does not offer" },
+        { "port/10", "1 0x41",
+          "requests a vector that the guest does not offer" },
+        { "port/10", "77 0x41",
+          "requests a vector that the guest does not offer" },
         { "port/12", "2 0xff", "requests another port's vector" },
         { "port/0", "0 0x41", "/port/0: no port" },
         { "port/131072", "0 0x41", "no port" },
@@ -203,10 +235,9 @@ static void lies_are_refused_and_change_nothing(void **state)
             int status = evtchn_world_call(w, lines[k]);
             if (status != CMD_FAILED || !strstr(w->err, rows[i].says) ||
                 !strstr(w->err, "domain 5: xenstore: data/evtchn-vectors/"))
-                fail_msg("%s = %s: %d: %s", rows[i].node, rows[i].value,
-                         status, w->err);
-            assert_ptr_equal(strchr(w->err, '\n'),
-                             w->err + strlen(w->err) - 1);
+                fail_msg("%s = %s: %d: %s", rows[i].node, rows[i].value, status,
+                         w->err);
+            assert_ptr_equal(strchr(w->err, '\n'), w->err + strlen(w->err) - 1);
             char *after = evtchn_mem_dump(w->guest);
             assert_string_equal(before, after);
             free(after);

@@ -159,8 +159,8 @@ static void what_is_withdrawn_goes_back(void **state)
     while (f->w->guest->port[10].vector && xlx__now_ms() < until)
         dispatch(f);
     assert_int_equal(f->w->guest->port[10].vector, 0);
-    assert_string_equal(
-        xs_mem_get(f->w->xs, "/local/domain/5/" AREA "done"), "2");
+    assert_string_equal(xs_mem_get(f->w->xs, "/local/domain/5/" AREA "done"),
+                        "2");
 }
 
 /* --- load ----------------------------------------------------------------- */
@@ -306,8 +306,7 @@ static void what_cannot_be_watched_is_refused(void **state)
     };
     start(f, HOUR_MS);
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        assert_int_equal(evtchn_world_call(f->w, rows[i].line),
-                         rows[i].status);
+        assert_int_equal(evtchn_world_call(f->w, rows[i].line), rows[i].status);
         assert_non_null(strstr(f->w->err, rows[i].says));
     }
     xlx_evtchn_watch_free(f->watch);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 /*
  * The save helper where a lazy restore is not possible. It loads memory itself,
- * which is a fake here, and the stock helper, a program that keeps what it reads,
- * gets the rest; or, where that is not possible either, the whole stream, from a
- * stand-in too.
+ * which is a fake here, and the stock helper, a program that keeps what it
+ * reads, gets the rest; or, where that is not possible either, the whole
+ * stream, from a stand-in too.
  */
 #include "test.h"
 
@@ -21,10 +21,10 @@
 /* What the processes of a fast restore see of each other. */
 struct seen {
     bool possible;
-    int parts;          /* that have pages; the second never has */
+    int parts;             /* that have pages; the second never has */
     int fails_at, dies_at; /* which load, from 1; 0: none */
-    bool hangs;         /* all others do not end by themselves */
-    bool together;      /* none ends before there are two */
+    bool hangs;            /* all others do not end by themselves */
+    bool together;         /* none ends before there are two */
     xlx_image *image;
     pid_t helper;
     uint64_t loaded[8]; /* the parts, in the order in which they were */
@@ -90,8 +90,8 @@ static void note_load(uint64_t gfn, int number)
     seen->loader[number - 1] = getpid();
     seen->loaded[number - 1] = gfn;
     int at_once = ++seen->at_once, most = seen->most_at_once;
-    while (at_once > most && !atomic_compare_exchange_weak(
-                                 &seen->most_at_once, &most, at_once))
+    while (at_once > most &&
+           !atomic_compare_exchange_weak(&seen->most_at_once, &most, at_once))
         ;
     while (seen->together && seen->most_at_once < 2)
         usleep(1000);
@@ -211,8 +211,8 @@ static void use_stand_in(struct fixture *f)
 static int restore(struct fixture *f, const char *exit_status)
 {
     snprintf(f->number, sizeof(f->number), "%d", f->h.io_fd);
-    const char *argv[] = { f->stock, "--restore-domain", f->number, "0", "7",
-                           exit_status, NULL };
+    const char *argv[] = { f->stock, "--restore-domain", f->number, "0",
+                           "7",      exit_status,        NULL };
     memcpy(f->argv, argv, sizeof(argv));
     return helper_restore(&f->h);
 }
@@ -337,8 +337,8 @@ static void expect_parts(void)
     }
 }
 
-/* All is in place before the stock helper gets anything: it loads a context that
- * names pages. */
+/* All is in place before the stock helper gets anything: it loads a context
+ * that names pages. */
 static void expect_fast(struct fixture *f)
 {
     ssize_t len;

@@ -131,9 +131,9 @@ static void expect_same_rest(struct fixture *f)
     assert_int_equal(tail, f->written->end - f->written->info.libxc_end);
     char bytes[2][4096];
     assert_true(tail < sizeof(bytes[0]));
-    assert_int_equal(xlx__image_pread(f->image, bytes[0], tail,
-                                      f->image->info.libxc_end),
-                     0);
+    assert_int_equal(
+        xlx__image_pread(f->image, bytes[0], tail, f->image->info.libxc_end),
+        0);
     assert_int_equal(xlx__image_pread(f->written, bytes[1], tail,
                                       f->written->info.libxc_end),
                      0);
@@ -340,9 +340,9 @@ static void each_page_is_there_once(void **state)
 static void what_is_only_allocated_stays_so(void **state)
 {
     struct fixture *f = *state;
-    static const uint64_t pfns[] = { BUILD_PFN(FMT_PFN_NOTAB, 3),
-                                     BUILD_PFN(FMT_PFN_XALLOC,
-                                               1ull << 55 | 77) };
+    static const uint64_t pfns[] = {
+        BUILD_PFN(FMT_PFN_NOTAB, 3), BUILD_PFN(FMT_PFN_XALLOC, 1ull << 55 | 77)
+    };
     uint64_t pfn = 0;
     build_start(&f->b, 3, FMT_GUEST_HVM);
     build_pfns(&f->b, pfns, NR(pfns));

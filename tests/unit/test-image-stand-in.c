@@ -128,7 +128,8 @@ static void another_image_by_then_is_refused(void **state)
     build_finish(&f->b);
     write_built(f);
     assert_int_equal(open_again(f, f->b.libxc), -ESTALE);
-    assert_non_null(strstr(xlx_ctx_error(f->ctx), "the save file there has changed"));
+    assert_non_null(
+        strstr(xlx_ctx_error(f->ctx), "the save file there has changed"));
 }
 
 static void an_image_that_is_gone_is_named(void **state)
@@ -163,15 +164,14 @@ static void only_sealed_memory_is_taken_for_one(void **state)
     assert_int_equal(fcntl(open_fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_WRITE),
                      0);
     assert_false(xlx_image_is_stand_in(open_fd, f->b.libxc));
-    assert_int_equal(xlx_image_open_fd(f->ctx, open_fd, f->b.libxc, "x",
-                                       &f->again),
-                     -EINVAL);
+    assert_int_equal(
+        xlx_image_open_fd(f->ctx, open_fd, f->b.libxc, "x", &f->again),
+        -EINVAL);
     int file = open(f->path, O_RDWR);
     assert_int_equal(pwrite(file, bytes, f->b.len, 0), f->b.len);
     assert_false(xlx_image_is_stand_in(file, f->b.libxc));
-    assert_int_equal(xlx_image_open_fd(f->ctx, file, f->b.libxc, "x",
-                                       &f->again),
-                     -EINVAL);
+    assert_int_equal(
+        xlx_image_open_fd(f->ctx, file, f->b.libxc, "x", &f->again), -EINVAL);
     close(open_fd);
     close(file);
     free(bytes);
@@ -184,9 +184,8 @@ static void without_xls_part_there_is_none(void **state)
     save(f);
     xlx_image_close(f->image);
     f->fd = build_fd(&f->b);
-    assert_int_equal(xlx_image_open_fd(f->ctx, f->fd, f->b.libxc, "stream",
-                                       &f->image),
-                     0);
+    assert_int_equal(
+        xlx_image_open_fd(f->ctx, f->fd, f->b.libxc, "stream", &f->image), 0);
     assert_int_equal(xlx_image_stand_in(f->ctx, f->image, &fd), -ENOTSUP);
 }
 
@@ -269,9 +268,8 @@ static void a_reader_that_leaves_is_an_error(void **state)
     assert_int_equal(pipe(pipe_fd), 0);
     close(pipe_fd[0]);
     signal(SIGPIPE, SIG_IGN);
-    assert_int_equal(xlx_image_copy(f->ctx, f->image, 0, UINT64_MAX,
-                                    pipe_fd[1]),
-                     -EPIPE);
+    assert_int_equal(
+        xlx_image_copy(f->ctx, f->image, 0, UINT64_MAX, pipe_fd[1]), -EPIPE);
     signal(SIGPIPE, SIG_DFL);
     close(pipe_fd[1]);
 }

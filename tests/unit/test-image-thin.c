@@ -170,12 +170,11 @@ static void a_short_enlightenment_is_read_as_far_as_it_goes(void **state)
     build_params(&f->b, NULL, 0);
     build_ends(&f->b);
     must_open(f);
-    expect_ranges(f,
-                  (const uint64_t[][2]){ { 0x0, 0x1 },
-                                         { 0x2, 0x3 },
-                                         { 0x10, 0x11 },
-                                         { 0xfc000, 0x100000 } },
-                  4);
+    expect_ranges(
+        f,
+        (const uint64_t[][2]){
+            { 0x0, 0x1 }, { 0x2, 0x3 }, { 0x10, 0x11 }, { 0xfc000, 0x100000 } },
+        4);
 }
 
 static void numbers_that_are_no_gfn_are_left_out(void **state)

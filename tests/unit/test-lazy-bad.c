@@ -143,8 +143,8 @@ static void bad_pages_hold_nothing_else_up(void **state)
     pager_world_spoil(w, 700);
     pthread_t thread = start_and_run(w);
     wait_until_done(w, HELD - 2);
-    xlx__trouble_status(
-        xlx__backfill_trouble(xlx__pager_backfill(w->pager)), &s);
+    xlx__trouble_status(xlx__backfill_trouble(xlx__pager_backfill(w->pager)),
+                        &s);
     assert_int_equal(s.bad_pages, 2);
     assert_int_equal(s.nr_bad, 2);
     assert_int_equal(s.bad[0].gfn, 300);
@@ -163,8 +163,8 @@ static void bad_pages_hold_nothing_else_up(void **state)
     pager_world_mend(w, 700);
     retry(w);
     assert_completes(w, thread);
-    xlx__trouble_status(
-        xlx__backfill_trouble(xlx__pager_backfill(w->pager)), &s);
+    xlx__trouble_status(xlx__backfill_trouble(xlx__pager_backfill(w->pager)),
+                        &s);
     assert_int_equal(s.bad_pages, 0);
 }
 

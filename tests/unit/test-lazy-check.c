@@ -8,8 +8,9 @@
 
 static struct xlx__paging_host good(void)
 {
-    return (struct xlx__paging_host){ .xen = true, .features = ALL, .hap = 1,
-                                      .pv_control = 1 };
+    return (struct xlx__paging_host){
+        .xen = true, .features = ALL, .hap = 1, .pv_control = 1
+    };
 }
 
 static struct xlx_lazy_report report_on(struct xlx__paging_host host)
@@ -97,8 +98,8 @@ static void the_others_are_only_told(void **state)
     host.features = ALL & ~(XLX__PAGING_ALL_SLEEP | XLX__PAGING_REFUSES);
     struct xlx_lazy_report report = report_on(host);
     assert_true(report.possible);
-    for (const char *const *name = (const char *[]){ "sleep", "save-refused",
-                                                     NULL };
+    for (const char *const *name =
+             (const char *[]){ "sleep", "save-refused", NULL };
          *name; name++) {
         assert_int_equal(feature(&report, *name)->answer, XLX_LAZY_NO);
         assert_false(feature(&report, *name)->needed);
@@ -109,7 +110,8 @@ static void the_others_are_only_told(void **state)
 static void without_xen_the_rest_is_unknown(void **state)
 {
     (void)state;
-    struct xlx__paging_host host = { .features = -ENODEV, .hap = -ENODEV,
+    struct xlx__paging_host host = { .features = -ENODEV,
+                                     .hap = -ENODEV,
                                      .pv_control = -ENODEV };
     assert_refused(host, "xen", "not root");
     struct xlx_lazy_report report = report_on(host);
@@ -146,9 +148,8 @@ static char *printed(struct xlx__paging_host host)
 static void without_xen_only_the_reason_is_printed(void **state)
 {
     (void)state;
-    char *text = printed((struct xlx__paging_host){ .features = -ENODEV,
-                                                    .hap = -ENODEV,
-                                                    .pv_control = -ENODEV });
+    char *text = printed((struct xlx__paging_host){
+        .features = -ENODEV, .hap = -ENODEV, .pv_control = -ENODEV });
     assert_string_equal(text, "Guests cannot be restored lazily: no "
                               "hypervisor here, or not root.\n");
     free(text);
@@ -159,7 +160,8 @@ static void each_column_has_a_heading(void **state)
     (void)state;
     char *text = printed(good());
     assert_ptr_equal(strstr(text, "FEATURE      ANSWER   WHAT IT IS FOR, OR "
-                                  "WHAT TO DO\nxen          yes      "), text);
+                                  "WHAT TO DO\nxen          yes      "),
+                     text);
     assert_non_null(strstr(text, "\nGuests can be restored lazily.\n"));
     free(text);
 }

@@ -144,7 +144,8 @@ static void fill_from(struct world *w, const char *path,
 {
     struct stat st;
     assert_int_equal(stat(path, &st), 0);
-    struct xlx_lazy_status s = { .domid = 12, .state = state,
+    struct xlx_lazy_status s = { .domid = 12,
+                                 .state = state,
                                  .pid = (uint32_t)getpid(),
                                  .image_dev = st.st_dev,
                                  .image_ino = st.st_ino };
@@ -206,7 +207,8 @@ static void each_column_of_the_list_has_a_heading(void **state)
     assert_int_equal(cmd_find("lazy-list")->run(&env, 1, argv), CMD_OK);
     fclose(env.out);
     assert_ptr_equal(strstr(out, "DOMID  STATE      DONE   WITHHELD    PRESENT "
-                                 "  FAULTS  IMAGE\n12     "), out);
+                                 "  FAULTS  IMAGE\n12     "),
+                     out);
     free(out);
 }
 

@@ -53,7 +53,8 @@ static char *status(void *user)
 {
     struct world *w = user;
     pthread_mutex_lock(&w->lock);
-    struct xlx_lazy_status s = { .domid = 5, .done = (uint64_t)w->changes,
+    struct xlx_lazy_status s = { .domid = 5,
+                                 .done = (uint64_t)w->changes,
                                  .bwlimit = w->last.bwlimit };
     pthread_mutex_unlock(&w->lock);
     return xlx_lazy_status_json(&s);
@@ -161,8 +162,9 @@ static void nobody_listens_is_told_without_a_report(void **state)
     const struct xlx_lazy_change nothing = { 0 };
     assert_int_equal(xlx_lazy_set(w->ctx, 6, &nothing, NULL), -ENOTCONN);
     assert_string_equal(xlx_ctx_error(w->ctx), "");
-    const struct xlx_lazy_change too_much = {
-        .set_bwlimit = true, .bwlimit = XLX_LAZY_BWLIMIT_MAX + 1 };
+    const struct xlx_lazy_change too_much = { .set_bwlimit = true,
+                                              .bwlimit =
+                                                  XLX_LAZY_BWLIMIT_MAX + 1 };
     assert_int_equal(xlx_lazy_set(w->ctx, 5, &too_much, NULL), -EINVAL);
     assert_int_equal(w->changes, 0);
 }
@@ -171,10 +173,20 @@ static void what_is_no_request_is_refused(void **state)
 {
     struct world *w = *state;
     static const char *const bad[] = {
-        "\n", "x\n", "[]\n", "1\n", "{\n", "{\"bwlimit\":-1}\n",
-        "{\"bwlimit\":1.5}\n", "{\"bwlimit\":1099511627777}\n",
-        "{\"bwlimit\":\"1\"}\n", "{\"fill\":\"\"}\n", "{\"fill\":1}\n",
-        "{\"retry\":1}\n", "{\"watch\":null}\n", "{\"odd\":true}\n",
+        "\n",
+        "x\n",
+        "[]\n",
+        "1\n",
+        "{\n",
+        "{\"bwlimit\":-1}\n",
+        "{\"bwlimit\":1.5}\n",
+        "{\"bwlimit\":1099511627777}\n",
+        "{\"bwlimit\":\"1\"}\n",
+        "{\"fill\":\"\"}\n",
+        "{\"fill\":1}\n",
+        "{\"retry\":1}\n",
+        "{\"watch\":null}\n",
+        "{\"odd\":true}\n",
         "{}\n{}\n",
     };
     char answer[512];

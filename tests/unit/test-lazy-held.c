@@ -15,22 +15,37 @@ static const struct row rows[] = {
     { "nothing", { { 0 } }, { { 0 } }, { { 0 } } },
     { "no resident range", { { 5, 5, 0 } }, { { 0 } }, { { 5, 10 } } },
     /* neighbours in the guest, apart in the file */
-    { "runs are merged", { { 0, 4, 0 }, { 4, 4, 99999 } }, { { 0 } },
+    { "runs are merged",
+      { { 0, 4, 0 }, { 4, 4, 99999 } },
+      { { 0 } },
       { { 0, 8 } } },
-    { "a gap stays", { { 0, 4, 0 }, { 5, 4, 0 } }, { { 0 } },
+    { "a gap stays",
+      { { 0, 4, 0 }, { 5, 4, 0 } },
+      { { 0 } },
       { { 0, 4 }, { 5, 9 } } },
     /* { 0..9 } - { 3..4 } */
-    { "hole in a run", { { 0, 10, 0 } }, { { 3, 5 } }, { { 0, 3 }, { 5, 10 } } },
+    { "hole in a run",
+      { { 0, 10, 0 } },
+      { { 3, 5 } },
+      { { 0, 3 }, { 5, 10 } } },
     { "start of a run", { { 4, 10, 0 } }, { { 0, 6 } }, { { 6, 14 } } },
     { "end of a run", { { 4, 10, 0 } }, { { 12, 90 } }, { { 4, 12 } } },
-    { "whole run", { { 4, 10, 0 }, { 20, 2, 0 } }, { { 4, 14 } },
+    { "whole run",
+      { { 4, 10, 0 }, { 20, 2, 0 } },
+      { { 4, 14 } },
       { { 20, 22 } } },
     { "all", { { 4, 10, 0 }, { 20, 2, 0 } }, { { 0, 100 } }, { { 0 } } },
-    { "one range over two runs", { { 0, 4, 0 }, { 6, 4, 0 } }, { { 2, 8 } },
+    { "one range over two runs",
+      { { 0, 4, 0 }, { 6, 4, 0 } },
+      { { 2, 8 } },
       { { 0, 2 }, { 8, 10 } } },
-    { "two ranges in one run", { { 0, 10, 0 } }, { { 1, 2 }, { 4, 5 } },
+    { "two ranges in one run",
+      { { 0, 10, 0 } },
+      { { 1, 2 }, { 4, 5 } },
       { { 0, 1 }, { 2, 4 }, { 5, 10 } } },
-    { "ranges touch but do not overlap", { { 4, 4, 0 } }, { { 0, 4 }, { 8, 9 } },
+    { "ranges touch but do not overlap",
+      { { 4, 4, 0 } },
+      { { 0, 4 }, { 8, 9 } },
       { { 4, 8 } } },
 };
 
@@ -58,11 +73,10 @@ static void residents_are_subtracted(void **state)
         struct xlx__gfn_range *held;
         size_t nr;
         print_message("%s\n", row->what);
-        assert_int_equal(xlx__held_back(row->run, count_runs(row->run),
-                                        row->resident,
-                                        count_ranges(row->resident), &held,
-                                        &nr),
-                         0);
+        assert_int_equal(
+            xlx__held_back(row->run, count_runs(row->run), row->resident,
+                           count_ranges(row->resident), &held, &nr),
+            0);
         assert_int_equal(nr, count_ranges(row->held));
         if (nr)
             assert_memory_equal(held, row->held, nr * sizeof(*held));

@@ -321,9 +321,8 @@ static void a_take_over_that_fails_leaves_the_domain_as_it_was(void **state)
     assert_int_equal(w->fake->paused, 0);
 }
 
-#define TEST(fn)                                           \
-    cmocka_unit_test_setup_teardown(fn, pager_world_setup, \
-                                    pager_world_teardown)
+#define TEST(fn) \
+    cmocka_unit_test_setup_teardown(fn, pager_world_setup, pager_world_teardown)
 
 int main(void)
 {

@@ -193,9 +193,9 @@ static void a_page_given_away_stays_away(void **state)
 
 static void set_recorded(struct world *w)
 {
-    static const struct xlx__gfn_range set[] = { { HIGH_GFN + 10,
-                                                   HIGH_GFN + 18 },
-                                                 { 700, 708 } };
+    static const struct xlx__gfn_range set[] = {
+        { HIGH_GFN + 10, HIGH_GFN + 18 }, { 700, 708 }
+    };
     struct xlx__gfn_range *copy = calloc(2, sizeof(*set));
     memcpy(copy, set, sizeof(set));
     xlx__backfill_set_recorded(xlx__pager_backfill(w->pager), copy, 2);
@@ -385,7 +385,8 @@ static void loads_that_keep_failing_pause_the_guest(void **state)
     assert_non_null(strstr(w->reason, "Cannot allocate memory"));
 }
 
-static void a_file_that_became_shorter_stalls_and_never_gives_zeros(void **state)
+static void
+a_file_that_became_shorter_stalls_and_never_gives_zeros(void **state)
 {
     struct world *w = *state;
     assert_int_equal(ftruncate(w->fd, 900 * XLX_PAGE_SIZE), 0);
@@ -487,9 +488,8 @@ static void pages_that_nobody_holds_keep_paging_on(void **state)
     assert_non_null(strstr(w->reason, "1 as paged out"));
 }
 
-#define TEST(fn)                                           \
-    cmocka_unit_test_setup_teardown(fn, pager_world_setup, \
-                                    pager_world_teardown)
+#define TEST(fn) \
+    cmocka_unit_test_setup_teardown(fn, pager_world_setup, pager_world_teardown)
 
 int main(void)
 {

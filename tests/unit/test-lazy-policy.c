@@ -45,7 +45,8 @@ static void load(struct world *w, uint64_t start, uint64_t end)
 /* Asks, and loads what it says, as the backfill does. */
 static enum xlx__policy_step step(struct world *w)
 {
-    enum xlx__policy_step s = w->policy->ops->next(w->policy, w->pages, &w->run);
+    enum xlx__policy_step s =
+        w->policy->ops->next(w->policy, w->pages, &w->run);
     if (s == XLX__POLICY_END)
         return s;
     assert_true(w->run.start < w->run.end);
@@ -61,10 +62,10 @@ static void fault(struct world *w, uint64_t gfn)
     w->policy->ops->fault(w->policy, gfn);
 }
 
-#define assert_run(w, from, to)                                                \
-    do {                                                                       \
-        assert_int_equal((w)->run.start, from);                                \
-        assert_int_equal((w)->run.end, to);                                    \
+#define assert_run(w, from, to)                 \
+    do {                                        \
+        assert_int_equal((w)->run.start, from); \
+        assert_int_equal((w)->run.end, to);     \
     } while (0)
 
 /* How many pages come around the faults told so far. */
@@ -128,9 +129,9 @@ static void the_record_comes_first_neighbours_with_one_read(void **state)
 static void the_record_keeps_the_order_of_its_groups(void **state)
 {
     (void)state;
-    static const struct xlx__gfn_range record[] = {
-        { 6144, 7168 }, { 5000, 5009 }, { 100, 109 }
-    };
+    static const struct xlx__gfn_range record[] = { { 6144, 7168 },
+                                                    { 5000, 5009 },
+                                                    { 100, 109 } };
     struct xlx__gfn_range *order;
     size_t nr;
     assert_int_equal(xlx__replay_order(record, 3, 8192, 0, &order, &nr), 0);

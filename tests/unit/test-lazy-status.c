@@ -44,7 +44,8 @@ static int teardown(void **state)
 
 static struct xlx_lazy_status example(void)
 {
-    struct xlx_lazy_status s = { .domid = 12, .state = XLX_LAZY_COMPLETE,
+    struct xlx_lazy_status s = { .domid = 12,
+                                 .state = XLX_LAZY_COMPLETE,
                                  .image = "/srv/\"odd\"\n.save" };
     uint64_t *number = &s.pages;
     for (size_t i = 0; number + i <= &s.image_ino; i++)
@@ -134,7 +135,11 @@ static void a_file_that_is_no_status_is_refused(void **state)
 {
     struct world *w = *state;
     static const char *const bad[] = {
-        "", "{", "[]", "{}", "{\"domid\":12,\"pid\":0,\"state\":\"odd\"}",
+        "",
+        "{",
+        "[]",
+        "{}",
+        "{\"domid\":12,\"pid\":0,\"state\":\"odd\"}",
         "{\"domid\":-1,\"pid\":0,\"state\":\"filling\",\"image\":\"\","
         "\"reason\":\"\"}",
     };
@@ -306,8 +311,8 @@ static void the_status_is_in_xenstore_for_dom0(void **state)
 
     xs_mem_put(xs, "/libxl/12/type", "pvh");
     assert_int_equal(xlx__lazy_status_publish(w->ctx, &s, NULL), 0);
-    assert_int_equal(xlx__xs_read(w->ctx, 0, &value,
-                                  "/libxl/12/lazy-restore/state"), 0);
+    assert_int_equal(
+        xlx__xs_read(w->ctx, 0, &value, "/libxl/12/lazy-restore/state"), 0);
     assert_string_equal(value, "complete");
     free(value);
     struct xlx__xs_perm perms[4];

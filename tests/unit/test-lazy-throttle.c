@@ -206,8 +206,9 @@ static void a_read_that_hangs_pauses_only_who_waits_for_it(void **state)
     assert_completes(w, thread);
     pthread_join(vcpu, NULL);
     char text[160];
-    assert_false(xlx__trouble_text(
-        xlx__backfill_trouble(xlx__pager_backfill(w->pager)), text, sizeof(text)));
+    assert_false(
+        xlx__trouble_text(xlx__backfill_trouble(xlx__pager_backfill(w->pager)),
+                          text, sizeof(text)));
     assert_false(xlx__stalls_hang(
         xlx__loader_stalls(xlx__pager_loader(w->pager)), text, sizeof(text)));
 }
@@ -260,9 +261,8 @@ static void a_failure_is_said_once(void **state)
     assert_completes(w, thread);
 }
 
-#define TEST(fn)                                           \
-    cmocka_unit_test_setup_teardown(fn, pager_world_setup, \
-                                    pager_world_teardown)
+#define TEST(fn) \
+    cmocka_unit_test_setup_teardown(fn, pager_world_setup, pager_world_teardown)
 
 int main(void)
 {

@@ -20,10 +20,10 @@ static struct xlx__gfn_range *runs_of(const uint64_t *gfn, size_t nr,
     return runs;
 }
 
-#define assert_range(range, from, to)                                          \
-    do {                                                                       \
-        assert_int_equal((range).start, from);                                 \
-        assert_int_equal((range).end, to);                                     \
+#define assert_range(range, from, to)          \
+    do {                                       \
+        assert_int_equal((range).start, from); \
+        assert_int_equal((range).end, to);     \
     } while (0)
 
 static void nothing_touched_is_no_set(void **state)

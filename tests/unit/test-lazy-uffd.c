@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 /*
  * The pager on real faults: a thread touches memory by plain loads, the kernel
- * makes it wait (tests/fakes/paging_uffd.h). Nothing to see where the kernel has
- * no userfaultfd.
+ * makes it wait (tests/fakes/paging_uffd.h). Nothing to see where the kernel
+ * has no userfaultfd.
  */
 #include "test.h"
 
@@ -34,8 +34,8 @@ static void *touch_everything(void *arg)
     for (uint64_t i = 0; i < PAGES; i++) {
         uint64_t gfn = i * 1009 % PAGES; /* 1009 and 3000 share no factor */
         build_page(gfn, 0, page);
-        w->wrong += !!memcmp(page, w->memory + gfn * XLX_PAGE_SIZE,
-                             sizeof(page));
+        w->wrong +=
+            !!memcmp(page, w->memory + gfn * XLX_PAGE_SIZE, sizeof(page));
     }
     return NULL;
 }
@@ -61,9 +61,9 @@ static bool setup(struct world *w)
         xlx_image_open_fd(w->ctx, w->fd, b.libxc, "test", &w->image), 0);
     build_free(&b);
     w->uffd = paging_uffd_new(w->ctx, uffd, w->memory, PAGES);
-    assert_int_equal(xlx__pager_new(w->ctx, &w->uffd->base, w->image, NULL, 0,
-                                    &w->pager),
-                     0);
+    assert_int_equal(
+        xlx__pager_new(w->ctx, &w->uffd->base, w->image, NULL, 0, &w->pager),
+        0);
     assert_int_equal(xlx__pager_start(w->pager, 0), 0);
     return true;
 }
@@ -95,9 +95,8 @@ static void real_faults_get_the_right_pages(void **state)
     if (!setup(&w))
         skip();
     run_with_a_guest(&w);
-    assert_int_equal(counter(&w, XLX__FAULT_PAGES) +
-                         counter(&w, XLX__FILL_PAGES),
-                     PAGES);
+    assert_int_equal(
+        counter(&w, XLX__FAULT_PAGES) + counter(&w, XLX__FILL_PAGES), PAGES);
     teardown(&w);
 }
 

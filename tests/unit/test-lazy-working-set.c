@@ -119,7 +119,8 @@ static void begin(struct world *w)
     assert_int_equal(xlx__working_set_name(w->ctx, w->named, &w->absolute), 0);
     w->index = xlx__working_set_open(w->ctx, w->image, w->absolute);
     xlx__working_set_use(w->pager, w->index);
-    w->recorded = xlx__backfill_recorded(xlx__pager_backfill(w->pager), &w->nr_recorded);
+    w->recorded =
+        xlx__backfill_recorded(xlx__pager_backfill(w->pager), &w->nr_recorded);
     assert_int_equal(xlx__pager_start(w->pager, 1), 0);
 }
 
@@ -281,8 +282,8 @@ static void known_zeros_are_not_read(void **state)
     struct world *w = *state;
     static const unsigned char zeros[XLX_PAGE_SIZE];
     struct stat st;
-    assert_int_equal(
-        xlx_image_index_write(w->ctx, w->image, NULL, NULL, NULL), 0);
+    assert_int_equal(xlx_image_index_write(w->ctx, w->image, NULL, NULL, NULL),
+                     0);
     assert_int_equal(fstat(w->fd, &st), 0);
     write_page(w, 1, 0xee); /* would be seen if it were read */
     const struct timespec times[2] = { st.st_atim, st.st_mtim };
@@ -308,8 +309,8 @@ static void that_zeros_are_not_known_any_more_is_said(void **state)
     struct world *w = *state;
     const struct timespec times[2] = { { 1000, 0 }, { 1000, 0 } };
     char said[256] = "";
-    assert_int_equal(
-        xlx_image_index_write(w->ctx, w->image, NULL, NULL, NULL), 0);
+    assert_int_equal(xlx_image_index_write(w->ctx, w->image, NULL, NULL, NULL),
+                     0);
     xlx_ctx_set_log(w->ctx, keep_text, said, XLX_LOG_INFO);
     begin(w);
     assert_string_equal(said, "");
@@ -324,14 +325,15 @@ static void a_page_with_a_wrong_checksum_is_kept_aside(void **state)
     struct world *w = *state;
     pthread_t thread;
     void *rc;
-    assert_int_equal(
-        xlx_image_index_write(w->ctx, w->image, NULL, NULL, NULL), 0);
+    assert_int_equal(xlx_image_index_write(w->ctx, w->image, NULL, NULL, NULL),
+                     0);
     write_page(w, 20, 0xee);
     begin(w);
     assert_int_equal(pthread_create(&thread, NULL, run, w), 0);
     while (!w->reasons)
         usleep(1000);
-    assert_non_null(strstr(w->reason, "1 page cannot be read, gfn 0x14: its checksum"));
+    assert_non_null(
+        strstr(w->reason, "1 page cannot be read, gfn 0x14: its checksum"));
     assert_int_equal(w->fake->loads[20], 0);
 
     unsigned char page[XLX_PAGE_SIZE];
@@ -377,9 +379,12 @@ static void sizes_and_times_are_told_apart(void **state)
         { "600s", UINT64_MAX, 600000 },
     };
     static const char *const bad[] = {
-        "",   "1",     "M",    "64MB",   "64m",     "-1M",      "1.5G", "2 s",
-        "ms", "2min",  "0x1M", "601s",   "600001ms", "1048577G", "+2s",  "64M ",
-        "s",  "99999999999999999999999999M",
+        "",         "1",        "M",
+        "64MB",     "64m",      "-1M",
+        "1.5G",     "2 s",      "ms",
+        "2min",     "0x1M",     "601s",
+        "600001ms", "1048577G", "+2s",
+        "64M ",     "s",        "99999999999999999999999999M",
     };
     struct xlx_lazy_prefetch p = { 1, 2 };
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
@@ -400,15 +405,31 @@ static void a_limit_is_a_rate_or_none(void **state)
         const char *text;
         uint64_t rate;
     } good[] = {
-        { "none", 0 },         { "1", 1 },
-        { "65536", 65536 },    { "64K", 64 << 10 },
-        { "50M", 50 << 20 },   { "1G", 1 << 30 },
+        { "none", 0 },
+        { "1", 1 },
+        { "65536", 65536 },
+        { "64K", 64 << 10 },
+        { "50M", 50 << 20 },
+        { "1G", 1 << 30 },
         { "1024G", XLX_LAZY_BWLIMIT_MAX },
         { "1099511627776", XLX_LAZY_BWLIMIT_MAX },
     };
     static const char *const bad[] = {
-        "",     "0",    "0K",    "-1",   "+1",   " 1", "1 ", "1.5M", "50m",
-        "50MB", "0x10", "1025G", "1099511627777", "None", "M",
+        "",
+        "0",
+        "0K",
+        "-1",
+        "+1",
+        " 1",
+        "1 ",
+        "1.5M",
+        "50m",
+        "50MB",
+        "0x10",
+        "1025G",
+        "1099511627777",
+        "None",
+        "M",
         "99999999999999999999999",
     };
     uint64_t rate = 7;

@@ -65,8 +65,8 @@ static void run_xen(struct world *w, const char *major, const char *minor,
 static void run_own_xen(struct world *w)
 {
     char major[8] = "", minor[8] = "";
-    assert_int_equal(sscanf(xlx_xen_built_for(), "%7[0-9].%7[0-9]", major,
-                            minor), 2);
+    assert_int_equal(
+        sscanf(xlx_xen_built_for(), "%7[0-9].%7[0-9]", major, minor), 2);
     run_xen(w, major, minor, ".9-pre");
 }
 
@@ -139,8 +139,8 @@ static void every_other_refusal_is_left_to_the_call(void **state)
     assert_fits(w, -ENXIO);
 }
 
-/* It is loaded under the name that its release has; without a hypervisor it cannot
- * be used, and says so. */
+/* It is loaded under the name that its release has; without a hypervisor it
+ * cannot be used, and says so. */
 static void libxl_is_loaded_when_it_is_opened(void **state)
 {
     struct world *w = *state;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 /*
- * The pager's process, its supervisor and the reserve, each killed in turn: there
- * are always three again, and in the end none. What they do for a domain is a
- * fake here.
+ * The pager's process, its supervisor and the reserve, each killed in turn:
+ * there are always three again, and in the end none. What they do for a domain
+ * is a fake here.
  */
 #include "test.h"
 
@@ -190,8 +190,7 @@ static int spawn(struct world *w)
 {
     struct pager_reply reply;
     assert_int_equal(pager_spawn(&w->h, NULL, &w->channel), 0);
-    assert_int_equal(recv(w->channel, &reply, sizeof(reply), 0),
-                     sizeof(reply));
+    assert_int_equal(recv(w->channel, &reply, sizeof(reply), 0), sizeof(reply));
     return reply.rc;
 }
 
@@ -214,8 +213,8 @@ static void kill_pager(void)
         usleep(1000);
 }
 
-/* Who started the pager. Its reserve takes its place at once, or a moment later:
- * nobody needs it before the next pager dies. */
+/* Who started the pager. Its reserve takes its place at once, or a moment
+ * later: nobody needs it before the next pager dies. */
 static void kill_supervisor(void)
 {
     kill(seen->supervisor, SIGKILL);
@@ -358,7 +357,8 @@ static void each_pager_goes_on_recording(void **state)
 }
 
 /* The word to go on was for the one before. */
-static void a_pager_killed_after_go_is_replaced_by_one_that_goes_on(void **state)
+static void
+a_pager_killed_after_go_is_replaced_by_one_that_goes_on(void **state)
 {
     struct world *w = *state;
     assert_int_equal(spawn(w), 0);

@@ -12,11 +12,19 @@
 #include "usb/device/device.h"
 
 static const struct sysfs_dev disk = {
-    .busid = "1-2", .class = "00", .vendor = "46f4", .product_id = "0001",
-    .speed = "480", .maker = "QEMU", .product = "DISK", .serial = "S 1",
+    .busid = "1-2",
+    .class = "00",
+    .vendor = "46f4",
+    .product_id = "0001",
+    .speed = "480",
+    .maker = "QEMU",
+    .product = "DISK",
+    .serial = "S 1",
     .address = "7",
-    .intf = { { .name = "1-2:1.0", .driver = "usb-storage",
-                .match = "usb-storage", .class = "080650" },
+    .intf = { { .name = "1-2:1.0",
+                .driver = "usb-storage",
+                .match = "usb-storage",
+                .class = "080650" },
               { .name = "1-2:1.1", .class = "fg0000" } },
 };
 
@@ -27,8 +35,8 @@ static void contract(struct xlx__sysfs *fs)
     assert_int_equal(
         fs->ops->read(fs, "bus/usb/devices/1-2/idVendor", buf, sizeof(buf)), 0);
     assert_string_equal(buf, "46f4"); /* no newline */
-    assert_int_equal(
-        fs->ops->read(fs, "bus/usb/devices/1-2/idVendor", buf, 4), 0);
+    assert_int_equal(fs->ops->read(fs, "bus/usb/devices/1-2/idVendor", buf, 4),
+                     0);
     assert_string_equal(buf, "46f");
     assert_int_equal(
         fs->ops->read(fs, "bus/usb/devices/1-2/none", buf, sizeof(buf)),
@@ -45,11 +53,13 @@ static void contract(struct xlx__sysfs *fs)
     xlx__names_free(&names);
     assert_int_equal(fs->ops->list(fs, "bus/usb/devices/1-9", &names), -ENOENT);
 
-    assert_int_equal(fs->ops->link(fs, "bus/usb/devices/1-2:1.0/driver", buf,
-                                   sizeof(buf)), 0);
+    assert_int_equal(
+        fs->ops->link(fs, "bus/usb/devices/1-2:1.0/driver", buf, sizeof(buf)),
+        0);
     assert_string_equal(buf, "usb-storage");
-    assert_int_equal(fs->ops->link(fs, "bus/usb/devices/1-2:1.1/driver", buf,
-                                   sizeof(buf)), -ENOENT);
+    assert_int_equal(
+        fs->ops->link(fs, "bus/usb/devices/1-2:1.1/driver", buf, sizeof(buf)),
+        -ENOENT);
     static const char disk_link[] = "class/block/sdb";
     static const char target[] = "../../devices/pci0/usb1/1-2/block/sdb";
     assert_int_equal(fs->ops->target(fs, disk_link, buf, sizeof(target)), 0);
@@ -58,8 +68,9 @@ static void contract(struct xlx__sysfs *fs)
                      -ENAMETOOLONG);
     assert_int_equal(fs->ops->link(fs, disk_link, buf, sizeof(buf)), 0);
     assert_string_equal(buf, "sdb");
-    assert_int_equal(fs->ops->target(fs, "bus/usb/devices/1-2:1.0/driver", buf,
-                                     sizeof(buf)), 0);
+    assert_int_equal(
+        fs->ops->target(fs, "bus/usb/devices/1-2:1.0/driver", buf, sizeof(buf)),
+        0);
     assert_string_equal(buf, "../../drivers/usb-storage");
     assert_int_equal(fs->ops->target(fs, "class/block/sdz", buf, sizeof(buf)),
                      -ENOENT);
@@ -213,10 +224,14 @@ static void odd_attributes_do_no_harm(void **state)
     char longest[500];
     memset(longest, 'x', sizeof(longest));
     longest[sizeof(longest) - 1] = '\0';
-    const struct sysfs_dev odd = { .busid = "1-5", .class = "0x",
-                                   .vendor = "zzzz", .product_id = "12345",
-                                   .speed = "1.5", .maker = longest,
-                                   .product = longest, .serial = longest,
+    const struct sysfs_dev odd = { .busid = "1-5",
+                                   .class = "0x",
+                                   .vendor = "zzzz",
+                                   .product_id = "12345",
+                                   .speed = "1.5",
+                                   .maker = longest,
+                                   .product = longest,
+                                   .serial = longest,
                                    .address = "-1" };
     struct xlx__usbdev dev = read_dev(&odd);
     assert_int_equal(dev.vendor, 0);
@@ -227,9 +242,12 @@ static void odd_attributes_do_no_harm(void **state)
     assert_int_equal(strlen(dev.serial), XLX_USB_SERIAL_MAX - 1);
     assert_int_equal(dev.address, 0);
 
-    const struct sysfs_dev hub = { .busid = "1-6", .class = "09",
-                                   .vendor = "0001", .product_id = "0002",
-                                   .speed = "unknown", .product = "HUB" };
+    const struct sysfs_dev hub = { .busid = "1-6",
+                                   .class = "09",
+                                   .vendor = "0001",
+                                   .product_id = "0002",
+                                   .speed = "unknown",
+                                   .product = "HUB" };
     dev = read_dev(&hub);
     assert_true(dev.hub);
     assert_int_equal(dev.mbits, 0);

@@ -117,7 +117,8 @@ static const struct row rows[] = {
     { "usb-attach guest 1 2 3 4 5 6", CMD_USAGE, "6: too many arguments" },
     { "usb-attach guest 1 2 1-2 4", CMD_USAGE, "no such argument" },
     { "usb-attach guest 0 32 1-2", CMD_USAGE, "32: a port, 1 to 31" },
-    { "usb-attach guest x 1 1-2", CMD_USAGE, "x: not the number of a controller" },
+    { "usb-attach guest x 1 1-2", CMD_USAGE,
+      "x: not the number of a controller" },
     { "usb-attach guest 0 1", CMD_USAGE, "which device" },
     { "usbdev-attach guest hostbus=1", CMD_USAGE, "need each other" },
     { "usbdev-attach guest 1-2 hostbus=1 hostaddr=3", CMD_USAGE,
@@ -167,7 +168,7 @@ static const struct row rows[] = {
     { "usb-reconcile guest", CMD_OK,
       "guest guest: usb 1-2: attached, controller 7 port 3\n"
       "guest guest: usb 1-3.1: attached, controller 0 port 1\n" },
-    { "usb-unassign guest 1-2", CMD_OK, 
+    { "usb-unassign guest 1-2", CMD_OK,
       "usb 1-2: no longer assigned to guest guest\n" },
     { "usb-assign guest 1-3 --hub controller=7", CMD_OK,
       "usb 1-3: assigned to guest guest\n" },
@@ -240,7 +241,8 @@ static const struct row rows[] = {
     { "usb-policy check 1-3", CMD_FAILED, "usb 1-3: is a hub" },
     { "usb-policy check x", CMD_FAILED, "usb x: " },
     { "usb-policy check 0627:0001", CMD_FAILED, "2 devices match" },
-    { "usb-policy list", CMD_OK, "there is no policy: everything is allowed\n" },
+    { "usb-policy list", CMD_OK,
+      "there is no policy: everything is allowed\n" },
 };
 
 static void commands_parse_call_and_print(void **state)
@@ -259,8 +261,7 @@ static void commands_parse_call_and_print(void **state)
             assert_string_equal(f->out, "");
         }
         if (status == CMD_FAILED) /* one line */
-            assert_ptr_equal(strchr(f->err, '\n'),
-                             f->err + strlen(f->err) - 1);
+            assert_ptr_equal(strchr(f->err, '\n'), f->err + strlen(f->err) - 1);
     }
 }
 
@@ -365,14 +366,13 @@ static void a_listing_shows_all_ports(void **state)
     assert_int_equal(call(f, "usb-attach guest 1-1"), CMD_OK);
     sysfs_mem_unplug(f->world->sysfs, "1-1");
     assert_int_equal(call(f, "usb-list guest"), CMD_OK);
-    assert_string_equal(
-        f->out,
-        "Devid  Type         BE  state usb-ver ports\n"
-        "0      qusb         0   4     2       4    \n"
-        "  Port 1: 1-2 ID 46f4:0001 QEMU QEMU USB HARDDRIVE\n"
-        "  Port 2: 1-3.1 ID 0627:0001 bad \\x1b[31m\\xff name\n"
-        "  Port 3: 1-1 (not plugged in)\n"
-        "  Port 4:\n");
+    assert_string_equal(f->out,
+                        "Devid  Type         BE  state usb-ver ports\n"
+                        "0      qusb         0   4     2       4    \n"
+                        "  Port 1: 1-2 ID 46f4:0001 QEMU QEMU USB HARDDRIVE\n"
+                        "  Port 2: 1-3.1 ID 0627:0001 bad \\x1b[31m\\xff name\n"
+                        "  Port 3: 1-1 (not plugged in)\n"
+                        "  Port 4:\n");
 }
 
 static void put_policy(struct fixture *f, const char *text)
@@ -431,7 +431,8 @@ static void a_table_has_every_device(void **state)
         "-      -          in use by a program on this host (driver usbfs or "
         "usbback)\n"
         "2-1    46f4:0001  QEMU QEMU USB HARDDRIVE  5G     not authorized  "
-        "-      -          is not authorized by this host (see USBGuard, or its "
+        "-      -          is not authorized by this host (see USBGuard, or "
+        "its "
         "file authorized in sysfs)\n");
     assert_int_equal(call(f, "usb-list --json"), CMD_OK);
     static const char *const parts[] = {
@@ -573,8 +574,8 @@ static ssize_t write_and_end(void *user, const char *text, size_t n)
 }
 
 /* A --watch prints `part` once before its reader ends it. */
-static void watch_once(struct fixture *f, const char *command,
-                       const char *more, const char *part)
+static void watch_once(struct fixture *f, const char *command, const char *more,
+                       const char *part)
 {
     cookie_io_functions_t io = { .write = write_and_end };
     char *argv[] = { strdup(command), strdup("--watch"),
@@ -628,10 +629,17 @@ static void json_has_the_same(void **state)
     assert_int_equal(call(f, "usb-attach guest 1-3.1"), CMD_OK);
     assert_int_equal(call(f, "usb-list guest --json"), CMD_OK);
     static const char *const parts[] = {
-        "\"domid\": 5", "\"devid\": 0", "\"type\": \"qusb\"", "\"state\": 4",
-        "\"version\": 2", "\"port\": 1", "\"busid\": \"1-3.1\"",
-        "\"present\": true", "\"vendor_id\": \"0627\"",
-        "\"name\": \"bad \\\\x1b[31m\\\\xff name\"", "\"port\": 2",
+        "\"domid\": 5",
+        "\"devid\": 0",
+        "\"type\": \"qusb\"",
+        "\"state\": 4",
+        "\"version\": 2",
+        "\"port\": 1",
+        "\"busid\": \"1-3.1\"",
+        "\"present\": true",
+        "\"vendor_id\": \"0627\"",
+        "\"name\": \"bad \\\\x1b[31m\\\\xff name\"",
+        "\"port\": 2",
     };
     for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
         if (!strstr(f->out, parts[i]))
@@ -674,11 +682,11 @@ static void the_hosts_devices_are_listed(void **state)
     struct fixture *f = *state;
     assert_int_equal(call(f, "usb-attach guest 1-2"), CMD_OK);
     assert_int_equal(call(f, "usb-list-assignable-devices"), CMD_OK);
-    assert_string_equal(f->out,
-                        "1-1          : ID 0627:0001 QEMU QEMU USB Keyboard\n"
-                        "1-3.1        : ID 0627:0001 bad \\x1b[31m\\xff "
-                        "name\n"
-                        "2-1          : ID 46f4:0001 QEMU QEMU USB HARDDRIVE\n");
+    assert_string_equal(
+        f->out, "1-1          : ID 0627:0001 QEMU QEMU USB Keyboard\n"
+                "1-3.1        : ID 0627:0001 bad \\x1b[31m\\xff "
+                "name\n"
+                "2-1          : ID 46f4:0001 QEMU QEMU USB HARDDRIVE\n");
     assert_int_equal(call(f, "usb-list-assignable-devices --all"), CMD_OK);
     assert_non_null(strstr(
         f->out, "1-2          : ID 46f4:0001 QEMU QEMU USB HARDDRIVE "
@@ -687,11 +695,19 @@ static void the_hosts_devices_are_listed(void **state)
     assert_non_null(strstr(f->out, "[in use by a program on this host"));
     assert_int_equal(call(f, "usb-list-assignable-devices -a -j"), CMD_OK);
     static const char *const parts[] = {
-        "\"devices\": [", "\"busid\": \"1-2\"", "\"bus\": 1",
-        "\"address\": 3", "\"serial\": \"S1\"", "\"speed\": 480",
-        "\"assignable\": false", "\"reason\": \"is a hub",
-        "\"domid\": 5", "\"controller\": 0", "\"port\": 1",
-        "\"forceable\": false", "\"hub\": true",
+        "\"devices\": [",
+        "\"busid\": \"1-2\"",
+        "\"bus\": 1",
+        "\"address\": 3",
+        "\"serial\": \"S1\"",
+        "\"speed\": 480",
+        "\"assignable\": false",
+        "\"reason\": \"is a hub",
+        "\"domid\": 5",
+        "\"controller\": 0",
+        "\"port\": 1",
+        "\"forceable\": false",
+        "\"hub\": true",
     };
     for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
         if (!strstr(f->out, parts[i]))
@@ -713,13 +729,14 @@ static void the_policy_is_explained(void **state)
                   "class=03\n"
                   "  interface 0: class=03 subclass=01 prot=01: allowed: @:3: "
                   "ALLOW: class=03\n");
-    assert_prints(f, "usb-policy check 1-2", CMD_FAILED,
-                  "1-2: vid=46f4 pid=0001 rel=0000: denied: @:2: DENY: "
-                  "vid=46f4 class=08\n"
-                  "  interface 0: class=08 subclass=06 prot=50: denied: @:2: "
-                  "DENY: vid=46f4 class=08\n"
-                  "  interface 1: class=ff subclass=00 prot=00: denied: no rule "
-                  "matches\n");
+    assert_prints(
+        f, "usb-policy check 1-2", CMD_FAILED,
+        "1-2: vid=46f4 pid=0001 rel=0000: denied: @:2: DENY: "
+        "vid=46f4 class=08\n"
+        "  interface 0: class=08 subclass=06 prot=50: denied: @:2: "
+        "DENY: vid=46f4 class=08\n"
+        "  interface 1: class=ff subclass=00 prot=00: denied: no rule "
+        "matches\n");
     assert_prints(f, "usb-policy check", CMD_OK,
                   "1-1: vid=0627 pid=0001 rel=0000: allowed: @:3: ALLOW: "
                   "class=03\n"
@@ -769,7 +786,7 @@ static void a_broken_policy_is_one_line(void **state)
 {
     struct fixture *f = *state;
     static const char *const calls[] = {
-        "usb-policy check", "usb-policy check --json", "usb-policy list",
+        "usb-policy check",     "usb-policy check --json", "usb-policy list",
         "usb-policy check 1-2", "usb-policy list --json",
     };
     put_policy(f, "ALLOW:\nDENY: vendor=1234\n");
@@ -785,17 +802,31 @@ static void the_policy_as_json(void **state)
 {
     struct fixture *f = *state;
     static const char *const device[] = {
-        "\"devices\": [", "\"busid\": \"1-2\"", "\"vendor_id\": \"46f4\"",
-        "\"product_id\": \"0001\"", "\"release\": \"0000\"",
-        "\"allowed\": false", "\"more_interfaces\": false",
-        "\"interface\": 0", "\"class\": \"08\"", "\"subclass\": \"06\"",
-        "\"protocol\": \"50\"", "\"allowed\": true",
-        "/usb-policy.conf\"", "\"line\": 2",
-        "\"rule\": \"ALLOW: class=08\"", "\"interface\": 1", NULL,
+        "\"devices\": [",
+        "\"busid\": \"1-2\"",
+        "\"vendor_id\": \"46f4\"",
+        "\"product_id\": \"0001\"",
+        "\"release\": \"0000\"",
+        "\"allowed\": false",
+        "\"more_interfaces\": false",
+        "\"interface\": 0",
+        "\"class\": \"08\"",
+        "\"subclass\": \"06\"",
+        "\"protocol\": \"50\"",
+        "\"allowed\": true",
+        "/usb-policy.conf\"",
+        "\"line\": 2",
+        "\"rule\": \"ALLOW: class=08\"",
+        "\"interface\": 1",
+        NULL,
     };
     static const char *const rules[] = {
-        "\"rules\": [", "\"line\": 2", "\"rule\": \"ALLOW: class=08\"",
-        "\"allowed\": true", "\"allowed\": false", NULL,
+        "\"rules\": [",
+        "\"line\": 2",
+        "\"rule\": \"ALLOW: class=08\"",
+        "\"allowed\": true",
+        "\"allowed\": false",
+        NULL,
     };
     put_policy(f, "\nALLOW: class=08\n");
     assert_int_equal(call(f, "usb-policy check --json 1-2"), CMD_FAILED);
@@ -1029,7 +1060,7 @@ static void a_device_that_does_not_let_go_stops_a_save(void **state)
 static void the_help_has_the_deadline(void **state)
 {
     static const char *const lines[] = {
-        "usb-attach --help",    "usb-detach --help",     "usb-hc-create --help",
+        "usb-attach --help",     "usb-detach --help",    "usb-hc-create --help",
         "usb-hc-destroy --help", "usb-reconcile --help",
     };
     struct fixture *f = *state;

@@ -192,7 +192,8 @@ static void put_hub(struct passes *f, const char *hub, const char *controller)
     sysfs_mem_put_link(f->w->sysfs, path, target);
 }
 
-/* usb-assign --list, usb-unassign: what is called 2-5 today is what is meant. */
+/* usb-assign --list, usb-unassign: what is called 2-5 today is what is meant.
+ */
 static void places_are_called_as_today(void **state)
 {
     struct passes *f = *state;
@@ -730,8 +731,8 @@ static void one_that_sysfs_cannot_read(void **state)
     int nr = xlx_usb_devices(f->w->ctx, &list), seen = 0;
     for (int i = 0; i < nr; i++)
         if (!strcmp(list[i].busid, "1-2"))
-            seen += !list[i].assignable &&
-                    strstr(list[i].reason, "cannot be read");
+            seen +=
+                !list[i].assignable && strstr(list[i].reason, "cannot be read");
     free(list);
     assert_int_equal(seen, 1);
     sysfs_mem_find(f->w->sysfs, "1-2")->broken = false;
@@ -763,8 +764,8 @@ static void other_interfaces_than_were_written_down(void **state)
     passes_start_with_two(f);
     usb_world_kill_backend(f->w);
     struct sysfs_dev *dev = sysfs_mem_find(f->w->sysfs, "1-2");
-    dev->intf[0] = (struct sysfs_intf){ "1-2:2.0", NULL, "cdc_ether", "020600",
-                                        0 };
+    dev->intf[0] =
+        (struct sysfs_intf){ "1-2:2.0", NULL, "cdc_ether", "020600", 0 };
     dev->intf[1] = (struct sysfs_intf){ "1-2:2.1", NULL, NULL, "0a0000", 0 };
     detach_by_hand(f, "1-2");
     assert_non_null(dev->intf[0].driver);
@@ -795,10 +796,10 @@ static void the_controlling_interface_comes_back_first(void **state)
     for (size_t i = 0; i < sizeof(classes) / sizeof(classes[0]); i++) {
         char warning[256] = "";
         struct sysfs_dev dev = converter;
-        dev.intf[0] = (struct sysfs_intf){ "", "driver", "driver",
-                                           classes[i][0], 2 };
-        dev.intf[1] = (struct sysfs_intf){ "", "driver", "driver",
-                                           classes[i][1], 0 };
+        dev.intf[0] =
+            (struct sysfs_intf){ "", "driver", "driver", classes[i][0], 2 };
+        dev.intf[1] =
+            (struct sysfs_intf){ "", "driver", "driver", classes[i][1], 0 };
         passes_plug(f, &dev, "1-5", "20");
         passes_assign(f, "guest", "1-5");
         passes_later(f);
@@ -889,8 +890,9 @@ static void a_camera(void **state)
         xlx_usb_attach(f->w->ctx, 5, "1-6", &zero, 0, PASSES_LONG_MS, &got), 0);
     assert_warned(f, warnings, "without controller=");
     passes_assign(f, "guest", "1-7");
-    assert_warned(f, warnings, "cannot be attached to domain 5: it runs at "
-                               "SuperSpeed and has isochronous endpoints");
+    assert_warned(f, warnings,
+                  "cannot be attached to domain 5: it runs at "
+                  "SuperSpeed and has isochronous endpoints");
     passes_assign(f, "other", "1-7"); /* its device model can */
     assert_warned(f, warnings, NULL);
     xlx_ctx_set_log(f->w->ctx, NULL, NULL, XLX_LOG_ERROR);
@@ -952,8 +954,8 @@ static void a_move_looks_at_the_other_guest_first(void **state)
     assert_non_null(strstr(xlx_ctx_error(f->w->ctx), "SuperSpeed"));
     assert_not_torn_out(f, before);
     free(before);
-    assert_int_equal(xlx_usb_detach(f->w->ctx, 6, &got, NULL, PASSES_LONG_MS,
-                                    NULL), 0);
+    assert_int_equal(
+        xlx_usb_detach(f->w->ctx, 6, &got, NULL, PASSES_LONG_MS, NULL), 0);
     /* a guest without the driver */
     assert_int_equal(
         xlx_usb_attach(f->w->ctx, 6, "1-2", &any, 0, PASSES_LONG_MS, &got), 0);

@@ -67,7 +67,8 @@ static void what_is_assigned_is_read_again(void **state)
 {
     struct usb_world *w = *state;
     const struct xlx_usb_place place = { 3, 4 };
-    assert_int_equal(xlx_usb_assign(w->ctx, "guest", "1-2", XLX_USB_REQUIRED, NULL), 0);
+    assert_int_equal(
+        xlx_usb_assign(w->ctx, "guest", "1-2", XLX_USB_REQUIRED, NULL), 0);
     assert_int_equal(xlx_usb_assign(w->ctx, "5", "1-3.1", 0, &place), 0);
     struct xlx_usb_intent *i = list_one(w, "guest");
     assert_string_equal(i->name, "guest");
@@ -127,19 +128,21 @@ static void what_speaks_against_it_is_told(void **state)
     assert_int_equal(xlx_usb_intent_list(w->ctx, "guest", &list), 1);
     assert_int_equal(list->nr_wishes, 3);
     free(list);
-    assert_int_equal(xlx_usb_assign(w->ctx, "guest", "1-3.1", XLX_USB_FORCE,
-                                    NULL), 0);
-    assert_non_null(strstr(said, "cannot be attached now: forbidden by policy"));
+    assert_int_equal(
+        xlx_usb_assign(w->ctx, "guest", "1-3.1", XLX_USB_FORCE, NULL), 0);
+    assert_non_null(
+        strstr(said, "cannot be attached now: forbidden by policy"));
     put_policy(w, "nonsense\n");
     assert_int_equal(xlx_usb_assign(w->ctx, "guest", "1-2", 0, NULL), -EBADMSG);
-    assert_int_equal(xlx_usb_assign(w->ctx, "guest", "1-2", XLX_USB_FORCE,
-                                    NULL), 0);
+    assert_int_equal(
+        xlx_usb_assign(w->ctx, "guest", "1-2", XLX_USB_FORCE, NULL), 0);
 }
 
 static void assigning_again_replaces(void **state)
 {
     struct usb_world *w = *state;
-    assert_int_equal(xlx_usb_assign(w->ctx, "guest", "1-2", XLX_USB_REQUIRED, NULL), 0);
+    assert_int_equal(
+        xlx_usb_assign(w->ctx, "guest", "1-2", XLX_USB_REQUIRED, NULL), 0);
     struct sysfs_dev stick = *sysfs_mem_find(w->sysfs, "1-2");
     sysfs_mem_unplug(w->sysfs, "1-2");
     stick.busid = "1-5";
@@ -203,8 +206,7 @@ static void the_limits(void **state)
         }
     }
     assert_int_equal(xlx__intent_save(w->ctx, i), 0); /* the biggest there is */
-    assert_int_equal(xlx_usb_assign(w->ctx, "guest", "1-2", 0, NULL),
-                     -ENOSPC);
+    assert_int_equal(xlx_usb_assign(w->ctx, "guest", "1-2", 0, NULL), -ENOSPC);
     free(i);
     i = list_one(w, "guest");
     assert_int_equal(i->nr_wishes, XLX_USB_WISHES_MAX);
@@ -238,7 +240,8 @@ static void assign_refuses(void **state)
     struct xlx_usb_intent *list;
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
         assert_int_equal(xlx_usb_assign(w->ctx, rows[i].guest, rows[i].busid,
-                                        false, &rows[i].place), rows[i].rc);
+                                        false, &rows[i].place),
+                         rows[i].rc);
     assert_int_equal(xlx_usb_intent_list(w->ctx, NULL, &list), 0);
     assert_null(list);
 }
@@ -253,8 +256,7 @@ static void unassign_takes_back(void **state)
     xlx_usb_assign(w->ctx, "guest", "1-3.1", XLX_USB_REQUIRED, NULL);
     assert_int_equal(xlx_usb_unassign(w->ctx, "guest", "1-4"), -ENOENT);
     assert_int_equal(xlx_usb_unassign(w->ctx, "guest", "x"), -EINVAL);
-    assert_int_equal(xlx_usb_unassign(w->ctx, "guest", "0627:0001"),
-                     -ENOTUNIQ);
+    assert_int_equal(xlx_usb_unassign(w->ctx, "guest", "0627:0001"), -ENOTUNIQ);
     assert_int_equal(xlx_usb_unassign(w->ctx, "guest", "1-1"), 1);
     /* by where it is now */
     struct sysfs_dev stick = *sysfs_mem_find(w->sysfs, "1-2");
@@ -269,21 +271,30 @@ static void unassign_takes_back(void **state)
 }
 
 #define HEAD "{\"version\":1,\"name\":\"guest\",\"uuid\":\"" WORLD_UUID "\","
-#define ID "\"busid\":\"1-2\",\"vendor\":\"46f4\",\"product\":\"0001\","      \
-           "\"serial\":\"S1\",\"interfaces\":[]"
+#define ID                                                        \
+    "\"busid\":\"1-2\",\"vendor\":\"46f4\",\"product\":\"0001\"," \
+    "\"serial\":\"S1\",\"interfaces\":[]"
 #define DEV(id) HEAD "\"devices\":[{\"identity\":{" id "}}]}"
 
 static const char *const bad_files[] = {
-    "", "{", "[]", "null", "1", "\"x\"", "{}", "nonsense",
+    "",
+    "{",
+    "[]",
+    "null",
+    "1",
+    "\"x\"",
+    "{}",
+    "nonsense",
     HEAD "\"devices\":[]", /* cut off */
-    HEAD "\"devices\":{}}", HEAD "\"devices\":1}", HEAD "\"devices\":[1]}",
-    HEAD "\"devices\":[{}]}", HEAD "\"devices\":[{\"identity\":[]}]}",
-    "{\"version\":2,\"name\":\"g\",\"uuid\":\"" WORLD_UUID
-    "\",\"devices\":[]}",
+    HEAD "\"devices\":{}}",
+    HEAD "\"devices\":1}",
+    HEAD "\"devices\":[1]}",
+    HEAD "\"devices\":[{}]}",
+    HEAD "\"devices\":[{\"identity\":[]}]}",
+    "{\"version\":2,\"name\":\"g\",\"uuid\":\"" WORLD_UUID "\",\"devices\":[]}",
     "{\"version\":\"1\",\"name\":\"g\",\"uuid\":\"" WORLD_UUID
     "\",\"devices\":[]}",
-    "{\"version\":1,\"name\":\"g\",\"uuid\":\"" OTHER_UUID
-    "\",\"devices\":[]}",
+    "{\"version\":1,\"name\":\"g\",\"uuid\":\"" OTHER_UUID "\",\"devices\":[]}",
     "{\"version\":1,\"name\":7,\"uuid\":\"" WORLD_UUID "\",\"devices\":[]}",
     "{\"version\":1,\"name\":\"g\",\"uuid\":\"../../../../etc/passwd\","
     "\"devices\":[]}",
@@ -315,10 +326,8 @@ static const char *const bad_files[] = {
     HEAD "\"devices\":[{\"identity\":{" ID "},\"controller\":65536}]}",
     HEAD "\"devices\":[{\"identity\":{" ID "},\"controller\":\"0\"}]}",
     HEAD "\"devices\":[{\"identity\":{" ID "},\"port\":1}]}",
-    HEAD "\"devices\":[{\"identity\":{" ID
-         "},\"controller\":0,\"port\":32}]}",
-    HEAD "\"devices\":[{\"identity\":{" ID
-         "},\"controller\":0,\"port\":1.5}]}",
+    HEAD "\"devices\":[{\"identity\":{" ID "},\"controller\":0,\"port\":32}]}",
+    HEAD "\"devices\":[{\"identity\":{" ID "},\"controller\":0,\"port\":1.5}]}",
     HEAD "\"devices\":[{\"identity\":{" ID
          "},\"controller\":99999999999999999999}]}",
 };
@@ -420,7 +429,8 @@ static void keys_of_others_are_left_out(void **state)
 static void a_killed_writer_leaves_the_old_file(void **state)
 {
     struct usb_world *w = *state;
-    assert_int_equal(xlx_usb_assign(w->ctx, "guest", "1-2", XLX_USB_REQUIRED, NULL), 0);
+    assert_int_equal(
+        xlx_usb_assign(w->ctx, "guest", "1-2", XLX_USB_REQUIRED, NULL), 0);
     /* killed between writing and renaming */
     put_file(w, "." WORLD_UUID ".json.new", "{\"vers", 7);
     struct xlx_usb_intent *i = list_one(w, "guest");
@@ -428,7 +438,8 @@ static void a_killed_writer_leaves_the_old_file(void **state)
     free(i);
     assert_int_equal(xlx_usb_intent_list(w->ctx, NULL, &i), 1);
     free(i);
-    assert_int_equal(xlx_usb_assign(w->ctx, "guest", "1-1", XLX_USB_REQUIRED, NULL), 0);
+    assert_int_equal(
+        xlx_usb_assign(w->ctx, "guest", "1-1", XLX_USB_REQUIRED, NULL), 0);
     i = list_one(w, "guest");
     assert_int_equal(i->nr_wishes, 2);
     free(i);
@@ -439,7 +450,8 @@ static void a_full_disk_leaves_the_old_file(void **state)
     struct usb_world *w = *state;
     struct rlimit old, none;
     char temp[PATH_MAX];
-    assert_int_equal(xlx_usb_assign(w->ctx, "guest", "1-2", XLX_USB_REQUIRED, NULL), 0);
+    assert_int_equal(
+        xlx_usb_assign(w->ctx, "guest", "1-2", XLX_USB_REQUIRED, NULL), 0);
     signal(SIGXFSZ, SIG_IGN);
     getrlimit(RLIMIT_FSIZE, &old);
     none = old;
@@ -460,8 +472,9 @@ static void a_folder_that_cannot_be_made(void **state)
 {
     struct usb_world *w = *state;
     xlx_ctx_set_path(w->ctx, XLX_PATH_STATE, "/dev/null/x");
-    assert_int_equal(xlx_usb_assign(w->ctx, "guest", "1-2", XLX_USB_REQUIRED, NULL),
-                     -ENOTDIR);
+    assert_int_equal(
+        xlx_usb_assign(w->ctx, "guest", "1-2", XLX_USB_REQUIRED, NULL),
+        -ENOTDIR);
 }
 
 /* --- who is meant --------------------------------------------------------- */
@@ -469,7 +482,8 @@ static void a_folder_that_cannot_be_made(void **state)
 static void a_reboot_keeps_the_uuid(void **state)
 {
     struct usb_world *w = *state;
-    assert_int_equal(xlx_usb_assign(w->ctx, "guest", "1-2", XLX_USB_REQUIRED, NULL), 0);
+    assert_int_equal(
+        xlx_usb_assign(w->ctx, "guest", "1-2", XLX_USB_REQUIRED, NULL), 0);
     usb_world_destroy(w);
     free(list_one(w, "guest")); /* without the guest too */
     free(list_one(w, WORLD_UUID));
@@ -481,7 +495,8 @@ static void a_reboot_keeps_the_uuid(void **state)
 static void a_new_uuid_is_taken_over_by_name(void **state)
 {
     struct usb_world *w = *state;
-    assert_int_equal(xlx_usb_assign(w->ctx, "guest", "1-2", XLX_USB_REQUIRED, NULL), 0);
+    assert_int_equal(
+        xlx_usb_assign(w->ctx, "guest", "1-2", XLX_USB_REQUIRED, NULL), 0);
     usb_world_destroy(w);
     usb_world_create(w, 7, NEW_UUID);
     struct xlx_usb_intent *i = list_one(w, "7");
@@ -494,7 +509,8 @@ static void a_new_uuid_is_taken_over_by_name(void **state)
 static void a_new_name_is_taken_over_by_uuid(void **state)
 {
     struct usb_world *w = *state;
-    assert_int_equal(xlx_usb_assign(w->ctx, "guest", "1-2", XLX_USB_REQUIRED, NULL), 0);
+    assert_int_equal(
+        xlx_usb_assign(w->ctx, "guest", "1-2", XLX_USB_REQUIRED, NULL), 0);
     xs_mem_put(w->xs, "/local/domain/5/name", "guest--incoming");
     struct xlx_usb_intent *i = list_one(w, "5");
     assert_string_equal(i->name, "guest");
@@ -507,10 +523,10 @@ static void a_new_name_is_taken_over_by_uuid(void **state)
 
 static void the_uuid_comes_before_the_name(void **state)
 {
-    struct xlx__guest g[2] = { { .intent = { .uuid = NEW_UUID,
-                                             .name = "guest" } },
-                               { .intent = { .uuid = WORLD_UUID,
-                                             .name = "old" } } };
+    struct xlx__guest g[2] = {
+        { .intent = { .uuid = NEW_UUID, .name = "guest" } },
+        { .intent = { .uuid = WORLD_UUID, .name = "old" } }
+    };
     const struct xlx__dom doms[] = { { 5, "guest", WORLD_UUID },
                                      { 6, "guest2", "" } };
     char old[2][XLX_UUID_MAX] = { "", "" };
@@ -527,10 +543,9 @@ static void a_guest_is_found_by_its_uuid(void **state)
 {
     struct xlx__guest g[2] = { { .intent = { .uuid = WORLD_UUID,
                                              .name = "guest" } },
-                               { .intent = {
-                                     .uuid = "abcdef01-2222-4333-8444-"
-                                             "555555555555",
-                                     .name = "other" } } };
+                               { .intent = { .uuid = "abcdef01-2222-4333-8444-"
+                                                     "555555555555",
+                                             .name = "other" } } };
     (void)state;
     assert_int_equal(xlx__guests_find(g, 2, WORLD_UUID), 0);
     assert_int_equal(
@@ -541,12 +556,14 @@ static void a_guest_is_found_by_its_uuid(void **state)
 static void a_guest_without_uuid_is_refused(void **state)
 {
     struct usb_world *w = *state;
-    static const char *const vms[] = { NULL, "", "/vm/", "/vm/x",
-                                       "/vm/" WORLD_UUID "0", WORLD_UUID };
+    static const char *const vms[] = {
+        NULL, "", "/vm/", "/vm/x", "/vm/" WORLD_UUID "0", WORLD_UUID
+    };
     for (size_t i = 0; i < sizeof(vms) / sizeof(vms[0]); i++) {
         xs_mem_put(w->xs, "/local/domain/5/vm", vms[i]);
-        assert_int_equal(xlx_usb_assign(w->ctx, "guest", "1-2", XLX_USB_REQUIRED, NULL),
-                         -ENOTSUP);
+        assert_int_equal(
+            xlx_usb_assign(w->ctx, "guest", "1-2", XLX_USB_REQUIRED, NULL),
+            -ENOTSUP);
     }
 }
 

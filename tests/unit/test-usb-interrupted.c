@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 /*
  * Two commands at once: whatever the second one does, and before whichever call
- * of the first, no device and no port is given away twice, and nobody loses what
- * was meant to stay. And commands that are killed before any of their calls: the
- * next one makes the world as it was before, or as it was to be.
+ * of the first, no device and no port is given away twice, and nobody loses
+ * what was meant to stay. And commands that are killed before any of their
+ * calls: the next one makes the world as it was before, or as it was to be.
  */
 #include "test.h"
 
@@ -83,8 +83,8 @@ static void make_controller(struct usb_world *w)
 {
     static const struct xlx_usb_hc_config usual = { 0 };
     uint32_t devid;
-    assert_int_equal(xlx_usb_hc_create(w->ctx, WORLD_DOMID, &usual, LONG_MS,
-                                       &devid), 0);
+    assert_int_equal(
+        xlx_usb_hc_create(w->ctx, WORLD_DOMID, &usual, LONG_MS, &devid), 0);
 }
 
 static void attach_it(struct usb_world *w)
@@ -135,10 +135,16 @@ struct pair {
     const char *locks[3]; /* that the other one needs */
 };
 
-#define LOCKS { "domain-5", "device-1-2", "device-1-3.1" }
+#define LOCKS                                    \
+    {                                            \
+        "domain-5", "device-1-2", "device-1-3.1" \
+    }
 
 static const struct pair pairs[] = {
-    { "one device for two guests", nothing, attach_disk, attach_disk_elsewhere,
+    { "one device for two guests",
+      nothing,
+      attach_disk,
+      attach_disk_elsewhere,
       { "domain-6", "device-1-2" } },
     { "one device twice for one guest", nothing, attach_disk, attach_disk,
       LOCKS },
@@ -187,8 +193,7 @@ static bool interleave(const struct pair *pair, int n, int *met)
 {
     struct usb_world *w = usb_world_new();
     pair->prepare(w);
-    struct meeting m = { .w = w, .other = usb_world_other(w),
-                         .pair = pair };
+    struct meeting m = { .w = w, .other = usb_world_other(w), .pair = pair };
     w->nth = (struct nth){ .act_at = n, .act = meet, .user = &m };
     int rc = pair->one(w->ctx);
     bool more = w->nth.calls >= n;
@@ -229,24 +234,26 @@ static void another_device_in_its_place_is_left_alone(void **state)
     struct xlx_usb_place place, got;
     char busid[XLX_USB_BUSID_MAX];
     attach_it(w);
-    assert_int_equal(xlx_usb_find(w->ctx, WORLD_DOMID, "46f4:0001:S1", &place,
-                                  busid), 0);
+    assert_int_equal(
+        xlx_usb_find(w->ctx, WORLD_DOMID, "46f4:0001:S1", &place, busid), 0);
     assert_string_equal(busid, "1-2");
     assert_int_equal(exchange(other), 0);
     char *before = usb_world_dump(w);
-    assert_int_equal(xlx_usb_detach(w->ctx, WORLD_DOMID, &place, busid, LONG_MS,
-                                    NULL), -EBUSY);
+    assert_int_equal(
+        xlx_usb_detach(w->ctx, WORLD_DOMID, &place, busid, LONG_MS, NULL),
+        -EBUSY);
     assert_non_null(strstr(xlx_ctx_error(w->ctx),
                            "usb 1-2: is not at port 1 of controller 0 of "
                            "domain 5 any more"));
     assert_int_equal(xlx_usb_move(w->ctx, WORLD_DOMID, &place, busid, WORLD_HVM,
-                                  &anywhere, 0, LONG_MS, &got), -EBUSY);
+                                  &anywhere, 0, LONG_MS, &got),
+                     -EBUSY);
     char *after = usb_world_dump(w);
     assert_string_equal(after, before);
     free(before);
     free(after);
-    assert_int_equal(xlx_usb_detach(w->ctx, WORLD_DOMID, &place, NULL, LONG_MS,
-                                    busid), 0);
+    assert_int_equal(
+        xlx_usb_detach(w->ctx, WORLD_DOMID, &place, NULL, LONG_MS, busid), 0);
     assert_string_equal(busid, "1-3.1");
     usb_world_close_other(other);
     usb_world_free(w);
@@ -258,7 +265,7 @@ struct kill {
     const char *name;
     void (*prepare)(struct usb_world *w);
     operation *op, *next;
-    int may_fail; /* `next`, when all was done already */
+    int may_fail;     /* `next`, when all was done already */
     operation *whole; /* what both together come to */
 };
 
@@ -306,8 +313,7 @@ static const struct kill kills[] = {
       detach_disk },
     { "detach, attach", attach_it, detach_disk, attach_disk, -EBUSY,
       nothing_at_all },
-    { "hc-destroy, hc-destroy", attach_it, destroy, destroy, -ENODEV,
-      destroy },
+    { "hc-destroy, hc-destroy", attach_it, destroy, destroy, -ENODEV, destroy },
 };
 
 struct victim {
@@ -344,7 +350,8 @@ static void die(void *user)
     char *now = usb_world_dump(v->w);
     bool good = (!rc || rc == v->kill->may_fail) && !strcmp(now, v->want);
     if (!good)
-        fprintf(stderr, "%s: killed before call %d: then %d (%s):\n%s\nnot:\n%s",
+        fprintf(stderr,
+                "%s: killed before call %d: then %d (%s):\n%s\nnot:\n%s",
                 v->kill->name, n, rc, xlx_ctx_error(v->next), now, v->want);
     _exit(good ? 0 : 1);
 }
@@ -366,8 +373,9 @@ static bool kill_at(const struct kill *kill, int n, const char *want)
 {
     struct usb_world *w = usb_world_new();
     kill->prepare(w);
-    struct victim v = { .w = w, .next = usb_world_other(w), .kill = kill,
-                        .want = want };
+    struct victim v = {
+        .w = w, .next = usb_world_other(w), .kill = kill, .want = want
+    };
     w->nth = (struct nth){ .act_at = n, .act = die, .user = &v };
     int status;
     pid_t pid = fork();

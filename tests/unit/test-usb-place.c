@@ -8,19 +8,41 @@
 /* Controllers of a guest: full, USB 1.1, free from port 2, emulated (xHCI and
  * EHCI), the kernel's, another domain's. */
 static const struct xlx_usb_hc hcs[] = {
-    { .devid = 0, .type = XLX_USB_QUSB, .version = 2, .nr_ports = 1,
+    { .devid = 0,
+      .type = XLX_USB_QUSB,
+      .version = 2,
+      .nr_ports = 1,
       .port = { { .number = 1, .busid = "1-9" } } },
-    { .devid = 1, .type = XLX_USB_QUSB, .version = 1, .nr_ports = 2,
+    { .devid = 1,
+      .type = XLX_USB_QUSB,
+      .version = 1,
+      .nr_ports = 2,
       .port = { { .number = 1 }, { .number = 2 } } },
-    { .devid = 3, .type = XLX_USB_QUSB, .version = 2, .nr_ports = 2,
+    { .devid = 3,
+      .type = XLX_USB_QUSB,
+      .version = 2,
+      .nr_ports = 2,
       .port = { { .number = 1, .busid = "1-8" }, { .number = 2 } } },
-    { .devid = 4, .type = XLX_USB_DEVICEMODEL, .version = 3, .nr_ports = 1,
+    { .devid = 4,
+      .type = XLX_USB_DEVICEMODEL,
+      .version = 3,
+      .nr_ports = 1,
       .port = { { .number = 1 } } },
-    { .devid = 5, .type = XLX_USB_PV, .version = 2, .nr_ports = 1,
+    { .devid = 5,
+      .type = XLX_USB_PV,
+      .version = 2,
+      .nr_ports = 1,
       .port = { { .number = 1 } } },
-    { .devid = 6, .type = XLX_USB_QUSB, .version = 2, .nr_ports = 1,
-      .backend_domid = 2, .port = { { .number = 1 } } },
-    { .devid = 7, .type = XLX_USB_DEVICEMODEL, .version = 2, .nr_ports = 6,
+    { .devid = 6,
+      .type = XLX_USB_QUSB,
+      .version = 2,
+      .nr_ports = 1,
+      .backend_domid = 2,
+      .port = { { .number = 1 } } },
+    { .devid = 7,
+      .type = XLX_USB_DEVICEMODEL,
+      .version = 2,
+      .nr_ports = 6,
       .port = { { .number = 1, .busid = "1-7" }, { .number = 2 } } },
 };
 
@@ -79,10 +101,9 @@ static void a_place_is_chosen(void **state)
         if (dev.mbits > 480)
             dev.pv_unfit = "it has isochronous endpoints";
         struct xlx_usb_place got = { 77, 77 };
-        assert_int_equal(
-            xlx__place_choose(ctx, 5, hcs, NULL, NR_HCS, &dev,
-                              &rows[i].want, &got),
-            rows[i].rc);
+        assert_int_equal(xlx__place_choose(ctx, 5, hcs, NULL, NR_HCS, &dev,
+                                           &rows[i].want, &got),
+                         rows[i].rc);
         assert_int_equal(got.hc, rows[i].rc ? 77 : rows[i].got.hc);
         assert_int_equal(got.port, rows[i].rc ? 77 : rows[i].got.port);
     }
@@ -96,11 +117,13 @@ static void without_a_fitting_controller_one_is_made(void **state)
     struct xlx_usb_place any = { ANY, ANY }, got;
     struct xlx__usbdev dev = { .busid = "1-2", .mbits = 480 };
     assert_int_equal(xlx_ctx_new(&ctx), 0);
-    assert_int_equal(xlx__place_choose(ctx, 5, NULL, NULL, 0, &dev, &any, &got), 0);
+    assert_int_equal(xlx__place_choose(ctx, 5, NULL, NULL, 0, &dev, &any, &got),
+                     0);
     assert_int_equal(got.hc, ANY);
     assert_int_equal(got.port, 1);
     /* the full one and the slow one */
-    assert_int_equal(xlx__place_choose(ctx, 5, hcs, NULL, 2, &dev, &any, &got), 0);
+    assert_int_equal(xlx__place_choose(ctx, 5, hcs, NULL, 2, &dev, &any, &got),
+                     0);
     assert_int_equal(got.hc, ANY);
     xlx_ctx_free(ctx);
 }
@@ -109,9 +132,15 @@ static void without_a_fitting_controller_one_is_made(void **state)
 static void isochronous_devices_have_their_own(void **state)
 {
     static const struct xlx_usb_hc two[] = {
-        { .devid = 0, .type = XLX_USB_QUSB, .version = 2, .nr_ports = 2,
+        { .devid = 0,
+          .type = XLX_USB_QUSB,
+          .version = 2,
+          .nr_ports = 2,
           .port = { { .number = 1, .busid = "1-8" }, { .number = 2 } } },
-        { .devid = 1, .type = XLX_USB_QUSB, .version = 2, .nr_ports = 2,
+        { .devid = 1,
+          .type = XLX_USB_QUSB,
+          .version = 2,
+          .nr_ports = 2,
           .port = { { .number = 1 }, { .number = 2 } } },
     };
     static const struct {
@@ -119,23 +148,25 @@ static void isochronous_devices_have_their_own(void **state)
         struct xlx_usb_place want;
         uint32_t hc;
     } cases[] = {
-        { true, false, { ANY, ANY }, 1 },  /* the empty one */
+        { true, false, { ANY, ANY }, 1 }, /* the empty one */
         { false, false, { ANY, ANY }, 0 },
         { false, true, { ANY, ANY }, 1 },
         { true, true, { ANY, ANY }, 1 },
-        { true, false, { 0, ANY }, 0 },    /* told otherwise */
+        { true, false, { 0, ANY }, 0 }, /* told otherwise */
         { false, true, { 0, ANY }, 0 },
     };
     (void)state;
     xlx_ctx *ctx;
     assert_int_equal(xlx_ctx_new(&ctx), 0);
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        struct xlx__usbdev dev = { .busid = "1-2", .mbits = 480,
+        struct xlx__usbdev dev = { .busid = "1-2",
+                                   .mbits = 480,
                                    .isochronous = cases[i].isochronous };
         const bool reserved[] = { cases[i].reserved, false };
         struct xlx_usb_place got;
         assert_int_equal(xlx__place_choose(ctx, 5, two, reserved, 2, &dev,
-                                           &cases[i].want, &got), 0);
+                                           &cases[i].want, &got),
+                         0);
         assert_int_equal(got.hc, cases[i].hc);
     }
     xlx_ctx_free(ctx);
@@ -150,8 +181,8 @@ static void a_super_speed_device_can_fit(void **state)
     struct xlx_usb_place got;
     xlx_ctx *ctx;
     assert_int_equal(xlx_ctx_new(&ctx), 0);
-    assert_int_equal(xlx__place_choose(ctx, 5, hcs, NULL, NR_HCS, &dev, &third,
-                                       &got), 0);
+    assert_int_equal(
+        xlx__place_choose(ctx, 5, hcs, NULL, NR_HCS, &dev, &third, &got), 0);
     assert_int_equal(got.port, 2);
     xlx_ctx_free(ctx);
 }

@@ -44,7 +44,10 @@ struct line {
     const char *error; /* or why it is not */
 };
 
-#define LINE(text, ...) { text, sizeof(text) - 1, __VA_ARGS__ }
+#define LINE(text, ...)                     \
+    {                                       \
+        text, sizeof(text) - 1, __VA_ARGS__ \
+    }
 
 static const struct line lines[] = {
     /* rules */
@@ -82,8 +85,12 @@ static const struct line lines[] = {
     LINE("ALLOW vid=1234", NULL, "ALLOW: a rule begins with"),
     LINE("ALLOW DENY:", NULL, "ALLOW: a rule begins with"),
     LINE("vid=1234", NULL, "vid=1234: a rule begins with"),
-    LINE("\xef\xbb\xbf" "DENY:", NULL, "???DENY: a rule begins with"),
-    LINE("\x0b" "DENY:", NULL, "?DENY: a rule begins with"),
+    LINE("\xef\xbb\xbf"
+         "DENY:",
+         NULL, "???DENY: a rule begins with"),
+    LINE("\x0b"
+         "DENY:",
+         NULL, "?DENY: a rule begins with"),
     /* keys */
     LINE("DENY: vendor=1234", NULL, "vendor: no such key: vid, pid"),
     LINE("DENY: vi=1234", NULL, "vi: no such key"),
@@ -231,31 +238,57 @@ static void rules_are_counted(void **state)
 enum { KEYBOARD, HEADSET, TOKEN, BARE, BARE_HID, MANY, TWO, MANY_KINDS };
 
 static const struct xlx__usbdev devs[] = {
-    [KEYBOARD] = { .busid = "1-1", .vendor = 0x046d, .product = 0xc31c,
-                   .release = 0x6402, .nr_intfs = 2,
+    [KEYBOARD] = { .busid = "1-1",
+                   .vendor = 0x046d,
+                   .product = 0xc31c,
+                   .release = 0x6402,
+                   .nr_intfs = 2,
                    .intf = { { 0, 3, 1, 1 }, { 1, 3, 0, 0 } } },
     /* sound, and keys for the volume; its numbers have a gap */
-    [HEADSET] = { .busid = "1-2", .vendor = 0x0d8c, .product = 0x0014,
-                  .release = 0x0100, .nr_intfs = 3,
+    [HEADSET] = { .busid = "1-2",
+                  .vendor = 0x0d8c,
+                  .product = 0x0014,
+                  .release = 0x0100,
+                  .nr_intfs = 3,
                   .intf = { { 0, 1, 1, 0 }, { 1, 1, 2, 0 }, { 4, 3, 0, 0 } } },
-    [TOKEN] = { .busid = "1-3", .vendor = 0x1050, .product = 0x0407,
-                .release = 0x0543, .nr_intfs = 2,
+    [TOKEN] = { .busid = "1-3",
+                .vendor = 0x1050,
+                .product = 0x0407,
+                .release = 0x0543,
+                .nr_intfs = 2,
                 .intf = { { 0, 3, 1, 1 }, { 1, 0x0b, 0, 0 } } },
     /* not configured; what the second says of itself tells nothing either */
     [BARE] = { .busid = "1-4", .vendor = 0x1111, .product = 0x2222 },
-    [BARE_HID] = { .busid = "1-5", .vendor = 0x1111, .product = 0x2222,
-                   .class = 3, .subclass = 1, .protocol = 2 },
-    [MANY] = { .busid = "1-6", .vendor = 0x3333, .product = 0x4444,
-               .nr_intfs = 1, .more_intfs = true,
+    [BARE_HID] = { .busid = "1-5",
+                   .vendor = 0x1111,
+                   .product = 0x2222,
+                   .class = 3,
+                   .subclass = 1,
+                   .protocol = 2 },
+    [MANY] = { .busid = "1-6",
+               .vendor = 0x3333,
+               .product = 0x4444,
+               .nr_intfs = 1,
+               .more_intfs = true,
                .intf = { { 0, 8, 6, 0x50 } } },
     /* a disk by two protocols, and in a second configuration a keyboard */
-    [TWO] = { .busid = "1-7", .vendor = 0x5555, .product = 0x6666,
-              .nr_intfs = 1, .intf = { { 0, 8, 6, 0x50 } }, .nr_kinds = 4,
-              .kind = { { 0, 8, 6, 0x50 }, { 0, 8, 6, 0x62 },
-                        { 0, 8, 6, 0x50 }, { 1, 3, 1, 1 } } },
-    [MANY_KINDS] = { .busid = "1-8", .vendor = 0x5555, .product = 0x6666,
-                     .nr_intfs = 1, .intf = { { 0, 8, 6, 0x50 } },
-                     .nr_kinds = 1, .kind = { { 0, 8, 6, 0x50 } },
+    [TWO] = { .busid = "1-7",
+              .vendor = 0x5555,
+              .product = 0x6666,
+              .nr_intfs = 1,
+              .intf = { { 0, 8, 6, 0x50 } },
+              .nr_kinds = 4,
+              .kind = { { 0, 8, 6, 0x50 },
+                        { 0, 8, 6, 0x62 },
+                        { 0, 8, 6, 0x50 },
+                        { 1, 3, 1, 1 } } },
+    [MANY_KINDS] = { .busid = "1-8",
+                     .vendor = 0x5555,
+                     .product = 0x6666,
+                     .nr_intfs = 1,
+                     .intf = { { 0, 8, 6, 0x50 } },
+                     .nr_kinds = 1,
+                     .kind = { { 0, 8, 6, 0x50 } },
                      .more_kinds = true },
 };
 
@@ -310,8 +343,8 @@ static const struct verdict verdicts[] = {
       "f:2: DENY: class=08", -1 },
     { "ALLOW: vid=1111\nDENY: class=08", BARE, true, "f:1: ALLOW: vid=1111",
       -1 },
-    { "DENY: vid=1112\nALLOW: pid=2222", BARE_HID, true,
-      "f:2: ALLOW: pid=2222", -1 },
+    { "DENY: vid=1112\nALLOW: pid=2222", BARE_HID, true, "f:2: ALLOW: pid=2222",
+      -1 },
     { "ALLOW: class=03\nDENY: vid=1111", BARE, false, "f:2: DENY: vid=1111",
       -1 },
     /* one with more than were read */
@@ -434,12 +467,12 @@ static void assert_rules(struct usb_world *w, const char *want)
         fail_msg("%d: %s", nr, xlx_ctx_error(w->ctx));
     for (int i = 0; i < nr; i++) {
         const char *slash = strrchr(list[i].file, '/');
-        n += (size_t)snprintf(got + n, sizeof(got) - n, "%s:%u: %s%s|",
-                              slash ? slash + 1 : "", list[i].line,
-                              list[i].text,
-                              list[i].line    ? ""
-                              : list[i].allow ? "allowed"
-                                              : "denied");
+        n +=
+            (size_t)snprintf(got + n, sizeof(got) - n, "%s:%u: %s%s|",
+                             slash ? slash + 1 : "", list[i].line, list[i].text,
+                             list[i].line    ? ""
+                             : list[i].allow ? "allowed"
+                                             : "denied");
     }
     free(list);
     assert_string_equal(got, want);
@@ -609,11 +642,13 @@ static void a_verdict_tells_all_interfaces(void **state)
 /* A guest may choose the second configuration. */
 static void a_keyboard_that_is_not_active(void **state)
 {
+    /* clang-format off */
     static const unsigned char bytes[] = {
         18, 1, 0, 2, 0, 0, 0, 64, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, /* device */
         9, 2, 0, 0, 1, 1, 0, 0x80, 50, 9, 4, 0, 0, 2, 8, 6, 0x50, 0,
         9, 2, 0, 0, 1, 2, 0, 0x80, 50, 9, 4, 0, 0, 1, 3, 1, 1, 0,
     };
+    /* clang-format on */
     const struct xlx_usb_place any = { XLX_USB_ANY, XLX_USB_ANY };
     struct usb_world *w = *state;
     struct xlx_usb_policy_verdict v;

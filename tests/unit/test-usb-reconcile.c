@@ -196,8 +196,8 @@ static void a_controller_that_was_asked_for_is_made_again(void **state)
 {
     struct passes *f = *state;
     const struct xlx_usb_place place = { 3, 12 };
-    assert_int_equal(xlx_usb_assign(f->w->ctx, "guest", "1-2", XLX_USB_REQUIRED, &place),
-                     0);
+    assert_int_equal(
+        xlx_usb_assign(f->w->ctx, "guest", "1-2", XLX_USB_REQUIRED, &place), 0);
     assert_int_equal(passes_now(f), 1);
     passes_assert_line(f, 0, XLX_USB_ATTACHED, "1-2");
     assert_int_equal(f->line[0].place.hc, 3);
@@ -260,7 +260,7 @@ static void a_guest_that_does_not_run_keeps_its_place(void **state)
     passes_assert_line(f, 0, XLX_USB_TAKEN, "1-3.1");
 }
 
-#define TEST(name)                                                             \
+#define TEST(name) \
     cmocka_unit_test_setup_teardown(name, passes_setup, passes_teardown)
 
 int main(void)

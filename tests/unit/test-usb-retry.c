@@ -29,7 +29,8 @@ static void one_failure_does_not_stop_the_others(void **state)
     assert_int_equal(f->pass.bad, 2);
 }
 
-/* --- a backend whose main process was killed ------------------------------- */
+/* --- a backend whose main process was killed -------------------------------
+ */
 
 /* What the guest has it keeps, whether that was assigned or not. */
 static void a_killed_backend_has_a_successor(void **state)
@@ -39,9 +40,8 @@ static void a_killed_backend_has_a_successor(void **state)
     struct xlx_usb_place got;
     passes_assign(f, "guest", "1-2");
     assert_int_equal(passes_now(f), 1);
-    assert_int_equal(xlx_usb_attach(f->w->ctx, 5, "1-1", &any, 0,
-                                    PASSES_LONG_MS, &got),
-                     0);
+    assert_int_equal(
+        xlx_usb_attach(f->w->ctx, 5, "1-1", &any, 0, PASSES_LONG_MS, &got), 0);
     for (int i = 2; i < 4; i++) {
         usb_world_kill_backend(f->w);
         passes_assert_has(f, "1-1", false);
@@ -178,8 +178,8 @@ static void a_bad_file_does_not_stop_the_others(void **state)
 static void tries_become_rarer(void **state)
 {
     struct passes *f = *state;
-    static const int64_t pauses[] = { 1000,  2000,   4000,   8000,
-                                      16000, 32000,  64000,  128000,
+    static const int64_t pauses[] = { 1000,   2000,   4000,  8000,
+                                      16000,  32000,  64000, 128000,
                                       256000, 300000, 300000 };
     passes_assign(f, "guest", "1-4");
     for (size_t i = 0; i < sizeof(pauses) / sizeof(pauses[0]); i++) {
@@ -246,7 +246,8 @@ static void a_guest_at_work_is_left_alone(void **state)
 static void required_and_missing_is_bad(void **state)
 {
     struct passes *f = *state;
-    assert_int_equal(xlx_usb_assign(f->w->ctx, "guest", "1-2", XLX_USB_REQUIRED, NULL), 0);
+    assert_int_equal(
+        xlx_usb_assign(f->w->ctx, "guest", "1-2", XLX_USB_REQUIRED, NULL), 0);
     passes_assign(f, "guest", "1-1");
     passes_unplug(f, "1-1");
     passes_now(f);
@@ -261,19 +262,18 @@ static void once_is_for_one_guest_too(void **state)
     struct passes *f = *state;
     struct xlx_usb_reconcile_config config = { .guest = "other" };
     passes_assign(f, "guest", "1-2");
-    assert_int_equal(
-        xlx_usb_reconcile(f->w->ctx, &config, passes_report, f), -ENOENT);
+    assert_int_equal(xlx_usb_reconcile(f->w->ctx, &config, passes_report, f),
+                     -ENOENT);
     passes_assign(f, "other", "1-4");
-    assert_int_equal(
-        xlx_usb_reconcile(f->w->ctx, &config, passes_report, f), 1);
+    assert_int_equal(xlx_usb_reconcile(f->w->ctx, &config, passes_report, f),
+                     1);
     assert_int_equal(f->nr, 1);
     passes_assert_line(f, 0, XLX_USB_FAILED, "1-4");
     config.guest = "5";
-    assert_int_equal(
-        xlx_usb_reconcile(f->w->ctx, &config, passes_report, f), 0);
+    assert_int_equal(xlx_usb_reconcile(f->w->ctx, &config, passes_report, f),
+                     0);
     passes_assert_line(f, 1, XLX_USB_ATTACHED, "1-2");
-    assert_int_equal(
-        xlx_usb_reconcile(f->w->ctx, NULL, passes_report, f), 1);
+    assert_int_equal(xlx_usb_reconcile(f->w->ctx, NULL, passes_report, f), 1);
 }
 
 /* Whichever call fails: the next pass puts it right. */
@@ -301,7 +301,7 @@ static void any_call_may_fail_once(void **state)
     assert_in_range(n, 20, 1999);
 }
 
-#define TEST(name)                                                             \
+#define TEST(name) \
     cmocka_unit_test_setup_teardown(name, passes_setup, passes_teardown)
 
 int main(void)

@@ -230,8 +230,8 @@ static bool pulled_at(int n)
     p.w->notices = p.w->not_configured = true;
     xlx_ctx_set_log(p.w->ctx, count_error, &p, XLX_LOG_ERROR);
     p.w->nth = (struct nth){ .act_at = n, .act = pull_out, .user = &p };
-    int rc = xlx_usb_attach(p.w->ctx, WORLD_DOMID, "1-2", &any, 0, LONG_MS,
-                            &got);
+    int rc =
+        xlx_usb_attach(p.w->ctx, WORLD_DOMID, "1-2", &any, 0, LONG_MS, &got);
     /* -EIO: the backend was to take it, and says that it is not there. */
     if ((rc != -ENODEV && (p.was_taken || rc != -EIO)) || p.errors != 1)
         fail_msg("call %d: %d, %d errors: %s", n, rc, p.errors,

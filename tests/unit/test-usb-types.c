@@ -333,8 +333,8 @@ static void a_device_can_go_to_another_port_at_once(void **state)
     struct xlx_usb_place got;
     assert_int_equal(attach_to(w, 5, "1-2"), 0);
     assert_int_equal(detach_from(w, 5, 1), 0);
-    assert_int_equal(xlx_usb_attach(w->ctx, 5, "1-2", &second, 0, LONG_MS,
-                                    &got), 0);
+    assert_int_equal(
+        xlx_usb_attach(w->ctx, 5, "1-2", &second, 0, LONG_MS, &got), 0);
     assert_driver(w, "1-2", 0, "usbback");
 }
 
@@ -343,7 +343,8 @@ static void what_usbback_has_is_in_use(void **state)
     struct usb_world *w = *state;
     sysfs_mem_find(w->sysfs, "1-2")->intf[1].driver = "usbback";
     assert_int_equal(attach_to(w, 6, "1-2"), -EBUSY);
-    assert_says(w, "in use by a program on this host (driver usbfs or usbback)");
+    assert_says(w,
+                "in use by a program on this host (driver usbfs or usbback)");
 }
 
 static void a_device_libxl_gave_to_usbback_comes_back(void **state)
@@ -398,16 +399,13 @@ static void slower_devices_do_not_fit_an_ehci(void **state)
     const struct xlx_usb_place first = { 0, ANY };
     struct xlx_usb_place got;
     assert_int_equal(create_as(w, 6, XLX_USB_DEVICEMODEL, 2, 0), 0);
-    assert_int_equal(xlx_usb_attach(w->ctx, 6, "1-3.1", &first, 0, LONG_MS,
-                                    &got),
-                     -ENOTSUP);
+    assert_int_equal(
+        xlx_usb_attach(w->ctx, 6, "1-3.1", &first, 0, LONG_MS, &got), -ENOTSUP);
     assert_says(w, "EHCI");
-    assert_int_equal(xlx_usb_attach(w->ctx, 6, "2-1", &first, 0, LONG_MS,
-                                    &got),
+    assert_int_equal(xlx_usb_attach(w->ctx, 6, "2-1", &first, 0, LONG_MS, &got),
                      -ENOTSUP);
     assert_says(w, "SuperSpeed");
-    assert_int_equal(xlx_usb_attach(w->ctx, 6, "1-2", &first, 0, LONG_MS,
-                                    &got),
+    assert_int_equal(xlx_usb_attach(w->ctx, 6, "1-2", &first, 0, LONG_MS, &got),
                      0);
     /* without a wish it gets one that suits */
     assert_int_equal(attach_to(w, 6, "1-3.1"), 0);

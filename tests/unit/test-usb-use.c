@@ -368,7 +368,7 @@ static void a_guests_disk_is_found(void **state)
     stick(w);
     xs_mem_put(w->xs, VBD "/state", "4");
     xs_mem_put(w->xs, VBD "/physical-device", "8:1"); /* sda1 */
-    xs_mem_put(w->xs, VBD "/params", "/dev/sdb"); /* what it was made of */
+    xs_mem_put(w->xs, VBD "/params", "/dev/sdb");     /* what it was made of */
     assert_use(w, XLX__USE_NONE, "");
     xs_mem_put(w->xs, VBD "/physical-device", "8:10"); /* hexadecimal */
     assert_use(w, XLX__USE_GUEST, "sdb on domain 3");
@@ -446,12 +446,12 @@ static void a_closed_lun_is_nobodys(void **state)
 /* --- the network ---------------------------------------------------------- */
 
 #define CARD PCI "1-2/1-2:1.0/net/eth1"
-#define ROUTE_HEAD                                                        \
+#define ROUTE_HEAD \
     "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\n"
-#define ROUTE(card, to, mask)                                             \
+#define ROUTE(card, to, mask) \
     card "\t" to "\t0101A8C0\t0003\t0\t0\t100\t" mask "\t0\t0\t0\n"
 #define ZERO "00000000000000000000000000000000"
-#define ROUTE6(to, len, card)                                             \
+#define ROUTE6(to, len, card)                                               \
     to " " len " " ZERO " 00 " ZERO " 00000400 00000001 00000000 00000003 " \
        "    " card "\n"
 
@@ -484,8 +484,7 @@ static void the_hosts_network(void **state)
     assert_use(w, XLX__USE_NETWORK, "eth1, default route");
     proc_file(w, "net/ipv6_route", "");
     assert_use(w, XLX__USE_NONE, "");
-    proc_file(w, "net/route",
-              ROUTE_HEAD ROUTE("eth1", "00000000", "00000000"));
+    proc_file(w, "net/route", ROUTE_HEAD ROUTE("eth1", "00000000", "00000000"));
     assert_use(w, XLX__USE_NETWORK, "eth1, default route");
     put(w, "class/net/eth1", "upper_xenbr0", "");
     assert_use(w, XLX__USE_NETWORK, "eth1 below xenbr0");
@@ -495,9 +494,10 @@ static void odd_disks_do_no_harm(void **state)
 {
     static const char *const params[] = { "", "aio:", "rbd:pool/image", "/",
                                           "qcow2:/dev/sdc" };
-    static const char *const numbers[] = { "", ":", "8", "8:", "8:10x",
-                                           "fffffffff:1", "8:10:0", " 8:10",
-                                           "0x8:10", "8:+10" };
+    static const char *const numbers[] = { "",       ":",     "8",
+                                           "8:",     "8:10x", "fffffffff:1",
+                                           "8:10:0", " 8:10", "0x8:10",
+                                           "8:+10" };
     struct world *w = *state;
     stick(w);
     xs_mem_put(w->xs, "/local/domain/0/backend/vbd/x/1/physical-device",

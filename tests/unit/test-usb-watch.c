@@ -226,13 +226,17 @@ struct message {
     const char *action, *busid; /* NULL: of no interest */
 };
 
-#define MESSAGE(text, action, busid) { text, sizeof(text) - 1, action, busid }
+#define MESSAGE(text, action, busid)          \
+    {                                         \
+        text, sizeof(text) - 1, action, busid \
+    }
 
 static const struct message messages[] = {
     MESSAGE(DEV "ACTION=add\0" PATH "SUBSYSTEM=usb\0DEVTYPE=usb_device\0",
             "add", "1-2"),
     MESSAGE(DEV "ACTION=remove\0" PATH "SUBSYSTEM=usb\0X=\0"
-            "DEVTYPE=usb_device\0", "remove", "1-2"),
+                "DEVTYPE=usb_device\0",
+            "remove", "1-2"),
     MESSAGE(DEV "ACTION=add\0" PATH "SUBSYSTEM=usb\0DEVTYPE=usb_interface\0",
             NULL, NULL),
     MESSAGE(DEV "ACTION=add\0" PATH "SUBSYSTEM=hid\0DEVTYPE=usb_device\0", NULL,
@@ -246,7 +250,8 @@ static const struct message messages[] = {
     MESSAGE(DEV "ACTION=add\0DEVPATH=/x/\0SUBSYSTEM=usb\0DEVTYPE=usb_device\0",
             NULL, NULL),
     MESSAGE(DEV "ACTION=aaaaaaaaaabbbbbbbbbbccccccccccdd\0" PATH
-            "SUBSYSTEM=usb\0DEVTYPE=usb_device\0", NULL, NULL),
+                "SUBSYSTEM=usb\0DEVTYPE=usb_device\0",
+            NULL, NULL),
     MESSAGE(DEV "ACTION=add\0" PATH "SUBSYSTEM=usb\0DEVTYPE=usb_device", NULL,
             NULL), /* cut off */
     MESSAGE("libudev\0ACTION=add\0" PATH "SUBSYSTEM=usb\0DEVTYPE=usb_device\0",

@@ -17,7 +17,7 @@
 
 #define ANY XLX_USB_ANY
 #define LONG_MS 60000 /* never reached */
-#define SHORT_MS 150   /* reached on purpose */
+#define SHORT_MS 150  /* reached on purpose */
 #define BE "/local/domain/0/backend/qusb/5"
 
 static const struct xlx_usb_place anywhere = { ANY, ANY };
@@ -102,6 +102,7 @@ static void a_controller_is_laid_out_as_libxl_does(void **state)
         "/local/domain/5/device/vusb/0/backend = " BE "/0 (5:0 0:1)\n"
         "/local/domain/5/device/vusb/0/backend-id = 0 (5:0 0:1)\n"
         "/local/domain/5/device/vusb/0/state = 4 (5:0 0:1)\n",
+        /* clang-format off */
         BE "/0 =  (0:0 5:1)\n"
         BE "/0/frontend = /local/domain/5/device/vusb/0 (0:0 5:1)\n"
         BE "/0/frontend-id = 5 (0:0 5:1)\n"
@@ -113,8 +114,10 @@ static void a_controller_is_laid_out_as_libxl_does(void **state)
         BE "/0/state = 4 (0:0 5:1)\n"
         BE "/0/type = qusb (0:0 5:1)\n"
         BE "/0/usb-ver = 1 (0:0 5:1)\n",
+        /* clang-format on */
         "/libxl/5/device/vusb/0/backend = " BE "/0 (0:0)\n"
-        "/libxl/5/device/vusb/0/frontend = /local/domain/5/device/vusb/0 (0:0)\n"
+        "/libxl/5/device/vusb/0/frontend = /local/domain/5/device/vusb/0 "
+        "(0:0)\n"
         "/libxl/5/device/vusb/0/frontend-id = 5 (0:0)\n"
         "/libxl/5/device/vusb/0/num-ports = 2 (0:0)\n",
     };
@@ -127,12 +130,14 @@ static void a_devid_can_be_asked_for(void **state)
 {
     struct usb_world *w = *state;
     uint32_t devid;
-    assert_int_equal(xlx_usb_hc_create_as(w->ctx, WORLD_DOMID, 3, &usual,
-                                          LONG_MS, &devid), 0);
+    assert_int_equal(
+        xlx_usb_hc_create_as(w->ctx, WORLD_DOMID, 3, &usual, LONG_MS, &devid),
+        0);
     assert_int_equal(devid, 3);
     char *before = usb_world_dump(w);
-    assert_int_equal(xlx_usb_hc_create_as(w->ctx, WORLD_DOMID, 3, &usual,
-                                          LONG_MS, &devid), -EEXIST);
+    assert_int_equal(
+        xlx_usb_hc_create_as(w->ctx, WORLD_DOMID, 3, &usual, LONG_MS, &devid),
+        -EEXIST);
     char *after = usb_world_dump(w);
     assert_string_equal(after, before);
     free(before);
@@ -159,15 +164,15 @@ static void a_device_goes_to_a_guest_and_comes_back(void **state)
     struct xlx_usb_place got;
     char busid[XLX_USB_BUSID_MAX];
     char *before = usb_world_dump(w);
-    assert_int_equal(xlx_usb_attach(w->ctx, WORLD_DOMID, "1-2", &anywhere, 0,
-                                    LONG_MS, &got), 0);
+    assert_int_equal(
+        xlx_usb_attach(w->ctx, WORLD_DOMID, "1-2", &anywhere, 0, LONG_MS, &got),
+        0);
     assert_int_equal(got.hc, 0);
     assert_int_equal(got.port, 1);
     assert_int_equal(w->starts, 1);
     assert_node(w, BE "/0/port/1", "1-2");
     assert_driver(w, "1-2", 0, "usbfs");
-    assert_int_equal(
-        xlx_usb_find(w->ctx, WORLD_DOMID, "1-2", &got, NULL), 0);
+    assert_int_equal(xlx_usb_find(w->ctx, WORLD_DOMID, "1-2", &got, NULL), 0);
     assert_int_equal(got.port, 1);
 
     assert_int_equal(
@@ -349,8 +354,9 @@ static void a_device_moves_from_guest_to_guest(void **state)
     char *before = usb_world_dump(w);
     /* the other does not take it: the first has it again */
     w->no_frontend = true;
-    assert_int_equal(xlx_usb_move(w->ctx, WORLD_DOMID, &from, NULL, 6, &anywhere, 0,
-                                  SHORT_MS, &got), -ETIMEDOUT);
+    assert_int_equal(xlx_usb_move(w->ctx, WORLD_DOMID, &from, NULL, 6,
+                                  &anywhere, 0, SHORT_MS, &got),
+                     -ETIMEDOUT);
     assert_non_null(strstr(xlx_ctx_error(w->ctx), "domain 6 does not take"));
     w->no_frontend = false;
     char *after = usb_world_dump(w);
@@ -358,11 +364,14 @@ static void a_device_moves_from_guest_to_guest(void **state)
     free(before);
     free(after);
     assert_int_equal(xlx_usb_move(w->ctx, WORLD_DOMID, &from, NULL, WORLD_DOMID,
-                                  &anywhere, 0, LONG_MS, &got), -EINVAL);
-    assert_int_equal(xlx_usb_move(w->ctx, WORLD_DOMID, &from, NULL, 9, &anywhere, 0,
-                                  LONG_MS, &got), -ESRCH);
-    assert_int_equal(xlx_usb_move(w->ctx, WORLD_DOMID, &from, NULL, 6, &anywhere, 0,
-                                  LONG_MS, &got), 0);
+                                  &anywhere, 0, LONG_MS, &got),
+                     -EINVAL);
+    assert_int_equal(xlx_usb_move(w->ctx, WORLD_DOMID, &from, NULL, 9,
+                                  &anywhere, 0, LONG_MS, &got),
+                     -ESRCH);
+    assert_int_equal(xlx_usb_move(w->ctx, WORLD_DOMID, &from, NULL, 6,
+                                  &anywhere, 0, LONG_MS, &got),
+                     0);
     assert_node(w, "/libxl/6/device/vusb/0/port/1", "1-2");
     assert_driver(w, "1-2", 0, "usbfs");
 }
@@ -373,13 +382,15 @@ static void a_device_is_found_by_any_name(void **state)
     struct xlx_usb_place got;
     assert_int_equal(attach(w, "46f4:0001:S1"), 0);
     assert_int_equal(attach(w, "1.2"), 0);
-    assert_int_equal(xlx_usb_find(w->ctx, WORLD_DOMID, "0627:0001", &got, NULL), 0);
+    assert_int_equal(xlx_usb_find(w->ctx, WORLD_DOMID, "0627:0001", &got, NULL),
+                     0);
     assert_int_equal(got.port, 2);
     assert_int_equal(attach(w, "1-3.1"), 0);
     assert_int_equal(xlx_usb_find(w->ctx, WORLD_DOMID, "0627:0001", &got, NULL),
                      -ENOTUNIQ);
     sysfs_mem_unplug(w->sysfs, "1-3.1");
-    assert_int_equal(xlx_usb_find(w->ctx, WORLD_DOMID, "0627:0001", &got, NULL), 0);
+    assert_int_equal(xlx_usb_find(w->ctx, WORLD_DOMID, "0627:0001", &got, NULL),
+                     0);
     assert_int_equal(xlx_usb_find(w->ctx, WORLD_DOMID, "1-3.1", &got, NULL), 0);
     assert_int_equal(got.port, 3);
 }
@@ -396,8 +407,9 @@ static void what_a_killed_command_left_is_put_right(void **state)
     w->no_claim = true;
     const struct xlx_usb_place nowhere = { 7, ANY };
     struct xlx_usb_place got;
-    assert_int_equal(xlx_usb_attach(w->ctx, WORLD_DOMID, "1-2", &nowhere, 0,
-                                    LONG_MS, &got), -ENODEV);
+    assert_int_equal(
+        xlx_usb_attach(w->ctx, WORLD_DOMID, "1-2", &nowhere, 0, LONG_MS, &got),
+        -ENODEV);
     assert_driver(w, "1-2", 0, "usb-storage");
     assert_node(w, "/libxl-ext", NULL);
 }
@@ -436,8 +448,9 @@ static void each_change_is_on_record(void **state)
     assert_non_null(strstr(usb_world_syslog, ": done"));
     w->no_release = true;
     const struct xlx_usb_place place = { 0, 1 };
-    assert_int_equal(xlx_usb_detach(w->ctx, WORLD_DOMID, &place, NULL, SHORT_MS,
-                                    NULL), -ETIMEDOUT);
+    assert_int_equal(
+        xlx_usb_detach(w->ctx, WORLD_DOMID, &place, NULL, SHORT_MS, NULL),
+        -ETIMEDOUT);
     assert_non_null(strstr(usb_world_syslog, "usb 1-2: detach from domain 5"));
     assert_non_null(strstr(usb_world_syslog, ": failed: usb 1-2: "));
 }
@@ -481,8 +494,9 @@ static void super_speed_is_carried_where_it_can_be(void **state)
     dev->descriptors = webcam->d.bytes;
     dev->nr_descriptors = webcam->d.length;
     assert_int_equal(attach(w, "2-1"), -ENOTSUP);
-    assert_says(w, "usb 2-1: cannot be given to domain 5: it runs at SuperSpeed "
-                   "and has isochronous endpoints");
+    assert_says(w,
+                "usb 2-1: cannot be given to domain 5: it runs at SuperSpeed "
+                "and has isochronous endpoints");
     assert_node(w, BE, NULL);
     dev->descriptors = stick->d.bytes;
     dev->nr_descriptors = stick->d.length;
@@ -540,8 +554,9 @@ static void a_refusal_has_a_reason_and_no_effect(void **state)
     for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++) {
         const struct refusal *r = &refusals[i];
         struct xlx_usb_place got;
-        assert_int_equal(xlx_usb_attach(w->ctx, r->domid, r->busid, &r->place, 0,
-                                        LONG_MS, &got), r->rc);
+        assert_int_equal(xlx_usb_attach(w->ctx, r->domid, r->busid, &r->place,
+                                        0, LONG_MS, &got),
+                         r->rc);
         assert_non_null(strstr(xlx_ctx_error(w->ctx), r->text));
         char *after = usb_world_dump(w);
         assert_string_equal(after, before);
@@ -566,7 +581,8 @@ static void assert_refused(struct usb_world *w, const char *device,
     struct xlx_usb_place got;
     char *before = usb_world_dump(w);
     assert_int_equal(xlx_usb_attach(w->ctx, WORLD_DOMID, device, &anywhere,
-                                    flags, LONG_MS, &got), rc);
+                                    flags, LONG_MS, &got),
+                     rc);
     if (!strstr(xlx_ctx_error(w->ctx), text))
         fail_msg("%s: says %s", device, xlx_ctx_error(w->ctx));
     char *after = usb_world_dump(w);
@@ -581,15 +597,15 @@ static void what_the_policy_forbids_is_refused(void **state)
     write_file(w, "usb-policy.conf", "DENY: class=08\nALLOW:\n");
     assert_refused(w, "1-2", XLX_USB_FORCE, -EACCES,
                    "usb 1-2: forbidden by policy: ");
-    assert_non_null(strstr(xlx_ctx_error(w->ctx), "usb-policy.conf:1: DENY: class=08"));
+    assert_non_null(
+        strstr(xlx_ctx_error(w->ctx), "usb-policy.conf:1: DENY: class=08"));
     assert_int_equal(attach(w, "1-1"), 0);
     sysfs_mem_find(w->sysfs, "1-3.1")->intf[0].name = NULL;
     assert_refused(w, "1-3.1", XLX_USB_FORCE, -EACCES,
                    "usb 1-3.1: forbidden by policy: not configured, it may be "
                    "anything: ");
     write_file(w, "usb-policy.conf", "DENY class\n");
-    assert_refused(w, "1-2", XLX_USB_FORCE, -EBADMSG,
-                   "usb-policy.conf:1: ");
+    assert_refused(w, "1-2", XLX_USB_FORCE, -EBADMSG, "usb-policy.conf:1: ");
 }
 
 static void the_last_keyboard_can_be_forced(void **state)
@@ -599,7 +615,8 @@ static void the_last_keyboard_can_be_forced(void **state)
     sysfs_mem_put(w->sysfs, "class/input/input0/capabilities/key", "0");
     assert_refused(w, "1-1", 0, -EBUSY, "is the last keyboard of this host");
     assert_int_equal(xlx_usb_attach(w->ctx, WORLD_DOMID, "1-1", &anywhere,
-                                    XLX_USB_FORCE, LONG_MS, &got), 0);
+                                    XLX_USB_FORCE, LONG_MS, &got),
+                     0);
 }
 
 static void a_mounted_disk_cannot(void **state)
@@ -707,12 +724,14 @@ static void high_speed_does_not_fit_usb_1(void **state)
     uint32_t devid;
     assert_int_equal(
         xlx_usb_hc_create(w->ctx, WORLD_DOMID, &slow, LONG_MS, &devid), 0);
-    assert_int_equal(xlx_usb_attach(w->ctx, WORLD_DOMID, "1-2", &there, 0, LONG_MS,
-                                    &got), -ENOTSUP);
+    assert_int_equal(
+        xlx_usb_attach(w->ctx, WORLD_DOMID, "1-2", &there, 0, LONG_MS, &got),
+        -ENOTSUP);
     assert_non_null(strstr(xlx_ctx_error(w->ctx), "USB 1.1"));
     /* without a wish it gets one of its own */
-    assert_int_equal(xlx_usb_attach(w->ctx, WORLD_DOMID, "1-2", &anywhere, 0,
-                                    LONG_MS, &got), 0);
+    assert_int_equal(
+        xlx_usb_attach(w->ctx, WORLD_DOMID, "1-2", &anywhere, 0, LONG_MS, &got),
+        0);
     assert_int_equal(got.hc, 1);
 }
 
@@ -723,7 +742,8 @@ static void attach_late(struct usb_world *w, const char *text)
     struct xlx_usb_place got;
     char *before = usb_world_dump(w);
     assert_int_equal(xlx_usb_attach(w->ctx, WORLD_DOMID, "1-2", &anywhere, 0,
-                                    SHORT_MS, &got), -ETIMEDOUT);
+                                    SHORT_MS, &got),
+                     -ETIMEDOUT);
     assert_non_null(strstr(xlx_ctx_error(w->ctx), text));
     char *after = usb_world_dump(w);
     assert_string_equal(after, before);

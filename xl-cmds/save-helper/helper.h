@@ -23,7 +23,7 @@ struct helper {
     bool require; /* fail rather than restore any other way than lazily */
     bool fast;    /* no lazy restore is wanted */
     bool record;
-    uint64_t record_ms; /* 0: until the guest is quiet */
+    uint64_t record_ms;  /* 0: until the guest is quiet */
     const char *sidecar; /* NULL: beside the image */
     struct xlx_lazy_prefetch prefetch;
     uint64_t bwlimit; /* bytes a second of the backfill; 0: no limit */
@@ -41,9 +41,9 @@ int helper_restore(struct helper *h);
 /*
  * Makes the pager's process, in a session of its own.
  * *channel_r is a socket to the pager: it says struct pager_reply, prefetches,
- * says one byte (ready), then fills and waits for one (serve), or the end of the
- * channel (leave: nobody needs you). One that takes over says all of it again.
- * 0 or -errno.
+ * says one byte (ready), then fills and waits for one (serve), or the end of
+ * the channel (leave: nobody needs you). One that takes over says all of it
+ * again. 0 or -errno.
  */
 int pager_spawn(struct helper *h, xlx_lazy *lazy, int *channel_r);
 

@@ -7,8 +7,8 @@
  * Environment: XL_EXT_LAZY=require fails where a lazy restore is not possible;
  * anything else, or nothing, restores fast then; off does so at once, and is
  * `xl restore --fast`. XL_EXT_LAZY_BWLIMIT, XL_EXT_LAZY_PREFETCH,
- * XL_EXT_LAZY_RECORD and XL_EXT_LAZY_SIDECAR are --bwlimit, --prefetch, --record
- * and --sidecar of `xl restore`.
+ * XL_EXT_LAZY_RECORD and XL_EXT_LAZY_SIDECAR are --bwlimit, --prefetch,
+ * --record and --sidecar of `xl restore`.
  */
 #include <limits.h>
 #include <stdio.h>
@@ -76,8 +76,10 @@ static bool read_prefetch(struct helper *h)
                            : XLX_LAZY_PREFETCH_DEFAULT;
     if (!xlx_lazy_parse_prefetch(text, &h->prefetch))
         return true;
-    fprintf(stderr, "xl-ext-save-helper: XL_EXT_LAZY_PREFETCH is '%s': give a "
-                    "size (64M), a time (2s) or 0\n", text);
+    fprintf(stderr,
+            "xl-ext-save-helper: XL_EXT_LAZY_PREFETCH is '%s': give a "
+            "size (64M), a time (2s) or 0\n",
+            text);
     return false;
 }
 
@@ -87,8 +89,10 @@ static bool read_bwlimit(struct helper *h)
     if (!is_set("XL_EXT_LAZY_BWLIMIT") ||
         !xlx_lazy_parse_bwlimit(text, &h->bwlimit))
         return true;
-    fprintf(stderr, "xl-ext-save-helper: XL_EXT_LAZY_BWLIMIT is '%s': give "
-                    "bytes a second (50M) or none\n", text);
+    fprintf(stderr,
+            "xl-ext-save-helper: XL_EXT_LAZY_BWLIMIT is '%s': give "
+            "bytes a second (50M) or none\n",
+            text);
     return false;
 }
 
@@ -99,8 +103,10 @@ static bool read_record(struct helper *h)
     if (!h->record || !strcmp(text, "auto") ||
         !xlx_lazy_parse_record(text, &h->record_ms))
         return true;
-    fprintf(stderr, "xl-ext-save-helper: XL_EXT_LAZY_RECORD is '%s': give a "
-                    "time (30s) or auto\n", text);
+    fprintf(stderr,
+            "xl-ext-save-helper: XL_EXT_LAZY_RECORD is '%s': give a "
+            "time (30s) or auto\n",
+            text);
     return false;
 }
 

@@ -6,11 +6,11 @@
  *                          +------fork--> reserve
  *
  * A pager has threads, and the copy of a process with threads has locks that
- * nobody will ever open: so no pager forks. The supervisor does nothing but wait.
- * When the pager dies it makes another one, which takes over; when the standby
- * (here: reserve) dies, another standby. That waits for the supervisor's end,
- * and is the supervisor from then on. So each may be killed at any time, the
- * pager and one of the others at once.
+ * nobody will ever open: so no pager forks. The supervisor does nothing but
+ * wait. When the pager dies it makes another one, which takes over; when the
+ * standby (here: reserve) dies, another standby. That waits for the
+ * supervisor's end, and is the supervisor from then on. So each may be killed
+ * at any time, the pager and one of the others at once.
  *
  * Who has ended is told by sockets that the kernel closes. Whether it was done
  * is in memory that all share, so that no word about it can get lost.
@@ -90,7 +90,7 @@ static void leave(const struct guard *g)
 static int tie(int ends[2])
 {
     return socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) ? -errno
-                                                                      : 0;
+                                                                       : 0;
 }
 
 static void close_one(int *fd)
@@ -159,8 +159,8 @@ static void say_ready(const struct guard *g)
 {
     if (send(g->channel, "r", 1, MSG_NOSIGNAL) < 0 && errno != EPIPE &&
         errno != ECONNRESET)
-        fprintf(stderr, "domain %u: cannot reach the helper: %s\n",
-                g->h->domid, strerror(errno));
+        fprintf(stderr, "domain %u: cannot reach the helper: %s\n", g->h->domid,
+                strerror(errno));
 }
 
 static int pager_main(struct guard *g, bool first)
@@ -197,8 +197,10 @@ static void hand_over(int partner, int bond)
 {
     char space[CMSG_SPACE(sizeof(int))] = { 0 };
     struct iovec word = { .iov_base = "b", .iov_len = 1 };
-    struct msghdr m = { .msg_iov = &word, .msg_iovlen = 1,
-                        .msg_control = space, .msg_controllen = sizeof(space) };
+    struct msghdr m = { .msg_iov = &word,
+                        .msg_iovlen = 1,
+                        .msg_control = space,
+                        .msg_controllen = sizeof(space) };
     struct cmsghdr *c = CMSG_FIRSTHDR(&m);
     c->cmsg_level = SOL_SOCKET;
     c->cmsg_type = SCM_RIGHTS;
@@ -214,8 +216,10 @@ static bool take_bond(struct guard *g)
 {
     char space[CMSG_SPACE(sizeof(int))], byte;
     struct iovec word = { .iov_base = &byte, .iov_len = 1 };
-    struct msghdr m = { .msg_iov = &word, .msg_iovlen = 1,
-                        .msg_control = space, .msg_controllen = sizeof(space) };
+    struct msghdr m = { .msg_iov = &word,
+                        .msg_iovlen = 1,
+                        .msg_control = space,
+                        .msg_controllen = sizeof(space) };
     ssize_t n;
     while ((n = recvmsg(g->partner, &m, MSG_CMSG_CLOEXEC)) < 0 &&
            errno == EINTR)
@@ -239,8 +243,9 @@ static int stand_by(struct guard *g)
     close_one(&g->partner);
     if (atomic_load(&g->common->over))
         return EXIT_SUCCESS;
-    fprintf(stderr, "domain %u: the supervisor died: the standby has "
-                    "replaced it\n",
+    fprintf(stderr,
+            "domain %u: the supervisor died: the standby has "
+            "replaced it\n",
             g->h->domid);
     return supervise(g);
 }
@@ -347,8 +352,9 @@ static int supervise(struct guard *g)
 
 static int supervisor_main(struct helper *h, xlx_lazy *lazy, int channel)
 {
-    struct guard g = { .h = h, .lazy = lazy, .channel = channel, .bond = -1,
-                       .partner = -1 };
+    struct guard g = {
+        .h = h, .lazy = lazy, .channel = channel, .bond = -1, .partner = -1
+    };
     g.common = mmap(NULL, sizeof(*g.common), PROT_READ | PROT_WRITE,
                     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (g.common == MAP_FAILED)

@@ -14,10 +14,10 @@
  *   2 load everything but the special pages     else: fail
  *   3, 4 as above; exit 0
  *
- * A failure before anything is changed leaves the stream untouched: this process
- * becomes the stock helper, or feeds it where the image is on a server. From
- * then on it fails, and libxl destroys the domain; a pager sees the channel end
- * and leaves.
+ * A failure before anything is changed leaves the stream untouched: this
+ * process becomes the stock helper, or feeds it where the image is on a server.
+ * From then on it fails, and libxl destroys the domain; a pager sees the
+ * channel end and leaves.
  */
 #include <errno.h>
 #include <limits.h>
@@ -181,8 +181,10 @@ static int restore_loaded(struct helper *h, xlx_fast *fast)
 static int not_fast(struct helper *h, const struct stream *stream,
                     const char *why)
 {
-    fprintf(stderr, "xl-ext-save-helper: fast restore is not possible: %s. "
-                    "Restoring by %s.\n", why, h->stock);
+    fprintf(stderr,
+            "xl-ext-save-helper: fast restore is not possible: %s. "
+            "Restoring by %s.\n",
+            why, h->stock);
     return restore_stock(h, stream->start);
 }
 
@@ -205,12 +207,16 @@ static int not_lazy(struct helper *h, const struct stream *stream,
                     const char *why)
 {
     if (h->require) {
-        fprintf(stderr, "xl-ext-save-helper: lazy restore is not possible: "
-                        "%s\n", why);
+        fprintf(stderr,
+                "xl-ext-save-helper: lazy restore is not possible: "
+                "%s\n",
+                why);
         return EXIT_FAILURE;
     }
-    fprintf(stderr, "xl-ext-save-helper: lazy restore is not possible: %s. "
-                    "Restoring eagerly.\n", why);
+    fprintf(stderr,
+            "xl-ext-save-helper: lazy restore is not possible: %s. "
+            "Restoring eagerly.\n",
+            why);
     return restore_fast(h, stream);
 }
 
@@ -220,8 +226,10 @@ static int restore_lazily(struct helper *h, const struct stream *stream)
     xlx_lazy *lazy;
     int channel;
     if (stream->start < 0) {
-        snprintf(why, sizeof(why), "%s: a pipe, not a file: it cannot be "
-                                   "read at any offset", stream->name);
+        snprintf(why, sizeof(why),
+                 "%s: a pipe, not a file: it cannot be "
+                 "read at any offset",
+                 stream->name);
         return not_lazy(h, stream, why);
     }
     if (xlx_lazy_open(h->ctx, h->domid, h->io_fd, (uint64_t)stream->start,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 /*
- * xl-ext-usb-backend DOMID RUN LOG SYSFS: the USB backend of one guest, started by the
- * library; nobody types it. Standard output takes one line, standard error is
- * the log.
+ * xl-ext-usb-backend DOMID RUN LOG SYSFS: the USB backend of one guest, started
+ * by the library; nobody types it. Standard output takes one line, standard
+ * error is the log.
  *
  *   main     (this)  root; starts the others, and has nothing to do with guests
  *   broker           root; xenstore, the devices of this host

@@ -171,8 +171,8 @@ static int add_rule(struct xlx__policy *policy,
     if (nr == XLX__POLICY_RULES_MAX)
         return -E2BIG;
     if (!(nr & (nr - 1))) {
-        struct xlx__policy_rule *more = reallocarray(
-            policy->rule, nr ? 2 * nr : 1, sizeof(*policy->rule));
+        struct xlx__policy_rule *more =
+            reallocarray(policy->rule, nr ? 2 * nr : 1, sizeof(*policy->rule));
         if (!more)
             return -ENOMEM;
         policy->rule = more;
@@ -236,7 +236,7 @@ void xlx__policy_free(struct xlx__policy *policy)
 /* --- evaluating ----------------------------------------------------------- */
 
 /* What a device says of itself before it is configured. */
-#define DEVICE_KEYS                                                            \
+#define DEVICE_KEYS \
     (1u << XLX__POLICY_VID | 1u << XLX__POLICY_PID | 1u << XLX__POLICY_REL)
 #define ALL_KEYS ((1u << XLX__POLICY_KEYS) - 1)
 
@@ -285,8 +285,8 @@ static bool same_codes(const struct xlx__usbintf *a,
            a->protocol == b->protocol;
 }
 
-/* What the device is in another configuration or setting, and neither now nor as
- * one of the kinds before it. */
+/* What the device is in another configuration or setting, and neither now nor
+ * as one of the kinds before it. */
 static bool is_further(const struct xlx__usbdev *dev, unsigned k)
 {
     for (unsigned i = 0; i < dev->nr_intfs; i++)
@@ -336,9 +336,8 @@ void xlx__policy_describe(const struct xlx__policy *policy,
                           const struct xlx__policy_rule *rule,
                           struct xlx_usb_policy_rule *rule_r)
 {
-    *rule_r = (struct xlx_usb_policy_rule){
-        .allow = xlx__policy_allows(policy, rule)
-    };
+    *rule_r = (struct xlx_usb_policy_rule){ .allow = xlx__policy_allows(policy,
+                                                                        rule) };
     if (!rule)
         return;
     size_t size = sizeof(rule_r->text);
@@ -378,8 +377,7 @@ void xlx__policy_check(const struct xlx__policy *policy,
 {
     for (unsigned i = 0; i < xlx__policy_nr_intfs(dev); i++) {
         struct xlx__usbintf intf = xlx__policy_intf(dev, i);
-        const struct xlx__policy_rule *rule =
-            xlx__policy_match(policy, dev, i);
+        const struct xlx__policy_rule *rule = xlx__policy_match(policy, dev, i);
         bool allowed = xlx__policy_allows(policy, rule);
         if (!i || !allowed)
             decide(policy, rule, dev, &intf, verdict_r);

@@ -47,7 +47,7 @@ struct xlx__policy_error {
 struct xlx__policy_verdict {
     bool allowed;
     char rule[160]; /* "FILE:LINE: DENY: vid=..." or "" for no rule */
-    int intf; /* number of the interface that decided, -1 none/device */
+    int intf;       /* number of the interface that decided, -1 none/device */
 };
 
 /*
@@ -72,10 +72,10 @@ bool xlx__policy_allows(const struct xlx__policy *policy,
                         const struct xlx__policy_rule *rule);
 
 /*
- * What is shown as interface number `i`: first those that the device has now, then
- * what else it can be, each class, subclass and protocol once, in any other
- * configuration or setting, which its guest may choose. For a device without any,
- * and i == 0, the device's own class.
+ * What is shown as interface number `i`: first those that the device has now,
+ * then what else it can be, each class, subclass and protocol once, in any
+ * other configuration or setting, which its guest may choose. For a device
+ * without any, and i == 0, the device's own class.
  */
 struct xlx__usbintf xlx__policy_intf(const struct xlx__usbdev *dev, unsigned i);
 

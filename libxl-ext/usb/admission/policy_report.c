@@ -32,8 +32,9 @@ static void report_intf(const struct xlx__policy *policy,
     xlx__policy_describe(policy, xlx__policy_match(policy, dev, i), &out->rule);
 }
 
-/* The same decision as xlx__policy_check(), with all that led to it. What does not
- * fit is left out, but for the first one that is denied: the last one goes. */
+/* The same decision as xlx__policy_check(), with all that led to it. What does
+ * not fit is left out, but for the first one that is denied: the last one goes.
+ */
 static void report(const struct xlx__policy *policy,
                    const struct xlx__usbdev *dev,
                    struct xlx_usb_policy_verdict *v)
@@ -54,8 +55,8 @@ static void report(const struct xlx__policy *policy,
     for (unsigned i = 0; i < xlx__policy_nr_intfs(dev); i++) {
         struct xlx_usb_policy_intf intf;
         report_intf(policy, dev, i, &intf);
-        bool first = !denied && !intf.rule.allow, room =
-            v->nr_intfs < XLX_USB_POLICY_INTFS_MAX;
+        bool first = !denied && !intf.rule.allow,
+             room = v->nr_intfs < XLX_USB_POLICY_INTFS_MAX;
         if (first)
             v->decided = room ? v->nr_intfs : XLX_USB_POLICY_INTFS_MAX - 1;
         if (room)

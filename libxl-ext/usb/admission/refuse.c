@@ -78,8 +78,7 @@ static int check_free(xlx_ctx *ctx, const struct xlx__refuse *r,
     if (out->owner) {
         refuse(out, EBUSY, false,
                "attached already to domain %u, controller %u port %u",
-               out->owner->domid, out->owner->place.hc,
-               out->owner->place.port);
+               out->owner->domid, out->owner->place.hc, out->owner->place.port);
         return 0;
     }
     int rc = xlx__usbdev_claimed(ctx, dev->busid);
@@ -104,7 +103,8 @@ static int check_use(xlx_ctx *ctx, const struct xlx__usbdev *dev, bool force,
         [XLX__USE_MAPPED] = { "is mapped (LVM, crypt or multipath)", false },
         [XLX__USE_HELD] = { "is held by another driver", false },
         [XLX__USE_GUEST] = { "is a disk of a guest", false },
-        [XLX__USE_NETWORK] = { "carries the network of this host: --force gives "
+        [XLX__USE_NETWORK] = { "carries the network of this host: --force "
+                               "gives "
                                "it away",
                                true },
         [XLX__USE_LAST_KEYBOARD] = { "is the last keyboard of this host: "
@@ -116,8 +116,7 @@ static int check_use(xlx_ctx *ctx, const struct xlx__usbdev *dev, bool force,
     };
     struct xlx__usb_use_found found;
     int rc = xlx__usb_use(ctx, dev, &found);
-    if (rc || found.use == XLX__USE_NONE ||
-        (force && why[found.use].forceable))
+    if (rc || found.use == XLX__USE_NONE || (force && why[found.use].forceable))
         return rc;
     refuse(out, EBUSY, why[found.use].forceable, "%s%s%s%s",
            why[found.use].text, *found.what ? " (" : "", found.what,

@@ -21,7 +21,7 @@ struct xlx__refusal {
     int err;        /* a positive errno, or 0: may be given away */
     bool forceable; /* XLX_USB_FORCE overrides it */
     const struct xlx__owned *owner; /* who has it, or NULL */
-    char text[256]; /* printable, without the device's name */
+    char text[256];                 /* printable, without the device's name */
 };
 
 int xlx__refuse_open(xlx_ctx *ctx, struct xlx__refuse *r);
@@ -49,8 +49,8 @@ int xlx__refuse_last(xlx_ctx *ctx, const struct xlx__usbdev *dev,
  * -errno, reported, if something does or it cannot be found out. */
 int xlx__refuse_device(xlx_ctx *ctx, const struct xlx__usbdev *dev, bool force);
 
-/* The same for one that a guest has and gives to another: that is no reason, nor
- * that its backend has it open. */
+/* The same for one that a guest has and gives to another: that is no reason,
+ * nor that its backend has it open. */
 int xlx__refuse_given(xlx_ctx *ctx, const struct xlx__usbdev *dev, bool force);
 
 #endif

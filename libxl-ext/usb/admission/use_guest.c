@@ -89,8 +89,8 @@ static int read_disk(struct disks *d, const char *dir, char *dev, size_t size)
     int rc = is_closed(d, dir);
     if (rc)
         return rc > 0 ? 0 : rc;
-    rc = xlx__xs_read(d->ctx, XLX__XS_NO_TX, &number, "%s/physical-device",
-                      dir);
+    rc =
+        xlx__xs_read(d->ctx, XLX__XS_NO_TX, &number, "%s/physical-device", dir);
     if (!rc && read_number(number, dev, size))
         return 1;
     if (!rc || rc == -ENOENT)
@@ -129,8 +129,7 @@ static int read_lun(struct disks *d, const char *dir, char *dev, size_t size)
         return rc > 0 ? 0 : rc;
     rc = xlx__xs_read(d->ctx, XLX__XS_NO_TX, &name, "%s/p-devname", dir);
     if (!rc && strlen(name) < sizeof(path) - 8) {
-        snprintf(path, sizeof(path), "%s%s", *name == '/' ? "" : "/dev/",
-                 name);
+        snprintf(path, sizeof(path), "%s%s", *name == '/' ? "" : "/dev/", name);
         rc = look_up_file(d, path, dev, size);
         if (rc)
             return rc;
@@ -162,8 +161,8 @@ static int add_luns(struct disks *d, uint32_t domid, const char *host)
 static int add_vscsi_of(struct disks *d, const char *kind, uint32_t domid)
 {
     XLX__AUTO_NAMES struct xlx__names hosts = { 0 };
-    int rc = xlx__xs_ls(d->ctx, XLX__XS_NO_TX, &hosts, BACKEND "/%u", kind,
-                        domid);
+    int rc =
+        xlx__xs_ls(d->ctx, XLX__XS_NO_TX, &hosts, BACKEND "/%u", kind, domid);
     for (size_t i = 0; !rc && i < hosts.nr; i++)
         rc = add_luns(d, domid, hosts.v[i]);
     return rc;
@@ -175,8 +174,8 @@ static int add_disks_of(struct disks *d, const char *kind, uint32_t domid)
 {
     XLX__AUTO_NAMES struct xlx__names ids = { 0 };
     char dir[XLX__XS_PATH_MAX], dev[32];
-    int rc = xlx__xs_ls(d->ctx, XLX__XS_NO_TX, &ids, BACKEND "/%u", kind,
-                        domid);
+    int rc =
+        xlx__xs_ls(d->ctx, XLX__XS_NO_TX, &ids, BACKEND "/%u", kind, domid);
     for (size_t i = 0; !rc && i < ids.nr; i++) {
         if (snprintf(dir, sizeof(dir), BACKEND "/%u/%s", kind, domid,
                      ids.v[i]) >= (int)sizeof(dir))

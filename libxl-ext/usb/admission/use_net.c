@@ -14,7 +14,8 @@
 #include "host/sysfs.h"
 
 #define NET "class/net"
-#define UPPER "upper_" /* links in a card's folder, to what is stacked on it */
+/* links in a card's folder, to what is stacked on it */
+#define UPPER "upper_"
 #define PATH_SIZE 320
 #define FIELDS_MAX 12
 
@@ -82,9 +83,9 @@ static int has_route(xlx_ctx *ctx, const char *file, match_fn *match,
              file);
     FILE *in = fopen(path, "re");
     if (!in)
-        return errno == ENOENT ? 0
-                               : xlx__fail_errno(ctx, errno, "%s: cannot read",
-                                                 path);
+        return errno == ENOENT
+                   ? 0
+                   : xlx__fail_errno(ctx, errno, "%s: cannot read", path);
     int found = 0;
     while (!found && getline(&line, &size, in) > 0)
         found = match(field, split(line, field), card);

@@ -29,8 +29,8 @@ static int check_place(xlx_ctx *ctx, const struct xlx_usb_place *place)
     return 0;
 }
 
-/* What may pass until the device is attached is only worth a warning, as is what
- * a guest does with it now. */
+/* What may pass until the device is attached is only worth a warning, as is
+ * what a guest does with it now. */
 static int judge(xlx_ctx *ctx, const struct xlx__usbdev *dev,
                  const struct xlx__refusal *refusal, bool force)
 {
@@ -46,8 +46,7 @@ static int judge(xlx_ctx *ctx, const struct xlx__usbdev *dev,
     return 0;
 }
 
-static int check_device(xlx_ctx *ctx, const struct xlx__usbdev *dev,
-                        bool force)
+static int check_device(xlx_ctx *ctx, const struct xlx__usbdev *dev, bool force)
 {
     struct xlx__refuse facts;
     struct xlx__refusal refusal;
@@ -176,8 +175,8 @@ static bool is_twin(xlx_ctx *ctx, const struct xlx_usb_identity *old,
                     const struct xlx_usb_identity *id)
 {
     XLX__AUTO_FREE struct xlx__usbdev *list = NULL;
-    int nr = xlx__identity_same_place(old, id) ? 0
-                                               : xlx__usbdev_list(ctx, &list);
+    int nr =
+        xlx__identity_same_place(old, id) ? 0 : xlx__usbdev_list(ctx, &list);
     for (int i = 0; i < nr; i++)
         if (xlx__identity_numbers(old, &list[i]) &&
             xlx__identity_at_place(old, list, nr, i))

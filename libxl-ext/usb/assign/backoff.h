@@ -19,8 +19,8 @@ struct xlx__trial {
     char busid[32]; /* the device */
     unsigned tries; /* since the start, or the last news of device or guest */
     int64_t last, next; /* when it was tried, and may be again */
-    bool seen;      /* since xlx__backoff_begin() */
-    int told;       /* what the caller wants to remember; -1 at first */
+    bool seen;          /* since xlx__backoff_begin() */
+    int told;           /* what the caller wants to remember; -1 at first */
     uint32_t told_hash;
 };
 

@@ -75,9 +75,8 @@ void xlx__guests_pair(struct xlx__guest *guests, int nr,
             if (guests[i].domid)
                 continue;
             const struct xlx__dom *dom =
-                pass == 0
-                    ? with_uuid(doms, nr_doms, intent)
-                    : with_name(guests, nr, doms, nr_doms, intent->name);
+                pass == 0 ? with_uuid(doms, nr_doms, intent)
+                          : with_name(guests, nr, doms, nr_doms, intent->name);
             strcpy(old, intent->uuid);
             if (dom && take_over(&guests[i], dom) && old_r)
                 strcpy(old_r[i], old);

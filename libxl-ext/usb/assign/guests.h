@@ -33,7 +33,6 @@ int xlx__guests_load(xlx_ctx *ctx, struct xlx__guest **list_r,
                      void (*bad)(void *user, const char *uuid), void *user);
 
 /* The guest with that name, domid or UUID: its index, or -1. */
-int xlx__guests_find(const struct xlx__guest *guests, int nr,
-                     const char *text);
+int xlx__guests_find(const struct xlx__guest *guests, int nr, const char *text);
 
 #endif

@@ -66,9 +66,9 @@ int xlx__intent_uuids(xlx_ctx *ctx, struct xlx__names *uuids)
         return rc;
     XLX__AUTO_CLOSEDIR DIR *dir = opendir(path);
     if (!dir)
-        return errno == ENOENT ? 0
-                               : xlx__fail_errno(ctx, errno, "%s: cannot list",
-                                                 path);
+        return errno == ENOENT
+                   ? 0
+                   : xlx__fail_errno(ctx, errno, "%s: cannot list", path);
     for (struct dirent *e; (e = readdir(dir));)
         if (uuid_of(e->d_name, uuid) && xlx__names_add(uuids, uuid))
             return xlx__fail(ctx, ENOMEM, "%s: no memory", path);
@@ -107,9 +107,9 @@ int xlx__intent_load(xlx_ctx *ctx, const char *uuid,
     XLX__AUTO_FREE char *text = NULL;
     rc = read_text(path, &text);
     if (rc)
-        return rc == -ENOENT ? rc
-                             : xlx__fail_errno(ctx, -rc, "%s: cannot read",
-                                               path);
+        return rc == -ENOENT
+                   ? rc
+                   : xlx__fail_errno(ctx, -rc, "%s: cannot read", path);
     const char *why = xlx__intent_parse(text, intent_r);
     if (!why && strcmp(intent_r->uuid, uuid))
         why = "its uuid is not the file's";
@@ -128,9 +128,9 @@ int xlx__intent_remove(xlx_ctx *ctx, const char *uuid)
     if (rc)
         return rc;
     if (unlink(path))
-        return errno == ENOENT ? 0
-                               : xlx__fail_errno(ctx, errno,
-                                                 "%s: cannot remove", path);
+        return errno == ENOENT
+                   ? 0
+                   : xlx__fail_errno(ctx, errno, "%s: cannot remove", path);
     return xlx__intent_folder(ctx, path) ?: xlx__sync_folder(ctx, path);
 }
 

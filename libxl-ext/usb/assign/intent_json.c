@@ -15,7 +15,7 @@
 #include "usb/assign/intent.h"
 
 #define VERSION 1
-#define DEPTH_MAX 16 /* yajl recurses; what we write is 4 deep */
+#define DEPTH_MAX 16                /* yajl recurses; what we write is 4 deep */
 #define TEXT_MAX XLX_USB_SERIAL_MAX /* the longest there is */
 #define DIGITS "0123456789abcdef"
 

@@ -43,8 +43,8 @@ int xlx__reconciler_init(struct xlx__reconciler *r, xlx_ctx *ctx,
 {
     *r = (struct xlx__reconciler){
         .ctx = ctx,
-        .timeout_ms = config && config->timeout_ms ? config->timeout_ms
-                                                   : XLX__ANSWER_MS,
+        .timeout_ms =
+            config && config->timeout_ms ? config->timeout_ms : XLX__ANSWER_MS,
         .report = report,
         .user = user,
     };
@@ -100,9 +100,9 @@ static struct xlx__trial *trial_of(struct run *run, const struct xlx__action *a)
     const struct xlx_usb_wish *wish = wish_of(run, a);
     if (wish)
         snprintf(key, sizeof(key), "%s %04x:%04x@%s:%s",
-                 run->view.guests[a->guest].intent.uuid,
-                 wish->identity.vendor, wish->identity.product,
-                 wish->identity.busid, wish->identity.serial);
+                 run->view.guests[a->guest].intent.uuid, wish->identity.vendor,
+                 wish->identity.product, wish->identity.busid,
+                 wish->identity.serial);
     else
         snprintf(key, sizeof(key), "%u %u.%u %s", a->domid, a->place.hc,
                  a->place.port, a->busid);
@@ -209,7 +209,7 @@ static int make_controller(struct run *run, const struct xlx__action *a)
         xlx__hc_read(ctx, a->domid, a->place.hc, &hc) != -ENODEV)
         return 0;
     return xlx_usb_hc_create_as(ctx, a->domid, a->place.hc, &config,
-                          run->r->timeout_ms, &devid);
+                                run->r->timeout_ms, &devid);
 }
 
 /* Another command was faster. */
@@ -363,12 +363,13 @@ static void revive(struct run *run, const struct xlx__owned *port)
     int rc = xlx__revive(ctx, port, xlx__now_ms() + run->r->busy_ms);
     run->pass.acted |= rc > 0;
     if (rc > 0)
-        xlx__warn(ctx, "domain %u: its USB backend was killed, and another one "
-                       "runs now",
+        xlx__warn(ctx,
+                  "domain %u: its USB backend was killed, and another one "
+                  "runs now",
                   port->domid);
     else if (rc < 0 && rc != -EBUSY)
-        xlx__warn(ctx, "domain %u: its USB backend was killed: %s",
-                  port->domid, xlx_ctx_error(ctx));
+        xlx__warn(ctx, "domain %u: its USB backend was killed: %s", port->domid,
+                  xlx_ctx_error(ctx));
     if (rc >= 0 || !t)
         return;
     xlx__backoff_tried(t, now_of(run));
@@ -401,8 +402,9 @@ static void repair(struct run *run, const char *busid)
     run->pass.acted |= rc > 0;
     if (rc >= 0)
         return;
-    xlx__warn(run->r->ctx, "usb %s: what a command left behind cannot be "
-                           "undone: %s",
+    xlx__warn(run->r->ctx,
+              "usb %s: what a command left behind cannot be "
+              "undone: %s",
               busid, xlx_ctx_error(run->r->ctx));
     if (!t)
         return;
@@ -431,8 +433,8 @@ static int look_and_act(struct run *run)
     if (rc || run->nr < 0)
         return rc ? rc : xlx__fail(run->r->ctx, ENOMEM, "usb: no memory");
     if (run->r->guest && !run->r->only_changes &&
-        xlx__guests_find(run->view.guests, run->view.nr_guests,
-                         run->r->guest) < 0)
+        xlx__guests_find(run->view.guests, run->view.nr_guests, run->r->guest) <
+            0)
         return xlx__fail(run->r->ctx, ENOENT,
                          "guest %s: nothing is assigned to it", run->r->guest);
     if (run->view.again)
@@ -457,8 +459,8 @@ int xlx__reconcile_pass(struct xlx__reconciler *r, int64_t now,
         .log_fn = ctx->log_fn,
         .log_user = ctx->log_user,
     };
-    XLX__AUTO_CLOSE int lock = xlx__lock(ctx, "usb/lock/reconcile",
-                                         run.started + r->timeout_ms);
+    XLX__AUTO_CLOSE int lock =
+        xlx__lock(ctx, "usb/lock/reconcile", run.started + r->timeout_ms);
     if (lock < 0)
         return lock;
     ctx->log_fn = filter;

@@ -16,17 +16,17 @@ struct answer {
     bool given; /* `match` is final */
     enum xlx__match match;
     int dev;
-    int held; /* where the guest has it already; -1 */
+    int held;  /* where the guest has it already; -1 */
     int rival; /* XLX__MATCH_AMBIGUOUS: a guest it could be meant for too; -1 */
 };
 
 struct work {
     const struct xlx__view *view;
-    bool *taken;          /* by device */
-    struct owner *owner;  /* by device */
-    bool *good;           /* by held port: its device is as it should be */
-    bool *to_free;        /* by held port */
-    bool *met;            /* by held port: a wish */
+    bool *taken;           /* by device */
+    struct owner *owner;   /* by device */
+    bool *good;            /* by held port: its device is as it should be */
+    bool *to_free;         /* by held port */
+    bool *met;             /* by held port: a wish */
     struct answer *answer; /* by guest and wish */
     struct xlx__action *list;
     int nr;
@@ -133,8 +133,8 @@ static void find_wish(struct work *w, int held, bool at)
 {
     const struct xlx__held *h = &w->view->held[held];
     int dev = find_dev(w->view, h->busid), g = guest_of(w->view, h->domid);
-    int wish = dev < 0 || g < 0 || !w->good[held] ? -1
-                                                  : wish_for(w, g, dev, at);
+    int wish =
+        dev < 0 || g < 0 || !w->good[held] ? -1 : wish_for(w, g, dev, at);
     if (wish < 0 || w->met[held])
         return;
     *answer_of(w, g, wish) = (struct answer){ .given = true,
@@ -187,8 +187,8 @@ static int find_rival(struct work *w, int g, const struct xlx_usb_identity *id,
         for (int i = 0; h != g && i < nr_wishes(w, h); i++) {
             const struct xlx_usb_identity *other = &wish_of(w, h, i)->identity;
             if (is_like(id, other) && !xlx__identity_same_place(id, other) &&
-                (!missing || (w->view->guests[h].domid &&
-                              !answer_of(w, h, i)->given)))
+                (!missing ||
+                 (w->view->guests[h].domid && !answer_of(w, h, i)->given)))
                 return h;
         }
     return -1;
@@ -268,8 +268,8 @@ static struct xlx__action *add(struct work *w, enum xlx__act act,
 static void add_free(struct work *w, int i)
 {
     const struct xlx__held *h = &w->view->held[i];
-    struct xlx__action *a = add(w, XLX__ACT_FREE, XLX_USB_FREED,
-                                guest_of(w->view, h->domid), -1);
+    struct xlx__action *a =
+        add(w, XLX__ACT_FREE, XLX_USB_FREED, guest_of(w->view, h->domid), -1);
     a->domid = h->domid;
     a->place = h->place;
     a->address = h->address;
@@ -308,16 +308,16 @@ static void say_taken(const struct work *w, int dev, char *reason)
 {
     const struct owner *o = &w->owner[dev];
     if (o->guest >= 0)
-        snprintf(reason, XLX__REASON_MAX, "guest %.100s has it, or has "
-                                          "precedence",
+        snprintf(reason, XLX__REASON_MAX,
+                 "guest %.100s has it, or has "
+                 "precedence",
                  w->view->guests[o->guest].intent.name);
     else
         snprintf(reason, XLX__REASON_MAX, "domain %u has it", o->domid);
 }
 
-static void say_changed(const struct work *w,
-                        const struct xlx_usb_identity *id, int dev,
-                        char *reason)
+static void say_changed(const struct work *w, const struct xlx_usb_identity *id,
+                        int dev, char *reason)
 {
     struct xlx_usb_identity new;
     xlx__identity_of(&w->view->devs[dev], &new);
@@ -331,13 +331,14 @@ static void say_changed(const struct work *w,
              was->nr_classes);
 }
 
-/* One that this host keeps unused has no interfaces, and so is not there yet. */
+/* One that this host keeps unused has no interfaces, and so is not there yet.
+ */
 static void say_missing(const struct work *w, const struct xlx_usb_identity *id,
                         struct xlx__action *action)
 {
     const struct xlx__view *v = w->view;
-    const char *why = id->by_place ? "nothing is plugged in there"
-                                   : "not plugged in";
+    const char *why =
+        id->by_place ? "nothing is plugged in there" : "not plugged in";
     if (id->hub)
         why = "nothing is plugged in behind it";
     for (int i = 0; i < v->nr_devs; i++) {
@@ -367,8 +368,8 @@ static void add_nothing(struct work *w, int g, int i)
     const struct xlx_usb_identity *id = &wish_of(w, g, i)->identity;
     struct xlx__action *action =
         add(w, XLX__ACT_NOTHING, outcomes[a->match], g, i);
-    bool is_there = a->match == XLX__MATCH_CHANGED ||
-                    a->match == XLX__MATCH_TAKEN;
+    bool is_there =
+        a->match == XLX__MATCH_CHANGED || a->match == XLX__MATCH_TAKEN;
     strcpy(action->busid, is_there ? w->view->devs[a->dev].busid : id->busid);
     if (a->match == XLX__MATCH_AMBIGUOUS && a->rival >= 0)
         say_rival(w, a, action->reason);
@@ -411,8 +412,8 @@ static void add_wish(struct work *w, int g, int i)
                      : add(w, XLX__ACT_ATTACH, XLX_USB_ATTACHED, g, i);
     action->dev = &w->view->devs[a->dev];
     strcpy(action->busid, action->dev->busid);
-    action->place = a->held >= 0 ? w->view->held[a->held].place
-                                 : wish_of(w, g, i)->place;
+    action->place =
+        a->held >= 0 ? w->view->held[a->held].place : wish_of(w, g, i)->place;
 }
 
 static void add_all(struct work *w)
@@ -456,8 +457,8 @@ int xlx__decide(const struct xlx__view *view, struct xlx__action **list_r)
     bool ok = make_room(&w);
     if (ok) {
         look_at_ports(&w);
-        /* Everybody's own before anybody is offered what is only like it. A guest
-         * that does not run keeps what is certainly its own. */
+        /* Everybody's own before anybody is offered what is only like it. A
+         * guest that does not run keeps what is certainly its own. */
         for (int how = BY_PLACE; how <= BY_PORT; how++) {
             look_for_all(&w, true, how);
             look_for_all(&w, false, how);

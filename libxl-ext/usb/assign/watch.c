@@ -29,9 +29,9 @@ struct xlx_usb_watch {
     struct xlx__reconciler r;
     int lock, epoll, timer, inotify;
     char pidfile[PATH_MAX];
-    unsigned watched; /* how many of `nodes` */
+    unsigned watched;  /* how many of `nodes` */
     unsigned failures; /* passes in a row */
-    int64_t at;       /* the next pass */
+    int64_t at;        /* the next pass */
 };
 
 static const char *const nodes[] = { "@introduceDomain", "@releaseDomain",
@@ -144,8 +144,9 @@ static int start(xlx_usb_watch *w)
         return rc;
     w->epoll = epoll_create1(EPOLL_CLOEXEC);
     if (w->epoll < 0)
-        return xlx__fail_errno(w->ctx, errno, "watch: cannot create an epoll "
-                                              "instance");
+        return xlx__fail_errno(w->ctx, errno,
+                               "watch: cannot create an epoll "
+                               "instance");
     if ((rc = watch_time(w)) || (rc = watch_devices(w)) ||
         (rc = watch_xenstore(w)) || (rc = watch_files(w)))
         return rc;

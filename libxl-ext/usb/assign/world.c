@@ -102,8 +102,7 @@ static int add_port(xlx_ctx *ctx, struct ports *ports, uint32_t domid,
     strcpy(v->busid, port->busid);
     if (busy || !xlx__busid_valid(v->busid))
         return 0;
-    int rc =
-        xlx__usbdev_remembered_address(ctx, v->busid, domid, &v->address);
+    int rc = xlx__usbdev_remembered_address(ctx, v->busid, domid, &v->address);
     if (rc)
         return rc;
     rc = look_at_device(ctx, ports, v);
@@ -127,8 +126,7 @@ static int lock_guest(xlx_ctx *ctx, struct ports *ports, uint32_t domid,
         g++;
     if (g == ports->nr_guests)
         return -1;
-    int lock = xlx__usb_lock_domain(ctx, domid,
-                                    xlx__now_ms() + ports->busy_ms);
+    int lock = xlx__usb_lock_domain(ctx, domid, xlx__now_ms() + ports->busy_ms);
     if (lock == -EBUSY) {
         ports->guests[g].busy = *busy_r = true;
         return -1;

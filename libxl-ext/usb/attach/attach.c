@@ -231,16 +231,12 @@ static int fail_again(xlx_ctx *ctx, int rc)
 static int attach_locked(xlx_ctx *ctx, struct attach *a, unsigned flags)
 {
     static const struct xlx__step steps[] = {
-        { check_backend, undo_backend },
-        { find_or_make_hc, unmake_hc },
-        { start_backend, NULL },
-        { connect_hc, NULL },
-        { judge_again, NULL },
-        { plug, NULL },
+        { check_backend, undo_backend }, { find_or_make_hc, unmake_hc },
+        { start_backend, NULL },         { connect_hc, NULL },
+        { judge_again, NULL },           { plug, NULL },
     };
     xlx__tolerate(ctx, 1);
-    int rc = xlx__usb_repair(ctx, a->dev.busid,
-                             xlx__now_ms() + XLX__FOLLOW_MS);
+    int rc = xlx__usb_repair(ctx, a->dev.busid, xlx__now_ms() + XLX__FOLLOW_MS);
     xlx__tolerate(ctx, -1);
     /* Somebody of this host has it by now, who is told of there. */
     if (rc < 0 && rc != -ETIMEDOUT)
@@ -253,9 +249,9 @@ static int attach_locked(xlx_ctx *ctx, struct attach *a, unsigned flags)
     if (flags & XLX_USB_DRY_RUN)
         return tell_plan(ctx, a);
     rc = xlx__plan_run(ctx, steps, NR(steps), a);
-    xlx__usb_audit(ctx, rc, "usb %s: attach to domain %u, controller %u port %u",
-                   a->dev.busid, a->create.hc.domid, a->place.hc,
-                   a->place.port);
+    xlx__usb_audit(
+        ctx, rc, "usb %s: attach to domain %u, controller %u port %u",
+        a->dev.busid, a->create.hc.domid, a->place.hc, a->place.port);
     return rc;
 }
 
@@ -301,7 +297,8 @@ int xlx_usb_attach(xlx_ctx *ctx, uint32_t domid, const char *device,
                                     got_r);
 }
 
-/* --- before another guest gives it up --------------------------------------- */
+/* --- before another guest gives it up ---------------------------------------
+ */
 
 int xlx__usb_attach_prepare(xlx_ctx *ctx, uint32_t domid,
                             const struct xlx__usbdev *dev,

@@ -18,8 +18,9 @@ int xlx__usb_attach_dev(xlx_ctx *ctx, uint32_t domid,
 
 /*
  * All of an attach that can be done while another guest still has the device:
- * judges it, and sees that there is a connected controller for it, which is made
- * where there is none. *place_r is that, to be attached to; *made_r: it is new.
+ * judges it, and sees that there is a connected controller for it, which is
+ * made where there is none. *place_r is that, to be attached to; *made_r: it is
+ * new.
  */
 int xlx__usb_attach_prepare(xlx_ctx *ctx, uint32_t domid,
                             const struct xlx__usbdev *dev,

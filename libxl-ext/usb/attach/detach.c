@@ -15,7 +15,8 @@
 #include "usb/device/device.h"
 #include "usb/device/selector.h"
 
-/* Whether the port's device is meant; one that is unplugged has only its place. */
+/* Whether the port's device is meant; one that is unplugged has only its place.
+ */
 static bool port_matches(xlx_ctx *ctx, const struct xlx__selector *sel,
                          const char *busid)
 {
@@ -187,10 +188,10 @@ static int find_given(xlx_ctx *ctx, uint32_t domid,
     if (rc)
         return rc;
     rc = xlx__usbdev_read_given(ctx, busid, domid, dev_r);
-    return rc == -ENODEV ? xlx__fail(ctx, ENODEV,
-                                     "usb %s: was unplugged: detach it only",
-                                     busid)
-                         : rc;
+    return rc == -ENODEV
+               ? xlx__fail(ctx, ENODEV, "usb %s: was unplugged: detach it only",
+                           busid)
+               : rc;
 }
 
 /* Where it goes to and where it comes from, of one move. */
@@ -210,14 +211,15 @@ static void take_back(xlx_ctx *ctx, const struct moving *m,
     char reason[XLX__ERROR_MAX];
     struct xlx_usb_place back;
     memcpy(reason, ctx->error, sizeof(reason));
-    if (m->made && xlx_usb_hc_destroy(ctx, m->to_domid, m->to.hc,
-                                      m->timeout_ms))
-        xlx__warn(ctx, "domain %u: controller %u, which was created for it, "
-                       "stays",
+    if (m->made &&
+        xlx_usb_hc_destroy(ctx, m->to_domid, m->to.hc, m->timeout_ms))
+        xlx__warn(ctx,
+                  "domain %u: controller %u, which was created for it, "
+                  "stays",
                   m->to_domid, m->to.hc);
-    if (dev && xlx__usb_attach_dev(ctx, m->from_domid, dev, m->from,
-                                   m->flags | XLX_USB_FORCE, m->timeout_ms,
-                                   &back))
+    if (dev &&
+        xlx__usb_attach_dev(ctx, m->from_domid, dev, m->from,
+                            m->flags | XLX_USB_FORCE, m->timeout_ms, &back))
         xlx__warn(ctx, "usb %s: domain %u does not take it back either",
                   dev->busid, m->from_domid);
     memcpy(ctx->error, reason, sizeof(reason));

@@ -72,9 +72,9 @@ int xlx__usb_repair_unowned(xlx_ctx *ctx, const char *busid)
         xlx__usb_lock_domain(ctx, domid, xlx__now_ms());
     XLX__AUTO_CLOSE int device =
         domain < 0 ? -1 : xlx__usb_lock_device(ctx, busid, xlx__now_ms());
-    return device < 0 ? 0
-                      : xlx__usb_repair(ctx, busid,
-                                        xlx__now_ms() + XLX__FOLLOW_MS);
+    return device < 0
+               ? 0
+               : xlx__usb_repair(ctx, busid, xlx__now_ms() + XLX__FOLLOW_MS);
 }
 
 /* The lock is the caller's for one guest; a device is worth no failure. */

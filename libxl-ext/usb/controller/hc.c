@@ -10,7 +10,8 @@
 #include "usb/controller/usbback.h"
 
 #define LIBXL "/libxl/%u/device/vusb"
-/* The first devid that a guest does not still hold on to; goes with the domain. */
+/* The first devid that a guest does not still hold on to; goes with the domain.
+ */
 #define AVOID "/libxl/%u/libxl-ext/next-devid"
 #define FRONTEND "/local/domain/%u/device/vusb/%u"
 #define BACKEND_DOMID 0u
@@ -86,9 +87,9 @@ static int read_hc(xlx_ctx *ctx, uint32_t domid, uint32_t devid,
         rc = xlx__xs_read_u32(ctx, XLX__XS_NO_TX, 1, 3, &hc.version,
                               LIBXL "/%u/usb-ver", domid, devid);
     if (!rc)
-        rc = xlx__xs_read_u32(ctx, XLX__XS_NO_TX, 1, XLX_USB_PORTS_MAX,
-                              &hc.nr_ports, LIBXL "/%u/num-ports", domid,
-                              devid);
+        rc =
+            xlx__xs_read_u32(ctx, XLX__XS_NO_TX, 1, XLX_USB_PORTS_MAX,
+                             &hc.nr_ports, LIBXL "/%u/num-ports", domid, devid);
     if (!rc)
         rc = read_backend(ctx, &hc);
     if (!rc && hc.type == XLX_USB_PV) {
@@ -111,8 +112,8 @@ int xlx__hc_read(xlx_ctx *ctx, uint32_t domid, uint32_t devid,
     int rc = read_hc(ctx, domid, devid, hc_r);
     if (rc == -ENOENT)
         return xlx__fail(ctx, ENODEV,
-                         "domain %u: no USB controller %u: see usb-list",
-                         domid, devid);
+                         "domain %u: no USB controller %u: see usb-list", domid,
+                         devid);
     if (rc == -EINVAL)
         return xlx__fail(ctx, ENODEV,
                          "domain %u: USB controller %u: malformed nodes in "
@@ -228,10 +229,10 @@ int xlx__hc_avoid(xlx_ctx *ctx, const struct xlx__hc *hc)
                               AVOID, hc->domid);
     if (rc && rc != -ENOENT && rc != -EINVAL)
         return rc;
-    return hc->devid < next ? 0
-                            : xlx__xs_write_u32(ctx, XLX__XS_NO_TX,
-                                                hc->devid + 1, AVOID,
-                                                hc->domid);
+    return hc->devid < next
+               ? 0
+               : xlx__xs_write_u32(ctx, XLX__XS_NO_TX, hc->devid + 1, AVOID,
+                                   hc->domid);
 }
 
 static int next_devid(xlx_ctx *ctx, uint32_t t, uint32_t domid,
@@ -291,8 +292,8 @@ static int make_nodes(xlx_ctx *ctx, uint32_t t, void *arg)
     snprintf(fe, sizeof(fe), FRONTEND, hc->domid, devid);
     snprintf(libxl, sizeof(libxl), LIBXL "/%u", hc->domid, devid);
     snprintf(hc->be, sizeof(hc->be), "/local/domain/%u/backend/%s/%u/%u",
-             BACKEND_DOMID, hc->type == XLX_USB_PV ? "vusb" : "qusb",
-             hc->domid, devid);
+             BACKEND_DOMID, hc->type == XLX_USB_PV ? "vusb" : "qusb", hc->domid,
+             devid);
 
     if ((rc = rm_old(ctx, t, fe, hc->be, libxl)) ||
         (rc = xlx__xs_write(ctx, t, fe, "%s/frontend", libxl)) ||

@@ -85,8 +85,8 @@ struct owned_list {
 static int add_owned(xlx_ctx *ctx, struct owned_list *list, uint32_t domid,
                      const struct xlx_usb_hc *hc)
 {
-    struct xlx__owned *grown = realloc(
-        list->v, ((size_t)list->nr + hc->nr_ports) * sizeof(*grown));
+    struct xlx__owned *grown =
+        realloc(list->v, ((size_t)list->nr + hc->nr_ports) * sizeof(*grown));
     if (!grown)
         return xlx__fail(ctx, ENOMEM, "domain %u: no memory", domid);
     list->v = grown;

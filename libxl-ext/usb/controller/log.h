@@ -17,7 +17,8 @@ int xlx__usb_log_path(xlx_ctx *ctx, uint32_t domid, char *path_r);
 
 /*
  * The last line of the last backend in that log about USB, and about
- * `busid` where given; "" when there is none. Bytes that do not print are replaced.
+ * `busid` where given; "" when there is none. Bytes that do not print are
+ * replaced.
  */
 void xlx__usb_log_line(xlx_ctx *ctx, uint32_t domid, const char *busid,
                        char line_r[XLX__LOG_LINE_MAX]);

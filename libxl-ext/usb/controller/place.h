@@ -14,12 +14,12 @@ const char *xlx__place_unfit(const struct xlx_usb_hc *hc,
                              const struct xlx__usbdev *dev);
 
 /*
- * Chooses among the domain's controllers. A device with isochronous endpoints has
- * one of its own, unless it is told otherwise: it has requests on their way all
- * the time, and PVUSB's controllers have room for sixteen. `reserved` tells for
- * each in the list whether it has such a device; NULL: none. *place_r has both numbers, or
- * XLX_USB_ANY as controller when one has to be made. Errors, reported, as
- * xlx_usb_attach() has them.
+ * Chooses among the domain's controllers. A device with isochronous endpoints
+ * has one of its own, unless it is told otherwise: it has requests on their way
+ * all the time, and PVUSB's controllers have room for sixteen. `reserved` tells
+ * for each in the list whether it has such a device; NULL: none. *place_r has
+ * both numbers, or XLX_USB_ANY as controller when one has to be made. Errors,
+ * reported, as xlx_usb_attach() has them.
  */
 int xlx__place_choose(xlx_ctx *ctx, uint32_t domid,
                       const struct xlx_usb_hc *list, const bool *reserved,

@@ -125,8 +125,9 @@ static int remove_hc(xlx_ctx *ctx, const struct xlx__hc *hc, int64_t until)
         return rc;
     snprintf(what, sizeof(what), "domain %u: cannot remove USB controller %u",
              hc->domid, hc->devid);
-    return report(ctx, ctx->libxl->ops->hc_remove(ctx->libxl, hc->domid,
-                                                  hc->devid), what);
+    return report(ctx,
+                  ctx->libxl->ops->hc_remove(ctx->libxl, hc->domid, hc->devid),
+                  what);
 }
 
 /* --- devices -------------------------------------------------------------- */
@@ -156,9 +157,9 @@ static int add(xlx_ctx *ctx, const struct xlx__move *m,
                                        dev->address };
     int rc = xlx__libxl_open(ctx);
     return rc ? rc
-              : report_device(ctx, ctx->libxl->ops->dev_add(ctx->libxl,
-                                                            m->hc->domid, &to),
-                              m);
+              : report_device(
+                    ctx,
+                    ctx->libxl->ops->dev_add(ctx->libxl, m->hc->domid, &to), m);
 }
 
 static int plug(xlx_ctx *ctx, const struct xlx__move *m)
@@ -185,8 +186,8 @@ static int find_numbers(xlx_ctx *ctx, const struct xlx__move *m,
     struct xlx__usbdev dev;
     if (!xlx__busid_valid(m->busid))
         return 0;
-    int rc = xlx__usbdev_noted_address(ctx, m->busid, &from->bus,
-                                       &from->address);
+    int rc =
+        xlx__usbdev_noted_address(ctx, m->busid, &from->bus, &from->address);
     if (rc)
         return rc;
     rc = xlx__usbdev_read(ctx, m->busid, &dev);
@@ -203,8 +204,7 @@ static int empty_port(xlx_ctx *ctx, const struct xlx__move *m)
 {
     char now[XLX_USB_BUSID_MAX];
     int rc = xlx__hc_port(ctx, XLX__XS_NO_TX, m->hc, m->port, now);
-    return rc || !*now ? rc
-                       : xlx__hc_set_port(ctx, m->hc, m->port, now, "");
+    return rc || !*now ? rc : xlx__hc_set_port(ctx, m->hc, m->port, now, "");
 }
 
 static int unplug(xlx_ctx *ctx, const struct xlx__move *m)

@@ -163,8 +163,8 @@ static int look_dropped(xlx_ctx *ctx, void *arg)
 static int wait_dropped(xlx_ctx *ctx, void *job)
 {
     const struct xlx__move *m = job;
-    int rc = xlx__xs_wait_for(ctx, NULL, 0, POLL_MS, m->until, look_dropped,
-                              job);
+    int rc =
+        xlx__xs_wait_for(ctx, NULL, 0, POLL_MS, m->until, look_dropped, job);
     if (rc == -ETIMEDOUT)
         return xlx__fail(ctx, ETIMEDOUT,
                          "usb %s: usbback does not release it: see the "

@@ -51,8 +51,9 @@ static int remove_hc(xlx_ctx *ctx, const struct xlx__hc *hc, int64_t until)
     int rc = xlx__backend_start(ctx, hc->domid, until, &started);
     xlx__tolerate(ctx, -1);
     if (rc)
-        xlx__warn(ctx, "domain %u: USB controller %u: no backend serves it: "
-                       "%s",
+        xlx__warn(ctx,
+                  "domain %u: USB controller %u: no backend serves it: "
+                  "%s",
                   hc->domid, hc->devid, xlx_ctx_error(ctx));
     return xlx__hc_close_and_remove(ctx, hc, until);
 }

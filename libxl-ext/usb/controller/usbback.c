@@ -64,8 +64,8 @@ int xlx__usbback_find(xlx_ctx *ctx, const struct xlx__usbback_id *want,
                                                "driver " NAME ": cannot read "
                                                "what it has");
     for (char *line; (line = strsep(&rest, "\n"));)
-        if (read_id(line, found_r) && (!strcmp(found_r->busid, want->busid) ||
-                                       same_place(found_r, want)))
+        if (read_id(line, found_r) &&
+            (!strcmp(found_r->busid, want->busid) || same_place(found_r, want)))
             return 1;
     return 0;
 }
@@ -84,8 +84,8 @@ static int write_to(xlx_ctx *ctx, const char *driver, const char *what,
     snprintf(path, sizeof(path), DRIVERS "/%s/%s", driver, what);
     int rc = ctx->sysfs->ops->write(ctx->sysfs, path, intf);
     return rc ? xlx__fail_errno(ctx, -rc, "usb %s: cannot %s %s driver %s",
-                                intf, what,
-                                *what == 'b' ? "it to" : "it from", driver)
+                                intf, what, *what == 'b' ? "it to" : "it from",
+                                driver)
               : 0;
 }
 

@@ -106,15 +106,16 @@ static int read_name(xlx_ctx *ctx, struct xlx__usbdev *dev)
 
 static int read_serial(xlx_ctx *ctx, struct xlx__usbdev *dev)
 {
-    int rc = read_attr(ctx, dev->busid, "serial", dev->serial,
-                       sizeof(dev->serial));
+    int rc =
+        read_attr(ctx, dev->busid, "serial", dev->serial, sizeof(dev->serial));
     return rc == -ENOENT ? 0 : rc;
 }
 
 /* "../../../devices/pci0000:00/0000:00:14.0/usb1/1-2": what is between. */
 static void take_controller(const char *target, struct xlx__usbdev *dev)
 {
-    const char *begin = strstr(target, "devices/"), *end = strstr(target, "/usb");
+    const char *begin = strstr(target, "devices/"),
+               *end = strstr(target, "/usb");
     if (!begin || !end)
         return;
     begin += strlen("devices/");
@@ -202,9 +203,8 @@ static int read_once(xlx_ctx *ctx, const char *busid, struct xlx__usbdev *dev_r)
         (rc = read_hex(ctx, busid, "bcdDevice", 4, &dev.release)) ||
         (rc = read_speed(ctx, busid, &dev.mbits)) ||
         (rc = read_controller(ctx, &dev)) ||
-        (rc = read_authorized(ctx, &dev)) ||
-        (rc = read_name(ctx, &dev)) || (rc = read_serial(ctx, &dev)) ||
-        (rc = read_intfs(ctx, &dev)) ||
+        (rc = read_authorized(ctx, &dev)) || (rc = read_name(ctx, &dev)) ||
+        (rc = read_serial(ctx, &dev)) || (rc = read_intfs(ctx, &dev)) ||
         (rc = xlx__usbdev_read_kinds(ctx, &dev)))
         return rc;
     dev.hub = dev.class == CLASS_HUB;
@@ -232,8 +232,8 @@ static int read_bus(xlx_ctx *ctx, const char *name, struct xlx__usbbus *bus_r)
 {
     char first[XLX_USB_BUSID_MAX];
     snprintf(first, sizeof(first), "%.10s-1", name + strlen("usb"));
-    int rc = xlx__parse_u32(name + strlen("usb"), 1, UINT16_MAX,
-                            &bus_r->number);
+    int rc =
+        xlx__parse_u32(name + strlen("usb"), 1, UINT16_MAX, &bus_r->number);
     return rc ? rc : xlx__usbdev_read_controller(ctx, first, bus_r->controller);
 }
 

@@ -47,7 +47,8 @@ struct xlx__usbdev {
 
 /* -ENODEV, without a report, when no such device is plugged in. All of it is of
  * one device, also when another one takes its place meanwhile. */
-int xlx__usbdev_read(xlx_ctx *ctx, const char *busid, struct xlx__usbdev *dev_r);
+int xlx__usbdev_read(xlx_ctx *ctx, const char *busid,
+                     struct xlx__usbdev *dev_r);
 
 /* Reads nr_kinds and kind of a device that was read. No descriptors: none. */
 int xlx__usbdev_read_kinds(xlx_ctx *ctx, struct xlx__usbdev *dev);
@@ -75,8 +76,8 @@ int xlx__usbdev_read_again(xlx_ctx *ctx, struct xlx__usbdev *dev);
 
 /*
  * Reads the device's descriptors for what a controller must be able to do; what
- * will not work in a guest is warned about. 0, also when it is not plugged in any
- * more, or -errno.
+ * will not work in a guest is warned about. 0, also when it is not plugged in
+ * any more, or -errno.
  */
 int xlx__usbdev_read_needs(xlx_ctx *ctx, struct xlx__usbdev *dev);
 

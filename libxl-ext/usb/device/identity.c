@@ -123,8 +123,8 @@ bool xlx__identity_same(const struct xlx_usb_identity *a,
 bool xlx__identity_numbers(const struct xlx_usb_identity *id,
                            const struct xlx__usbdev *dev)
 {
-    return !dev->unread && !id->by_place && id->vendor == dev->vendor && id->product == dev->product &&
-           !strcmp(id->serial, dev->serial);
+    return !dev->unread && !id->by_place && id->vendor == dev->vendor &&
+           id->product == dev->product && !strcmp(id->serial, dev->serial);
 }
 
 /* With its serial, or at its place; elsewhere it is simply something else. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 /*
- * The lazy engine without Xen: one process plays the guest, the engine fills its
- * memory from a synthetic save image by userfaultfd.
+ * The lazy engine without Xen: one process plays the guest, the engine fills
+ * its memory from a synthetic save image by userfaultfd.
  */
 #ifndef LAZY_UFFD_BENCH_H
 #define LAZY_UFFD_BENCH_H
@@ -37,8 +37,8 @@ void trace_free(struct trace *trace);
 struct shared {
     _Atomic uint64_t begun; /* the pager began; the guest may run later */
     _Atomic bool touched;   /* the guest is through its trace */
-    uint64_t early;    /* pages that were there when the guest first ran */
-    uint64_t stall_ns; /* a first touch that takes as long had to wait */
+    uint64_t early;         /* pages that were there when the guest first ran */
+    uint64_t stall_ns;      /* a first touch that takes as long had to wait */
     uint64_t ws50, ws90, ws100; /* from `begun`: so much of the working set */
     uint64_t stalls, stall_p50, stall_p99, stall_max, stall_sum;
     uint64_t wrong; /* pages with wrong content */
@@ -94,8 +94,20 @@ extern const size_t nr_contests;
 
 /* What one run gives; all medians are taken field by field. */
 enum field {
-    BEGIN, EARLY, STALLS, P50, P99, WORST, STALL_SUM, WS50, WS90, WS100, TOTAL, CPU,
-    RSS, FIELDS
+    BEGIN,
+    EARLY,
+    STALLS,
+    P50,
+    P99,
+    WORST,
+    STALL_SUM,
+    WS50,
+    WS90,
+    WS100,
+    TOTAL,
+    CPU,
+    RSS,
+    FIELDS
 };
 
 struct outcome {

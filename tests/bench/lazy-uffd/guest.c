@@ -20,7 +20,8 @@ static int send_memory(int socket, int uffd, char *memory)
 {
     char control[CMSG_SPACE(sizeof(int))] = { 0 };
     struct iovec part = { &memory, sizeof(memory) };
-    struct msghdr msg = { .msg_iov = &part, .msg_iovlen = 1,
+    struct msghdr msg = { .msg_iov = &part,
+                          .msg_iovlen = 1,
                           .msg_control = control,
                           .msg_controllen = sizeof(control) };
     struct cmsghdr *head = CMSG_FIRSTHDR(&msg);
@@ -35,7 +36,8 @@ int guest_receive(int socket, char **memory_r)
 {
     char control[CMSG_SPACE(sizeof(int))] = { 0 };
     struct iovec part = { memory_r, sizeof(*memory_r) };
-    struct msghdr msg = { .msg_iov = &part, .msg_iovlen = 1,
+    struct msghdr msg = { .msg_iov = &part,
+                          .msg_iovlen = 1,
                           .msg_control = control,
                           .msg_controllen = sizeof(control) };
     int fd = -1;

@@ -9,8 +9,8 @@
  *   --criu         also CRIU itself (criu.c)
  *   --stall-us N   a first touch that takes as long had to wait (default 2)
  *   --json FILE    all medians
- *   --big GIB      instead: the pager's memory with a sparse image of that size,
- *                  as many touches recorded as can be and loaded first
+ *   --big GIB      instead: the pager's memory with a sparse image of that
+ * size, as many touches recorded as can be and loaded first
  */
 #include <errno.h>
 #include <getopt.h>
@@ -28,9 +28,10 @@
 #define MAX_ROUNDS 64
 
 static const char *const field_names[FIELDS] = {
-    "begin_ms", "early_mib", "stalls", "stall_p50_us", "stall_p99_us", "stall_max_us",
-    "stall_sum_ms", "ws50_ms", "ws90_ms", "ws100_ms", "total_ms",
-    "pager_cpu_ms", "pager_rss_mib",
+    "begin_ms",      "early_mib",    "stalls",       "stall_p50_us",
+    "stall_p99_us",  "stall_max_us", "stall_sum_ms", "ws50_ms",
+    "ws90_ms",       "ws100_ms",     "total_ms",     "pager_cpu_ms",
+    "pager_rss_mib",
 };
 
 /* --- rounds and tables ---------------------------------------------------- */
@@ -49,9 +50,9 @@ static struct outcome median(const struct outcome *outcome, unsigned rounds)
         for (unsigned i = 0; i < rounds; i++)
             value[i] = outcome[i].field[f];
         qsort(value, rounds, sizeof(*value), by_value);
-        m.field[f] = rounds % 2 ? value[rounds / 2]
-                                : (value[rounds / 2 - 1] + value[rounds / 2]) /
-                                      2;
+        m.field[f] = rounds % 2
+                         ? value[rounds / 2]
+                         : (value[rounds / 2 - 1] + value[rounds / 2]) / 2;
     }
     return m;
 }
@@ -61,8 +62,8 @@ static void print_row(const char *name, const struct outcome *m)
     const double *f = m->field;
     printf("%-14s %8.1f %7.1f %7.0f %7.1f %7.1f %8.1f %8.1f %8.1f %8.1f %8.1f "
            "%6.1f\n",
-           name, f[BEGIN], f[EARLY], f[STALLS], f[P50], f[P99], f[WS50], f[WS90], f[WS100],
-           f[TOTAL], f[CPU], f[RSS]);
+           name, f[BEGIN], f[EARLY], f[STALLS], f[P50], f[P99], f[WS50],
+           f[WS90], f[WS100], f[TOTAL], f[CPU], f[RSS]);
 }
 
 static void print_json(FILE *json, const char *pattern, bool cold,
@@ -102,27 +103,32 @@ static void compare(const struct options *o, enum pattern pattern, bool cold,
                     const struct criu *criu, FILE *json)
 {
     struct trace trace = trace_make(pattern, o->pages, 1);
-    struct outcome (*outcome)[MAX_ROUNDS] =
+    struct outcome(*outcome)[MAX_ROUNDS] =
         calloc(nr_contests, sizeof(*outcome));
     must(outcome, "memory");
-    struct job job = { .options = o, .contest = &contests[DEMAND],
-                       .trace = &trace, .shared = shared, .record = record,
-                       .records = true, .cold = cold };
+    struct job job = { .options = o,
+                       .contest = &contests[DEMAND],
+                       .trace = &trace,
+                       .shared = shared,
+                       .record = record,
+                       .records = true,
+                       .cold = cold };
     run(&job);
     job.records = false;
     for (unsigned round = 0; round < o->rounds; round++) {
         for (size_t i = 0; i < nr_contests; i++) {
             job.contest = &contests[i];
             if (takes_part(o, job.contest))
-                outcome[i][round] = job.contest->is_criu ? criu_run(criu, &job)
-                                                         : run(&job);
+                outcome[i][round] =
+                    job.contest->is_criu ? criu_run(criu, &job) : run(&job);
         }
     }
-    printf("\n%s, %s cache: %zu pages touched of %lu\n%-14s %8s %7s %7s %7s %7s %8s "
+    printf("\n%s, %s cache: %zu pages touched of %lu\n%-14s %8s %7s %7s %7s "
+           "%7s %8s "
            "%8s %8s %8s %8s %6s\n",
            pattern_names[pattern], cold ? "cold" : "warm", trace.distinct,
-           (unsigned long)o->pages, "", "begin ms", "there", "stalls", "p50 us", "p99 us", "50% ms",
-           "90% ms", "100% ms", "all ms", "cpu ms", "MiB");
+           (unsigned long)o->pages, "", "begin ms", "there", "stalls", "p50 us",
+           "p99 us", "50% ms", "90% ms", "100% ms", "all ms", "cpu ms", "MiB");
     for (size_t i = 0; i < nr_contests; i++) {
         if (!takes_part(o, &contests[i]))
             continue;
@@ -184,7 +190,9 @@ static int big_main(const struct options *o)
     uint64_t begun = now_ns();
     must(!xlx__pager_prefetch(pager, UINT64_MAX, BIG_US), "fill");
     double took = (double)(now_ns() - begun) / 1e9;
-    double gib = (double)xlx__pages_done(xlx__shared_pages(xlx__pager_shared(pager))) / (1 << 18);
+    double gib =
+        (double)xlx__pages_done(xlx__shared_pages(xlx__pager_shared(pager))) /
+        (1 << 18);
     printf("%u GiB, sparse, %zu touches recorded: pager's peak %.1f MiB; %.1f "
            "GiB filled in %.1f s, no guest\n",
            o->big, nr, peak_mib(), gib, took);
@@ -224,26 +232,46 @@ static unsigned number(const char *text, unsigned max)
 static bool parse(int argc, char **argv, struct options *o)
 {
     static const struct option known[] = {
-        { "mib", 1, NULL, 'm' },     { "rounds", 1, NULL, 'r' },
-        { "pattern", 1, NULL, 'p' }, { "policy", 1, NULL, 'c' },
-        { "json", 1, NULL, 'j' },    { "big", 1, NULL, 'b' },
-        { "stall-us", 1, NULL, 's' }, { "criu", 0, NULL, 'u' },
+        { "mib", 1, NULL, 'm' },
+        { "rounds", 1, NULL, 'r' },
+        { "pattern", 1, NULL, 'p' },
+        { "policy", 1, NULL, 'c' },
+        { "json", 1, NULL, 'j' },
+        { "big", 1, NULL, 'b' },
+        { "stall-us", 1, NULL, 's' },
+        { "criu", 0, NULL, 'u' },
         { 0 },
     };
     int c;
-    *o = (struct options){ .pages = 64 << 8, .rounds = 1,
-                           .stall_ns = 2000 };
+    *o = (struct options){ .pages = 64 << 8, .rounds = 1, .stall_ns = 2000 };
     while ((c = getopt_long(argc, argv, "", known, NULL)) != -1) {
         switch (c) {
-        case 'm': o->pages = (uint64_t)number(optarg, 3 << 10) << 8; break;
-        case 'r': o->rounds = number(optarg, MAX_ROUNDS); break;
-        case 'p': o->pattern = optarg; break;
-        case 'c': o->policy = optarg; break;
-        case 'j': o->json = optarg; break;
-        case 'b': o->big = number(optarg, 256); break;
-        case 's': o->stall_ns = number(optarg, 1000000) * 1000ull; break;
-        case 'u': o->criu = true; break;
-        default: return false;
+        case 'm':
+            o->pages = (uint64_t)number(optarg, 3 << 10) << 8;
+            break;
+        case 'r':
+            o->rounds = number(optarg, MAX_ROUNDS);
+            break;
+        case 'p':
+            o->pattern = optarg;
+            break;
+        case 'c':
+            o->policy = optarg;
+            break;
+        case 'j':
+            o->json = optarg;
+            break;
+        case 'b':
+            o->big = number(optarg, 256);
+            break;
+        case 's':
+            o->stall_ns = number(optarg, 1000000) * 1000ull;
+            break;
+        case 'u':
+            o->criu = true;
+            break;
+        default:
+            return false;
         }
     }
     if (o->big)

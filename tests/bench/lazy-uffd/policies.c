@@ -11,11 +11,11 @@
 struct peer {
     struct xlx__policy base;
     uint64_t pages;
-    uint64_t at;       /* ascending */
-    uint32_t window;   /* of the next run */
-    uint32_t first, last; /* windows: after a fault, at most */
+    uint64_t at;                    /* ascending */
+    uint32_t window;                /* of the next run */
+    uint32_t first, last;           /* windows: after a fault, at most */
     const struct shared *waits_for; /* the guest; NULL: fills from the start */
-    struct xlx__gfn_range *set; /* sorted; loaded before all else */
+    struct xlx__gfn_range *set;     /* sorted; loaded before all else */
     size_t nr_set, next_set;
 };
 
@@ -61,8 +61,8 @@ static enum xlx__policy_step peer_next(struct xlx__policy *policy,
         return XLX__POLICY_RECORD;
     if (p->waits_for && !atomic_load(&p->waits_for->touched))
         return XLX__POLICY_LATER;
-    uint64_t nr = p->window < XLX__POLICY_RUN_MAX ? p->window
-                                                  : XLX__POLICY_RUN_MAX;
+    uint64_t nr =
+        p->window < XLX__POLICY_RUN_MAX ? p->window : XLX__POLICY_RUN_MAX;
     nr = xlx__pages_find_absent(pages, p->at, p->pages - p->at, nr, &first);
     if (!nr)
         return XLX__POLICY_END;
@@ -138,10 +138,10 @@ static void take_set(struct peer *p, const struct xlx__gfn_range *recorded,
     p->nr_set = out;
 }
 
-#define PEER_ARGS                                                              \
-    const struct contest *contest, const struct xlx__gfn_range *recorded,      \
+#define PEER_ARGS                                                         \
+    const struct contest *contest, const struct xlx__gfn_range *recorded, \
         size_t nr_recorded, uint64_t pages, const struct shared *shared
-#define UNUSED_BUT_PAGES                                                       \
+#define UNUSED_BUT_PAGES \
     (void)contest, (void)recorded, (void)nr_recorded, (void)shared
 
 static struct xlx__policy *demand_only(PEER_ARGS)
@@ -202,8 +202,9 @@ const struct contest contests[] = {
       .threads = 1 },
     { "single-read", "recorded set before the guest runs, then faults (REAP)",
       single_read, .recorded = true, .prefetch = true, .threads = 1 },
-    { "groups", "recorded set by groups of 1024 pages while the guest runs, "
-                "then faults (FaaSnap)",
+    { "groups",
+      "recorded set by groups of 1024 pages while the guest runs, "
+      "then faults (FaaSnap)",
       page_groups, .recorded = true, .threads = 1 },
     { "criu", "criu lazy-pages, as installed (--criu)", NULL, .is_criu = true },
 };

@@ -33,9 +33,8 @@ static void prepare(struct xlx__pager *pager, const struct job *job)
         xlx__recorder_set(xlx__pager_recorder(pager), XLX__RECORD_QUIET_US,
                           XLX__RECORD_MAX_US);
     if (contest->make) {
-        policy =
-            contest->make(contest, record ? record->range : NULL, nr,
-                          job->options->pages, job->shared);
+        policy = contest->make(contest, record ? record->range : NULL, nr,
+                               job->options->pages, job->shared);
     } else if (nr) {
         struct xlx__gfn_range *copy = calloc(nr, sizeof(*copy));
         must(copy, "memory");
@@ -90,7 +89,8 @@ static void serve(xlx_ctx *ctx, struct xlx__pager *pager, const struct job *job,
     atomic_store(&job->shared->begun, begun);
     if (job->contest->prefetch)
         must(!xlx__pager_prefetch(pager, UINT64_MAX, 3600000000), "prefetch");
-    job->shared->early = xlx__pages_done(xlx__shared_pages(xlx__pager_shared(pager)));
+    job->shared->early =
+        xlx__pages_done(xlx__shared_pages(xlx__pager_shared(pager)));
     must(write(socket, "g", 1) == 1, "guest");
     int rc = xlx__pager_run(pager);
     if (rc) {
@@ -134,8 +134,8 @@ static void pager_main(const struct job *job, struct outcome *out)
     must(guest >= 0, "fork");
     if (!guest) {
         close(pair[0]);
-        _exit(guest_main(pair[1], job->options->pages, job->trace,
-                         job->shared));
+        _exit(
+            guest_main(pair[1], job->options->pages, job->trace, job->shared));
     }
     close(pair[1]);
     char *memory;

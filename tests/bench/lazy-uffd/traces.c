@@ -118,9 +118,8 @@ static size_t count_distinct(const struct trace *t, uint64_t pages)
 struct trace trace_make(enum pattern pattern, uint64_t pages, unsigned seed)
 {
     static void (*const fill[PATTERNS])(struct trace *, uint64_t,
-                                        uint64_t *) = {
-        sequential, uniform, zipf, chase
-    };
+                                        uint64_t *) = { sequential, uniform,
+                                                        zipf, chase };
     uint64_t state = 0x9e3779b97f4a7c15ull * (seed + 1);
     struct trace t = { .nr = pages / 4 };
     t.gfn = malloc(t.nr * sizeof(*t.gfn));

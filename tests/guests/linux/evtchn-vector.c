@@ -54,7 +54,9 @@ module_param(port, uint, 0444);
 
 static int bind_vector(u32 vcpu, u8 vector)
 {
-	struct bind_vector op = { .port = port, .vcpu = vcpu, .vector = vector };
+	struct bind_vector op = { .port = port,
+				  .vcpu = vcpu,
+				  .vector = vector };
 
 	return HYPERVISOR_event_channel_op(EVTCHNOP_BIND_VECTOR, &op);
 }
@@ -118,7 +120,8 @@ static int alloc_irq(struct irq_domain *d, unsigned int virq, unsigned int nr,
 	return 0;
 }
 
-static void release_irq(struct irq_domain *d, unsigned int virq, unsigned int nr)
+static void release_irq(struct irq_domain *d, unsigned int virq,
+			unsigned int nr)
 {
 	irq_domain_reset_irq_data(irq_domain_get_irq_data(d, virq));
 	irq_domain_free_irqs_parent(d, virq, nr);

@@ -38,7 +38,7 @@
 #define PAGES 32
 /* No other process has something here, whoever Xen writes to. */
 #define AT ((char *)0x500000000000)
-#define AREA(n) (AT + (n) * PAGE)
+#define AREA(n) (AT + (n)*PAGE)
 
 static int privcmd;
 static uint64_t gfns[PAGES];
@@ -179,14 +179,16 @@ static void check_expand(uint64_t gfn)
 static void check_version(char *out)
 {
     check_is(hypercall(__HYPERVISOR_xen_version, XENVER_extraversion,
-                       (uintptr_t)out, 0), 0, "xen_version");
+                       (uintptr_t)out, 0),
+             0, "xen_version");
     check(strstr(out, "libxl-ext"), "xen_version: '%.16s'", out);
 }
 
 static void check_runstate(struct vcpu_runstate_info *out)
 {
     check_is(hypercall(__HYPERVISOR_vcpu_op, VCPUOP_get_runstate_info, 0,
-                       (uintptr_t)out), 0, "get_runstate_info");
+                       (uintptr_t)out),
+             0, "get_runstate_info");
     check(out->state_entry_time && out->state_entry_time >> 56 == 0,
           "get_runstate_info: since %lx", (unsigned long)out->state_entry_time);
 }
@@ -199,7 +201,8 @@ static void check_runstate_area(struct vcpu_runstate_info *out)
 
     check_is(hypercall(__HYPERVISOR_vcpu_op,
                        VCPUOP_register_runstate_memory_area, 0,
-                       (uintptr_t)&area), 0, "register_runstate_memory_area");
+                       (uintptr_t)&area),
+             0, "register_runstate_memory_area");
     check_is(out->state, RUNSTATE_running, "runstate area: state");
 }
 
@@ -217,7 +220,8 @@ static void check_memory(xen_pfn_t *list, unsigned nr)
 static void prepare_structure(struct xen_memory_reservation *r, xen_pfn_t *list)
 {
     *list = gfns[26];
-    *r = (struct xen_memory_reservation){ .nr_extents = 1, .domid = DOMID_SELF };
+    *r =
+        (struct xen_memory_reservation){ .nr_extents = 1, .domid = DOMID_SELF };
     set_xen_guest_handle(r->extent_start, list);
 }
 
@@ -234,9 +238,11 @@ static void prepare_copies(struct gnttab_copy *ops, unsigned nr, unsigned from,
 {
     for (unsigned i = 0; i < nr; i++)
         ops[i] = (struct gnttab_copy){
-            .source = { .u.gmfn = gfns[from], .domid = DOMID_SELF,
+            .source = { .u.gmfn = gfns[from],
+                        .domid = DOMID_SELF,
                         .offset = 8 * i },
-            .dest = { .u.gmfn = gfns[to], .domid = DOMID_SELF,
+            .dest = { .u.gmfn = gfns[to],
+                      .domid = DOMID_SELF,
                       .offset = 8 * i },
             .len = 8,
             .status = 77,
@@ -247,7 +253,8 @@ static void check_copies(struct gnttab_copy *ops, unsigned nr, unsigned from,
                          unsigned to)
 {
     check_is(hypercall(__HYPERVISOR_grant_table_op, GNTTABOP_copy,
-                       (uintptr_t)ops, nr), 0, "grant copy");
+                       (uintptr_t)ops, nr),
+             0, "grant copy");
     for (unsigned i = 0; i < nr; i++)
         check_is(ops[i].status, 0, "grant copy: status");
     for (unsigned i = 0; i <= 8 * nr; i += 8)
@@ -263,7 +270,8 @@ static void check_copy_source(unsigned from, unsigned to)
     do {
         prepare_copies(&op, 1, from, to);
         check_is(hypercall(__HYPERVISOR_grant_table_op, GNTTABOP_copy,
-                           (uintptr_t)&op, 1), 0, "grant copy from out");
+                           (uintptr_t)&op, 1),
+                 0, "grant copy from out");
     } while (op.status == GNTST_eagain && ++tries < 3);
     check_is(op.status, 0, "grant copy from out: status");
     check_is(AREA(to)[0], from, "grant copy from out: data");

@@ -17,8 +17,8 @@
 /* Each page depends on its place, so that exchanged pages are found. */
 static void make_page(uint64_t *page, uint64_t seed, uint64_t number)
 {
-    uint64_t x = (seed + 1) * 0x9e3779b97f4a7c15u ^
-                 (number + 1) * 0xbf58476d1ce4e5b9u;
+    uint64_t x =
+        (seed + 1) * 0x9e3779b97f4a7c15u ^ (number + 1) * 0xbf58476d1ce4e5b9u;
 
     for (size_t i = 0; i < WORDS; i++) {
         x ^= x << 13;

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 /*
- * work MIB [LOOKS]: has MIB MiB of data, and looks at 2048 pages of it again and
- * again, which lie all over it, in an order that has no pattern. Prints "gfn N",
- * the page in which dom0 finds how often it looked, and how often the data was
- * not what it should be (tools/guest-rate.c); then "ready".
+ * work MIB [LOOKS]: has MIB MiB of data, and looks at 2048 pages of it again
+ * and again, which lie all over it, in an order that has no pattern. Prints
+ * "gfn N", the page in which dom0 finds how often it looked, and how often the
+ * data was not what it should be (tools/guest-rate.c); then "ready".
  *
- * With LOOKS it looks so often for each line that it reads, and answers "wrong N":
- * a job that is always the same.
+ * With LOOKS it looks so often for each line that it reads, and answers "wrong
+ * N": a job that is always the same.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>

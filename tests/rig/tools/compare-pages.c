@@ -141,9 +141,10 @@ static void read_libxc_head(struct file *f)
 {
     uint64_t marker = take_u64(f, "libxc's header");
 
-    if (marker != UINT64_MAX || be32toh(take_u32(f, "libxc's header")) != LIBXC_ID)
+    if (marker != UINT64_MAX ||
+        be32toh(take_u32(f, "libxc's header")) != LIBXC_ID)
         fail("no libxc stream at %" PRIu64, f->at - 12);
-    take(f, 12, "libxc's header");       /* version and options */
+    take(f, 12, "libxc's header");        /* version and options */
     take(f, 16, "libxc's domain header"); /* kind, page size, Xen's version */
 }
 
@@ -230,8 +231,8 @@ static void compare_batch(xenforeignmemory_handle *fmem, uint32_t domid,
                           const xen_pfn_t *gfns, size_t count, struct result *r)
 {
     int errors[BATCH];
-    const uint8_t *guest = xenforeignmemory_map(fmem, domid, PROT_READ, count,
-                                                gfns, errors);
+    const uint8_t *guest =
+        xenforeignmemory_map(fmem, domid, PROT_READ, count, gfns, errors);
 
     for (size_t i = 0; i < count; i++) {
         if (guest && !errors[i])
@@ -245,8 +246,8 @@ static void compare_batch(xenforeignmemory_handle *fmem, uint32_t domid,
         xenforeignmemory_unmap(fmem, (void *)guest, count);
 }
 
-static void compare(uint32_t domid, const struct file *f,
-                    const struct pages *p, struct result *r)
+static void compare(uint32_t domid, const struct file *f, const struct pages *p,
+                    struct result *r)
 {
     xenforeignmemory_handle *fmem = xenforeignmemory_open(NULL, 0);
     xen_pfn_t gfns[BATCH];
@@ -268,8 +269,8 @@ static void compare(uint32_t domid, const struct file *f,
 int main(int argc, char **argv)
 {
     struct file f;
-    struct pages p = {0};
-    struct result r = {0};
+    struct pages p = { 0 };
+    struct result r = { 0 };
 
     if (argc != 3) {
         fputs("usage: compare-pages DOMID SAVEFILE\n", stderr);
@@ -283,7 +284,8 @@ int main(int argc, char **argv)
     compare((uint32_t)strtoul(argv[1], NULL, 10), &f, &p, &r);
     printf("compared=%" PRIu64 " equal=%" PRIu64 " different=%" PRIu64
            " missing=%" PRIu64 " special=%" PRIu64 " special_different=%" PRIu64
-           "\n", r.compared, r.equal, r.different, r.missing, r.special,
+           "\n",
+           r.compared, r.equal, r.different, r.missing, r.special,
            r.special_different);
     return !r.compared || r.equal != r.compared || r.missing;
 }

@@ -33,15 +33,16 @@ int main(int argc, char **argv)
         return 2;
     }
     xencall_handle *xcall = xencall_open(NULL, 0);
-    struct paging_op *op = xcall ? xencall_alloc_buffer(xcall, sizeof(*op))
-                                 : NULL;
+    struct paging_op *op =
+        xcall ? xencall_alloc_buffer(xcall, sizeof(*op)) : NULL;
     if (!op)
         return perror("xencall"), 1;
     unsigned long count = 0;
     uint64_t first = argc == 3 ? strtoull(argv[2], NULL, 0) : 0;
     for (uint64_t gfn = first; gfn < GFNS; gfn += PART) {
-        *op = (struct paging_op){ .op = COUNT_2M, .domain = (uint16_t)domid,
-                                  .nr = PART, .gfn = gfn };
+        *op = (struct paging_op){
+            .op = COUNT_2M, .domain = (uint16_t)domid, .nr = PART, .gfn = gfn
+        };
         int rc = xencall2(xcall, __HYPERVISOR_memory_op, XENMEM_paging_op,
                           (uint64_t)(uintptr_t)op);
         if (rc < 0)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 /*
- * guest-counts DOMID GFN : prints how many USB devices a guest has seen come and
- * go, which its `usb-try gone` counts in page GFN, whenever that changes:
+ * guest-counts DOMID GFN : prints how many USB devices a guest has seen come
+ * and go, which its `usb-try gone` counts in page GFN, whenever that changes:
  * microseconds since 1970, come, gone. By dom0's clock, and without the guest's
  * console, which takes longer than what is measured. Ends by a signal.
  */

@@ -31,9 +31,9 @@ struct session {
     const char *guest;
     int tty;
     char id[40];
-    struct text request;    /* the line that asks */
-    struct text answer;     /* what came back so far, in base64 */
-    struct text line;       /* the line that is being read */
+    struct text request; /* the line that asks */
+    struct text answer;  /* what came back so far, in base64 */
+    struct text line;    /* the line that is being read */
     int taken_up;
 };
 
@@ -111,7 +111,7 @@ static void append_base64(struct text *text, const char *data, size_t size)
 /* Anything but base64's digits is passed over. */
 static struct text from_base64(const struct text *text)
 {
-    struct text result = {0};
+    struct text result = { 0 };
     uint32_t bits = 0;
     int held = 0;
 
@@ -199,7 +199,7 @@ static void take_lock(const char *guest)
 
 static void compose(struct session *s, int limit, char **words)
 {
-    struct text command = {0};
+    struct text command = { 0 };
     char head[100];
     struct timespec t;
 
@@ -224,9 +224,9 @@ static void send_request(struct session *s, int64_t until)
 
     s->answer.size = 0;
     while (sent < s->request.size) {
-        struct pollfd p = {.fd = s->tty, .events = POLLOUT};
-        ssize_t n = write(s->tty, s->request.data + sent,
-                          s->request.size - sent);
+        struct pollfd p = { .fd = s->tty, .events = POLLOUT };
+        ssize_t n =
+            write(s->tty, s->request.data + sent, s->request.size - sent);
 
         if (n > 0)
             sent += (size_t)n;
@@ -306,7 +306,7 @@ static void converse(struct session *s, int limit, int64_t taken_until)
     int64_t until = taken_until + (limit + 15) * 1000LL, resend = 0;
 
     for (;;) {
-        struct pollfd p = {.fd = s->tty, .events = POLLIN};
+        struct pollfd p = { .fd = s->tty, .events = POLLIN };
         int64_t now = now_ms();
 
         if (now > (s->taken_up ? until : taken_until))
@@ -324,7 +324,7 @@ static void converse(struct session *s, int limit, int64_t taken_until)
 
 int main(int argc, char **argv)
 {
-    struct session s = {0};
+    struct session s = { 0 };
     int limit = 60, wait = 30, option;
     int64_t until;
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 /*
  * page-out DOMID HOLD GFN...|all : takes pages from a running guest, and gives
- * each back when it is asked for. With "all" it takes what Xen lets it: not what
- * somebody has mapped.
+ * each back when it is asked for. With "all" it takes what Xen lets it: not
+ * what somebody has mapped.
  *
  * Prints "out N", then a line for each request: what it is for, the gfn, the
  * vcpu, and whether that was paused. Nothing is answered before there have been

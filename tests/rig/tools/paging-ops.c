@@ -4,14 +4,16 @@
  * on a paused guest.
  *
  *   paging-ops features   the mask of extended operations, or an errno's name
- *   paging-ops DOMID      every check, one line each; exit status 1 if any fails
+ *   paging-ops DOMID
+ *       every check, one line each; exit status 1 if any fails
+ *
  *   paging-ops DOMID unwatched
- *                         the checks after which grants are not watched any more,
- *                         and one that crashes the domain
+ *       the checks after which grants are not watched any more, and one that
+ *       crashes the domain
  *
  * The guest's memory below 4 GiB is left alone, but for a few pages: the checks
- * run on gfns above, which are holes, and end with the domain in a state only fit
- * to be destroyed.
+ * run on gfns above, which are holes, and end with the domain in a state only
+ * fit to be destroyed.
  */
 
 #include <errno.h>
@@ -46,7 +48,7 @@
 
 #define PAGE 4096ul
 #define SUPER 512ul
-#define BASE 0x100000ul /* 4 GiB */
+#define BASE 0x100000ul              /* 4 GiB */
 #define XEN_OWN 0xffff800000000000ul /* addresses a PV guest may not use */
 
 struct paging_op {
@@ -125,8 +127,11 @@ static long run_op(uint8_t op, uint64_t gfn, uint32_t nr, void *buffer,
                    struct paging_op *left)
 {
     struct paging_op arg = {
-        .op = op, .domain = domid, .nr = nr,
-        .buffer = (uintptr_t)buffer, .gfn = gfn,
+        .op = op,
+        .domain = domid,
+        .nr = nr,
+        .buffer = (uintptr_t)buffer,
+        .gfn = gfn,
     };
     long rc = paging_op(&arg);
 
@@ -239,7 +244,11 @@ static int ask_for(uint64_t gfn)
     xen_pfn_t pfn = gfn;
     void *p = mmap(NULL, PAGE, PROT_READ, MAP_SHARED, fd, 0);
     privcmd_mmapbatch_v2_t batch = {
-        .num = 1, .dom = domid, .addr = (uintptr_t)p, .arr = &pfn, .err = &err,
+        .num = 1,
+        .dom = domid,
+        .addr = (uintptr_t)p,
+        .arr = &pfn,
+        .err = &err,
     };
 
     need(fd >= 0 && p != MAP_FAILED, "cannot use privcmd");
@@ -395,7 +404,8 @@ static void check_loading_superpages(void)
     check_is(load(at + 2 * SUPER, 100, buffer + 2 * SUPER * PAGE), 0,
              "100 pages of the third");
     check_is(load(at + 2 * SUPER + 100, 2 * SUPER - 100,
-                  buffer + (2 * SUPER + 100) * PAGE), 0, "the rest");
+                  buffer + (2 * SUPER + 100) * PAGE),
+             0, "the rest");
     check_is(count_2m(at, pages), 3 * SUPER, "in large entries");
     check_is(count_2m(at + 10, SUPER), SUPER, "in large entries, unaligned");
     check_is(paged(), out, "pages out");
@@ -473,7 +483,8 @@ static void check_limit_lowered(void)
     limit_to(limit);
     check_is(paged(), out, "pages out");
     check_is(count_2m(at, 2 * SUPER), SUPER, "in large entries");
-    check_is(holding(at, 2 * SUPER), 2 * SUPER, "pages with the right contents");
+    check_is(holding(at, 2 * SUPER), 2 * SUPER,
+             "pages with the right contents");
     xencall_free_buffer_pages(xcall, buffer, 2 * SUPER);
 }
 
@@ -607,12 +618,13 @@ static void check_mapping_device(void)
     out = paged();
     check_is(ask_for(at), -ENOENT, "asked for one");
     need(!xc_domain_iomem_permission(xch, domid, vga, 2, 1), "iomem");
-    check_is(xc_domain_memory_mapping(xch, domid, at, vga, 2,
-                                      DPCI_ADD_MAPPING), 0, "mapped");
+    check_is(xc_domain_memory_mapping(xch, domid, at, vga, 2, DPCI_ADD_MAPPING),
+             0, "mapped");
     check_is(out - paged(), 2, "fewer pages out");
     check_is(mark(at, 1), -EEXIST, "marked");
-    check_is(xc_domain_memory_mapping(xch, domid, at, vga, 2,
-                                      DPCI_REMOVE_MAPPING), 0, "unmapped");
+    check_is(
+        xc_domain_memory_mapping(xch, domid, at, vga, 2, DPCI_REMOVE_MAPPING),
+        0, "unmapped");
     check_is(out - paged(), 2, "fewer pages out");
 }
 
@@ -670,8 +682,8 @@ static void check_on_demand(void)
 
     puts("populate on demand");
     check_is(xc_domain_populate_physmap(xch, domid, 1, 0,
-                                        XENMEMF_populate_on_demand, gfns), 0,
-             "none");
+                                        XENMEMF_populate_on_demand, gfns),
+             0, "none");
     check_is(mark(gfns[1], 1), 0, "1 hole marked");
     check_is(xc_domain_decrease_reservation(xch, domid, 1, 0, gfns + 1), 1,
              "given back");
@@ -698,11 +710,14 @@ static void check_dropping(void)
 static long map_grant(grant_ref_t ref, struct gnttab_map_grant_ref *op)
 {
     *op = (struct gnttab_map_grant_ref){
-        .ref = ref, .dom = domid,
-        .flags = GNTMAP_device_map | GNTMAP_readonly, .status = 77,
+        .ref = ref,
+        .dom = domid,
+        .flags = GNTMAP_device_map | GNTMAP_readonly,
+        .status = 77,
     };
     need(!xencall3(xcall, __HYPERVISOR_grant_table_op, GNTTABOP_map_grant_ref,
-                   (unsigned long)op, 1), "mapping a grant");
+                   (unsigned long)op, 1),
+         "mapping a grant");
     return op->status;
 }
 
@@ -711,10 +726,12 @@ static long unmap_grant(struct gnttab_map_grant_ref *map)
     struct gnttab_unmap_grant_ref *op = (void *)(map + 1);
 
     *op = (struct gnttab_unmap_grant_ref){
-        .handle = map->handle, .dev_bus_addr = map->dev_bus_addr, .status = 77,
+        .handle = map->handle,
+        .dev_bus_addr = map->dev_bus_addr,
+        .status = 77,
     };
-    need(!xencall3(xcall, __HYPERVISOR_grant_table_op,
-                   GNTTABOP_unmap_grant_ref, (unsigned long)op, 1),
+    need(!xencall3(xcall, __HYPERVISOR_grant_table_op, GNTTABOP_unmap_grant_ref,
+                   (unsigned long)op, 1),
          "unmapping a grant");
     return op->status;
 }
@@ -729,13 +746,15 @@ static void check_granting(void)
     void *table = NULL;
 
     puts("granting what is out");
-    need(xenforeignmemory_map_resource(
-             fmem, domid, XENMEM_resource_grant_table,
-             XENMEM_resource_grant_table_id_shared, 0, 1, &table,
-             PROT_READ | PROT_WRITE, 0), "the grant table");
+    need(xenforeignmemory_map_resource(fmem, domid, XENMEM_resource_grant_table,
+                                       XENMEM_resource_grant_table_id_shared, 0,
+                                       1, &table, PROT_READ | PROT_WRITE, 0),
+         "the grant table");
     check_is(mark(at, 1), 0, "1 hole marked");
     ((grant_entry_v1_t *)table)[ref] = (grant_entry_v1_t){
-        .flags = GTF_permit_access, .domid = 0, .frame = at,
+        .flags = GTF_permit_access,
+        .domid = 0,
+        .frame = at,
     };
     check_is(map_grant(ref, op), GNTST_bad_page, "a backend is told");
     fill((void *)page, at, 1);
@@ -766,12 +785,14 @@ static void check_moving_table(void)
 
     puts("a grant table that goes about");
     check_is(mark(at, 1), 0, "1 hole marked");
-    need(xenforeignmemory_map_resource(
-             fmem, domid, XENMEM_resource_grant_table,
-             XENMEM_resource_grant_table_id_shared, 0, 1, &table,
-             PROT_READ | PROT_WRITE, 0), "the grant table");
+    need(xenforeignmemory_map_resource(fmem, domid, XENMEM_resource_grant_table,
+                                       XENMEM_resource_grant_table_id_shared, 0,
+                                       1, &table, PROT_READ | PROT_WRITE, 0),
+         "the grant table");
     ((grant_entry_v1_t *)table)[ref] = (grant_entry_v1_t){
-        .flags = GTF_permit_access, .domid = 0, .frame = at,
+        .flags = GTF_permit_access,
+        .domid = 0,
+        .frame = at,
     };
     move_table(0, watched - 1);
     check_is(map_grant(ref, op), GNTST_bad_page, "1,023 gfns");
@@ -794,7 +815,8 @@ static void check_nominated(void)
     need(dm, "no access to the device model's operations");
     check_is(xc_mem_paging_nominate(xch, domid, gfn), 0, "nominated");
     check(xendevicemodel_set_mem_type(dm, domid, HVMMEM_ram_rw, gfn, 1) < 0 &&
-              errno == EAGAIN, "asked for");
+              errno == EAGAIN,
+          "asked for");
     check_is(paged(), out, "pages out");
     check_is(xc_domain_decrease_reservation(xch, domid, 1, 0, &gfn), 1,
              "given back");
@@ -815,7 +837,8 @@ static void check_refused(void)
     out = paged();
     need(!xc_domain_iomem_permission(xch, domid, vga, 1, 1), "iomem");
     need(!xc_domain_memory_mapping(xch, domid, gfn + 5, vga, 1,
-                                   DPCI_ADD_MAPPING), "mapping a device");
+                                   DPCI_ADD_MAPPING),
+         "mapping a device");
     check_is(xc_domain_populate_physmap(xch, domid, 1, 9, 0, &gfn), 0, "none");
     check_is(paged(), out, "pages out");
 }

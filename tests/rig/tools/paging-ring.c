@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-only
 /*
- * paging-ring DOMID : what the patched hypervisor makes of a paging ring that is
- * not as it should be. The domain is paused, and is so again at the end.
+ * paging-ring DOMID : what the patched hypervisor makes of a paging ring that
+ * is not as it should be. The domain is paused, and is so again at the end.
  */
 #include <errno.h>
 #include <stdbool.h>
