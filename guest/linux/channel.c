@@ -25,16 +25,8 @@
 #include <xen/events.h>
 #include <xen/xen-ops.h>
 
+#include "evtchn_vector.h"
 #include "xen-vec.h"
-
-#define EVTCHNOP_BIND_VECTOR 64
-
-struct bind_vector {
-	evtchn_port_t port;
-	u32 vcpu;
-	u8 vector;
-	u8 pad[3];
-};
 
 static struct fwnode_handle *fwnode;
 static struct irq_domain *domain;
@@ -43,13 +35,13 @@ static struct irq_domain *domain;
 
 static int bind_vector(const struct xv_channel *c, struct xv_place to)
 {
-	struct bind_vector op = {
+	struct evtchn_bind_vector op = {
 		.port = c->port,
 		.vcpu = xen_vcpu_nr(to.cpu),
 		.vector = to.vector,
 	};
 
-	return HYPERVISOR_event_channel_op(EVTCHNOP_BIND_VECTOR, &op);
+	return HYPERVISOR_event_channel_op(EVTCHNOP_bind_vector, &op);
 }
 
 /* With c->lock. What Xen refuses leaves the channel where it was. */

@@ -1,40 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 /*
- * What hypervisor/ adds to Xen for interrupts of single event channels: a
- * domctl for the toolstack, and the guest's two operations, which the library
- * does not make but whose numbers are told here, once. docs/evtchn.md has the
- * meaning and the errors.
+ * The domctl that hypervisor/ adds to Xen for interrupts of single event
+ * channels. The guest's operations are in guest/linux/evtchn_vector.h, and
+ * docs/evtchn.md has meaning and errors of both.
  */
 #ifndef XLX_XEN_EVTCHN_ABI_H
 #define XLX_XEN_EVTCHN_ABI_H
 
 #include <stddef.h>
 #include <stdint.h>
-
-/* A guest finds the operations by this bit of EAX in Xen's CPUID leaf 4. */
-#define XLX__XEN_HVM_CPUID_EVTCHN_VECTOR (1u << 31)
-
-/* EVTCHNOPs, for the guest itself. */
-#define XLX__EVTCHNOP_BIND_VECTOR 64
-#define XLX__EVTCHNOP_OFFER_VECTORS 65
-
-/* Vectors that can be bound or offered; 0 stands for the upcall. */
-#define XLX__EVTCHN_VECTOR_MIN 0x20u
-#define XLX__EVTCHN_VECTOR_MAX 0xffu
-
-struct xlx__evtchn_bind_vector {
-    uint32_t port;
-    uint32_t vcpu;
-    uint8_t vector;
-    uint8_t pad[3];
-};
-
-/* Bit v % 64 of vectors[v / 64] is vector v. */
-struct xlx__evtchn_offer_vectors {
-    uint32_t vcpu;
-    uint32_t pad;
-    uint64_t vectors[4];
-};
 
 /* The domctl's command, far from upstream's. Its interface version is Xen's. */
 #define XLX__XEN_DOMCTL_EVTCHN_VECTOR 2000
@@ -93,8 +67,6 @@ struct xlx__xen_evtchn_entry {
     uint8_t priority; /* FIFO: 0 is the most urgent */
 };
 
-_Static_assert(sizeof(struct xlx__evtchn_bind_vector) == 12, "Xen's");
-_Static_assert(sizeof(struct xlx__evtchn_offer_vectors) == 40, "Xen's");
 _Static_assert(sizeof(struct xlx__xen_evtchn_vector_op) == 56, "Xen's");
 _Static_assert(offsetof(struct xlx__xen_evtchn_vector_op, vectors) == 16,
                "its vectors");

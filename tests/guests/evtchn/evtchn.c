@@ -231,11 +231,11 @@ long bind_vcpu(evtchn_port_t port, unsigned int vcpu)
 
 long bind_vector(evtchn_port_t port, unsigned int vcpu, unsigned int vector)
 {
-    struct xlx__evtchn_bind_vector op = { .port = port,
-                                          .vcpu = vcpu,
-                                          .vector = vector };
+    struct evtchn_bind_vector op = { .port = port,
+                                     .vcpu = vcpu,
+                                     .vector = vector };
 
-    return evtchn_op(XLX__EVTCHNOP_BIND_VECTOR, &op);
+    return evtchn_op(EVTCHNOP_bind_vector, &op);
 }
 
 long set_priority(evtchn_port_t port, unsigned int priority)

@@ -4,7 +4,10 @@
 #define EVTCHN_H
 
 #include "guest.h"
-#include "xen/evtchn_abi.h"
+#include "evtchn_vector.h"
+
+_Static_assert(sizeof(struct evtchn_bind_vector) == 12, "Xen's");
+_Static_assert(sizeof(struct evtchn_offer_vectors) == 40, "Xen's");
 
 #define MAX_PORTS 8192
 

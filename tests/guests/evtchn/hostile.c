@@ -44,26 +44,26 @@ static uint32_t some(struct cpu *cpu, uint32_t limit)
 
 static long bind_some(struct cpu *cpu)
 {
-    struct xlx__evtchn_bind_vector op = {
+    struct evtchn_bind_vector op = {
         .port = some(cpu, PORTS),
         .vcpu = some(cpu, nr_cpus),
         .vector = some(cpu, 256),
         .pad = { random_u32(cpu) % 16 == 0 },
     };
 
-    return evtchn_op(XLX__EVTCHNOP_BIND_VECTOR, &op);
+    return evtchn_op(EVTCHNOP_bind_vector, &op);
 }
 
 static long offer_some(struct cpu *cpu)
 {
-    struct xlx__evtchn_offer_vectors op = {
+    struct evtchn_offer_vectors op = {
         .vcpu = some(cpu, nr_cpus),
         .pad = random_u32(cpu) % 16 == 0,
         .vectors = { (uint64_t)some(cpu, 16) << 32, random_u32(cpu),
                      random_u32(cpu), random_u32(cpu) },
     };
 
-    return evtchn_op(XLX__EVTCHNOP_OFFER_VECTORS, &op);
+    return evtchn_op(EVTCHNOP_offer_vectors, &op);
 }
 
 static long toolstack_some(struct cpu *cpu)

@@ -76,7 +76,7 @@ bool has_vectors(void)
     uint32_t regs[4];
 
     cpuid(xen_leaf() + 4, regs);
-    return regs[0] & XLX__XEN_HVM_CPUID_EVTCHN_VECTOR;
+    return regs[0] & XEN_HVM_CPUID_EVTCHN_VECTOR;
 }
 
 static const struct {

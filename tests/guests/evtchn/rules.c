@@ -246,9 +246,8 @@ static void rule_halt(void)
 static void rule_arguments(void)
 {
     evtchn_port_t ipi = new_ipi(0), unbound = new_unbound(), virq;
-    struct xlx__evtchn_bind_vector padded = { .port = unbound,
-                                              .pad = { 0, 1 } };
-    struct xlx__evtchn_offer_vectors offer = { .vcpu = 0, .pad = 1 };
+    struct evtchn_bind_vector padded = { .port = unbound, .pad = { 0, 1 } };
+    struct evtchn_offer_vectors offer = { .vcpu = 0, .pad = 1 };
     unsigned int vector;
 
     for (vector = 1; vector < 0x20; vector++)
@@ -260,8 +259,8 @@ static void rule_arguments(void)
     check(bind_vector(0, 0, 0x60) == -XEN_EINVAL, "port 0");
     check(bind_vector(4095, 0, 0x60) == -XEN_EINVAL, "a free port");
     check(bind_vector(~0u, 0, 0x60) == -XEN_EINVAL, "no such port");
-    check(evtchn_op(XLX__EVTCHNOP_BIND_VECTOR, &padded) == -XEN_EINVAL, "pad");
-    check(evtchn_op(XLX__EVTCHNOP_BIND_VECTOR, (void *)-8l) == -XEN_EFAULT,
+    check(evtchn_op(EVTCHNOP_bind_vector, &padded) == -XEN_EINVAL, "pad");
+    check(evtchn_op(EVTCHNOP_bind_vector, (void *)-8l) == -XEN_EFAULT,
           "an address that is none");
     if (nr_cpus > 1) {
         virq = new_virq(VIRQ_TIMER, 1);
@@ -270,12 +269,12 @@ static void rule_arguments(void)
         check(!bind_vector(virq, 1, 0x60), "a VIRQ on its own vCPU");
         evtchn_close(virq);
     }
-    check(evtchn_op(XLX__EVTCHNOP_OFFER_VECTORS, &offer) == -XEN_EINVAL, "pad");
-    offer = (struct xlx__evtchn_offer_vectors){ .vectors = { 1u << 31 } };
-    check(evtchn_op(XLX__EVTCHNOP_OFFER_VECTORS, &offer) == -XEN_EINVAL,
+    check(evtchn_op(EVTCHNOP_offer_vectors, &offer) == -XEN_EINVAL, "pad");
+    offer = (struct evtchn_offer_vectors){ .vectors = { 1u << 31 } };
+    check(evtchn_op(EVTCHNOP_offer_vectors, &offer) == -XEN_EINVAL,
           "an offer below 0x20");
-    offer = (struct xlx__evtchn_offer_vectors){ .vcpu = 99 };
-    check(evtchn_op(XLX__EVTCHNOP_OFFER_VECTORS, &offer) == -XEN_ENOENT,
+    offer = (struct evtchn_offer_vectors){ .vcpu = 99 };
+    check(evtchn_op(EVTCHNOP_offer_vectors, &offer) == -XEN_ENOENT,
           "an offer for no vCPU");
     evtchn_close(ipi);
     evtchn_close(unbound);

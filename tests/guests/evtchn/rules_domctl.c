@@ -67,11 +67,11 @@ static unsigned int features(void)
 
 static long guest_offers(unsigned int vcpu, unsigned int vector)
 {
-    struct xlx__evtchn_offer_vectors offer = { .vcpu = vcpu };
+    struct evtchn_offer_vectors offer = { .vcpu = vcpu };
 
     if (vector)
         offer.vectors[vector / 64] = 1ul << vector % 64;
-    return evtchn_op(XLX__EVTCHNOP_OFFER_VECTORS, &offer);
+    return evtchn_op(EVTCHNOP_offer_vectors, &offer);
 }
 
 /* The entry of a port; it must be there. */

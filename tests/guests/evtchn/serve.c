@@ -123,7 +123,7 @@ static void bind_ports(unsigned int number)
 
 static void offer_vectors(unsigned int number)
 {
-    struct xlx__evtchn_offer_vectors offer = { 0 };
+    struct evtchn_offer_vectors offer = { 0 };
     unsigned int vector;
     long error;
 
@@ -134,7 +134,7 @@ static void offer_vectors(unsigned int number)
         number--;
     }
     for (; offer.vcpu < nr_cpus; offer.vcpu++) {
-        error = evtchn_op(XLX__EVTCHNOP_OFFER_VECTORS, &offer);
+        error = evtchn_op(EVTCHNOP_offer_vectors, &offer);
         if (error)
             die("vectors cannot be offered: %ld", error);
     }
