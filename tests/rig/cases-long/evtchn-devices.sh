@@ -292,8 +292,8 @@ disks_up
 trap all_down EXIT
 start_guest | grep FIFO || rig_fail "not FIFO"
 all_of_it saved
-# Restored with this ABI, Linux 6.1 panicked: the IPI of its spinlocks, which is
-# never to be delivered, came as an upcall. Whether it does so without the module
-# is not known.
+# Not saved: restored with this ABI, Linux 6.1 panics, also without the module and
+# on a stock Xen: the IPI of its spinlocks, which is never to be delivered, comes
+# as an upcall.
 start_guest xen.fifo_events=0 | grep 2-level || rig_fail "not 2-level"
 all_of_it
