@@ -88,6 +88,10 @@ struct cmd_opts {
 bool cmd_parse(struct cmd_env *env, const struct cmd *cmd, int argc,
                char **argv, struct cmd_opts *opts, int *status);
 
+/* The same for a command without operands: one is reported. */
+bool cmd_parse_alone(struct cmd_env *env, const struct cmd *cmd, int argc,
+                     char **argv, struct cmd_opts *opts, int *status);
+
 /* The name of the command's option that was likely meant by an argument "--..."
  * that is none of them; else NULL. */
 const char *cmd_near_option(const struct cmd *cmd, const char *arg);

@@ -122,12 +122,9 @@ static int print_json(struct cmd_env *env)
 
 int cmd_doctor(struct cmd_env *env, int argc, char **argv)
 {
-    const struct cmd *self = cmd_find("doctor");
     struct cmd_opts opts;
     int status;
-    if (!cmd_parse(env, self, argc, argv, &opts, &status))
+    if (!cmd_parse_alone(env, cmd_find("doctor"), argc, argv, &opts, &status))
         return status;
-    if (opts.argc)
-        return cmd_usage(env, self, "%s: takes no operand", opts.argv[0]);
     return opts.set[OPT_DOCTOR_JSON] ? print_json(env) : print_text(env);
 }

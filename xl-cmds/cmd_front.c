@@ -228,10 +228,8 @@ int cmd_install_front(struct cmd_env *env, int argc, char **argv)
     struct front f = { .env = env, .dir = XLX_FRONT_DIR };
     struct cmd_opts opts;
     int status;
-    if (!cmd_parse(env, self, argc, argv, &opts, &status))
+    if (!cmd_parse_alone(env, self, argc, argv, &opts, &status))
         return status;
-    if (opts.argc)
-        return cmd_usage(env, self, "%s: takes no operand", opts.argv[0]);
     if (opts.set[OPT_DIR])
         f.dir = opts.arg[OPT_DIR];
     if (*f.dir != '/' || strlen(f.dir) > DIR_LONGEST)

@@ -63,11 +63,9 @@ int cmd_lazy_list(struct cmd_env *env, int argc, char **argv)
 {
     struct cmd_opts opts;
     int status;
-    const struct cmd *self = cmd_find("lazy-list");
-    if (!cmd_parse(env, self, argc, argv, &opts, &status))
+    if (!cmd_parse_alone(env, cmd_find("lazy-list"), argc, argv, &opts,
+                         &status))
         return status;
-    if (opts.argc)
-        return cmd_usage(env, self, "%s: takes no operand", opts.argv[0]);
 
     uint32_t *domids;
     int nr = xlx_lazy_list(env->ctx, &domids);

@@ -86,11 +86,9 @@ int cmd_lazy_check(struct cmd_env *env, int argc, char **argv)
     struct xlx_lazy_report report;
     struct cmd_opts opts;
     int status;
-    const struct cmd *self = cmd_find("lazy-check");
-    if (!cmd_parse(env, self, argc, argv, &opts, &status))
+    if (!cmd_parse_alone(env, cmd_find("lazy-check"), argc, argv, &opts,
+                         &status))
         return status;
-    if (opts.argc)
-        return cmd_usage(env, self, "%s: takes no operand", opts.argv[0]);
 
     xlx_lazy_report(&report);
     status = CMD_OK;

@@ -131,10 +131,8 @@ int cmd_usb_devices(struct cmd_env *env, int argc, char **argv)
     const struct cmd *self = cmd_find(argv[0]);
     struct cmd_opts opts;
     int status;
-    if (!cmd_parse(env, self, argc, argv, &opts, &status))
+    if (!cmd_parse_alone(env, self, argc, argv, &opts, &status))
         return status;
-    if (opts.argc)
-        return cmd_usage(env, self, "%s: takes no argument", opts.argv[0]);
     struct listing l = { env, opts.set[OPT_ALL], opts.set[OPT_JSON] };
     if (opts.set[OPT_WATCH])
         return follow_seconds(env, self->name, !l.json, list_devices, &l);

@@ -52,13 +52,10 @@ static int print_json(struct cmd_env *env, const char *running)
 
 int cmd_version(struct cmd_env *env, int argc, char **argv)
 {
-    const struct cmd *self = cmd_find("version");
     struct cmd_opts opts;
     int status;
-    if (!cmd_parse(env, self, argc, argv, &opts, &status))
+    if (!cmd_parse_alone(env, cmd_find("version"), argc, argv, &opts, &status))
         return status;
-    if (opts.argc)
-        return cmd_usage(env, self, "%s: takes no operand", opts.argv[0]);
 
     const char *running = xlx_xen_running(env->ctx);
     if (opts.set[OPT_VERSION_JSON])

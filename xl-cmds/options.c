@@ -139,6 +139,17 @@ bool cmd_parse(struct cmd_env *env, const struct cmd *cmd, int argc,
     return true;
 }
 
+bool cmd_parse_alone(struct cmd_env *env, const struct cmd *cmd, int argc,
+                     char **argv, struct cmd_opts *opts, int *status)
+{
+    if (!cmd_parse(env, cmd, argc, argv, opts, status))
+        return false;
+    if (!opts->argc)
+        return true;
+    *status = cmd_usage(env, cmd, "%s: takes no operand", opts->argv[0]);
+    return false;
+}
+
 int cmd_usage(struct cmd_env *env, const struct cmd *cmd, const char *fmt, ...)
 {
     va_list ap;

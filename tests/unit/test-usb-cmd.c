@@ -225,7 +225,7 @@ static const struct row rows[] = {
     { "usb-attach guest 1-3 --hub controller=0 port=1", CMD_FAILED,
       "cannot share one port" },
     { "usb-detach guest 1-2 --move guest", CMD_FAILED, "not attached" },
-    { "usb-list-assignable-devices x", CMD_USAGE, "takes no argument" },
+    { "usb-list-assignable-devices x", CMD_USAGE, "takes no operand" },
     { "usb-detach guest 1-2", CMD_FAILED, "not attached to domain 5" },
     { "usb-hc-destroy guest 9", CMD_FAILED, "no USB controller 9" },
     { "usb-hc-create guest type=pv", CMD_FAILED, "type pv" },
