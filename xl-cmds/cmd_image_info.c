@@ -164,9 +164,10 @@ static void look_at_sidecar(struct cmd_env *env, const xlx_image *image,
 {
     xlx_image_index *index;
     int rc = xlx_image_index_open(env->ctx, image, path, &index);
-    v->sidecar = rc == -ENOENT ? "none" : rc ? "ignored, see above" : "ok";
+    v->sidecar = rc == -ENOENT ? "none" : "ignored, see above";
     if (rc)
         return;
+    v->sidecar = "ok";
     v->index = *xlx_image_index_info(index);
     xlx_image_index_close(index);
 }

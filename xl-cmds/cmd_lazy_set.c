@@ -30,15 +30,20 @@ const char cmd_lazy_set_details[] =
     "  xl-ext lazy-set guest --bwlimit=50M\n"
     "  xl-ext lazy-set guest --retry       # the storage is back\n";
 
+static enum xlx_lazy_fill fill_of(const struct cmd_opts *opts)
+{
+    if (opts->set[OPT_PAUSE])
+        return XLX_LAZY_FILL_PAUSE;
+    return opts->set[OPT_RESUME] ? XLX_LAZY_FILL_RESUME : XLX_LAZY_FILL_AS_IS;
+}
+
 static bool read_change(const struct cmd_opts *opts,
                         struct xlx_lazy_change *change)
 {
     *change = (struct xlx_lazy_change){
         .retry = opts->set[OPT_RETRY],
         .set_bwlimit = opts->set[OPT_BWLIMIT],
-        .fill = opts->set[OPT_PAUSE]    ? XLX_LAZY_FILL_PAUSE
-                : opts->set[OPT_RESUME] ? XLX_LAZY_FILL_RESUME
-                                        : XLX_LAZY_FILL_AS_IS,
+        .fill = fill_of(opts),
     };
     return !change->set_bwlimit ||
            !xlx_lazy_parse_bwlimit(opts->arg[OPT_BWLIMIT], &change->bwlimit);

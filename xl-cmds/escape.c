@@ -3,14 +3,22 @@
 
 #include "cmd.h"
 
+/* How many bytes a letter has that begins with this one; 0: none does. */
+static size_t length_by(unsigned char first)
+{
+    if (first < 0x80)
+        return 1;
+    if (first < 0xc2 || first > 0xf4)
+        return 0;
+    if (first < 0xe0)
+        return 2;
+    return first < 0xf0 ? 3 : 4;
+}
+
 /* Printable ASCII and whole UTF-8 is shown, every other byte as \xHH. */
 static size_t utf8_length(const unsigned char *p)
 {
-    size_t n = *p < 0x80                  ? 1
-               : *p >= 0xc2 && *p <= 0xdf ? 2
-               : *p >= 0xe0 && *p <= 0xef ? 3
-               : *p >= 0xf0 && *p <= 0xf4 ? 4
-                                          : 0;
+    size_t n = length_by(*p);
     for (size_t i = 1; i < n; i++)
         if ((p[i] & 0xc0) != 0x80)
             return 0;

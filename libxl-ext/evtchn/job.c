@@ -112,9 +112,10 @@ int xlx__evtchn_job_offers(xlx_ctx *ctx, struct xlx__evtchn_job *job,
         xlx__offers_refused(ctx, domid);
     if (!rc && relay)
         rc = xlx__offers_relay(ctx, domid, vcpus, &job->offers);
-    return rc                  ? rc
-           : job->offers.there ? copy_offers(ctx, job, list_r)
-                               : ask_xen(ctx, job, list_r);
+    if (rc)
+        return rc;
+    return job->offers.there ? copy_offers(ctx, job, list_r)
+                             : ask_xen(ctx, job, list_r);
 }
 
 int xlx_evtchn_offers(xlx_ctx *ctx, uint32_t domid,
@@ -167,7 +168,9 @@ int xlx__evtchn_do(xlx_ctx *ctx, uint32_t domid,
                    const struct xlx_evtchn_change *change)
 {
     int rc = call(ctx, domid, change->port, change->to_vcpu, change->to_vector);
-    return rc == -EINVAL ? -ENOENT : rc ? explain(ctx, domid, change, rc) : 0;
+    if (rc == -EINVAL)
+        return -ENOENT;
+    return rc ? explain(ctx, domid, change, rc) : 0;
 }
 
 void xlx__evtchn_undo(xlx_ctx *ctx, uint32_t domid,

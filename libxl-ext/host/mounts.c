@@ -95,8 +95,10 @@ static int add_lines(struct xlx__mounts *mounts, FILE *in, parse_fn *parse)
         size_t size = 0;
         errno = 0;
         ssize_t n = getline(&line, &size, in);
+        if (n < 0 && feof(in))
+            return 0;
         if (n < 0)
-            return feof(in) ? 0 : errno ? -errno : -EIO;
+            return errno ? -errno : -EIO;
         line[strcspn(line, "\n")] = '\0';
         int rc = add(mounts, xlx__steal(line), parse);
         if (rc)

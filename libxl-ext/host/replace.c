@@ -39,7 +39,9 @@ static int write_new(const char *path, const char *text)
     if (fd < 0)
         return -errno;
     int rc = xlx__write_all(fd, text, strlen(text));
-    return rc ? rc : fsync(fd) ? -errno : 0;
+    if (!rc && fsync(fd))
+        rc = -errno;
+    return rc;
 }
 
 int xlx__replace_file(xlx_ctx *ctx, const char *dir, const char *name,

@@ -123,6 +123,12 @@ static int device_path(const char *name, char *path)
     return 0;
 }
 
+/* Of a drive without a disk, or one that was pulled. */
+static bool is_gone(int err)
+{
+    return err == ENOMEDIUM || err == ENXIO || err == ENODEV || err == ENOENT;
+}
+
 static int root_block_held(struct xlx__sysfs *fs, const char *name)
 {
     char path[PATH_MAX];
@@ -134,11 +140,9 @@ static int root_block_held(struct xlx__sysfs *fs, const char *name)
         open(path, O_RDONLY | O_EXCL | O_NONBLOCK | O_CLOEXEC);
     if (fd >= 0)
         return 0;
-    return errno == EBUSY ? 1
-           : errno == ENOMEDIUM || errno == ENXIO || errno == ENODEV ||
-                   errno == ENOENT
-               ? 0
-               : -errno;
+    if (errno == EBUSY)
+        return 1;
+    return is_gone(errno) ? 0 : -errno;
 }
 
 static int root_usb_reset(struct xlx__sysfs *fs, uint32_t bus, uint32_t address)

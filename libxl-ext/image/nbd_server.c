@@ -24,7 +24,9 @@ static int wait_for_server(const struct xlx__nbd_server *server,
 {
     int left = xlx__ms_left(until, INT_MAX);
     int n = left ? server->lib.poll(h, left) : 0;
-    return n < 0 ? xlx__nbd_error(server) : n ? 0 : -ETIMEDOUT;
+    if (n < 0)
+        return xlx__nbd_error(server);
+    return n ? 0 : -ETIMEDOUT;
 }
 
 static int make_connection(const struct xlx__nbd_server *server,
@@ -73,7 +75,9 @@ int xlx__nbd_answer(const struct xlx__nbd_server *server,
         if (!done)
             rc = wait_for_server(server, c->nbd, until);
     }
-    return rc ? rc : done < 0 ? xlx__nbd_error(server) : 0;
+    if (!rc && done < 0)
+        rc = xlx__nbd_error(server);
+    return rc;
 }
 
 static int has_mark(const struct xlx__nbd_server *server,

@@ -48,7 +48,9 @@ static int put_blank(struct writing *w, size_t len)
 static int put_at(struct writing *w, const void *bytes, size_t len, uint64_t at)
 {
     ssize_t n = pwrite(w->file.fd, bytes, len, (off_t)at);
-    return failed(w, n < 0 ? -errno : n == (ssize_t)len ? 0 : -ENOSPC);
+    if (n < 0)
+        return failed(w, -errno);
+    return failed(w, n == (ssize_t)len ? 0 : -ENOSPC);
 }
 
 static int begin_section(struct writing *w, enum lzx_type type)

@@ -21,17 +21,23 @@ int xlx__dom_exists(xlx_ctx *ctx, uint32_t domid)
     return rc < 0 ? rc : 0;
 }
 
+/* `text` as libxl writes it. */
+static enum xlx__dom_type type_of(const char *text)
+{
+    if (!strcmp(text, "pvh"))
+        return XLX__DOM_PVH;
+    if (!strcmp(text, "hvm"))
+        return XLX__DOM_HVM;
+    return strcmp(text, "pv") ? XLX__DOM_UNKNOWN : XLX__DOM_PV;
+}
+
 int xlx__dom_type(xlx_ctx *ctx, uint32_t domid, enum xlx__dom_type *type_r)
 {
     XLX__AUTO_FREE char *text = NULL;
     int rc = xlx__xs_read(ctx, XLX__XS_NO_TX, &text, "/libxl/%u/type", domid);
     if (rc && rc != -ENOENT)
         return rc;
-    *type_r = !text                  ? XLX__DOM_UNKNOWN
-              : !strcmp(text, "pvh") ? XLX__DOM_PVH
-              : !strcmp(text, "hvm") ? XLX__DOM_HVM
-              : !strcmp(text, "pv")  ? XLX__DOM_PV
-                                     : XLX__DOM_UNKNOWN;
+    *type_r = text ? type_of(text) : XLX__DOM_UNKNOWN;
     return 0;
 }
 
@@ -65,7 +71,9 @@ static int has_name(xlx_ctx *ctx, const char *domid, const char *name)
     XLX__AUTO_FREE char *text = NULL;
     int rc =
         xlx__xs_read(ctx, XLX__XS_NO_TX, &text, "/local/domain/%s/name", domid);
-    return rc == -ENOENT ? 0 : rc ? rc : !strcmp(text, name);
+    if (rc == -ENOENT)
+        return 0;
+    return rc ? rc : !strcmp(text, name);
 }
 
 static int find_name(xlx_ctx *ctx, const char *name, uint32_t *domid_r)

@@ -121,11 +121,18 @@ static void on_destroy(xentoollog_logger *base)
 
 static int errno_of(int rc)
 {
-    return rc == 0                ? 0
-           : rc == ERROR_INVAL    ? -EINVAL
-           : rc == ERROR_TIMEDOUT ? -ETIMEDOUT
-           : rc == ERROR_NOMEM    ? -ENOMEM
-                                  : -EIO;
+    switch (rc) {
+    case 0:
+        return 0;
+    case ERROR_INVAL:
+        return -EINVAL;
+    case ERROR_TIMEDOUT:
+        return -ETIMEDOUT;
+    case ERROR_NOMEM:
+        return -ENOMEM;
+    default:
+        return -EIO;
+    }
 }
 
 /* --- controllers ---------------------------------------------------------- */

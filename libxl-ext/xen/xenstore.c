@@ -176,7 +176,9 @@ int xlx__xs_exists(xlx_ctx *ctx, uint32_t t, const char *fmt, ...)
     int rc = START(ctx, &path, fmt);
     if (!rc)
         rc = read_path(ctx, t, path.text, &text);
-    return rc == -ENOENT ? 0 : rc ? rc : 1;
+    if (rc == -ENOENT)
+        return 0;
+    return rc ? rc : 1;
 }
 
 int xlx__xs_transact(xlx_ctx *ctx,

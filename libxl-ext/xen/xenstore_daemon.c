@@ -27,7 +27,9 @@ static struct xs_handle *handle_of(struct xlx__xs *xs)
 
 static int result(bool ok)
 {
-    return ok ? 0 : errno ? -errno : -EIO;
+    if (ok)
+        return 0;
+    return errno ? -errno : -EIO;
 }
 
 static int daemon_read(struct xlx__xs *xs, uint32_t t, const char *path,

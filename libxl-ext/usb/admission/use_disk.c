@@ -166,9 +166,9 @@ static int add_bcache(struct walk *w, const struct block *b)
 
 static enum xlx__usb_use kind(const char *holder)
 {
-    return starts(holder, "md")    ? XLX__USE_RAID
-           : starts(holder, "dm-") ? XLX__USE_MAPPED
-                                   : XLX__USE_HELD;
+    if (starts(holder, "md"))
+        return XLX__USE_RAID;
+    return starts(holder, "dm-") ? XLX__USE_MAPPED : XLX__USE_HELD;
 }
 
 static void add_above(struct walk *w, struct block *above)

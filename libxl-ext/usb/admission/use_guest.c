@@ -95,7 +95,9 @@ static int read_disk(struct disks *d, const char *dir, char *dev, size_t size)
         return 1;
     if (!rc || rc == -ENOENT)
         rc = xlx__xs_read(d->ctx, XLX__XS_NO_TX, &params, "%s/params", dir);
-    return rc == -ENOENT ? 0 : rc ? rc : look_up_file(d, params, dev, size);
+    if (rc == -ENOENT)
+        return 0;
+    return rc ? rc : look_up_file(d, params, dev, size);
 }
 
 /* --- vscsi ---------------------------------------------------------------- */

@@ -218,7 +218,8 @@ int xlx__view_look(xlx_ctx *ctx, int busy_ms, struct xlx__view *view_r,
                                   .devs = devs,
                                   .nr_devs = nr_devs,
                                   .again = ports.again };
-    rc = rc ? rc : nr_devs < 0 ? nr_devs : 0;
+    if (!rc && nr_devs < 0)
+        rc = nr_devs;
     if (rc)
         xlx__view_free(view_r);
     return rc;

@@ -150,7 +150,9 @@ static int read_listed(xlx_ctx *ctx, uint32_t domid, const char *name,
                   "domain %u: USB controller %u: malformed nodes in "
                   "xenstore: ignored",
                   domid, devid);
-    return rc == -EINVAL || rc == -ENOENT ? 0 : rc ? rc : 1;
+    if (rc == -EINVAL || rc == -ENOENT)
+        return 0;
+    return rc ? rc : 1;
 }
 
 int xlx__hc_list(xlx_ctx *ctx, uint32_t domid, struct xlx__hc **list_r)

@@ -156,7 +156,9 @@ static int look_dropped(xlx_ctx *ctx, void *arg)
 {
     struct xlx__usbback_id want = id_of(arg), got;
     int rc = xlx__usbback_find(ctx, &want, &got);
-    return rc == 0 || rc == -ENOENT ? 1 : rc < 0 ? rc : 0;
+    if (rc == 0 || rc == -ENOENT)
+        return 1;
+    return rc < 0 ? rc : 0;
 }
 
 /* Until then the same device cannot go anywhere else. */

@@ -211,7 +211,7 @@ enum xlx__match xlx__identity_match(const struct xlx_usb_identity *id,
     if (which < 0)
         return XLX__MATCH_NONE;
     *which_r = which;
-    return nr_free          ? XLX__MATCH_ONE
-           : taken_one >= 0 ? XLX__MATCH_TAKEN
-                            : XLX__MATCH_CHANGED;
+    if (nr_free)
+        return XLX__MATCH_ONE;
+    return taken_one >= 0 ? XLX__MATCH_TAKEN : XLX__MATCH_CHANGED;
 }
