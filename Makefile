@@ -8,7 +8,7 @@ CONFIGURE_FLAGS ?=
 SOVERSION := 0
 
 .PHONY: all bench bench-criu check check-unit check-rig check-rig-long check-evtchn-long fuzz \
-        demo rig-shell hypervisor hypervisor-deb guest-module guest-dkms \
+        demo figures rig-shell hypervisor hypervisor-deb guest-module guest-dkms \
         install uninstall dist \
         check-dist deb check-deb clean help
 .DELETE_ON_ERROR:
@@ -36,6 +36,7 @@ help:
 #: make demo          the two main jobs on real Xen, explained
 #: make rig-shell     an interactive dom0
 #: make bench         opening save images, filling guests, listing USB devices
+#: make figures        draw the figures of docs/ again (build-aux/deps figures)
 #: make bench-criu    lazy restore against CRIU itself, under QEMU
 #: make hypervisor    the patched Xen, and how to install it
 #: make hypervisor-deb  the same as a Debian package
@@ -50,7 +51,7 @@ help:
 # --- configuration ---------------------------------------------------------
 
 # Goals that need no configured tree.
-ifeq ($(filter-out clean help hypervisor hypervisor-deb guest-module guest-dkms check-evtchn-long rig-shell deb check-deb demo,$(or $(MAKECMDGOALS),all)),)
+ifeq ($(filter-out clean help hypervisor hypervisor-deb guest-module guest-dkms check-evtchn-long rig-shell deb check-deb demo figures,$(or $(MAKECMDGOALS),all)),)
 else
 include $(B)/config.mk
 endif
@@ -300,6 +301,12 @@ bench-criu: all
 	BUILD=$(B) tests/bench/criu/run
 	BUILD=$(B) tests/bench/criu/run --here --out $(B)/criu-output-here
 
+# --- figures ---------------------------------------------------------------
+
+# In the tree, as they are kept with what they are drawn from.
+figures:
+	docs/figures/draw
+
 # --- real Xen --------------------------------------------------------------
 
 check: check-unit
@@ -400,7 +407,8 @@ unit := libxl-ext-usb.service
 
 install: all install-service
 	$(INSTALL) -d $(D)$(libdir)/pkgconfig $(D)$(sbindir) $(D)$(helperdir) \
-	    $(D)$(compdir) $(D)$(zshcompdir) $(D)$(fishcompdir) $(D)$(docdir) \
+	    $(D)$(compdir) $(D)$(zshcompdir) $(D)$(fishcompdir) \
+	    $(D)$(docdir)/figures \
 	    $(D)$(includedir) $(D)$(logrotatedir)
 	$(INSTALL) -m 755 $(so) $(D)$(libdir)
 	ln -sf $(notdir $(so)) $(D)$(libdir)/libxl-ext.so.$(SOVERSION)
@@ -420,6 +428,7 @@ install: all install-service
 	$(INSTALL) -m 644 xl-cmds/service/xl-ext.logrotate \
 	    $(D)$(logrotatedir)/xl-ext
 	$(INSTALL) -m 644 README.md COPYING $(wildcard docs/*.md) $(D)$(docdir)
+	$(INSTALL) -m 644 $(wildcard docs/figures/*.svg) $(D)$(docdir)/figures
 	for m in $(notdir $(man)); do \
 	    $(INSTALL) -D -m 644 $(B)/man/$$m $(D)$(mandir)/man$${m##*.}/$$m; \
 	done

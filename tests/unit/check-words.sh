@@ -68,7 +68,7 @@ sub messages_of {
         my $line = 1 + (substr($text, 0, $-[0]) =~ tr/\n//);
         my $all = $1;
         $all =~ s/"\s*"//g;
-        $all =~ s/\\n/ /g;
+        $all =~ s/\\[nl]/ /g;
         push @texts, [$line, $all] if $all =~ / /;
     }
     return @texts;
@@ -139,6 +139,7 @@ status=0
 # shellcheck disable=SC2086 # patterns of names
 check pages $pages || status=1
 # shellcheck disable=SC2046 # names without blanks
-check messages $(find libxl-ext xl-cmds -name '*.[ch]' | sort) || status=1
+check messages $(find libxl-ext xl-cmds -name '*.[ch]' | sort) \
+    docs/figures/*.gp docs/figures/*.dot || status=1
 check comments include/*.h || status=1
 exit $status
