@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: LGPL-2.1-only
 # The figures of docs/ are drawn from what lies beside them, are used and
-# described, and their numbers are those of the pages.
+# described, and their numbers and arrows are those of the pages and the code.
 # Where gnuplot and dot are, the same data give the same bytes.
 set -euo pipefail
 
@@ -41,7 +41,7 @@ echo '2000	1	1	1	1	1' >>"$dir/copy/data/latency-handled.tsv"
 # --- data and use -------------------------------------------------------------
 
 names=$($draw --list)
-[ "$(wc -l <<<"$names")" -ge 2 ] || wrong "only these figures: $names"
+[ "$(wc -l <<<"$names")" -ge 3 ] || wrong "only these figures: $names"
 for data in "$figures"/data/*.tsv; do
     head -n 1 "$data" | grep -qE '^# tests/.*, 20[0-9]{2}-[0-9]{2}-[0-9]{2}' ||
         wrong "$data: the first line names no command and no date"
@@ -68,6 +68,21 @@ in_page latency-pending.tsv docs/evtchn.md 1
 in_page latency-handled.tsv docs/evtchn.md 1
 in_page work.tsv docs/measured.md 3
 
+# --- arrows -------------------------------------------------------------------
+
+rooms='doctor|evtchn|fast|image|lazy|usb|usbd|xen'
+for room in ${rooms//|/ }; do
+    { grep -rhoE "^#include \"($rooms)/" "libxl-ext/$room" || :; } |
+        sed -E "s|.*\"(.*)/|$room -> \1|" | grep -v " $room\$" | sort -u || :
+done >"$dir/includes"
+{
+    sed -nE "s/^ *(($rooms) -> ($rooms))[ ;].*/\1/p; s/^ *(($rooms) -> ($rooms));\$/\1/p" \
+        $figures/layers.dot
+    sed -nE "s/^ *($rooms) -> ($rooms) \[dir=both.*/\2 -> \1/p" $figures/layers.dot
+} | sort -u >"$dir/arrows"
+[ -s "$dir/includes" ] || wrong "no #include was found"
+diff "$dir/includes" "$dir/arrows" ||
+    wrong "$figures/layers.dot: < an #include has no arrow; > an arrow, no #include"
 [ $bad = 0 ] || exit 1
 
 # --- drawn again --------------------------------------------------------------
