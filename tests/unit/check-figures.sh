@@ -41,7 +41,7 @@ echo '2000	1	1	1	1	1' >>"$dir/copy/data/latency-handled.tsv"
 # --- data and use -------------------------------------------------------------
 
 names=$($draw --list)
-[ "$(wc -l <<<"$names")" -ge 3 ] || wrong "only these figures: $names"
+[ "$(wc -l <<<"$names")" -ge 6 ] || wrong "only these figures: $names"
 for data in "$figures"/data/*.tsv; do
     head -n 1 "$data" | grep -qE '^# tests/.*, 20[0-9]{2}-[0-9]{2}-[0-9]{2}' ||
         wrong "$data: the first line names no command and no date"
@@ -83,6 +83,21 @@ done >"$dir/includes"
 [ -s "$dir/includes" ] || wrong "no #include was found"
 diff "$dir/includes" "$dir/arrows" ||
     wrong "$figures/layers.dot: < an #include has no arrow; > an arrow, no #include"
+
+# functions FILE : what its comments say the edges are.
+functions() {
+    sed -n 's|^ *// ||p' "$1" | sed 's/[a-z]*->[a-z_]*()//g' | grep -oE '\b[a-z_]+\(\)' | sort -u | tr -d '()'
+}
+for name in lazy-page usb-attach usb-controller; do
+    found=0
+    for function in $(functions "$figures/$name.dot"); do
+        case $function in _*) continue ;; esac
+        found=$((found + 1))
+        grep -rqE "^[a-z].*\b$function\(" libxl-ext ||
+            wrong "$figures/$name.dot: there is no function $function()"
+    done
+    [ "$found" -ge 8 ] || wrong "$figures/$name.dot: its edges name no functions"
+done
 [ $bad = 0 ] || exit 1
 
 # --- drawn again --------------------------------------------------------------
