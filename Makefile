@@ -97,6 +97,7 @@ lib_src := $(wildcard libxl-ext/*/*.c libxl-ext/*/*/*.c)
 cmd_src := $(filter-out xl-cmds/main.c,$(wildcard xl-cmds/*.c))
 helper_src := $(wildcard xl-cmds/save-helper/*.c)
 backend_src := $(wildcard xl-cmds/usb-backend/*.c)
+confine_src := $(wildcard xl-cmds/confine/*.c)
 fake_src := $(wildcard tests/fakes/*.c)
 test_src := $(wildcard tests/unit/test-*.c)
 headers := $(wildcard include/*.h)
@@ -117,7 +118,8 @@ objects = $(patsubst %.c,$(B)/$2/%.o,$1)
 lib_obj := $(call objects,$(lib_src),obj)
 cmd_obj := $(call objects,$(cmd_src),obj)
 helper_obj := $(call objects,$(helper_src),obj)
-backend_obj := $(call objects,$(backend_src),obj)
+confine_obj := $(call objects,$(confine_src),obj)
+backend_obj := $(call objects,$(backend_src),obj) $(confine_obj)
 so := $(B)/libxl-ext.so.$(VERSION)
 so_links := $(B)/libxl-ext.so.$(SOVERSION) $(B)/libxl-ext.so
 man := $(patsubst docs/%.pod,$(B)/man/%,$(pods))
@@ -205,7 +207,7 @@ endif
 # All that tests and benchmarks can call: the library, the commands, the fakes.
 # An archive a variant, and of it a shared object, so that a changed source
 # relinks that and not every test.
-tested_src := $(lib_src) $(cmd_src) $(fake_src) \
+tested_src := $(lib_src) $(cmd_src) $(fake_src) $(confine_src) \
               $(filter-out xl-cmds/usb-backend/main.c,$(backend_src))
 test_obj := $(call objects,$(tested_src),VARIANT)
 tested := $(B)/obj/tested

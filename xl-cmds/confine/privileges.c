@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+#include "confine.h"
+
+#include <errno.h>
+#include <linux/capability.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "failed.h"
+
+int confine_limits(const char *who, const struct confine_limit *limits,
+                   size_t nr)
+{
+    for (size_t i = 0; i < nr; i++) {
+        const struct rlimit limit = { limits[i].max, limits[i].max };
+        if (setrlimit(limits[i].which, &limit))
+            return confine_failed(who, "limits", errno);
+    }
+    return 0;
+}
+
+int confine_root(const char *who, const char *root)
+{
+    if (chdir(root) || chroot(".") || chdir("/"))
+        return confine_failed(who, root, errno);
+    return 0;
+}
+
+/* What there is to drop only this kernel knows. */
+int confine_bounding_set(const char *who)
+{
+    for (int cap = 0; prctl(PR_CAPBSET_READ, cap) >= 0; cap++)
+        if (prctl(PR_CAPBSET_DROP, cap))
+            return confine_failed(who, "capabilities", errno);
+    return 0;
+}
+
+/* Those that are inherited would outlive a change of the uid. The ambient ones
+ * end with them, also where a kernel does not have that call. */
+int confine_capabilities(const char *who)
+{
+    struct __user_cap_header_struct head = {
+        .version = _LINUX_CAPABILITY_VERSION_3,
+    };
+    const struct __user_cap_data_struct none[2] = { 0 };
+    prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+    return syscall(SYS_capset, &head, none)
+               ? confine_failed(who, "capabilities", errno)
+               : 0;
+}
+
+int confine_privileges(const char *who)
+{
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || prctl(PR_SET_DUMPABLE, 0))
+        return confine_failed(who, "prctl", errno);
+    return 0;
+}
