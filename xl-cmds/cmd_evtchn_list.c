@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "cmd_evtchn.h"
+#include "columns.h"
 #include "json.h"
 #include "libxl_ext_evtchn.h"
 
@@ -23,8 +24,8 @@ const char cmd_evtchn_list_details[] =
     "(domain and port), the vCPU that it interrupts, and its device. On a\n"
     "hypervisor with vectors for single channels it also prints the vector (-\n"
     "is the vCPU's upcall; t: the toolstack bound it), whether the channel is\n"
-    "pending (p) or masked (m), and the number of events while they were\n"
-    "counted. Below the channels it lists the vectors that the guest offers,\n"
+    "pending or masked, and the number of events while they were counted.\n"
+    "Below the channels it lists the vectors that the guest offers,\n"
     "and notes such as that all channels of a kind interrupt one vCPU.\n"
     "\n"
     "Examples:\n"
@@ -42,31 +43,72 @@ struct listing {
 
 /* --- text ----------------------------------------------------------------- */
 
-static void print_remote(FILE *out, const struct xlx_evtchn_port *port)
+enum { PORT, TYPE, REMOTE, VCPU, DEVICE };
+static const struct column heads[] = {
+    { "PORT", true }, { "TYPE", false },   { "REMOTE", false },
+    { "VCPU", true }, { "DEVICE", false }, { NULL, false },
+};
+
+/* Where the hypervisor has vectors for single channels. */
+enum { VECTOR = VCPU + 1, STATE, EVENTS, DEVICE_BEHIND_EVENTS };
+static const struct column vector_heads[] = {
+    { "PORT", true },   { "TYPE", false },   { "REMOTE", false },
+    { "VCPU", true },   { "VECTOR", false }, { "STATE", false },
+    { "EVENTS", true }, { "DEVICE", false }, { NULL, false },
+};
+
+static void put_remote(struct columns *t, const struct xlx_evtchn_port *port)
 {
-    char text[32] = "-";
     if (port->type == XLX_EVTCHN_INTERDOMAIN)
-        snprintf(text, sizeof(text), "%u:%u", port->remote_domid,
-                 port->remote_port);
+        columns_put(t, REMOTE, "%u:%u", port->remote_domid, port->remote_port);
     else if (port->type == XLX_EVTCHN_UNBOUND)
-        snprintf(text, sizeof(text), "%u:-", port->remote_domid);
+        columns_put(t, REMOTE, "%u:-", port->remote_domid);
     else if (port->type == XLX_EVTCHN_PIRQ || port->type == XLX_EVTCHN_VIRQ)
-        snprintf(text, sizeof(text), "%s %u", xlx_evtchn_type_name(port->type),
-                 port->irq);
-    fprintf(out, " %-12s", text);
+        columns_put(t, REMOTE, "%s %u", xlx_evtchn_type_name(port->type),
+                    port->irq);
 }
 
-static void print_vector(FILE *out, const struct xlx_evtchn_info *info,
-                         const struct xlx_evtchn_port *port)
+static const char *words_of(const struct xlx_evtchn_port *port)
 {
-    char vector[8] = "-", count[24] = "-";
+    if (port->pending)
+        return port->masked ? "pending,masked" : "pending";
+    return port->masked ? "masked" : "";
+}
+
+static void put_vector(struct columns *t, const struct xlx_evtchn_info *info,
+                       const struct xlx_evtchn_port *port)
+{
     if (port->vector)
-        snprintf(vector, sizeof(vector), "0x%02x%s", port->vector,
-                 port->toolstack ? "t" : "");
+        columns_put(t, VECTOR, "0x%02x%s", port->vector,
+                    port->toolstack ? "t" : "");
+    columns_put(t, STATE, "%s", words_of(port));
     if (info->counting)
-        snprintf(count, sizeof(count), "%llu", (unsigned long long)port->count);
-    fprintf(out, " %-6s %c%c%c  %10s", vector, port->pending ? 'p' : '-',
-            port->masked ? 'm' : '-', port->used_by_xen ? 'x' : '-', count);
+        columns_put(t, EVENTS, "%llu", (unsigned long long)port->count);
+}
+
+static void put_row(struct columns *t, const struct xlx_evtchn_info *info,
+                    const struct xlx_evtchn_port *port)
+{
+    const char *device = port->used_by_xen ? "(Xen)" : "-";
+    columns_row(t);
+    columns_put(t, PORT, "%u", port->port);
+    columns_put(t, TYPE, "%s", xlx_evtchn_type_name(port->type));
+    put_remote(t, port);
+    columns_put(t, VCPU, "%u", port->vcpu);
+    if (info->vectors)
+        put_vector(t, info, port);
+    columns_put(t, info->vectors ? DEVICE_BEHIND_EVENTS : DEVICE, "%s",
+                *port->device ? port->device : device);
+}
+
+static bool print_table(struct cmd_env *env, const struct listing *l)
+{
+    struct columns *t = columns_new(l->info.vectors ? vector_heads : heads);
+    for (uint32_t i = 0; i < l->info.nr_ports; i++)
+        put_row(t, &l->info, &l->ports[i]);
+    bool printed = columns_print(t, env->out, env->err, 0);
+    columns_free(t);
+    return printed;
 }
 
 static bool has(const struct xlx_evtchn_offer *offer, unsigned vector)
@@ -92,26 +134,15 @@ static void print_offer(FILE *out, const struct xlx_evtchn_offer *offer)
     fputc('\n', out);
 }
 
-static void print_text(FILE *out, const struct listing *l)
+static int print_text(struct cmd_env *env, const struct listing *l)
 {
-    fprintf(out, "%6s %-11s %-12s %4s%s %s\n", "Port", "Type", "Remote", "vCPU",
-            l->info.vectors ? " Vector Flags     Events" : "", "Device");
-    for (uint32_t i = 0; i < l->info.nr_ports; i++) {
-        const struct xlx_evtchn_port *port = &l->ports[i];
-        fprintf(out, "%6u %-11s", port->port, xlx_evtchn_type_name(port->type));
-        print_remote(out, port);
-        fprintf(out, " %4u", port->vcpu);
-        if (l->info.vectors)
-            print_vector(out, &l->info, port);
-        fprintf(out, " %s\n",
-                *port->device       ? port->device
-                : port->used_by_xen ? "(Xen)"
-                                    : "-");
-    }
+    if (!print_table(env, l))
+        return CMD_FAILED;
     for (int i = 0; i < l->nr_offers; i++)
-        print_offer(out, &l->offers[i]);
+        print_offer(env->out, &l->offers[i]);
     for (int i = 0; i < l->nr_findings; i++)
-        fprintf(out, "note: %s\n", l->findings[i].text);
+        fprintf(env->out, "note: %s\n", l->findings[i].text);
+    return CMD_OK;
 }
 
 /* --- JSON ----------------------------------------------------------------- */
@@ -230,10 +261,8 @@ int cmd_evtchn_list(struct cmd_env *env, int argc, char **argv)
         status = CMD_FAILED;
     else if (opts.set[OPT_JSON])
         status = print_json(env->out, &l);
-    else {
-        print_text(env->out, &l);
-        status = CMD_OK;
-    }
+    else
+        status = print_text(env, &l);
     if (l.nr_offers < 0)
         status = CMD_FAILED;
     free(l.offers);

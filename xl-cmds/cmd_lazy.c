@@ -7,6 +7,7 @@
 
 #include "cmd.h"
 #include "cmd_lazy.h"
+#include "columns.h"
 #include "libxl_ext_lazy.h"
 
 enum { OPT_LIST_JSON };
@@ -18,28 +19,113 @@ const struct cmd_option cmd_lazy_list_options[] = {
 const char cmd_lazy_list_details[] =
     "STATE is filling; paused (by lazy-set: only pages that the guest touches\n"
     "are loaded); stalled (the guest is paused, because reads of pages that\n"
-    "it waits for fail, until they succeed); complete; or failed. The text\n"
-    "behind the image describes a problem. Pages that cannot be read do no\n"
-    "harm until the guest touches one.\n";
+    "it waits for fail, until they succeed); complete; or failed. WITHHELD\n"
+    "and PRESENT are numbers of pages. Pages that cannot be read (PROBLEM) do\n"
+    "no harm until the guest touches one.\n";
 
-static void print_row(FILE *out, const struct xlx_lazy_status *s)
+struct listing {
+    struct cmd_env *env;
+    struct xlx_lazy_status *status;
+    int nr;
+    struct xlx_domain *domains; /* for their names */
+    int nr_domains;
+    bool incomplete; /* a status could not be read */
+};
+
+static bool read_statuses(struct listing *l, const uint32_t *domids, int nr)
 {
-    const char *state = s->state == XLX_LAZY_FILLING && s->paused
-                            ? "paused"
-                            : xlx_lazy_state_name(s->state);
+    l->status = calloc((size_t)nr + 1, sizeof(*l->status));
+    for (int i = 0; l->status && i < nr; i++) {
+        int rc = xlx_lazy_status(l->env->ctx, domids[i], &l->status[l->nr]);
+        l->nr += !rc;
+        l->incomplete |= rc && rc != -ENOENT; /* it went meanwhile */
+    }
+    if (!l->status)
+        fprintf(l->env->err, "error: no memory\n");
+    return l->status;
+}
+
+/* Without names the list is as good: a status is read from a file. */
+static bool look(struct listing *l)
+{
+    uint32_t *domids;
+    int nr = xlx_lazy_list(l->env->ctx, &domids);
+    if (nr < 0)
+        return false;
+    bool read = read_statuses(l, domids, nr);
+    free(domids);
+    if (read && l->nr)
+        l->nr_domains = xlx_domain_list(l->env->ctx, &l->domains);
+    return read;
+}
+
+static void forget(struct listing *l)
+{
+    free(l->status);
+    free(l->domains);
+}
+
+/* --- text ----------------------------------------------------------------- */
+
+enum { DOMID, NAME, STATE, DONE, WITHHELD, PRESENT, FAULTS, IMAGE, PROBLEM };
+static const struct column heads[] = {
+    { "DOMID", false }, { "NAME", false },    { "STATE", false },
+    { "DONE", true },   { "WITHHELD", true }, { "PRESENT", true },
+    { "FAULTS", true }, { "IMAGE", false },   { "PROBLEM", false },
+    { NULL, false },
+};
+
+static const char *state_of(const struct xlx_lazy_status *s)
+{
+    if (s->state == XLX_LAZY_FILLING && s->paused)
+        return "paused";
+    return xlx_lazy_state_name(s->state);
+}
+
+static void put_name(struct columns *t, const struct listing *l, uint32_t domid)
+{
+    char name[4 * XLX_GUEST_NAME_MAX];
+    for (int i = 0; i < l->nr_domains; i++)
+        if (l->domains[i].domid == domid) {
+            cmd_escape(l->domains[i].name, name);
+            columns_put(t, NAME, "%s", name);
+        }
+}
+
+static void put_row(struct columns *t, const struct listing *l,
+                    const struct xlx_lazy_status *s)
+{
     char image[sizeof(s->image) * 4], reason[sizeof(s->reason) * 4];
     cmd_escape(s->image, image);
     cmd_escape(s->reason, reason);
-    fprintf(out, "%-6u %-9s %4u%% %10lu %10lu %8lu  %s%s%s\n", s->domid, state,
-            cmd_lazy_percent(s), (unsigned long)s->held_back,
-            (unsigned long)s->done, (unsigned long)s->faults, image,
-            *reason ? ": " : "", reason);
+    columns_row(t);
+    columns_put(t, DOMID, "%u", s->domid);
+    put_name(t, l, s->domid);
+    columns_put(t, STATE, "%s", state_of(s));
+    columns_put(t, DONE, "%u%%", cmd_lazy_percent(s));
+    columns_put(t, WITHHELD, "%lu", (unsigned long)s->held_back);
+    columns_put(t, PRESENT, "%lu", (unsigned long)s->done);
+    columns_put(t, FAULTS, "%lu", (unsigned long)s->faults);
+    columns_put(t, IMAGE, "%s", image);
+    columns_put(t, PROBLEM, "%s", reason);
 }
 
-static int print_json(FILE *out, const struct xlx_lazy_status *list, size_t nr)
+static int print_table(const struct listing *l)
+{
+    struct columns *t = columns_new(heads);
+    for (int i = 0; i < l->nr; i++)
+        put_row(t, l, &l->status[i]);
+    bool printed = columns_print(t, l->env->out, l->env->err, 0);
+    columns_free(t);
+    return printed ? CMD_OK : CMD_FAILED;
+}
+
+/* --- JSON ----------------------------------------------------------------- */
+
+static int print_json(FILE *out, const struct xlx_lazy_status *list, int nr)
 {
     fputs("[", out);
-    for (size_t i = 0; i < nr; i++) {
+    for (int i = 0; i < nr; i++) {
         char *json = xlx_lazy_status_json(&list[i]);
         if (!json)
             return CMD_FAILED;
@@ -50,43 +136,20 @@ static int print_json(FILE *out, const struct xlx_lazy_status *list, size_t nr)
     return CMD_OK;
 }
 
-static void print_table(FILE *out, const struct xlx_lazy_status *list,
-                        size_t nr)
-{
-    fprintf(out, "%-6s %-9s %5s %10s %10s %8s  %s\n", "DOMID", "STATE", "DONE",
-            "WITHHELD", "PRESENT", "FAULTS", "IMAGE");
-    for (size_t i = 0; i < nr; i++)
-        print_row(out, &list[i]);
-}
-
 int cmd_lazy_list(struct cmd_env *env, int argc, char **argv)
 {
+    struct listing l = { .env = env };
     struct cmd_opts opts;
     int status;
     if (!cmd_parse_alone(env, cmd_find("lazy-list"), argc, argv, &opts,
                          &status))
         return status;
-
-    uint32_t *domids;
-    int nr = xlx_lazy_list(env->ctx, &domids);
-    if (nr < 0)
-        return CMD_FAILED;
-    struct xlx_lazy_status *list = calloc((size_t)nr + 1, sizeof(*list));
-    size_t known = 0;
-    bool all = true;
-    for (int i = 0; list && i < nr; i++) {
-        int rc = xlx_lazy_status(env->ctx, domids[i], &list[known]);
-        known += !rc;
-        all &= !rc || rc == -ENOENT; /* it went meanwhile */
-    }
-    free(domids);
-    if (!list)
-        return CMD_FAILED;
-    status = CMD_OK;
-    if (opts.set[OPT_LIST_JSON])
-        status = print_json(env->out, list, known);
+    if (!look(&l))
+        status = CMD_FAILED;
+    else if (opts.set[OPT_LIST_JSON])
+        status = print_json(env->out, l.status, l.nr);
     else
-        print_table(env->out, list, known);
-    free(list);
-    return all ? status : CMD_FAILED;
+        status = print_table(&l);
+    forget(&l);
+    return l.incomplete ? CMD_FAILED : status;
 }

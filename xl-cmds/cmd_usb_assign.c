@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cmd.h"
+#include "columns.h"
 #include "follow.h"
 #include "json.h"
 #include "libxl_ext_usb.h"
@@ -103,33 +104,59 @@ static int read_place(struct cmd_env *env, const struct cmd *self,
 
 /* --- listing -------------------------------------------------------------- */
 
-static void print_wish(FILE *out, const struct xlx_usb_wish *wish)
+enum { NAME, DEVICE, ID, SERIAL, PLACE, OPTIONS, UUID };
+static const struct column heads[] = {
+    { "NAME", false },   { "DEVICE", false },    { "ID", false },
+    { "SERIAL", false }, { "CTRL/PORT", false }, { "OPTIONS", false },
+    { "UUID", false },   { NULL, false },
+};
+
+static void put_device(struct columns *t, const struct xlx_usb_identity *id)
 {
-    const struct xlx_usb_identity *id = &wish->identity;
     char serial[4 * XLX_USB_SERIAL_MAX];
     cmd_escape(id->serial, serial);
+    columns_put(t, DEVICE, "%s", id->busid);
     if (id->hub)
-        fprintf(out, "  %s whatever is behind that hub", id->busid);
+        columns_put(t, ID, "any behind it");
     else if (id->by_place)
-        fprintf(out, "  %s whatever is plugged in", id->busid);
-    else
-        fprintf(out, "  %s ID %04x:%04x%s%s", id->busid, id->vendor,
-                id->product, *serial ? " serial " : "", serial);
-    if (wish->place.hc != XLX_USB_ANY)
-        fprintf(out, " controller %u", wish->place.hc);
-    if (wish->place.port != XLX_USB_ANY)
-        fprintf(out, " port %u", wish->place.port);
-    fprintf(out, "%s%s%s\n", wish->required ? " required" : "",
-            wish->once ? " once" : "", wish->force ? " force" : "");
+        columns_put(t, ID, "any");
+    else {
+        columns_put(t, ID, "%04x:%04x", id->vendor, id->product);
+        columns_put(t, SERIAL, "%s", serial);
+    }
 }
 
-static void print_text(FILE *out, const struct xlx_usb_intent *intent)
+static void put_place(struct columns *t, const struct xlx_usb_place *place)
+{
+    char hc[16] = "-", port[16] = "-";
+    if (place->hc == XLX_USB_ANY && place->port == XLX_USB_ANY)
+        return;
+    if (place->hc != XLX_USB_ANY)
+        snprintf(hc, sizeof(hc), "%u", place->hc);
+    if (place->port != XLX_USB_ANY)
+        snprintf(port, sizeof(port), "%u", place->port);
+    columns_put(t, PLACE, "%s/%s", hc, port);
+}
+
+static void put_options(struct columns *t, const struct xlx_usb_wish *wish)
+{
+    char text[32] = "";
+    snprintf(text, sizeof(text), "%s%s%s", wish->required ? ",required" : "",
+             wish->once ? ",once" : "", wish->force ? ",force" : "");
+    columns_put(t, OPTIONS, "%s", *text ? text + 1 : "");
+}
+
+static void put_row(struct columns *t, const struct xlx_usb_intent *intent,
+                    const struct xlx_usb_wish *wish)
 {
     char name[4 * XLX_GUEST_NAME_MAX];
     cmd_escape(intent->name, name);
-    fprintf(out, "%s %s\n", name, intent->uuid);
-    for (uint32_t i = 0; i < intent->nr_wishes; i++)
-        print_wish(out, &intent->wish[i]);
+    columns_row(t);
+    columns_put(t, NAME, "%s", name);
+    put_device(t, &wish->identity);
+    put_place(t, &wish->place);
+    put_options(t, wish);
+    columns_put(t, UUID, "%s", intent->uuid);
 }
 
 static void put_wish(yajl_gen g, const struct xlx_usb_wish *wish)
@@ -198,14 +225,23 @@ struct listing {
     bool json;
 };
 
-static void print_intents(const struct listing *l,
-                          const struct xlx_usb_intent *intents, int nr)
+static int print_text(const struct listing *l,
+                      const struct xlx_usb_intent *intents, int nr)
 {
+    struct columns *t = columns_new(heads);
     for (int i = 0; i < nr; i++)
-        print_text(l->env->out, &intents[i]);
-    if (!nr && l->guest)
+        for (uint32_t w = 0; w < intents[i].nr_wishes; w++)
+            put_row(t, &intents[i], &intents[i].wish[w]);
+    bool printed = columns_print(t, l->env->out, l->env->err, 0);
+    columns_free(t);
+    return printed ? CMD_OK : CMD_FAILED;
+}
+
+static void say_nothing_assigned(const struct listing *l)
+{
+    if (l->guest)
         fprintf(l->env->err, "guest %s: nothing is assigned to it\n", l->guest);
-    else if (!nr)
+    else
         fprintf(l->env->err, "nothing is assigned to any guest\n");
 }
 
@@ -219,8 +255,10 @@ static int list_intents(void *user)
         return CMD_FAILED;
     if (l->json)
         status = print_json(l->env->out, intents, nr);
+    else if (nr)
+        status = print_text(l, intents, nr);
     else
-        print_intents(l, intents, nr);
+        say_nothing_assigned(l);
     free(intents);
     return status;
 }

@@ -3,6 +3,7 @@
  * usb-list-assignable-devices, as text in xm's form and as JSON.
  */
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "cmd_usb.h"
 #include "follow.h"
@@ -24,8 +25,9 @@ const char cmd_usb_devices_details[] =
     "Prints a line for each USB device of this host that can be attached to a\n"
     "guest: its busid, vendor and product id, and name. With --all it also\n"
     "lists hubs, devices that a guest has, and those that this host needs or\n"
-    "its policy forbids. usb-list without DOM has all of them in one table.\n"
-    "Neither needs Xen.\n"
+    "its policy forbids. The lines have the form that xm's had, for programs\n"
+    "that read them; only on a terminal is there a heading. usb-list without\n"
+    "DOM has all of them in one table. Neither needs Xen.\n"
     "\n"
     "Examples:\n"
     "  xl-ext usb-list-assignable-devices\n"
@@ -94,10 +96,17 @@ struct listing {
     bool all, json;
 };
 
+/*
+ * The lines are xm's: who parses this list has a program of that time, and
+ * expects no heading. On a terminal there is one.
+ */
 static void print_text(const struct listing *l,
                        const struct xlx_usb_device *list, int nr)
 {
     int shown = 0;
+    if (nr && isatty(fileno(l->env->out)))
+        fprintf(l->env->out, "%-13s: ID %-9s %s%s\n", "BUSID", "", "NAME",
+                l->all ? " [REASON]" : "");
     for (int i = 0; i < nr; i++) {
         if (!l->all && !list[i].assignable)
             continue;

@@ -8,6 +8,7 @@
 
 #include "cmd.h"
 #include "cmd_usb.h"
+#include "columns.h"
 #include "follow.h"
 #include "json.h"
 #include "libxl_ext_usb.h"
@@ -25,8 +26,9 @@ const struct cmd_option cmd_usb_list_options[] = {
 };
 
 const char cmd_usb_list_details[] =
-    "With DOM: for each controller its number, type, backend domain, state (4\n"
-    "is connected), USB version and ports; for each port the device's busid,\n"
+    "With DOM: a line for each controller with its number, type, backend\n"
+    "domain, state (connected, or what it is on its way to), USB version and\n"
+    "number of ports; below it a line for each port with its device's busid,\n"
     "vendor and product id, and name.\n"
     "\n"
     "Without DOM: a line for each USB device of this host, with its state,\n"
@@ -52,6 +54,19 @@ struct listing {
     uint32_t domid;
     bool json, stats;
 };
+
+/* A controller's XenbusState. An emulated one has none. */
+static const char *words_of(const struct xlx_usb_hc *hc)
+{
+    static const char *const words[] = {
+        "none",    "initializing", "waiting",       "initialized",  "connected",
+        "closing", "closed",       "reconfiguring", "reconfigured",
+    };
+    if (hc->type == XLX_USB_DEVICEMODEL && !hc->state)
+        return "emulated";
+    return hc->state < sizeof(words) / sizeof(words[0]) ? words[hc->state]
+                                                        : "unknown";
+}
 
 /* --- what went through ---------------------------------------------------- */
 
@@ -79,30 +94,6 @@ static uint64_t percentile(const struct xlx_usb_stats *stats, unsigned percent)
     return 0;
 }
 
-static void print_latency(FILE *out, const char *what, uint64_t us)
-{
-    if (us >= 1000)
-        fprintf(out, ", %s below %.1f ms", what, (double)us / 1000);
-    else if (us)
-        fprintf(out, ", %s below %u us", what, (unsigned)us);
-}
-
-static void print_stats(FILE *out, const struct xlx_usb_stats *s)
-{
-    fprintf(out,
-            "    requests %llu, in %.1f KiB, out %.1f KiB, errors %llu, "
-            "refused %llu",
-            (unsigned long long)s->requests, (double)s->bytes_in / 1024,
-            (double)s->bytes_out / 1024, (unsigned long long)s->errors,
-            (unsigned long long)s->refused);
-    if (s->lost_packets)
-        fprintf(out, ", lost packets %llu",
-                (unsigned long long)s->lost_packets);
-    print_latency(out, "half", percentile(s, 50));
-    print_latency(out, "99 %", percentile(s, 99));
-    fputc('\n', out);
-}
-
 /* Whoever counts may count anything. */
 static void put_count(yajl_gen g, const char *key, uint64_t value)
 {
@@ -126,37 +117,117 @@ static void put_stats(yajl_gen g, const struct xlx_usb_stats *s)
 
 /* --- text ----------------------------------------------------------------- */
 
-static void print_port(FILE *out, const struct xlx_usb_port *port)
+enum { DEVID, TYPE, BACKEND, STATE, VERSION, PORTS };
+static const struct column hc_heads[] = {
+    { "DEVID", false }, { "TYPE", false }, { "BACKEND", false },
+    { "STATE", false }, { "USB", false },  { "PORTS", false },
+    { NULL, false },
+};
+
+enum { PORT, DEVICE, ID, NAME };
+static const struct column port_heads[] = {
+    { "PORT", false }, { "DEVICE", false }, { "ID", false },
+    { "NAME", false }, { NULL, false },
+};
+
+enum {
+    REQUESTS = ID + 1,
+    BYTES_IN,
+    BYTES_OUT,
+    ERRORS,
+    REFUSED,
+    LOST,
+    HALF,
+    NEARLY_ALL,
+    NAME_BEHIND_STATS,
+};
+static const struct column stats_heads[] = {
+    { "PORT", false },     { "DEVICE", false },   { "ID", false },
+    { "REQUESTS", true },  { "IN KiB", true },    { "OUT KiB", true },
+    { "ERRORS", true },    { "REFUSED", true },   { "LOST", true },
+    { "50% BELOW", true }, { "99% BELOW", true }, { "NAME", false },
+    { NULL, false },
+};
+
+static void put_latency(struct columns *t, unsigned column, uint64_t us)
 {
-    char busid[4 * XLX_USB_BUSID_MAX], name[4 * XLX_USB_NAME_MAX];
-    fprintf(out, "  Port %u:", port->number);
-    cmd_escape(port->busid, busid);
-    cmd_escape(port->name, name);
-    if (port->present)
-        fprintf(out, " %s ID %04x:%04x%s%s", busid, port->vendor, port->product,
-                *name ? " " : "", name);
-    else if (*busid)
-        fprintf(out, " %s (not plugged in)", busid);
-    fputc('\n', out);
+    if (us >= 1000)
+        columns_put(t, column, "%.1f ms", (double)us / 1000);
+    else if (us)
+        columns_put(t, column, "%u us", (unsigned)us);
 }
 
-static void print_text(struct listing *l, const struct xlx_usb_hc *list, int nr)
+static void put_counts(struct columns *t, const struct xlx_usb_stats *s)
 {
-    FILE *out = l->env->out;
+    columns_put(t, REQUESTS, "%llu", (unsigned long long)s->requests);
+    columns_put(t, BYTES_IN, "%.1f", (double)s->bytes_in / 1024);
+    columns_put(t, BYTES_OUT, "%.1f", (double)s->bytes_out / 1024);
+    columns_put(t, ERRORS, "%llu", (unsigned long long)s->errors);
+    columns_put(t, REFUSED, "%llu", (unsigned long long)s->refused);
+    columns_put(t, LOST, "%llu", (unsigned long long)s->lost_packets);
+    put_latency(t, HALF, percentile(s, 50));
+    put_latency(t, NEARLY_ALL, percentile(s, 99));
+}
+
+static void put_name(struct columns *t, unsigned column,
+                     const struct xlx_usb_port *port)
+{
+    char name[4 * XLX_USB_NAME_MAX];
+    cmd_escape(port->name, name);
+    if (port->present)
+        columns_put(t, column, "%s", name);
+    else if (port->busid[0])
+        columns_put(t, column, "(not plugged in)");
+}
+
+static void put_port_row(struct listing *l, struct columns *t,
+                         const struct xlx_usb_hc *hc,
+                         const struct xlx_usb_port *port)
+{
+    char busid[4 * XLX_USB_BUSID_MAX];
     struct xlx_usb_stats stats;
-    for (int i = 0; i < nr; i++) {
-        fprintf(out, "%-6s %-12s %-3s %-5s %-7s %-5s\n", "Devid", "Type", "BE",
-                "state", "usb-ver", "ports");
-        fprintf(out, "%-6u %-12s %-3u %-5u %-7u %-5u\n", list[i].devid,
-                xlx_usb_type_name(list[i].type), list[i].backend_domid,
-                list[i].state, list[i].version, list[i].nr_ports);
-        for (uint32_t p = 0; p < list[i].nr_ports; p++) {
-            print_port(out, &list[i].port[p]);
-            if (list[i].port[p].busid[0] &&
-                read_stats(l, &list[i], p + 1, &stats))
-                print_stats(out, &stats);
-        }
-    }
+    cmd_escape(port->busid, busid);
+    columns_row(t);
+    columns_put(t, PORT, "%u", port->number);
+    columns_put(t, DEVICE, "%s", busid);
+    if (port->present)
+        columns_put(t, ID, "%04x:%04x", port->vendor, port->product);
+    put_name(t, l->stats ? NAME_BEHIND_STATS : NAME, port);
+    if (*busid && read_stats(l, hc, port->number, &stats))
+        put_counts(t, &stats);
+}
+
+static void put_hc_row(struct columns *t, const struct xlx_usb_hc *hc)
+{
+    columns_row(t);
+    columns_put(t, DEVID, "%u", hc->devid);
+    columns_put(t, TYPE, "%s", xlx_usb_type_name(hc->type));
+    columns_put(t, BACKEND, "%u", hc->backend_domid);
+    columns_put(t, STATE, "%s", words_of(hc));
+    columns_put(t, VERSION, "%u", hc->version);
+    columns_put(t, PORTS, "%u", hc->nr_ports);
+}
+
+static bool print_hc(struct listing *l, const struct xlx_usb_hc *hc)
+{
+    struct columns *t = columns_new(hc_heads);
+    struct columns *ports = columns_new(l->stats ? stats_heads : port_heads);
+    put_hc_row(t, hc);
+    for (uint32_t p = 0; p < hc->nr_ports; p++)
+        put_port_row(l, ports, hc, &hc->port[p]);
+    bool printed = columns_print(t, l->env->out, l->env->err, 0) &&
+                   columns_print(ports, l->env->out, l->env->err, 2);
+    columns_free(t);
+    columns_free(ports);
+    return printed;
+}
+
+static int print_text(struct listing *l, const struct xlx_usb_hc *list, int nr)
+{
+    for (int i = 0; i < nr; i++)
+        if (!print_hc(l, &list[i]))
+            return CMD_FAILED;
+    return CMD_OK;
 }
 
 /* --- JSON ----------------------------------------------------------------- */
@@ -188,6 +259,7 @@ static void put_hc(struct listing *l, yajl_gen g, const struct xlx_usb_hc *hc)
     json_text(g, "type", xlx_usb_type_name(hc->type));
     json_number(g, "backend_domid", hc->backend_domid);
     json_number(g, "state", hc->state);
+    json_text(g, "state_name", words_of(hc));
     json_number(g, "version", hc->version);
     json_string(g, "ports");
     yajl_gen_array_open(g);
@@ -226,7 +298,7 @@ static int list_guest(void *user)
     if (l->json)
         status = print_json(l, list, nr);
     else if (nr)
-        print_text(l, list, nr);
+        status = print_text(l, list, nr);
     else
         fprintf(l->env->err, "domain %u: has no USB controllers\n", l->domid);
     free(list);

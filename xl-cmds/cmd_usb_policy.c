@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "cmd.h"
+#include "columns.h"
 #include "json.h"
 #include "libxl_ext_usb.h"
 
@@ -28,7 +29,8 @@ const char cmd_usb_policy_details[] =
     "yet, and is denied by any rule that denies a class.\n"
     "\n"
     "check DEVICE prints whether the device is allowed, and which rule\n"
-    "decided about each of its interfaces. DEVICE is named as for usb-attach.\n"
+    "decided about each of its interfaces: the column KEYS has what a rule\n"
+    "for it would have. DEVICE is named as for usb-attach.\n"
     "The exit status is 0 if it is allowed, and 1 if it is not. check without\n"
     "a device prints a line for each device except hubs. list prints the\n"
     "rules in the order in which they are tried.\n"
@@ -51,50 +53,107 @@ static const char *word(bool allowed)
 
 /* --- text ----------------------------------------------------------------- */
 
-static void print_reason(FILE *out, const struct xlx_usb_policy_rule *rule)
+enum { DEVICE, KEYS, VERDICT, RULE, PLACE };
+static const struct column check_heads[] = {
+    { "DEVICE", false }, { "KEYS", false },  { "VERDICT", false },
+    { "RULE", false },   { "PLACE", false }, { NULL, false },
+};
+
+enum { LISTED_RULE, LISTED_PLACE };
+static const struct column rule_heads[] = {
+    { "RULE", false },
+    { "PLACE", false },
+    { NULL, false },
+};
+
+static bool print_table(struct cmd_env *env, struct columns *t)
 {
-    if (rule->line)
-        fprintf(out, "%s: %s:%u: %s\n", word(rule->allow), rule->file,
-                rule->line, rule->text);
-    else
-        fprintf(out, "%s: %s\n", word(rule->allow),
-                rule->allow ? "there is no policy" : "no rule matches");
+    bool printed = columns_print(t, env->out, env->err, 0);
+    columns_free(t);
+    return printed;
 }
 
-static void print_verdict(FILE *out, const struct xlx_usb_policy_verdict *v)
+static void put_reason(struct columns *t,
+                       const struct xlx_usb_policy_rule *rule)
+{
+    columns_put(t, VERDICT, "%s", word(rule->allow));
+    if (!rule->line) {
+        columns_put(t, RULE, "(%s)",
+                    rule->allow ? "there is no policy" : "no rule matches");
+        return;
+    }
+    columns_put(t, RULE, "%s", rule->text);
+    columns_put(t, PLACE, "%s:%u", rule->file, rule->line);
+}
+
+static void put_verdict_row(struct columns *t,
+                            const struct xlx_usb_policy_verdict *v)
 {
     const struct xlx_usb_policy_rule *rule = &v->intf[v->decided].rule;
-    fprintf(out, "%s: vid=%04x pid=%04x rel=%04x: ", v->busid, v->vendor,
-            v->product, v->release);
-    if (rule->allow && !v->allowed)
-        fprintf(out, "denied: it has more interfaces than are examined\n");
-    else
-        print_reason(out, rule);
-}
-
-static void print_intfs(FILE *out, const struct xlx_usb_policy_verdict *v)
-{
-    for (uint32_t i = 0; i < v->nr_intfs; i++) {
-        const struct xlx_usb_policy_intf *intf = &v->intf[i];
-        if (intf->number < 0)
-            fprintf(out, "  not configured, it may be anything: ");
-        else
-            fprintf(out,
-                    "  interface %d%s: class=%02x subclass=%02x prot=%02x: ",
-                    intf->number, intf->inactive ? " (not active)" : "",
-                    intf->class_code, intf->subclass, intf->protocol);
-        print_reason(out, &intf->rule);
+    columns_row(t);
+    columns_put(t, DEVICE, "%s", v->busid);
+    columns_put(t, KEYS, "vid=%04x pid=%04x rel=%04x", v->vendor, v->product,
+                v->release);
+    if (!rule->allow || v->allowed) {
+        put_reason(t, rule);
+        return;
     }
+    columns_put(t, VERDICT, "denied");
+    columns_put(t, RULE, "(it has more interfaces than are examined)");
 }
 
-static void print_rule(FILE *out, const struct xlx_usb_policy_rule *rule)
+static void put_intf_row(struct columns *t,
+                         const struct xlx_usb_policy_intf *intf)
 {
-    if (rule->line)
-        fprintf(out, "%s:%u: %s\n", rule->file, rule->line, rule->text);
-    else
-        fprintf(out, "%s\n",
-                rule->allow ? "there is no policy: everything is allowed"
-                            : "what no rule matches is denied");
+    columns_row(t);
+    if (intf->number < 0) {
+        columns_put(t, DEVICE, "  not configured");
+        columns_put(t, KEYS, "(it may be anything)");
+    } else {
+        columns_put(t, DEVICE, "  interface %d%s", intf->number,
+                    intf->inactive ? ", not active" : "");
+        columns_put(t, KEYS, "class=%02x subclass=%02x prot=%02x",
+                    intf->class_code, intf->subclass, intf->protocol);
+    }
+    put_reason(t, &intf->rule);
+}
+
+static bool print_one(struct cmd_env *env,
+                      const struct xlx_usb_policy_verdict *v)
+{
+    struct columns *t = columns_new(check_heads);
+    put_verdict_row(t, v);
+    for (uint32_t i = 0; i < v->nr_intfs; i++)
+        put_intf_row(t, &v->intf[i]);
+    return print_table(env, t);
+}
+
+static bool print_all(struct cmd_env *env,
+                      const struct xlx_usb_policy_verdict *list, int nr)
+{
+    struct columns *t = columns_new(check_heads);
+    for (int i = 0; i < nr; i++)
+        put_verdict_row(t, &list[i]);
+    return print_table(env, t);
+}
+
+static bool print_rules(struct cmd_env *env,
+                        const struct xlx_usb_policy_rule *list, int nr)
+{
+    struct columns *t = columns_new(rule_heads);
+    for (int i = 0; i < nr; i++) {
+        columns_row(t);
+        if (list[i].line) {
+            columns_put(t, LISTED_RULE, "%s", list[i].text);
+            columns_put(t, LISTED_PLACE, "%s:%u", list[i].file, list[i].line);
+        } else {
+            columns_put(t, LISTED_RULE, "%s",
+                        list[i].allow
+                            ? "(there is no policy: everything is allowed)"
+                            : "(what no rule matches is denied)");
+        }
+    }
+    return print_table(env, t);
 }
 
 /* --- JSON ----------------------------------------------------------------- */
@@ -191,13 +250,9 @@ static int check_one(struct cmd_env *env, const char *device, bool json)
     struct xlx_usb_policy_verdict verdict;
     if (xlx_usb_policy_check(env->ctx, device, &verdict))
         return CMD_FAILED;
-    if (json && !print_json(env->out, &verdict, 1))
-        return CMD_FAILED;
-    if (!json) {
-        print_verdict(env->out, &verdict);
-        print_intfs(env->out, &verdict);
-    }
-    return verdict.allowed ? CMD_OK : CMD_FAILED;
+    bool done =
+        json ? print_json(env->out, &verdict, 1) : print_one(env, &verdict);
+    return done && verdict.allowed ? CMD_OK : CMD_FAILED;
 }
 
 static int check_all(struct cmd_env *env, bool json)
@@ -206,9 +261,8 @@ static int check_all(struct cmd_env *env, bool json)
     int nr = xlx_usb_policy_check_all(env->ctx, &list);
     if (nr < 0)
         return CMD_FAILED;
-    bool done = !json || print_json(env->out, list, nr);
-    for (int i = 0; !json && i < nr; i++)
-        print_verdict(env->out, &list[i]);
+    bool done =
+        json ? print_json(env->out, list, nr) : print_all(env, list, nr);
     free(list);
     return done ? CMD_OK : CMD_FAILED;
 }
@@ -219,9 +273,8 @@ static int list_rules(struct cmd_env *env, bool json)
     int nr = xlx_usb_policy_rules(env->ctx, &list);
     if (nr < 0)
         return CMD_FAILED;
-    bool done = !json || print_rules_json(env->out, list, nr);
-    for (int i = 0; !json && i < nr; i++)
-        print_rule(env->out, &list[i]);
+    bool done = json ? print_rules_json(env->out, list, nr)
+                     : print_rules(env, list, nr);
     free(list);
     return done ? CMD_OK : CMD_FAILED;
 }

@@ -219,7 +219,7 @@ static void another_command_is_waited_for(void **state)
     int lock = xlx__lock(w->ctx, "evtchn/lock/domain-5", xlx__now_ms());
     assert_true(lock >= 0);
     expect_line(w, "evtchn-bind guest 10 0", CMD_FAILED, "domain-5");
-    expect_line(w, "evtchn-list guest", CMD_OK, "Port"); /* needs none */
+    expect_line(w, "evtchn-list guest", CMD_OK, "PORT"); /* needs none */
     close(lock);
     expect_line(w, "evtchn-bind guest 10 0", CMD_OK, "vector 0x40");
 }

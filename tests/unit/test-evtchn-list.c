@@ -318,12 +318,12 @@ static void the_command_prints_text(void **state)
     assert_int_equal(evtchn_world_call(w, "evtchn-list guest"), CMD_OK);
     assert_string_equal(
         w->out,
-        "  Port Type        Remote       vCPU Device\n"
-        "     1 interdomain 0:101           0 xenstore\n"
-        "     2 interdomain 0:102           0 console\n"
-        "     7 virq        virq 1          0 -\n"
-        "    10 interdomain 0:110           0 vbd/51712 queue 0\n"
-        "    20 unbound     0:-             0 -\n"
+        "PORT  TYPE         REMOTE  VCPU  DEVICE\n"
+        "   1  interdomain  0:101      0  xenstore\n"
+        "   2  interdomain  0:102      0  console\n"
+        "   7  virq         virq 1     0  -\n"
+        "  10  interdomain  0:110      0  vbd/51712 queue 0\n"
+        "  20  unbound      0:-        0  -\n"
         "note: vbd/51712: one queue for 4 vCPUs: the backend's max_queues, or "
         "the guest's driver, allows no more\n"
         "note: this hypervisor has no interrupt vectors for single channels: "
@@ -336,13 +336,20 @@ static void the_command_prints_text(void **state)
     w->guest->port[10].pending = true;
     w->guest->port[10].count = UINT64_C(12345678901);
     w->guest->port[7].used_by_xen = true;
+    w->guest->port[2].pending = w->guest->port[2].masked = true;
     assert_int_equal(evtchn_world_call(w, "evtchn-list 5"), CMD_OK);
     assert_non_null(strstr(
-        w->out, "    10 interdomain 0:110           0 0xf1t  p--  12345678901 "
-                "vbd/51712 queue 0\n"));
-    assert_non_null(strstr(
         w->out,
-        "     7 virq        virq 1          0 -      --x           0 (Xen)\n"));
+        "PORT  TYPE         REMOTE  VCPU  VECTOR  STATE                EVENTS  "
+        "DEVICE\n"
+        "   1  interdomain  0:101      0  -       -                         0  "
+        "xenstore\n"
+        "   2  interdomain  0:102      0  -       pending,masked            0  "
+        "console\n"
+        "   7  virq         virq 1     0  -       -                         0  "
+        "(Xen)\n"
+        "  10  interdomain  0:110      0  0xf1t   pending         12345678901  "
+        "vbd/51712 queue 0\n"));
 }
 
 static void the_command_prints_json(void **state)
@@ -364,7 +371,7 @@ static void a_pv_domain_is_listed(void **state)
 {
     struct evtchn_world *w = *state;
     assert_int_equal(evtchn_world_call(w, "evtchn-list old"), CMD_OK);
-    assert_non_null(strstr(w->out, "0:105           0 xenstore"));
+    assert_non_null(strstr(w->out, "0:105      0  xenstore"));
     assert_non_null(strstr(w->out, "note: a PV domain"));
 }
 

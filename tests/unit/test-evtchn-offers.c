@@ -245,7 +245,7 @@ static void lies_are_refused_and_change_nothing(void **state)
         /* its channels are listed all the same */
         assert_int_equal(evtchn_world_call(w, "evtchn-list guest"), CMD_FAILED);
         assert_non_null(strstr(w->err, rows[i].says));
-        assert_non_null(strstr(w->out, " 2 0xfft "));
+        assert_non_null(strstr(w->out, " 2  0xfft "));
         evtchn_world_put(w, "data/evtchn-vectors", NULL);
         offer_some(w);
         put(w, "port/11", "2 0xff");

@@ -162,9 +162,11 @@ static const struct row rows[] = {
     { "usb-assign guest 1-3.1", CMD_OK,
       "usb 1-3.1: assigned to guest guest\n" },
     { "usb-assign --list guest", CMD_OK,
-      "guest 00000000-0000-4000-8000-000000000005\n"
-      "  1-2 ID 46f4:0001 serial S1 controller 7 port 3 required force\n"
-      "  1-3.1 ID 0627:0001\n" },
+      "NAME   DEVICE  ID         SERIAL  CTRL/PORT  OPTIONS         UUID\n"
+      "guest  1-2     46f4:0001  S1      7/3        required,force  " WORLD_UUID
+      "\n"
+      "guest  1-3.1   0627:0001  -       -          -               " WORLD_UUID
+      "\n" },
     { "usb-reconcile guest", CMD_OK,
       "guest guest: usb 1-2: attached, controller 7 port 3\n"
       "guest guest: usb 1-3.1: attached, controller 0 port 1\n" },
@@ -175,9 +177,11 @@ static const struct row rows[] = {
     { "usb-assign guest 1-2 --hub", CMD_FAILED, "usb 1-2: is not a hub" },
     { "usb-assign guest 1-3.1 --hub --place", CMD_USAGE, "--hub and --place" },
     { "usb-assign --list", CMD_OK,
-      "guest 00000000-0000-4000-8000-000000000005\n"
-      "  1-3.1 ID 0627:0001\n"
-      "  1-3 whatever is behind that hub controller 7\n" },
+      "NAME   DEVICE  ID             SERIAL  CTRL/PORT  OPTIONS  UUID\n"
+      "guest  1-3.1   0627:0001      -       -          -        " WORLD_UUID
+      "\n"
+      "guest  1-3     any behind it  -       7/-        -        " WORLD_UUID
+      "\n" },
     { "usb-unassign guest --all", CMD_OK,
       "guest guest: nothing is assigned to it any more\n" },
     { "usb-unassign guest --all", CMD_FAILED, "nothing is assigned" },
@@ -242,7 +246,8 @@ static const struct row rows[] = {
     { "usb-policy check x", CMD_FAILED, "usb x: " },
     { "usb-policy check 0627:0001", CMD_FAILED, "2 devices match" },
     { "usb-policy list", CMD_OK,
-      "there is no policy: everything is allowed\n" },
+      "RULE                                      PLACE\n"
+      "(there is no policy: everything is allowed)\n" },
 };
 
 static void commands_parse_call_and_print(void **state)
@@ -367,12 +372,13 @@ static void a_listing_shows_all_ports(void **state)
     sysfs_mem_unplug(f->world->sysfs, "1-1");
     assert_int_equal(call(f, "usb-list guest"), CMD_OK);
     assert_string_equal(f->out,
-                        "Devid  Type         BE  state usb-ver ports\n"
-                        "0      qusb         0   4     2       4    \n"
-                        "  Port 1: 1-2 ID 46f4:0001 QEMU QEMU USB HARDDRIVE\n"
-                        "  Port 2: 1-3.1 ID 0627:0001 bad \\x1b[31m\\xff name\n"
-                        "  Port 3: 1-1 (not plugged in)\n"
-                        "  Port 4:\n");
+                        "DEVID  TYPE  BACKEND  STATE      USB  PORTS\n"
+                        "0      qusb  0        connected  2    4\n"
+                        "  PORT  DEVICE  ID         NAME\n"
+                        "  1     1-2     46f4:0001  QEMU QEMU USB HARDDRIVE\n"
+                        "  2     1-3.1   0627:0001  bad \\x1b[31m\\xff name\n"
+                        "  3     1-1     -          (not plugged in)\n"
+                        "  4     -       -\n");
 }
 
 static void put_policy(struct fixture *f, const char *text)
@@ -416,8 +422,8 @@ static void a_table_has_every_device(void **state)
     sysfs_mem_put(sysfs, "bus/usb/devices/2-1/authorized", "0");
     assert_prints(
         f, "usb-list", CMD_OK,
-        "Busid  ID         Name                     Speed  State           "
-        "Guest  Ctrl/Port  Reason\n"
+        "BUSID  ID         NAME                     SPEED  STATE           "
+        "GUEST  CTRL/PORT  REASON\n"
         "1-1    0627:0001  QEMU QEMU USB Keyboard   480M   attached        "
         "guest  0/1\n"
         "1-2    46f4:0001  QEMU QEMU USB HARDDRIVE  480M   forbidden       "
@@ -603,11 +609,11 @@ static void lists_are_repeated_until_a_signal(void **state)
     static const struct {
         const char *command, *more, *part;
     } lists[] = {
-        { "usb-list", NULL, "Busid  ID" },
-        { "usb-list", "guest", "Devid  Type" },
+        { "usb-list", NULL, "BUSID  ID" },
+        { "usb-list", "guest", "DEVID  TYPE" },
         { "usb-list", "--json", "\"devices\": [" },
         { "usb-list-assignable-devices", NULL, "1-1          : ID" },
-        { "usb-assign", "--list", "guest " WORLD_UUID "\n" },
+        { "usb-assign", "--list", "NAME   DEVICE  ID" },
     };
     sigset_t term;
     sigemptyset(&term);
@@ -633,6 +639,7 @@ static void json_has_the_same(void **state)
         "\"devid\": 0",
         "\"type\": \"qusb\"",
         "\"state\": 4",
+        "\"state_name\": \"connected\"",
         "\"version\": 2",
         "\"port\": 1",
         "\"busid\": \"1-3.1\"",
@@ -718,38 +725,49 @@ static void the_policy_is_explained(void **state)
 {
     struct fixture *f = *state;
     assert_prints(f, "usb-policy check 1-1", CMD_OK,
-                  "1-1: vid=0627 pid=0001 rel=0000: allowed: there is no "
-                  "policy\n"
-                  "  interface 0: class=03 subclass=01 prot=01: allowed: there "
-                  "is no policy\n");
+                  "DEVICE         KEYS                          VERDICT  RULE  "
+                  "                PLACE\n"
+                  "1-1            vid=0627 pid=0001 rel=0000    allowed  "
+                  "(there is no policy)\n"
+                  "  interface 0  class=03 subclass=01 prot=01  allowed  "
+                  "(there is no policy)\n");
     put_policy(f, "# disks\nDENY: class=08 vid=46F4\nALLOW: class=03 # keys\n"
                   "ALLOW: class=08\n");
     assert_prints(f, "usb-policy check 1-1", CMD_OK,
-                  "1-1: vid=0627 pid=0001 rel=0000: allowed: @:3: ALLOW: "
-                  "class=03\n"
-                  "  interface 0: class=03 subclass=01 prot=01: allowed: @:3: "
-                  "ALLOW: class=03\n");
+                  "DEVICE         KEYS                          VERDICT  RULE  "
+                  "           PLACE\n"
+                  "1-1            vid=0627 pid=0001 rel=0000    allowed  "
+                  "ALLOW: class=03  @:3\n"
+                  "  interface 0  class=03 subclass=01 prot=01  allowed  "
+                  "ALLOW: class=03  @:3\n");
+    assert_prints(f, "usb-policy check 1-2", CMD_FAILED,
+                  "DEVICE         KEYS                          VERDICT  RULE  "
+                  "                   PLACE\n"
+                  "1-2            vid=46f4 pid=0001 rel=0000    denied   DENY: "
+                  "vid=46f4 class=08  @:2\n"
+                  "  interface 0  class=08 subclass=06 prot=50  denied   DENY: "
+                  "vid=46f4 class=08  @:2\n"
+                  "  interface 1  class=ff subclass=00 prot=00  denied   (no "
+                  "rule matches)\n");
     assert_prints(
-        f, "usb-policy check 1-2", CMD_FAILED,
-        "1-2: vid=46f4 pid=0001 rel=0000: denied: @:2: DENY: "
-        "vid=46f4 class=08\n"
-        "  interface 0: class=08 subclass=06 prot=50: denied: @:2: "
-        "DENY: vid=46f4 class=08\n"
-        "  interface 1: class=ff subclass=00 prot=00: denied: no rule "
-        "matches\n");
-    assert_prints(f, "usb-policy check", CMD_OK,
-                  "1-1: vid=0627 pid=0001 rel=0000: allowed: @:3: ALLOW: "
-                  "class=03\n"
-                  "1-2: vid=46f4 pid=0001 rel=0000: denied: @:2: DENY: "
-                  "vid=46f4 class=08\n"
-                  "1-3.1: vid=0627 pid=0001 rel=0000: allowed: @:3: ALLOW: "
-                  "class=03\n"
-                  "1-4: vid=0403 pid=6001 rel=0000: denied: no rule matches\n"
-                  "2-1: vid=46f4 pid=0001 rel=0000: denied: @:2: DENY: "
-                  "vid=46f4 class=08\n");
+        f, "usb-policy check", CMD_OK,
+        "DEVICE  KEYS                        VERDICT  RULE                     "
+        "PLACE\n"
+        "1-1     vid=0627 pid=0001 rel=0000  allowed  ALLOW: class=03          "
+        "@:3\n"
+        "1-2     vid=46f4 pid=0001 rel=0000  denied   DENY: vid=46f4 class=08  "
+        "@:2\n"
+        "1-3.1   vid=0627 pid=0001 rel=0000  allowed  ALLOW: class=03          "
+        "@:3\n"
+        "1-4     vid=0403 pid=6001 rel=0000  denied   (no rule matches)\n"
+        "2-1     vid=46f4 pid=0001 rel=0000  denied   DENY: vid=46f4 class=08  "
+        "@:2\n");
     assert_prints(f, "usb-policy list", CMD_OK,
-                  "@:2: DENY: vid=46f4 class=08\n@:3: ALLOW: class=03\n"
-                  "@:4: ALLOW: class=08\nwhat no rule matches is denied\n");
+                  "RULE                              PLACE\n"
+                  "DENY: vid=46f4 class=08           @:2\n"
+                  "ALLOW: class=03                   @:3\n"
+                  "ALLOW: class=08                   @:4\n"
+                  "(what no rule matches is denied)\n");
 }
 
 /* A detach was killed when the port was empty and the backend dead. */
@@ -776,10 +794,12 @@ static void devices_without_interfaces_are_explained(void **state)
     sysfs_mem_find(f->world->sysfs, "1-4")->intf[0].name = NULL;
     put_policy(f, "DENY: class=08\nALLOW:");
     assert_prints(f, "usb-policy check 0403:6001", CMD_FAILED,
-                  "1-4: vid=0403 pid=6001 rel=0000: denied: @:1: DENY: "
-                  "class=08\n"
-                  "  not configured, it may be anything: denied: @:1: DENY: "
-                  "class=08\n");
+                  "DEVICE            KEYS                        VERDICT  RULE "
+                  "           PLACE\n"
+                  "1-4               vid=0403 pid=6001 rel=0000  denied   "
+                  "DENY: class=08  @:1\n"
+                  "  not configured  (it may be anything)        denied   "
+                  "DENY: class=08  @:1\n");
 }
 
 static void a_broken_policy_is_one_line(void **state)
@@ -906,33 +926,37 @@ static void what_went_through_a_port_is_shown(void **state)
     struct fixture *f = *state;
     assert_int_equal(call(f, "usb-attach guest 1-2"), CMD_OK);
     assert_int_equal(call(f, "usb-list --stats guest"), CMD_OK);
-    assert_null(strstr(f->out, "requests"));
+    assert_null(strstr(f->out, "1234"));
     leave_state(f, GUEST_5, XLX__USBD_STATE_MAGIC,
                 sizeof(struct xlx__usbd_state));
     assert_int_equal(call(f, "usb-list guest"), CMD_OK);
-    assert_null(strstr(f->out, "requests"));
+    assert_null(strstr(f->out, "1234"));
     assert_int_equal(call(f, "usb-list --stats guest"), CMD_OK);
-    assert_non_null(strstr(f->out, "requests 1234, in 3.0 KiB, out 0.0 KiB"));
-    assert_non_null(strstr(f->out, "half below 64 us, 99 % below 2.0 ms"));
+    assert_non_null(strstr(
+        f->out,
+        "  PORT  DEVICE  ID         REQUESTS  IN KiB  OUT KiB                "
+        "ERRORS  REFUSED  LOST  50% BELOW  99% BELOW  NAME\n"
+        "  1     1-2     46f4:0001      1234     3.0      0.0  "
+        "18446744073709551615        0     0      64 us     2.0 ms  QEMU "));
     assert_int_equal(call(f, "usb-list --stats --json guest"), CMD_OK);
     assert_non_null(strstr(f->out, "\"latency_us_99\": 2048"));
     /* Neither one of another version nor a part of one. */
     leave_state(f, GUEST_5, 1, sizeof(struct xlx__usbd_state));
     assert_int_equal(call(f, "usb-list --stats guest"), CMD_OK);
-    assert_null(strstr(f->out, "requests"));
+    assert_null(strstr(f->out, "1234"));
     leave_state(f, GUEST_5, XLX__USBD_STATE_MAGIC,
                 sizeof(struct xlx__usbd_state) - 1);
     assert_int_equal(call(f, "usb-list --stats guest"), CMD_OK);
-    assert_null(strstr(f->out, "requests"));
+    assert_null(strstr(f->out, "1234"));
     /* Nor one of the guest that had this domid before, or that has no end. */
     leave_state(f, "00000000-0000-4000-8000-000000000004",
                 XLX__USBD_STATE_MAGIC, sizeof(struct xlx__usbd_state));
     assert_int_equal(call(f, "usb-list --stats guest"), CMD_OK);
-    assert_null(strstr(f->out, "requests"));
+    assert_null(strstr(f->out, "1234"));
     leave_state(f, GUEST_5 "9999", XLX__USBD_STATE_MAGIC,
                 sizeof(struct xlx__usbd_state));
     assert_int_equal(call(f, "usb-list --stats guest"), CMD_OK);
-    assert_null(strstr(f->out, "requests"));
+    assert_null(strstr(f->out, "1234"));
 }
 
 static void what_was_detached_for_a_save_comes_back(void **state)
@@ -978,8 +1002,10 @@ static void a_saved_guest_is_given_its_devices_once(void **state)
     assert_int_equal(guard_usb_remove(&env, 5, true, &g), CMD_OK);
     guard_usb_begin(&env, &g);
     loud(&env);
-    assert_assigned(f, "  1-1 ID 0627:0001\n"
-                       "  1-2 ID 46f4:0001 serial S1 once force\n");
+    assert_assigned(f, "guest  1-1     0627:0001  -       -          -        "
+                       "   " WORLD_UUID "\n"
+                       "guest  1-2     46f4:0001  S1      -          once,for"
+                       "ce  " WORLD_UUID "\n");
     /* a watcher that looks while the guest is saved */
     assert_int_equal(call(f, "usb-reconcile --wait 1"), CMD_FAILED);
     assert_non_null(strstr(f->out, "another command for the guest is running"));
@@ -993,7 +1019,9 @@ static void a_saved_guest_is_given_its_devices_once(void **state)
     assert_non_null(strstr(f->out, "usb 1-2: attached"));
     assert_string_equal(sysfs_mem_find(f->world->sysfs, "1-2")->intf[0].driver,
                         "usbfs");
-    assert_assigned(f, "  1-1 ID 0627:0001\n");
+    assert_assigned(
+        f, "guest  1-1     0627:0001  -       -          -        " WORLD_UUID
+           "\n");
     assert_int_equal(call(f, "usb-detach guest 1-2"), CMD_OK);
     assert_int_equal(call(f, "usb-reconcile"), CMD_OK);
     assert_null(strstr(f->out, "1-2"));

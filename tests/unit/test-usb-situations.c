@@ -262,7 +262,7 @@ static const struct step steps[] = {
     DO("link bus/usb/devices/2-5 ../../../devices/pci0/0000:00:14.0/usb2/2-5"),
     DO("plug 1-5 mouse 20"),
     DO("plug 2-5 mouse 20"),
-    { "usb-assign --list", CMD_OK, "  2-5 ID 046d:c077" },
+    { "usb-assign --list", CMD_OK, "guest  2-5     046d:c077" },
     { "usb-reconcile", CMD_OK, "2-5: attached" },
     DO("driver 1-5 usbhid"),
     { "usb-unassign guest 2-5", CMD_OK, "no longer assigned" },
@@ -313,7 +313,8 @@ static const struct step steps[] = {
     { "usb-assign guest 1-5", CMD_OK, "is the last keyboard" },
     { "usb-reconcile", CMD_FAILED, "is the last keyboard" },
     { "usb-assign guest 1-5 --force", CMD_OK, "assigned" },
-    { "usb-assign --list guest", CMD_OK, "1-5 ID 1050:0407 force" },
+    { "usb-assign --list guest", CMD_OK,
+      "1-5     1050:0407  -       -          force" },
     { "usb-reconcile", CMD_OK, "1-5: attached" },
 
     DO("# QubesOS/qubes-issues#2594, #4035, #3628: attached, nothing works"),

@@ -23,13 +23,13 @@ line() {
 }
 
 xl evtchn-list g | tee "$RIG_TMP/list"
-head -n 1 "$RIG_TMP/list" | grep -q '^ *Port Type  *Remote  *vCPU Device$' ||
+head -n 1 "$RIG_TMP/list" | grep -q '^ *PORT  TYPE  *REMOTE  *VCPU  DEVICE$' ||
     rig_fail "columns of another hypervisor"
-line 'interdomain +0:[0-9]+ +[01] xenstore$'
-line 'interdomain +0:[0-9]+ +[01] console$'
-port=$(line 'interdomain +0:[0-9]+ +[01] vbd/51712( queue 0)?$' |
+line 'interdomain +0:[0-9]+ +[01] +xenstore$'
+line 'interdomain +0:[0-9]+ +[01] +console$'
+port=$(line 'interdomain +0:[0-9]+ +[01] +vbd/51712( queue 0)?$' |
     awk '{ print $1 }')
-line 'interdomain +0:[0-9]+ +[01] vusb/0$'
+line 'interdomain +0:[0-9]+ +[01] +vusb/0$'
 line '^note: vbd/51712: one queue for 2 vCPUs: '
 line '^note: this hypervisor has no interrupt vectors for single channels: '
 grep -q ' virq ' "$RIG_TMP/list" && grep -q ' ipi ' "$RIG_TMP/list" ||

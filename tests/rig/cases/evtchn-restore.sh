@@ -23,7 +23,7 @@ offer() {
 
 # row : the disk's line of the listing.
 row() { xl evtchn-list g | grep -E "^ *$port .*vbd/51712"; }
-bound() { row | grep -q ' 1 0xd5t '; }
+bound() { row | grep -q ' 1  0xd5t '; }
 read_in_guest() {
     rig_guest_run g 'rm -f /run/read; echo 3 >/proc/sys/vm/drop_caches
         (head -c 65536 /dev/xvda >/dev/null; echo done >/run/read) &'

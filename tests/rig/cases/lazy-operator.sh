@@ -36,7 +36,7 @@ check_data() {
 set_and_seen() {
     restore_paused set
     local fill
-    xl-ext lazy-list | grep -E "^$domid +paused" || rig_fail "not paused"
+    xl-ext lazy-list | grep -E "^$domid +g +paused" || rig_fail "not paused"
     [ "$(field bwlimit) $(field paused)" = "1 1" ] || rig_fail "settings"
     rig_wait_for 10 eval '[ "$(node paused)" = 1 ]' || rig_fail "xenstore"
     [ "$(node state)" = filling ] || rig_fail "xenstore: $(node state)"

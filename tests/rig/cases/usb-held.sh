@@ -31,7 +31,7 @@ hold() {
 still_holds() { kill -0 $holder && has_driver "$held" usbfs; }
 let_go() { kill $holder; wait $holder; holder=; }
 
-attached() { xl usb-list $guest | grep -q "$1 ID" && has_driver "$1" usbfs; }
+attached() { shows $guest "$1" && has_driver "$1" usbfs; }
 not_listed() { ! xl usb-list $guest | grep -q "$1"; }
 reported() { [ "$(grep -c "$1" "$log")" -ge "$2" ]; }
 

@@ -37,8 +37,7 @@ check "the guest sees it" rig_wait_for 10 guest_sees 46f4:0001
 check "and can read it" \
     rig_wait_for 15 says "rig disk" rig_guest_run $guest head -c 8 /dev/sda
 check "the host's driver let go" has_driver "$disk" usbfs
-check "our list shows it" says "Port 1: $disk ID 46f4:0001" \
-    xl usb-list $guest
+check "our list shows it" shows $guest "$disk" 46f4:0001 1
 check "so does the distribution's" xl_shows "$disk" 1
 check "a SuperSpeed disk does not fit" refuses "SuperSpeed" \
     xl usb-attach $guest "$super" controller=0

@@ -20,7 +20,7 @@ finish() {
 }
 trap finish EXIT
 
-attached() { xl usb-list $guest | grep -q "$1 ID $2" && has_driver "$1" usbfs; }
+attached() { shows $guest "$1" "$2" && has_driver "$1" usbfs; }
 not_listed() { ! xl usb-list $guest | grep -q "$1"; }
 reported() { grep -q "$1" "$log"; }
 

@@ -26,7 +26,7 @@ trap finish EXIT
 
 # attached BUSID : a port of the guest has it, and the backend.
 attached() {
-    domid=$(rig_domid $guest) && xl usb-list $guest | grep -q "$1 ID" &&
+    domid=$(rig_domid $guest) && shows $guest "$1" &&
         has_driver "$1" usbfs
 }
 

@@ -108,7 +108,7 @@ for ((i = 1; i <= steps; i++)); do
     becomes bulk-high || rig_fail "it was not swapped"
 done
 check "the guest gets the allowed one in the end" rig_wait_for 60 eval \
-    'xl usb-list $guest | grep -q "$place ID" && has_driver "$place" usbfs'
+    'shows $guest "$place" && has_driver "$place" usbfs'
 check "and was told of it" [ "$(was_told $allowed)" -gt "$told" ]
 check "of the forbidden one never" [ "$(was_told $forbidden)" -eq 0 ]
 check "the forbidden one again" becomes fido

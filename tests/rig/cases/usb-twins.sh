@@ -26,12 +26,12 @@ trap finish EXIT
 has() {
     local disk label
     disk=$(cut -d ' ' -f 5 "$rig_usb_records/my-$2")
-    [ "$(xl usb-list "$1" | grep -c ' ID ')" -eq 1 ] &&
-        xl usb-list "$1" | grep -q "${!2} ID" || return
+    [ "$(shows "$1" "[^ ]+" | wc -l)" -eq 1 ] &&
+        shows "$1" "${!2}" || return
     label=$(rig_guest_run "$1" 'head -c 10 /dev/sd?')
     [ "$label" = "rig disk ${disk#disk}" ]
 }
-has_none() { ! xl usb-list "$1" | grep -q ' ID '; }
+has_none() { ! shows "$1" "[^ ]+"; }
 each_has_its_own() { has $guest one && has $other two; }
 reported() { grep -q "$1" "$log"; }
 

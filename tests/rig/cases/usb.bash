@@ -56,6 +56,11 @@ check() {
     echo "ok: $what"
 }
 
+# shows GUEST BUSID [ID [PORT]] : usb-list has that device, plugged in.
+shows() {
+    xl usb-list "$1" | grep -E "^ +${4:-[0-9]+} +$2 +${3:-[0-9a-f]{4}:}"
+}
+
 # says TEXT COMMAND... : COMMAND succeeds and prints TEXT somewhere.
 says() {
     local text=$1 out
