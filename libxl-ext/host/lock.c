@@ -3,35 +3,20 @@
 
 #include <fcntl.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/file.h>
-#include <sys/stat.h>
 
 #include "core/clean.h"
 #include "core/clock.h"
+#include "core/folders.h"
 
 #define POLL_MS 10
-
-static int make_parents(xlx_ctx *ctx, char *path)
-{
-    for (char *p = strchr(path + 1, '/'); p; p = strchr(p + 1, '/')) {
-        *p = '\0';
-        int rc = mkdir(path, 0755) && errno != EEXIST
-                     ? xlx__fail_errno(ctx, errno, "%s: cannot make", path)
-                     : 0;
-        *p = '/';
-        if (rc)
-            return rc;
-    }
-    return 0;
-}
 
 int xlx__run_path(xlx_ctx *ctx, const char *name, char *path_r)
 {
     const char *run = xlx_ctx_path(ctx, XLX_PATH_RUN);
     if (snprintf(path_r, PATH_MAX, "%s/%s", run, name) >= PATH_MAX)
         return xlx__fail(ctx, ENAMETOOLONG, "%s: path too long", run);
-    return make_parents(ctx, path_r);
+    return xlx__make_folders_above(ctx, path_r);
 }
 
 int xlx__lock(xlx_ctx *ctx, const char *name, int64_t until)

@@ -5,24 +5,10 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "core/clean.h"
+#include "core/folders.h"
 #include "core/io.h"
-
-int xlx__make_folders(xlx_ctx *ctx, const char *dir)
-{
-    char path[PATH_MAX];
-    if (snprintf(path, sizeof(path), "%s/", dir) >= (int)sizeof(path))
-        return xlx__fail(ctx, ENAMETOOLONG, "%s: path too long", dir);
-    for (char *p = strchr(path + 1, '/'); p; p = strchr(p + 1, '/')) {
-        *p = '\0';
-        if (mkdir(path, 0755) && errno != EEXIST)
-            return xlx__fail_errno(ctx, errno, "%s: cannot make", path);
-        *p = '/';
-    }
-    return 0;
-}
 
 int xlx__sync_folder(xlx_ctx *ctx, const char *dir)
 {

@@ -15,9 +15,6 @@
 int xlx__replace_file(xlx_ctx *ctx, const char *dir, const char *name,
                       const char *text);
 
-/* Makes a folder and those above it where they are missing. */
-int xlx__make_folders(xlx_ctx *ctx, const char *dir);
-
 /* Flushes a folder, so that a name made or removed there stays so. */
 int xlx__sync_folder(xlx_ctx *ctx, const char *dir);
 

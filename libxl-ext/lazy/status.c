@@ -16,6 +16,7 @@
 
 #include "core/bytes.h"
 #include "core/clean.h"
+#include "core/folders.h"
 #include "core/io.h"
 #include "core/parse.h"
 #include "xen/domain.h"
@@ -114,11 +115,7 @@ int xlx__lazy_make_dirs(const char *run_dir)
     char dir[PATH_MAX];
     if (snprintf(dir, sizeof(dir), "%s/lazy", run_dir) >= (int)sizeof(dir))
         return -ENAMETOOLONG;
-    if (mkdir(run_dir, 0755) && errno != EEXIST)
-        return -errno;
-    if (mkdir(dir, 0755) && errno != EEXIST)
-        return -errno;
-    return 0;
+    return xlx__mkdirs(dir);
 }
 
 /* The folders are made when they turn out to be missing. */

@@ -16,20 +16,19 @@ mkdir -p "$out/image" "$out/sidecar" "$out/offers" "$out/usbd"
 cp -r tests/fuzz/corpus/. "$out"
 flags="-std=gnu11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -I$build -Iinclude
        -Ilibxl-ext -Itests -g -O1 $(pkg-config --cflags uuid)"
-sources="libxl-ext/core/ctx.c libxl-ext/core/io.c libxl-ext/core/crc32c.c
-         libxl-ext/host/new_file.c libxl-ext/host/replace.c
+sources="libxl-ext/core/*.c libxl-ext/host/new_file.c libxl-ext/host/replace.c
          libxl-ext/image/*.c tests/fakes/image_build.c
          tests/fakes/image_seeds.c"
 
 # shellcheck disable=SC2086 # lists
 ${CC:-cc} $flags -o "$out/seed-image" tests/fuzz/seed-image.c $sources \
-    -lyajl
+    -lyajl -luuid
 "$out/seed-image" "$out/image" "$out/sidecar"
 for name in image sidecar; do
     # shellcheck disable=SC2086
     ${CLANG:-clang} $flags -fsanitize=fuzzer,address,undefined \
         -fno-sanitize-recover=all -o "$out/fuzz-$name" \
-        "tests/fuzz/fuzz-$name.c" $sources -lyajl
+        "tests/fuzz/fuzz-$name.c" $sources -lyajl -luuid
     echo "$out/fuzz-$name $out/$name"
 done
 

@@ -13,9 +13,9 @@
 
 #include "core/clean.h"
 #include "core/clock.h"
+#include "core/folders.h"
 #include "host/lock.h"
 #include "host/process.h"
-#include "host/replace.h"
 #include "host/uevent.h"
 #include "usb/assign/reconcile.h"
 #include "xen/xenstore.h"

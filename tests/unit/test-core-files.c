@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+#include "test.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/folders.h"
+
+struct fixture {
+    char dir[32];
+    xlx_ctx *ctx;
+};
+
+static int setup(void **state)
+{
+    struct fixture *f = calloc(1, sizeof(*f));
+    if (!f || xlx_ctx_new(&f->ctx))
+        return -1;
+    strcpy(f->dir, "/tmp/core-files-XXXXXX");
+    *state = f;
+    return mkdtemp(f->dir) ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+    struct fixture *f = *state;
+    char command[64];
+    snprintf(command, sizeof(command), "rm -rf '%s'", f->dir);
+    int rc = system(command);
+    xlx_ctx_free(f->ctx);
+    free(f);
+    return rc;
+}
+
+static void name(const struct fixture *f, const char *rest, char *path)
+{
+    assert_true(snprintf(path, PATH_MAX, "%s/%s", f->dir, rest) < PATH_MAX);
+}
+
+static bool is_folder(const struct fixture *f, const char *rest)
+{
+    char path[PATH_MAX];
+    struct stat st;
+    name(f, rest, path);
+    return !stat(path, &st) && S_ISDIR(st.st_mode);
+}
+
+static void make_file(const struct fixture *f, const char *rest)
+{
+    char path[PATH_MAX];
+    name(f, rest, path);
+    int fd = open(path, O_WRONLY | O_CREAT, 0600);
+    assert_true(fd >= 0);
+    close(fd);
+}
+
+/* --- folders -------------------------------------------------------------- */
+
+static void folders_are_made_where_they_are_missing(void **state)
+{
+    struct fixture *f = *state;
+    char path[PATH_MAX];
+    name(f, "a/b/c", path);
+    assert_int_equal(xlx__mkdirs(path), 0);
+    assert_true(is_folder(f, "a/b/c"));
+    name(f, "a/b/d", path);
+    assert_int_equal(xlx__make_folders(f->ctx, path), 0);
+    assert_true(is_folder(f, "a/b/d"));
+    assert_int_equal(xlx__make_folders(f->ctx, path), 0);
+}
+
+static void a_file_gets_the_folders_above_it(void **state)
+{
+    struct fixture *f = *state;
+    char path[PATH_MAX];
+    name(f, "x/y/file", path);
+    assert_int_equal(xlx__make_folders_above(f->ctx, path), 0);
+    assert_true(is_folder(f, "x/y"));
+    assert_false(is_folder(f, "x/y/file"));
+    assert_int_equal(xlx__make_folders_above(f->ctx, "/file"), 0);
+    assert_int_equal(xlx__make_folders_above(f->ctx, "file"), 0);
+}
+
+static void a_file_in_the_way_is_named(void **state)
+{
+    struct fixture *f = *state;
+    char path[PATH_MAX];
+    make_file(f, "file");
+    name(f, "file/a", path);
+    assert_int_equal(xlx__mkdirs(path), -ENOTDIR);
+    assert_string_equal(xlx_ctx_error(f->ctx), "");
+    assert_int_equal(xlx__make_folders(f->ctx, path), -ENOTDIR);
+    assert_non_null(strstr(xlx_ctx_error(f->ctx), path));
+}
+
+/* The slash and the NUL behind the name count. */
+static void a_name_that_is_too_long_is_refused(void **state)
+{
+    struct fixture *f = *state;
+    char path[PATH_MAX + 2];
+    for (int i = 0; i < PATH_MAX; i++)
+        path[i] = i % 200 ? 'x' : '/';
+    memcpy(path, f->dir, strlen(f->dir));
+    path[PATH_MAX - 1] = '\0';
+    assert_int_equal(xlx__mkdirs(path), -ENAMETOOLONG);
+    path[PATH_MAX - 2] = '\0';
+    assert_int_equal(xlx__mkdirs(path), 0);
+    assert_true(access(path, F_OK) == 0);
+    path[PATH_MAX - 2] = 'x';
+    path[PATH_MAX - 1] = '/';
+    path[PATH_MAX] = 'f';
+    path[PATH_MAX + 1] = '\0';
+    assert_int_equal(xlx__make_folders_above(f->ctx, path), -ENAMETOOLONG);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(folders_are_made_where_they_are_missing),
+        TEST(a_file_gets_the_folders_above_it),
+        TEST(a_file_in_the_way_is_named),
+        TEST(a_name_that_is_too_long_is_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
