@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "host/replace.h"
+#include "core/replace.h"
 
 /* The length of the folder in `path`, with its slash; 0 for none. */
 static int folder_len(const char *path)

@@ -19,6 +19,7 @@
 #include "core/folders.h"
 #include "core/io.h"
 #include "core/parse.h"
+#include "core/replace.h"
 #include "xen/domain.h"
 #include "xen/xenstore.h"
 
@@ -110,47 +111,33 @@ static void generate(yajl_gen gen, const struct xlx_lazy_status *status)
     yajl_gen_map_close(gen);
 }
 
+static int name_folder(const char *run_dir, char dir[PATH_MAX])
+{
+    return snprintf(dir, PATH_MAX, "%s/lazy", run_dir) >= PATH_MAX
+               ? -ENAMETOOLONG
+               : 0;
+}
+
 int xlx__lazy_make_dirs(const char *run_dir)
 {
     char dir[PATH_MAX];
-    if (snprintf(dir, sizeof(dir), "%s/lazy", run_dir) >= (int)sizeof(dir))
-        return -ENAMETOOLONG;
-    return xlx__mkdirs(dir);
+    int rc = name_folder(run_dir, dir);
+    return rc ? rc : xlx__mkdirs(dir);
 }
 
 /* The folders are made when they turn out to be missing. */
-static int create(const char *run_dir, const char *path)
+static int replace_file(const char *run_dir, uint32_t domid, const char *text)
 {
-    const int flags = O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC;
-    int fd = open(path, flags, 0644);
-    if (fd < 0 && errno == ENOENT) {
-        int rc = xlx__lazy_make_dirs(run_dir);
-        if (rc)
-            return rc;
-        fd = open(path, flags, 0644);
-    }
-    return fd < 0 ? -errno : fd;
-}
-
-static int replace_file(const char *run_dir, uint32_t domid, const void *text,
-                        size_t len)
-{
-    char path[PATH_MAX], temp[PATH_MAX];
-    if (snprintf(path, sizeof(path), "%s/lazy/%u.json", run_dir, domid) >=
-            (int)sizeof(path) ||
-        snprintf(temp, sizeof(temp), "%s/lazy/.%u.new", run_dir, domid) >=
-            (int)sizeof(temp))
-        return -ENAMETOOLONG;
-
-    XLX__AUTO_CLOSE int fd = create(run_dir, temp);
-    if (fd < 0)
-        return fd;
-    int rc = xlx__write_all(fd, text, len);
-    if (!rc && rename(temp, path))
-        rc = -errno;
+    char dir[PATH_MAX], name[24];
+    int rc = name_folder(run_dir, dir);
     if (rc)
-        unlink(temp);
-    return rc;
+        return rc;
+    snprintf(name, sizeof(name), "%u.json", domid);
+    rc = xlx__write_whole(dir, name, text, strlen(text), 0);
+    if (rc != -ENOENT)
+        return rc;
+    rc = xlx__mkdirs(dir);
+    return rc ? rc : xlx__write_whole(dir, name, text, strlen(text), 0);
 }
 
 char *xlx_lazy_status_json(const struct xlx_lazy_status *status)
@@ -174,7 +161,7 @@ int xlx__lazy_status_write(const char *run_dir,
     XLX__AUTO_FREE char *text = xlx_lazy_status_json(status);
     if (!text)
         return -ENOMEM;
-    return replace_file(run_dir, status->domid, text, strlen(text));
+    return replace_file(run_dir, status->domid, text);
 }
 
 void xlx__lazy_status_remove(const char *run_dir, uint32_t domid)
@@ -370,7 +357,7 @@ static bool is_left_behind(xlx_ctx *ctx, const char *path, uint32_t domid)
 static bool is_over(xlx_ctx *ctx, const char *dir, uint32_t domid)
 {
     static const char *const names[] = { "%s/%u.json", "%s/%u.sock",
-                                         "%s/.%u.new" };
+                                         "%s/.%u.json.new" };
     char path[PATH_MAX];
     if (snprintf(path, sizeof(path), names[0], dir, domid) >=
             (int)sizeof(path) ||

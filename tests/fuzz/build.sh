@@ -16,7 +16,7 @@ mkdir -p "$out/image" "$out/sidecar" "$out/offers" "$out/usbd"
 cp -r tests/fuzz/corpus/. "$out"
 flags="-std=gnu11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -I$build -Iinclude
        -Ilibxl-ext -Itests -g -O1 $(pkg-config --cflags uuid)"
-sources="libxl-ext/core/*.c libxl-ext/host/new_file.c libxl-ext/host/replace.c
+sources="libxl-ext/core/*.c libxl-ext/host/new_file.c
          libxl-ext/image/*.c tests/fakes/image_build.c
          tests/fakes/image_seeds.c"
 

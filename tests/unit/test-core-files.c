@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "core/folders.h"
+#include "core/replace.h"
 
 struct fixture {
     char dir[32];
@@ -115,6 +116,73 @@ static void a_name_that_is_too_long_is_refused(void **state)
     assert_int_equal(xlx__make_folders_above(f->ctx, path), -ENAMETOOLONG);
 }
 
+/* --- files that are written whole ----------------------------------------- */
+
+static void expect(const struct fixture *f, const char *rest, const char *text)
+{
+    char path[PATH_MAX], got[64] = "";
+    name(f, rest, path);
+    int fd = open(path, O_RDONLY);
+    assert_true(fd >= 0);
+    assert_int_equal(read(fd, got, sizeof(got) - 1), strlen(text));
+    close(fd);
+    assert_string_equal(got, text);
+}
+
+static bool is_there(const struct fixture *f, const char *rest)
+{
+    char path[PATH_MAX];
+    name(f, rest, path);
+    return !access(path, F_OK);
+}
+
+static void a_file_is_replaced_as_a_whole(void **state)
+{
+    struct fixture *f = *state;
+    char dir[PATH_MAX];
+    assert_int_equal(xlx__write_whole(f->dir, "a", "long text", 9, 0), 0);
+    expect(f, "a", "long text");
+    assert_int_equal(xlx__write_whole(f->dir, "a", "new", 3, XLX__FLUSH), 0);
+    expect(f, "a", "new");
+    assert_false(is_there(f, ".a.new"));
+    name(f, "x/y", dir);
+    assert_int_equal(xlx__write_whole(dir, "a", "b", 1, 0), -ENOENT);
+    assert_int_equal(xlx__replace_file(f->ctx, dir, "a", "b"), 0);
+    expect(f, "x/y/a", "b");
+}
+
+/* Nothing is left of the new one: of what is in its way, and of a link, through
+ * which another file would be written. */
+static void a_file_that_cannot_be_written_stays(void **state)
+{
+    struct fixture *f = *state;
+    char path[PATH_MAX];
+    name(f, "a/b", path);
+    assert_int_equal(xlx__mkdirs(path), 0);
+    assert_int_equal(xlx__write_whole(f->dir, "a", "text", 4, 0), -EISDIR);
+    assert_true(is_folder(f, "a/b"));
+    assert_false(is_there(f, ".a.new"));
+    assert_int_equal(xlx__write_whole(f->dir, "c", "old", 3, 0), 0);
+    name(f, ".c.new", path);
+    assert_int_equal(symlink("c", path), 0);
+    assert_int_equal(xlx__replace_file(f->ctx, f->dir, "c", "new"), -ELOOP);
+    expect(f, "c", "old");
+    name(f, "c", path);
+    assert_non_null(strstr(xlx_ctx_error(f->ctx), path));
+}
+
+static void the_names_of_both_files_have_to_fit(void **state)
+{
+    struct fixture *f = *state;
+    char file[NAME_MAX + 2];
+    memset(file, 'x', sizeof(file));
+    file[NAME_MAX - 5 + 1] = '\0'; /* ".", ".new" */
+    assert_int_equal(xlx__write_whole(f->dir, file, "a", 1, 0), -ENAMETOOLONG);
+    file[NAME_MAX - 5] = '\0';
+    assert_int_equal(xlx__write_whole(f->dir, file, "a", 1, 0), 0);
+    expect(f, file, "a");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -124,6 +192,9 @@ int main(void)
         TEST(a_file_gets_the_folders_above_it),
         TEST(a_file_in_the_way_is_named),
         TEST(a_name_that_is_too_long_is_refused),
+        TEST(a_file_is_replaced_as_a_whole),
+        TEST(a_file_that_cannot_be_written_stays),
+        TEST(the_names_of_both_files_have_to_fit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

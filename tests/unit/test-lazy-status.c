@@ -283,7 +283,7 @@ static void nothing_of_a_destroyed_guest_stays(void **state)
         assert_int_equal(xlx__lazy_status_write(w->run, &s), 0);
     }
     put_file(w, "3.sock");
-    put_file(w, ".4.new");
+    put_file(w, ".4.json.new");
     s.domid = 12;
     assert_int_equal(xlx__lazy_status_write(w->run, &s), 0);
     write_text(w, "not a status");

@@ -12,7 +12,7 @@
 #include "core/io.h"
 #include "core/uuid.h"
 #include "host/lock.h"
-#include "host/replace.h"
+#include "core/replace.h"
 #include "usb/deadline.h"
 #include "usb/device/identity.h"
 

@@ -2,10 +2,23 @@
 /*
  * Files that are written whole or not at all, whatever happens meanwhile.
  */
-#ifndef XLX_HOST_REPLACE_H
-#define XLX_HOST_REPLACE_H
+#ifndef XLX_CORE_REPLACE_H
+#define XLX_CORE_REPLACE_H
 
 #include "core/ctx.h"
+
+/* Flags of xlx__write_whole(). */
+enum {
+    XLX__FLUSH = 1, /* the contents first, so that a crash leaves either file */
+};
+
+/*
+ * Makes dir/name, which is in a folder that is there, hold `len` bytes: a
+ * temporary file (".name.new") takes its place. 0, or -errno, not reported, and
+ * the old file is as it was. One writer at a time.
+ */
+int xlx__write_whole(const char *dir, const char *name, const void *bytes,
+                     size_t len, unsigned flags);
 
 /*
  * Makes dir/name hold `text`: a temporary file (".name.new"), flushed, takes
