@@ -5,10 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/array.h"
+
 int xlx__names_add(struct xlx__names *names, const char *name)
 {
     char *copy = strdup(name);
-    char **v = copy ? reallocarray(names->v, names->nr + 1, sizeof(*v)) : NULL;
+    char **v = copy ? xlx__array_more(names->v, names->nr, sizeof(*v)) : NULL;
     if (!v) {
         free(copy);
         return -ENOMEM;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/array.h"
 #include "core/clean.h"
 #include "core/parse.h"
 #include "core/printable.h"
@@ -40,7 +41,7 @@ static bool go_down(const struct place *from, const char *node,
 static int add(struct walk *w, uint32_t port, const char *device)
 {
     struct xlx__claims *claims = w->claims;
-    struct xlx__claim *v = reallocarray(claims->v, claims->nr + 1, sizeof(*v));
+    struct xlx__claim *v = xlx__array_more(claims->v, claims->nr, sizeof(*v));
     if (!v)
         return xlx__fail(w->ctx, ENOMEM, "event channels: no memory");
     claims->v = v;

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/array.h"
+
 #include "libxl_ext_evtchn.h"
 
 struct findings {
@@ -21,7 +23,7 @@ find(struct findings *f, enum xlx_evtchn_finding_code code, const char *fmt,
      ...)
 {
     struct xlx_evtchn_finding *v =
-        f->rc ? NULL : reallocarray(f->v, (size_t)f->nr + 1, sizeof(*v));
+        f->rc ? NULL : xlx__array_more(f->v, (size_t)f->nr, sizeof(*v));
     va_list ap;
     if (!v) {
         f->rc = -ENOMEM;

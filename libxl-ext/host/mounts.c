@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/array.h"
 #include "core/clean.h"
 
 /* Fields of a line of mountinfo; optional ones and "-" come after the fixed. */
@@ -78,7 +79,7 @@ static int add(struct xlx__mounts *mounts, char *line, parse_fn *parse)
         free(line);
         return 0;
     }
-    struct xlx__mount *v = reallocarray(mounts->v, mounts->nr + 1, sizeof(*v));
+    struct xlx__mount *v = xlx__array_more(mounts->v, mounts->nr, sizeof(*v));
     if (!v) {
         free(line);
         return -ENOMEM;

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/array.h"
+
 #define BLOCK 512u
 #define WORDS (BLOCK / 64)
 
@@ -35,15 +37,11 @@ static size_t place_of(const struct xlx__bad *bad, uint64_t gfn)
 
 static bool make_room(struct xlx__bad *bad)
 {
-    if (bad->nr < bad->room)
-        return true;
-    size_t room = bad->room ? bad->room * 2 : 4;
-    struct xlx__bad_block *more = reallocarray(bad->block, room, sizeof(*more));
-    if (!more)
-        return false;
-    bad->block = more;
-    bad->room = room;
-    return true;
+    struct xlx__bad_block *more =
+        xlx__array_more(bad->block, bad->nr, sizeof(*more));
+    if (more)
+        bad->block = more;
+    return more;
 }
 
 /* The block that starts at `gfn`; NULL without memory. */

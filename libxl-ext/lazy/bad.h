@@ -17,7 +17,7 @@ struct xlx__bad_block;
 /* All zeros: none. */
 struct xlx__bad {
     struct xlx__bad_block *block; /* sorted */
-    size_t nr, room;
+    size_t nr;
     int err; /* why the latest could not be read, -errno; 0: none was */
 };
 

@@ -4,9 +4,11 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "core/array.h"
+
 struct list {
     struct xlx__gfn_range *at;
-    size_t nr, room;
+    size_t nr;
 };
 
 static int append(struct list *list, uint64_t start, uint64_t end)
@@ -17,14 +19,10 @@ static int append(struct list *list, uint64_t start, uint64_t end)
         list->at[list->nr - 1].end = end;
         return 0;
     }
-    if (list->nr == list->room) {
-        size_t room = list->room ? 2 * list->room : 16;
-        void *at = reallocarray(list->at, room, sizeof(*list->at));
-        if (!at)
-            return -ENOMEM;
-        list->at = at;
-        list->room = room;
-    }
+    void *at = xlx__array_more(list->at, list->nr, sizeof(*list->at));
+    if (!at)
+        return -ENOMEM;
+    list->at = at;
     list->at[list->nr++] = (struct xlx__gfn_range){ start, end };
     return 0;
 }

@@ -14,6 +14,7 @@
 #include <yajl/yajl_gen.h>
 #include <yajl/yajl_tree.h>
 
+#include "core/array.h"
 #include "core/bytes.h"
 #include "core/clean.h"
 #include "core/folders.h"
@@ -401,7 +402,7 @@ int xlx_lazy_list(xlx_ctx *ctx, uint32_t **domids_r)
         uint32_t domid;
         if (domid_of_name(d->d_name, &domid) || is_over(ctx, path, domid))
             continue;
-        uint32_t *more = reallocarray(domids, nr + 1, sizeof(*domids));
+        uint32_t *more = xlx__array_more(domids, nr, sizeof(*domids));
         if (!more)
             return xlx__fail(ctx, ENOMEM, "%s: no memory", path);
         domids = more;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/array.h"
 #include "core/parse.h"
 #include "core/printable.h"
 
@@ -163,20 +164,17 @@ static int check_bytes(struct span line, struct xlx__policy_error *error)
     return 0;
 }
 
-/* The array doubles when it is full, at every power of two. */
 static int add_rule(struct xlx__policy *policy,
                     const struct xlx__policy_rule *rule)
 {
     size_t nr = policy->nr;
     if (nr == XLX__POLICY_RULES_MAX)
         return -E2BIG;
-    if (!(nr & (nr - 1))) {
-        struct xlx__policy_rule *more =
-            reallocarray(policy->rule, nr ? 2 * nr : 1, sizeof(*policy->rule));
-        if (!more)
-            return -ENOMEM;
-        policy->rule = more;
-    }
+    struct xlx__policy_rule *more =
+        xlx__array_more(policy->rule, nr, sizeof(*more));
+    if (!more)
+        return -ENOMEM;
+    policy->rule = more;
     policy->rule[policy->nr++] = *rule;
     return 0;
 }

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/array.h"
 #include "core/clean.h"
 #include "core/parse.h"
 #include "host/sysfs.h"
@@ -31,7 +32,7 @@ struct disks {
 static int add(struct disks *d, uint32_t domid, const char *dev)
 {
     struct xlx__guest_disk *v =
-        reallocarray(d->v, (size_t)d->nr + 1, sizeof(*v));
+        xlx__array_more(d->v, (size_t)d->nr, sizeof(*v));
     if (!v)
         return xlx__fail(d->ctx, ENOMEM, "domain %u: no memory", domid);
     d->v = v;

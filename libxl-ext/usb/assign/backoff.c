@@ -5,11 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/array.h"
+
 static struct xlx__trial *add(struct xlx__backoff *b, const char *key)
 {
     char *copy = strdup(key);
     struct xlx__trial *v =
-        copy ? reallocarray(b->v, b->nr + 1, sizeof(*v)) : NULL;
+        copy ? xlx__array_more(b->v, b->nr, sizeof(*v)) : NULL;
     if (!v) {
         free(copy);
         return NULL;

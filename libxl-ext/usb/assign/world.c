@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/array.h"
 #include "core/clean.h"
 #include "core/clock.h"
 #include "core/parse.h"
@@ -88,7 +89,7 @@ static int add_port(xlx_ctx *ctx, struct ports *ports, uint32_t domid,
                     const struct xlx_usb_port *port, bool busy)
 {
     struct xlx__held *v =
-        reallocarray(ports->v, (size_t)ports->nr + 1, sizeof(*v));
+        xlx__array_more(ports->v, (size_t)ports->nr, sizeof(*v));
     if (!v)
         return xlx__fail(ctx, ENOMEM, "domain %u: no memory", domid);
     ports->v = v;

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+/*
+ * Arrays that grow by one element at a time, and those of fixed length.
+ */
+#ifndef XLX_CORE_ARRAY_H
+#define XLX_CORE_ARRAY_H
+
+#include <stddef.h>
+
+/* How many elements an array has whose type is known. */
+#define XLX__NR(array) (sizeof(array) / sizeof((array)[0]))
+
+/*
+ * As realloc(3): `array` with room for one more behind `nr` elements of `size`
+ * bytes, where no other call has allocated it. NULL without memory, and the
+ * array is as it was. It doubles when it is full, at each power of two, so that
+ * nobody has to keep its capacity; an array that became shorter keeps enough.
+ */
+void *xlx__array_more(void *array, size_t nr, size_t size);
+
+#endif
