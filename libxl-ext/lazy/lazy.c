@@ -13,6 +13,7 @@
 #include "lazy/status.h"
 #include "lazy/working_set.h"
 #include "libxl_ext_lazy.h"
+#include "xen/xenstore.h"
 
 /*
  * Where Xen's builder puts the ring of the pager: the first of the special
@@ -67,6 +68,8 @@ static void close_paging(xlx_lazy *lazy)
     if (lazy->contention)
         lazy->contention->ops->close(lazy->contention);
     lazy->contention = NULL;
+    xlx_ctx_free(lazy->xs_ctx);
+    lazy->xs_ctx = NULL;
 }
 
 static struct xlx__throttle *throttle_of(xlx_lazy *lazy)
@@ -82,6 +85,18 @@ static void open_contention(xlx_lazy *lazy)
     xlx__throttle_set_contention(throttle_of(lazy), lazy->contention);
 }
 
+/* Now, as a process that is confined later can no longer do it. Without it the
+ * guest is served all the same; the log says why. */
+static void open_xenstore(xlx_lazy *lazy)
+{
+    if (!xlx__ctx_twin(lazy->ctx, &lazy->xs_ctx) && !xlx__xs_open(lazy->xs_ctx))
+        return;
+    xlx_ctx_free(lazy->xs_ctx);
+    lazy->xs_ctx = NULL;
+    xlx__warn(lazy->ctx, "domain %u: the status is not written to xenstore",
+              lazy->domid);
+}
+
 /* In the process that is the pager from now on. */
 static int open_paging(xlx_lazy *lazy)
 {
@@ -90,6 +105,7 @@ static int open_paging(xlx_lazy *lazy)
         xlx__pager_set_paging(lazy->pager, lazy->paging);
         xlx__pager_set_report(lazy->pager, report, lazy);
         open_contention(lazy);
+        open_xenstore(lazy);
         lazy->status.pid = (uint32_t)getpid();
         lazy->status.pages = xlx_image_info(lazy->image)->pages;
         xlx__working_set_use(lazy->pager, lazy->index);
@@ -453,12 +469,7 @@ int xlx_lazy_serve(xlx_lazy *lazy)
 {
     const struct xlx__control_user user = { change, status_json, tick, lazy,
                                             XLX__CLIENT_MS };
-    /* Without them the guest is served all the same; the log says why. */
-    if (xlx__ctx_twin(lazy->ctx, &lazy->xs_ctx))
-        xlx__warn(lazy->ctx,
-                  "domain %u: the status is not written to "
-                  "xenstore: no memory",
-                  lazy->domid);
+    /* Without it the guest is served all the same; the log says why. */
     if (xlx__control_start(lazy->ctx, lazy->domid, &user, &lazy->control))
         lazy->control = NULL;
     int rc = xlx__pager_run(lazy->pager);
