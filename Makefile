@@ -117,8 +117,8 @@ objects = $(patsubst %.c,$(B)/$2/%.o,$1)
 
 lib_obj := $(call objects,$(lib_src),obj)
 cmd_obj := $(call objects,$(cmd_src),obj)
-helper_obj := $(call objects,$(helper_src),obj)
 confine_obj := $(call objects,$(confine_src),obj)
+helper_obj := $(call objects,$(helper_src),obj) $(confine_obj)
 backend_obj := $(call objects,$(backend_src),obj) $(confine_obj)
 so := $(B)/libxl-ext.so.$(VERSION)
 so_links := $(B)/libxl-ext.so.$(SOVERSION) $(B)/libxl-ext.so
@@ -177,6 +177,7 @@ $(installed): $(LINKED)/rpath
 $(B)/xl-ext $(LINKED)/xl-ext: $(B)/obj/xl-cmds/main.o $(cmd_obj)
 $(B)/xl-ext $(LINKED)/xl-ext: libs := -lyajl
 $(B)/xl-ext-save-helper $(LINKED)/xl-ext-save-helper: $(helper_obj)
+$(B)/xl-ext-save-helper $(LINKED)/xl-ext-save-helper: libs := $(SECCOMP_LIBS)
 $(programs) $(installed): $(so_links)
 	$(call say,LD)
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $(filter %.o,$^) -L$(B) -lxl-ext $(rpath) \
@@ -208,7 +209,8 @@ endif
 # An archive a variant, and of it a shared object, so that a changed source
 # relinks that and not every test.
 tested_src := $(lib_src) $(cmd_src) $(fake_src) $(confine_src) \
-              $(filter-out xl-cmds/usb-backend/main.c,$(backend_src))
+              $(filter-out xl-cmds/usb-backend/main.c,$(backend_src)) \
+              xl-cmds/save-helper/calls.c
 test_obj := $(call objects,$(tested_src),VARIANT)
 tested := $(B)/obj/tested
 tested_asan := $(B)/asan/tested

@@ -23,8 +23,8 @@ struct seen {
     _Atomic pid_t pager, supervisor, serving;
     _Atomic int starts, take_overs, cancels, abandoned;
     _Atomic int forks_with_threads;
-    _Atomic int records, prefetches, fills;
-    _Atomic bool started, finish, die_in_start, die_always;
+    _Atomic int records, prefetches, fills, confines;
+    _Atomic bool started, finish, die_in_start, die_always, cannot_confine;
 };
 
 static struct seen *seen;
@@ -114,6 +114,18 @@ static void fake_fill(xlx_lazy *lazy)
     seen->fills++;
 }
 
+struct helper;
+
+/* Each pager, before it reads anything. */
+static int fake_confine(const struct helper *h, const xlx_lazy *lazy)
+{
+    (void)h;
+    (void)lazy;
+    seen->confines++;
+    return seen->cannot_confine ? -EPERM : 0;
+}
+
+#define pager_confine fake_confine
 #define xlx_lazy_fill fake_fill
 #define xlx_lazy_record fake_record
 #define xlx_lazy_prefetch(lazy, p) fake_prefetch(lazy, p)
@@ -294,6 +306,7 @@ static void each_is_replaced(void **state)
     assert_int_equal(seen->cancels, 0);
     assert_int_equal(seen->abandoned, 0);
     assert_int_equal(seen->forks_with_threads, 0);
+    assert_int_equal(seen->confines, 1 + seen->take_overs);
 }
 
 static void a_reserve_is_replaced_and_knows_the_pager(void **state)
@@ -340,6 +353,42 @@ static void a_pager_that_is_done_is_not_replaced(void **state)
     kill_supervisor();
     all_leave();
     assert_int_equal(seen->take_overs, 0);
+}
+
+/* Then the guest is restored eagerly, without paging. */
+static void a_pager_that_cannot_be_confined_undoes_its_start(void **state)
+{
+    seen->cannot_confine = true;
+    assert_int_equal(spawn(*state), -EPERM);
+    all_leave();
+    assert_int_equal(seen->cancels, 1);
+    assert_int_equal(seen->records + seen->prefetches + seen->fills, 0);
+    assert_int_equal(seen->serving, 0);
+}
+
+/* The guest is there already: the supervisor pauses it. */
+static void a_later_one_that_cannot_be_confined_does_not_serve(void **state)
+{
+    go(*state);
+    pid_t first = seen->serving;
+    seen->cannot_confine = true;
+    kill(first, SIGKILL);
+    while (waitpid(-1, NULL, 0) > 0 || errno == EINTR)
+        ;
+    assert_int_equal(seen->serving, first);
+    assert_int_equal(seen->abandoned, 1);
+    assert_int_equal(seen->cancels, 0);
+}
+
+static void an_unconfined_pager_is_asked_for(void **state)
+{
+    struct world *w = *state;
+    w->h.unconfined = true;
+    seen->cannot_confine = true;
+    go(w);
+    kill_pager();
+    all_leave();
+    assert_int_equal(seen->confines, 0);
 }
 
 /* Only the first loads pages before the domain runs. */
@@ -443,6 +492,9 @@ int main(void)
         TEST(a_reserve_is_replaced_and_knows_the_pager),
         TEST(pager_and_supervisor_may_die_at_once),
         TEST(a_pager_that_is_done_is_not_replaced),
+        TEST(a_pager_that_cannot_be_confined_undoes_its_start),
+        TEST(a_later_one_that_cannot_be_confined_does_not_serve),
+        TEST(an_unconfined_pager_is_asked_for),
         TEST(each_pager_goes_on_recording),
         TEST(a_pager_killed_after_go_is_replaced_by_one_that_goes_on),
         TEST(a_helper_that_leaves_without_reading_is_heard),

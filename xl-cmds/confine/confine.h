@@ -20,6 +20,7 @@ struct confine_limit {
     rlim_t max;
 };
 
+/* One that is stricter already, and cannot be raised, stays. */
 int confine_limits(const char *who, const struct confine_limit *limits,
                    size_t nr);
 
@@ -30,8 +31,10 @@ int confine_root(const char *who, const char *root);
  * and confine_capabilities(). */
 int confine_bounding_set(const char *who);
 
-/* Drops all capabilities, also those that can be inherited. */
-int confine_capabilities(const char *who);
+/* Drops all capabilities, also those that can be inherited, but `keep`, a bit
+ * (CONFINE_CAP) each. */
+int confine_capabilities(const char *who, uint64_t keep);
+#define CONFINE_CAP(cap) (UINT64_C(1) << (cap))
 
 /* No program that it runs gains privileges, and no process without
  * CAP_SYS_PTRACE looks into it. */

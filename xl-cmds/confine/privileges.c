@@ -9,14 +9,23 @@
 
 #include "failed.h"
 
+static int set_limit(const struct confine_limit *l)
+{
+    struct rlimit limit = { l->max, l->max };
+    if (!setrlimit(l->which, &limit))
+        return 0;
+    if (errno != EPERM || getrlimit(l->which, &limit))
+        return -1;
+    limit.rlim_cur = limit.rlim_max;
+    return setrlimit(l->which, &limit);
+}
+
 int confine_limits(const char *who, const struct confine_limit *limits,
                    size_t nr)
 {
-    for (size_t i = 0; i < nr; i++) {
-        const struct rlimit limit = { limits[i].max, limits[i].max };
-        if (setrlimit(limits[i].which, &limit))
+    for (size_t i = 0; i < nr; i++)
+        if (set_limit(&limits[i]))
             return confine_failed(who, "limits", errno);
-    }
     return 0;
 }
 
@@ -38,14 +47,18 @@ int confine_bounding_set(const char *who)
 
 /* Those that are inherited would outlive a change of the uid. The ambient ones
  * end with them, also where a kernel does not have that call. */
-int confine_capabilities(const char *who)
+int confine_capabilities(const char *who, uint64_t keep)
 {
     struct __user_cap_header_struct head = {
         .version = _LINUX_CAPABILITY_VERSION_3,
     };
-    const struct __user_cap_data_struct none[2] = { 0 };
+    const uint32_t low = (uint32_t)keep, high = (uint32_t)(keep >> 32);
+    const struct __user_cap_data_struct sets[2] = {
+        { .effective = low, .permitted = low },
+        { .effective = high, .permitted = high },
+    };
     prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
-    return syscall(SYS_capset, &head, none)
+    return syscall(SYS_capset, &head, sets)
                ? confine_failed(who, "capabilities", errno)
                : 0;
 }

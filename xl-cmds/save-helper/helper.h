@@ -20,8 +20,9 @@ struct helper {
     const char *stock; /* path of the distribution's helper */
     int io_fd;         /* the stream */
     uint32_t domid;
-    bool require; /* fail rather than restore any other way than lazily */
-    bool fast;    /* no lazy restore is wanted */
+    bool require;    /* fail rather than restore any other way than lazily */
+    bool fast;       /* no lazy restore is wanted */
+    bool unconfined; /* the pager keeps all its rights */
     bool record;
     uint64_t record_ms;  /* 0: until the guest is quiet */
     const char *sidecar; /* NULL: beside the image */
@@ -46,6 +47,20 @@ int helper_restore(struct helper *h);
  * again. 0 or -errno.
  */
 int pager_spawn(struct helper *h, xlx_lazy *lazy, int *channel_r);
+
+/*
+ * Of the calling process, which is a pager: gives up all that it does not need
+ * once paging is on. 0, or -errno and a line on standard error: then it must
+ * not serve.
+ */
+int pager_confine(const struct helper *h, const xlx_lazy *lazy);
+
+/* Its part: all system calls but those that a pager needs. */
+int pager_confine_calls(const char *who, bool has_server);
+
+/* Another: all files but those that it opens by name from then on. */
+int pager_confine_files(const char *who, const struct helper *h,
+                        const char *image);
 
 /*
  * Loads all that is not the stock helper's, each part in a process of its own;

@@ -8,7 +8,8 @@
  * anything else, or nothing, restores fast then; off does so at once, and is
  * `xl restore --fast`. XL_EXT_LAZY_BWLIMIT, XL_EXT_LAZY_PREFETCH,
  * XL_EXT_LAZY_RECORD and XL_EXT_LAZY_SIDECAR are --bwlimit, --prefetch,
- * --record and --sidecar of `xl restore`.
+ * --record and --sidecar of `xl restore`. XL_EXT_LAZY_CONFINE=off leaves the
+ * pager all of root's rights.
  */
 #include <limits.h>
 #include <stdio.h>
@@ -69,6 +70,11 @@ static bool is_set(const char *name)
     return value && *value;
 }
 
+static bool is_off(const char *name)
+{
+    return is_set(name) && !strcmp(getenv(name), "off");
+}
+
 static bool read_prefetch(struct helper *h)
 {
     const char *text = is_set("XL_EXT_LAZY_PREFETCH")
@@ -115,7 +121,8 @@ int main(int argc, char **argv)
     const char *mode = getenv("XL_EXT_LAZY");
     struct helper h = { .argv = argv,
                         .require = mode && !strcmp(mode, "require"),
-                        .fast = mode && !strcmp(mode, "off") };
+                        .fast = mode && !strcmp(mode, "off"),
+                        .unconfined = is_off("XL_EXT_LAZY_CONFINE") };
     if (!read_prefetch(&h) || !read_bwlimit(&h) || !read_record(&h))
         return EXIT_FAILURE;
     if (is_set("XL_EXT_LAZY_SIDECAR"))

@@ -130,6 +130,25 @@ static int begin(struct guard *g, bool first, struct pager_reply *reply)
     return 0;
 }
 
+/*
+ * Xen's handles are open, and no thread is there yet. The first pager undoes
+ * its start; a later one exits, and the supervisor, who has all rights, tries
+ * again or gives up. False: do not serve.
+ */
+static bool give_up_rights(struct guard *g, bool first,
+                           struct pager_reply *reply)
+{
+    if (g->h->unconfined || !pager_confine(g->h, g->lazy))
+        return true;
+    if (first)
+        xlx_lazy_cancel(g->lazy);
+    reply->rc = -EPERM;
+    snprintf(reply->text, sizeof(reply->text),
+             "the pager cannot be confined, as its log explains: "
+             "XL_EXT_LAZY_CONFINE=off lets it run with all of root's rights");
+    return false;
+}
+
 /* While the stock helper restores the rest; one that takes over continues
  * what was recorded. What fails is logged, and no reason to stop. */
 static void make_ready(const struct guard *g, bool first)
@@ -167,7 +186,8 @@ static int pager_main(struct guard *g, bool first)
 {
     struct pager_reply reply = { 0 };
     int rc;
-    begin(g, first, &reply);
+    if (!begin(g, first, &reply) && !give_up_rights(g, first, &reply) && !first)
+        return EXIT_FAILURE;
     if (send(g->channel, &reply, sizeof(reply), MSG_NOSIGNAL) < 0 && first)
         fprintf(stderr, "domain %u: the helper has exited\n", g->h->domid);
     if (reply.rc) {

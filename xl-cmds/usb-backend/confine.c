@@ -114,7 +114,7 @@ int usbd_confine(void *user)
     if (!rc)
         rc = change_user(USBD_UID_FIRST + c->domid);
     if (!rc)
-        rc = confine_capabilities(WHO);
+        rc = confine_capabilities(WHO, 0);
     if (!rc)
         rc = die_with(c->parent);
     if (!rc)

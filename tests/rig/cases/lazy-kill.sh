@@ -41,9 +41,11 @@ all_is_right() {
 killed_again_and_again() {
     local n=1 checker
     lazy_restore_stopped --bwlimit=4M "$lazy_file"
+    lazy_confined "$pager" 0 || failed "not confined"
     rig_guest_run -t 200 g 'pattern check /mem/p 42' &
     checker=$!
     kill_pager
+    rig_wait_for 10 lazy_confined "$pager" 0 || failed "the next is not confined"
     while [ $n -lt $kills ] && [ "$(state)" = filling ]; do
         sleep "0.0$n"
         [ "$(state)" = filling ] || break

@@ -32,6 +32,7 @@ state_is() { [ "$(lazy_field "$domid" state)" = "$1" ]; }
 
 server_comes_back() {
     lazy_restore_stopped "$nbd_uri" || rig_fail "server away: see above"
+    lazy_confined "$pager" 2 || rig_fail "server away: not confined"
     nbd_stop
     kill -CONT "$pager"
     rig_wait_for 60 state_is stalled || rig_fail "$(xl-ext lazy-list)"

@@ -28,6 +28,7 @@ read_part 0
 rig_wait_for 10 eval '[ "$(waited)" -gt 1000 ]' || rig_fail "$(waited) faults"
 before=$(waited)
 pager=$(lazy_field "$domid" pid)
+lazy_confined "$pager" a || rig_fail "not confined"
 kill -KILL "$pager"
 rig_wait_for 20 has_new_pager || rig_fail "no new pager: $(xl-ext lazy-list)"
 [ ! -e "$sidecar" ] || rig_fail "a sidecar before all memory was there"

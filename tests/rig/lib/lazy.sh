@@ -59,6 +59,17 @@ lazy_paged_out() {
 # lazy_processes : of all restores, pagers, supervisors and their reserves.
 lazy_processes() { grep -l '^xl-ext-save-hel' /proc/[0-9]*/comm 2>/dev/null; }
 
+# lazy_confined PID CAPABILITIES : whether that pager has no more than these.
+lazy_confined() {
+    local line status
+    status=$(cat "/proc/$1/status")
+    for line in "NoNewPrivs 1" "CapInh 0" "CapPrm $2" "CapEff $2" "CapBnd 0" \
+        "CapAmb 0"; do
+        grep -q "^${line% *}:[[:space:]]*0*${line#* }\$" <<<"$status" ||
+            { echo "not '$line' in: $status"; return 1; }
+    done
+}
+
 lazy_no_processes() {
     rig_wait_for 10 eval '! lazy_processes' ||
         { echo "still there: $(lazy_processes)"; return 1; }
