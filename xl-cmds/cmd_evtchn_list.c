@@ -9,13 +9,16 @@
 #include "cmd_evtchn.h"
 #include "columns.h"
 #include "json.h"
+#include "live.h"
 #include "libxl_ext_evtchn.h"
 
-enum { OPT_JSON };
+enum { OPT_JSON, OPT_WATCH };
 
 const struct cmd_option cmd_evtchn_list_options[] = {
     { "json", 'j', CMD_NO_ARG, NULL,
       "print JSON (docs/evtchn-toolstack.md has the schema)" },
+    { "watch", 'W', CMD_MAY_HAVE_ARG, "SECONDS",
+      "follow changes, looking each second or so often" },
     { 0 }
 };
 
@@ -30,8 +33,10 @@ const char cmd_evtchn_list_details[] =
     "\n"
     "Examples:\n"
     "  xl-ext evtchn-list guest\n"
+    "  xl-ext evtchn-list --watch guest\n"
     "  xl-ext evtchn-list --json 0\n";
 
+/* What there was at one time. */
 struct listing {
     struct xlx_evtchn_info info;
     struct xlx_evtchn_port *ports;
@@ -231,11 +236,18 @@ static int print_json(FILE *out, const struct listing *l)
     return CMD_OK;
 }
 
-static bool look(struct cmd_env *env, const char *dom, struct listing *l)
-{
+/* --- the command ---------------------------------------------------------- */
+
+struct call {
+    struct cmd_env *env;
     uint32_t domid;
-    if (xlx_domain_find(env->ctx, dom, &domid) ||
-        xlx_evtchn_list(env->ctx, domid, &l->info, &l->ports) < 0)
+    bool json;
+    bool live; /* a guest that writes nonsense does not end it */
+};
+
+static bool look(struct cmd_env *env, uint32_t domid, struct listing *l)
+{
+    if (xlx_evtchn_list(env->ctx, domid, &l->info, &l->ports) < 0)
         return false;
     if (l->info.allowed)
         l->nr_offers = xlx_evtchn_offers(env->ctx, domid, &l->offers);
@@ -247,26 +259,39 @@ static bool look(struct cmd_env *env, const char *dom, struct listing *l)
            l->nr_findings >= 0;
 }
 
+static int list_channels(void *user)
+{
+    const struct call *call = user;
+    struct listing l = { 0 };
+    int status = CMD_FAILED;
+    if (look(call->env, call->domid, &l))
+        status = call->json ? print_json(call->env->out, &l)
+                            : print_text(call->env, &l);
+    if (l.nr_offers < 0 && !call->live)
+        status = CMD_FAILED;
+    free(l.offers);
+    free(l.findings);
+    free(l.ports);
+    return status;
+}
+
 int cmd_evtchn_list(struct cmd_env *env, int argc, char **argv)
 {
     const struct cmd *self = cmd_find(argv[0]);
-    struct listing l = { 0 };
+    struct call call = { .env = env };
+    struct live live = { .env = env, .list = list_channels, .user = &call };
     struct cmd_opts opts;
     int status;
     if (!cmd_parse(env, self, argc, argv, &opts, &status))
         return status;
     if (opts.argc != 1)
         return cmd_usage(env, self, "one domain: %s", self->args);
-    if (!look(env, opts.argv[0], &l))
-        status = CMD_FAILED;
-    else if (opts.set[OPT_JSON])
-        status = print_json(env->out, &l);
-    else
-        status = print_text(env, &l);
-    if (l.nr_offers < 0)
-        status = CMD_FAILED;
-    free(l.offers);
-    free(l.findings);
-    free(l.ports);
-    return status;
+    if (xlx_domain_find(env->ctx, opts.argv[0], &call.domid))
+        return CMD_FAILED;
+    live.json = call.json = opts.set[OPT_JSON];
+    call.live = opts.set[OPT_WATCH];
+    if (!call.live)
+        return list_channels(&call);
+    status = live_read(&live, self, opts.arg[OPT_WATCH]);
+    return status ? status : live_run(&live);
 }

@@ -65,15 +65,12 @@ static void show_rate(FILE *err, const struct progress *p,
 static void show(FILE *err, struct progress *p, const struct xlx_lazy_status *s)
 {
     char bar[BAR + 1];
-    unsigned full = cmd_lazy_percent(s) * BAR / 100;
     if (!p->shown) {
         clock_gettime(CLOCK_MONOTONIC, &p->begun);
         p->done = s->done;
         p->shown = true;
     }
-    memset(bar, '.', BAR);
-    memset(bar, '#', full < BAR ? full : BAR);
-    bar[BAR] = '\0';
+    cmd_lazy_bar(s, bar, BAR);
     fprintf(err, "\r\033[Kdomain %u: [%s] %u%% of %lu MiB", s->domid, bar,
             cmd_lazy_percent(s),
             (unsigned long)(s->held_back * XLX_PAGE_SIZE >> 20));

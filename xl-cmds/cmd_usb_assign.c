@@ -7,8 +7,8 @@
 
 #include "cmd.h"
 #include "columns.h"
-#include "follow.h"
 #include "json.h"
+#include "live.h"
 #include "libxl_ext_usb.h"
 
 enum {
@@ -34,8 +34,8 @@ const struct cmd_option cmd_usb_assign_options[] = {
     { "json", 'j', CMD_NO_ARG, NULL,
       "print what was done, or the list, as JSON (docs/usb.md has the "
       "schema)" },
-    { "watch", 'W', CMD_NO_ARG, NULL,
-      "with --list: update each second, until interrupted" },
+    { "watch", 'W', CMD_MAY_HAVE_ARG, "SECONDS",
+      "with --list: follow changes, looking each second or so often" },
     { "hub", 0, CMD_NO_ARG, NULL,
       "DEVICE is a hub: whatever is plugged in behind it, now or later" },
     { 0 }
@@ -270,9 +270,13 @@ static int list(struct cmd_env *env, const struct cmd *self,
         return cmd_usage(env, self, "--list takes one domain at most");
     struct listing l = { env, opts->argc ? opts->argv[0] : NULL,
                          opts->set[OPT_JSON] };
-    if (opts->set[OPT_WATCH])
-        return follow_seconds(env, self->name, !l.json, list_intents, &l);
-    return list_intents(&l);
+    struct live live = {
+        .env = env, .json = l.json, .list = list_intents, .user = &l
+    };
+    if (!opts->set[OPT_WATCH])
+        return list_intents(&l);
+    int status = live_read(&live, self, opts->arg[OPT_WATCH]);
+    return status ? status : live_run(&live);
 }
 
 /* --- assigning ------------------------------------------------------------ */

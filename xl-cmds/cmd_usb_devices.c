@@ -6,8 +6,8 @@
 #include <unistd.h>
 
 #include "cmd_usb.h"
-#include "follow.h"
 #include "json.h"
+#include "live.h"
 #include "libxl_ext_usb.h"
 
 enum { OPT_ALL, OPT_JSON, OPT_WATCH };
@@ -17,7 +17,8 @@ const struct cmd_option cmd_usb_devices_options[] = {
       "also list those that cannot be attached, with the reason" },
     { "json", 'j', CMD_NO_ARG, NULL,
       "print JSON (docs/usb.md has the schema)" },
-    { "watch", 'W', CMD_NO_ARG, NULL, "update each second, until interrupted" },
+    { "watch", 'W', CMD_MAY_HAVE_ARG, "SECONDS",
+      "follow changes, looking each second or so often" },
     { 0 }
 };
 
@@ -93,7 +94,7 @@ int usb_devices_json(FILE *out, const struct xlx_usb_device *list, int nr,
 
 struct listing {
     struct cmd_env *env;
-    bool all, json;
+    bool all, json, headed;
 };
 
 /*
@@ -104,7 +105,7 @@ static void print_text(const struct listing *l,
                        const struct xlx_usb_device *list, int nr)
 {
     int shown = 0;
-    if (nr && isatty(fileno(l->env->out)))
+    if (nr && l->headed)
         fprintf(l->env->out, "%-13s: ID %-9s %s%s\n", "BUSID", "", "NAME",
                 l->all ? " [REASON]" : "");
     for (int i = 0; i < nr; i++) {
@@ -142,8 +143,13 @@ int cmd_usb_devices(struct cmd_env *env, int argc, char **argv)
     int status;
     if (!cmd_parse_alone(env, self, argc, argv, &opts, &status))
         return status;
-    struct listing l = { env, opts.set[OPT_ALL], opts.set[OPT_JSON] };
-    if (opts.set[OPT_WATCH])
-        return follow_seconds(env, self->name, !l.json, list_devices, &l);
-    return list_devices(&l);
+    struct listing l = { env, opts.set[OPT_ALL], opts.set[OPT_JSON],
+                         isatty(fileno(env->out)) };
+    struct live live = {
+        .env = env, .json = l.json, .list = list_devices, .user = &l
+    };
+    if (!opts.set[OPT_WATCH])
+        return list_devices(&l);
+    status = live_read(&live, self, opts.arg[OPT_WATCH]);
+    return status ? status : live_run(&live);
 }

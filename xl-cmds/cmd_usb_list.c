@@ -9,8 +9,8 @@
 #include "cmd.h"
 #include "cmd_usb.h"
 #include "columns.h"
-#include "follow.h"
 #include "json.h"
+#include "live.h"
 #include "libxl_ext_usb.h"
 
 enum { OPT_JSON, OPT_STATS, OPT_WATCH };
@@ -20,8 +20,8 @@ const struct cmd_option cmd_usb_list_options[] = {
       "print JSON (docs/usb.md has the schema)" },
     { "stats", 's', CMD_NO_ARG, NULL,
       "show the counts of each port: requests, bytes, errors, latency" },
-    { "watch", 'W', CMD_NO_ARG, NULL,
-      "update each second, until interrupted; with --stats for a guest" },
+    { "watch", 'W', CMD_MAY_HAVE_ARG, "SECONDS",
+      "follow changes, looking each second or so often; with --stats" },
     { 0 }
 };
 
@@ -306,11 +306,13 @@ static int list_guest(void *user)
 }
 
 /* Once, or again and again. */
-static int list_now(struct cmd_env *env, const struct cmd *self, bool watch,
-                    bool json, int (*list)(void *user), void *user)
+static int list_now(struct live *live, const struct cmd *self,
+                    const struct cmd_opts *opts)
 {
-    return watch ? follow_seconds(env, self->name, !json, list, user)
-                 : list(user);
+    if (!opts->set[OPT_WATCH])
+        return live->list(live->user);
+    int status = live_read(live, self, opts->arg[OPT_WATCH]);
+    return status ? status : live_run(live);
 }
 
 int cmd_usb_list(struct cmd_env *env, int argc, char **argv)
@@ -321,18 +323,17 @@ int cmd_usb_list(struct cmd_env *env, int argc, char **argv)
     int status;
     if (!cmd_parse(env, self, argc, argv, &opts, &status))
         return status;
-    bool watch = opts.set[OPT_WATCH];
     l.json = opts.set[OPT_JSON];
+    l.stats = opts.set[OPT_STATS] || opts.set[OPT_WATCH];
     if (opts.argc > 1)
         return cmd_usage(env, self, "one domain: %s", self->args);
     if (!opts.argc && opts.set[OPT_STATS])
         return cmd_usage(env, self, "--stats needs a domain");
-    if (!opts.argc) {
-        struct usb_table table = { env, l.json };
-        return list_now(env, self, watch, l.json, usb_table_print, &table);
-    }
-    if (xlx_domain_find(env->ctx, opts.argv[0], &l.domid))
+    struct usb_table table = { env, l.json };
+    struct live live = { .env = env, .json = l.json };
+    live.list = opts.argc ? list_guest : usb_table_print;
+    live.user = opts.argc ? (void *)&l : &table;
+    if (opts.argc && xlx_domain_find(env->ctx, opts.argv[0], &l.domid))
         return CMD_FAILED;
-    l.stats = opts.set[OPT_STATS] || watch;
-    return list_now(env, self, watch, l.json, list_guest, &l);
+    return list_now(&live, self, &opts);
 }

@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 #include "follow.h"
 
-#include <errno.h>
 #include <poll.h>
-#include <string.h>
 #include <sys/signalfd.h>
-#include <sys/timerfd.h>
 #include <unistd.h>
 
 bool follow_begin(struct follow *follow)
@@ -45,49 +42,4 @@ void follow_end(struct follow *follow)
     if (follow->signals >= 0)
         close(follow->signals);
     sigprocmask(SIG_SETMASK, &follow->old, NULL);
-}
-
-/* --- a list, each second -------------------------------------------------- */
-
-struct seconds {
-    struct cmd_env *env;
-    bool clear;
-    int timer;
-    int (*list)(void *user);
-    void *user;
-};
-
-static int dispatch_second(void *user)
-{
-    struct seconds *s = user;
-    uint64_t times;
-    if (read(s->timer, &times, sizeof(times)) != sizeof(times))
-        return errno == EAGAIN ? 0 : -errno;
-    if (s->clear)
-        fputs("\033[H\033[J", s->env->out);
-    int status = s->list(s->user);
-    fflush(s->env->out); /* somebody may be following it */
-    return status ? -EIO : 0;
-}
-
-int follow_seconds(struct cmd_env *env, const char *command, bool clear,
-                   int (*list)(void *user), void *user)
-{
-    static const struct itimerspec each = { { 1, 0 }, { 0, 1 } };
-    struct follow follow;
-    int status = CMD_FAILED;
-    struct seconds s = {
-        env, clear && isatty(fileno(env->out)),
-        timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK), list, user
-    };
-    if (s.timer < 0) {
-        fprintf(env->err, "%s: %s: no timer: %s\n", cmd_program(env), command,
-                strerror(errno));
-        return CMD_FAILED;
-    }
-    if (follow_begin(&follow) && !timerfd_settime(s.timer, 0, &each, NULL))
-        status = follow_run(&follow, s.timer, dispatch_second, &s);
-    follow_end(&follow);
-    close(s.timer);
-    return status;
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 /*
- * A watch of the library, or a list again and again, in the foreground, until
- * SIGTERM or SIGINT.
+ * A watch of the library in the foreground, until SIGTERM or SIGINT.
  */
 #ifndef CMD_FOLLOW_H
 #define CMD_FOLLOW_H
@@ -25,13 +24,5 @@ int follow_run(struct follow *follow, int fd, int (*dispatch)(void *watch),
                void *watch);
 
 void follow_end(struct follow *follow);
-
-/*
- * Calls `list` at once and then each second, until SIGTERM or SIGINT, or until
- * it does not return CMD_OK; an exit status. `command` is named in messages.
- * With `clear` a terminal is cleared before each call.
- */
-int follow_seconds(struct cmd_env *env, const char *command, bool clear,
-                   int (*list)(void *user), void *user);
 
 #endif

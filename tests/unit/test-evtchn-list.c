@@ -4,6 +4,8 @@
  */
 #include "test.h"
 
+#include <signal.h>
+
 #include "cmd.h"
 #include "evtchn/devices.h"
 #include "fakes/evtchn_world.h"
@@ -352,6 +354,30 @@ static void the_command_prints_text(void **state)
         "vbd/51712 queue 0\n"));
 }
 
+/* It has the first signal before its second look. A guest that offers nonsense
+ * does not end it. */
+static void it_can_be_followed(void **state)
+{
+    struct evtchn_world *w = *state;
+    sigset_t term;
+    sigemptyset(&term);
+    sigaddset(&term, SIGTERM);
+    sigprocmask(SIG_BLOCK, &term, NULL);
+    raise(SIGTERM);
+    assert_int_equal(evtchn_world_call(w, "evtchn-list guest --watch"), CMD_OK);
+    assert_non_null(strstr(w->out, "DEVICE\n   1  interdomain"));
+    w->mem->patched = true;
+    evtchn_world_put(w, "data/evtchn-vectors/version", "nonsense");
+    assert_int_equal(evtchn_world_call(w, "evtchn-list guest"), CMD_FAILED);
+    raise(SIGTERM);
+    assert_int_equal(evtchn_world_call(w, "evtchn-list guest --watch"), CMD_OK);
+    assert_int_equal(evtchn_world_call(w, "evtchn-list nobody --watch"),
+                     CMD_FAILED);
+    assert_int_equal(evtchn_world_call(w, "evtchn-list guest --watch=0"),
+                     CMD_USAGE);
+    sigprocmask(SIG_UNBLOCK, &term, NULL);
+}
+
 static void the_command_prints_json(void **state)
 {
     struct evtchn_world *w = *state;
@@ -436,6 +462,7 @@ int main(void)
         TEST(a_device_with_one_queue_is_told),
         TEST(what_needs_the_patch_is_told),
         TEST(the_command_prints_text),
+        TEST(it_can_be_followed),
         TEST(the_command_prints_json),
         TEST(a_pv_domain_is_listed),
         TEST(wrong_calls_are_told),

@@ -5,6 +5,7 @@
  */
 #include "test.h"
 
+#include <signal.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -214,6 +215,59 @@ static void each_column_of_the_list_has_a_heading(void **state)
     free(out);
 }
 
+/* --- a live view ---------------------------------------------------------- */
+
+struct reader {
+    struct world *w;
+    FILE *to;
+    int reads;
+};
+
+static void put_filling(struct world *w, uint64_t done)
+{
+    struct xlx_lazy_status s = { .domid = 12,
+                                 .state = XLX_LAZY_FILLING,
+                                 .image = "/f",
+                                 .held_back = 1000,
+                                 .done = done };
+    assert_int_equal(xlx__lazy_status_write(w->run, &s), 0);
+}
+
+/* Has more memory present after the first table, and enough after the second.
+ */
+static ssize_t read_table(void *user, const char *text, size_t n)
+{
+    struct reader *r = user;
+    if (++r->reads == 1)
+        put_filling(r->w, 500);
+    else
+        raise(SIGTERM);
+    return (ssize_t)fwrite(text, 1, n, r->to);
+}
+
+static void a_live_list_has_a_bar_and_a_rate(void **state)
+{
+    struct world *w = *state;
+    char *argv[] = { "lazy-list", "--watch", NULL }, *text;
+    size_t size;
+    struct reader r = { .w = w, .to = open_memstream(&text, &size) };
+    struct cmd_env env = { .ctx = w->ctx, .err = stderr };
+    cookie_io_functions_t io = { .write = read_table };
+    put_filling(w, 250);
+    env.out = fopencookie(&r, "w", io);
+    assert_int_equal(cmd_find("lazy-list")->run(&env, 2, argv), CMD_OK);
+    fclose(env.out);
+    fclose(r.to);
+    assert_non_null(strstr(
+        text,
+        "DOMID  NAME  STATE    PRESENT                         DONE  RATE  "
+        "LEFT  FAULTS  IMAGE  PROBLEM\n12     g     filling  "
+        "[#####...............]  25% of 3 MiB     -     -       0  /f\n"));
+    assert_non_null(strstr(text, "[##########..........]  50% of 3 MiB  "));
+    assert_non_null(strstr(text, " MiB/s  "));
+    free(text);
+}
+
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
 int main(void)
@@ -225,6 +279,7 @@ int main(void)
         TEST(a_file_that_a_guest_fills_from_is_spared),
         TEST(one_that_failed_is_not_handed_on),
         TEST(each_column_of_the_list_has_a_heading),
+        TEST(a_live_list_has_a_bar_and_a_rate),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
