@@ -210,7 +210,7 @@ endif
 # relinks that and not every test.
 tested_src := $(lib_src) $(cmd_src) $(fake_src) $(confine_src) \
               $(filter-out xl-cmds/usb-backend/main.c,$(backend_src)) \
-              xl-cmds/save-helper/calls.c
+              $(addprefix xl-cmds/save-helper/,calls.c files.c)
 test_obj := $(call objects,$(tested_src),VARIANT)
 tested := $(B)/obj/tested
 tested_asan := $(B)/asan/tested

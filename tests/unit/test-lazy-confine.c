@@ -51,6 +51,8 @@ static const char *fake_name(const xlx_image *image)
 
 struct world {
     struct helper h;
+    char dir[64]; /* all its files */
+    char status[96], log[96], data[96], text[128];
     pid_t pid;
     int done; /* the child ends with it */
 };
@@ -96,19 +98,44 @@ static int run(const struct helper *h, void (*act)(int))
 
 /* --- what it has ---------------------------------------------------------- */
 
+static void make_file(const char *path, const char *text)
+{
+    FILE *f = fopen(path, "w");
+    assert_non_null(f);
+    fputs(text, f);
+    fclose(f);
+}
+
 static int setup(void **state)
 {
     struct world *w = calloc(1, sizeof(*w));
     assert_non_null(w);
+    strcpy(w->dir, "/tmp/xlx-confine-XXXXXX");
+    assert_non_null(mkdtemp(w->dir));
+    snprintf(w->status, sizeof(w->status), "%s/lazy", w->dir);
+    snprintf(w->log, sizeof(w->log), "%s/log", w->dir);
+    snprintf(w->data, sizeof(w->data), "%s/data", w->dir);
+    snprintf(w->text, sizeof(w->text), "%s/text", w->data);
+    assert_int_equal(mkdir(w->status, 0755), 0);
+    assert_int_equal(mkdir(w->log, 0755), 0);
+    assert_int_equal(mkdir(w->data, 0755), 0);
+    make_file(w->text, "text");
+    assert_int_equal(xlx_ctx_new(&w->h.ctx), 0);
+    assert_int_equal(xlx_ctx_set_path(w->h.ctx, XLX_PATH_RUN, w->dir), 0);
     w->h.domid = 5;
-    image_name = "/save/file";
+    image_name = w->text;
     *state = w;
     return 0;
 }
 
 static int teardown(void **state)
 {
-    free(*state);
+    struct world *w = *state;
+    char command[100];
+    snprintf(command, sizeof(command), "rm -r '%s'", w->dir);
+    assert_int_equal(system(command), 0);
+    xlx_ctx_free(w->h.ctx);
+    free(w);
     return 0;
 }
 
@@ -248,7 +275,12 @@ static void its_fault_thread_comes_first(void **state)
     assert_int_equal(run(&w->h, raises_its_priority), 0);
 }
 
-/* --- what it may call ----------------------------------------------------- */
+static void does_nothing(int fd)
+{
+    (void)fd;
+}
+
+/* --- the files it has ----------------------------------------------------- */
 
 #define WELL(what)                                     \
     do {                                               \
@@ -257,6 +289,151 @@ static void its_fault_thread_comes_first(void **state)
             _exit(1);                                  \
         }                                              \
     } while (0)
+
+static const struct world *here; /* of the child */
+
+static void assert_well(struct world *w, void (*act)(int))
+{
+    here = w;
+    int status = run(&w->h, act);
+    if (status)
+        fail_msg("status %#x: %s", (unsigned)status, said);
+}
+
+static bool can_write(const char *folder)
+{
+    char path[128], to[128];
+    snprintf(path, sizeof(path), "%s/new", folder);
+    snprintf(to, sizeof(to), "%s/new.2", folder);
+    int fd = open(path, O_WRONLY | O_CREAT, 0600);
+    if (fd < 0)
+        return false;
+    WELL(write(fd, "x", 1) == 1 && !fchmod(fd, 0644) && !close(fd));
+    WELL(!rename(path, to) && !unlink(to));
+    return true;
+}
+
+static bool is_not_there(const char *path)
+{
+    return open(path, O_RDONLY) < 0 && errno == ENOENT;
+}
+
+static void sees_its_status_only(int fd)
+{
+    char load[8] = "";
+    (void)fd;
+    WELL(can_write(here->status));
+    int in = open("/proc/loadavg", O_RDONLY);
+    WELL(in >= 0 && read(in, load, sizeof(load)) > 0);
+    WELL(open("/proc/loadavg", O_WRONLY) < 0);
+    WELL(is_not_there("/proc/self/status") && is_not_there("/etc/passwd"));
+    WELL(is_not_there("/dev/null") && is_not_there("/bin/sh"));
+    WELL(is_not_there(here->data) && is_not_there(here->log));
+    WELL(is_not_there("/../../etc/passwd"));
+    WELL(!can_write("/") && errno == EROFS);
+    WELL(!can_write(here->dir) && errno == EROFS);
+}
+
+static void its_status_is_all_it_sees(void **state)
+{
+    assert_well(*state, sees_its_status_only);
+}
+
+static void writes_data(int fd)
+{
+    (void)fd;
+    WELL(can_write(here->data));
+    WELL(is_not_there("/etc/passwd"));
+}
+
+static void reads_data(int fd)
+{
+    (void)fd;
+    WELL(!can_write(here->data) && errno == EROFS);
+    WELL(open(here->text, O_RDONLY) >= 0);
+    WELL(is_not_there("/etc/passwd"));
+}
+
+/* Beside the save file, or where it is said. */
+static void a_sidecar_is_written_in_its_folder(void **state)
+{
+    struct world *w = *state;
+    char path[160];
+    w->h.record = true;
+    assert_well(w, writes_data);
+    image_name = "nbd://server/export";
+    snprintf(path, sizeof(path), "%s/side", w->data);
+    w->h.sidecar = path;
+    assert_well(w, writes_data);
+    w->h.sidecar = "side";
+    w->h.folder = w->data;
+    assert_well(w, writes_data);
+    w->h.sidecar = "data/side";
+    w->h.folder = w->dir;
+    assert_well(w, writes_data);
+}
+
+/* The whole file system is not given away for one file. */
+static void beside_the_root_nothing_is_recorded(void **state)
+{
+    struct world *w = *state;
+    w->h.record = true;
+    image_name = "/file";
+    assert_well(w, sees_its_status_only);
+}
+
+static void the_socket_of_a_server_is_there(void **state)
+{
+    struct world *w = *state;
+    char uri[160];
+    image_name = uri;
+    snprintf(uri, sizeof(uri), "nbd+unix:///a?socket=%s/s", w->data);
+    assert_well(w, reads_data);
+    snprintf(uri, sizeof(uri), "nbd+unix:///?tls=1&socket=%%2ftmp%s/s&b=c",
+             w->data + strlen("/tmp"));
+    assert_well(w, reads_data);
+    snprintf(uri, sizeof(uri), "nbd+unix:///?websocket=%s/s", w->data);
+    assert_well(w, sees_its_status_only);
+}
+
+/* Not in an initramfs or below a changed root. */
+static bool can_pivot(struct world *w)
+{
+    char text[8192];
+    w->pid = getpid();
+    read_proc(w, "mountinfo", text, sizeof(text));
+    return strstr(text, " / / ") && !strstr(text, " rootfs ");
+}
+
+static void nothing_else_stays_mounted(void **state)
+{
+    struct world *w = *state;
+    char text[8192], *line = text;
+    int nr = 0;
+    if (!can_pivot(w))
+        skip();
+    start(w);
+    read_proc(w, "mountinfo", text, sizeof(text));
+    for (; (line = strchr(line, '\n')); line++)
+        nr++;
+    if (nr != 3)
+        fail_msg("not three:\n%s", text);
+    end(w);
+}
+
+/* Then it is no longer confined by anything. */
+static void without_a_view_it_is_not_confined(void **state)
+{
+    struct world *w = *state;
+    char path[96];
+    snprintf(path, sizeof(path), "%s/lazy-root", w->dir);
+    make_file(path, "no folder");
+    int status = run(&w->h, does_nothing);
+    assert_int_equal(status, UNCONFINED << 8);
+    assert_has(said, "lazy-root: Not a directory\n");
+}
+
+/* --- what it may call ----------------------------------------------------- */
 
 static void *thread(void *arg)
 {
@@ -298,14 +475,9 @@ static void connects_to_a_server(int fd)
 
 static void what_it_needs_it_may(void **state)
 {
-    struct world *w = *state;
-    int status = run(&w->h, does_its_work);
-    if (status)
-        fail_msg("status %#x: %s", (unsigned)status, said);
+    assert_well(*state, does_its_work);
     image_name = "nbd://server/export";
-    status = run(&w->h, connects_to_a_server);
-    if (status)
-        fail_msg("status %#x: %s", (unsigned)status, said);
+    assert_well(*state, connects_to_a_server);
 }
 
 /* --- what it may not ------------------------------------------------------ */
@@ -406,17 +578,15 @@ static void anything_else_is_its_end(void **state)
     }
 }
 
-static void does_nothing(int fd)
-{
-    (void)fd;
-}
-
 /* Also root may not be allowed to, in a container. */
 static bool can_confine(void)
 {
-    const struct helper h = { .domid = 5 };
-    image_name = "/save/file";
-    if (!geteuid() && run(&h, does_nothing) == 0)
+    void *state;
+    setup(&state);
+    const struct world *w = state;
+    int status = run(&w->h, does_nothing);
+    teardown(&state);
+    if (!WIFEXITED(status) || WEXITSTATUS(status) != UNCONFINED)
         return true;
     printf("skipped: this needs root with all its capabilities\n%s", said);
     return false;
@@ -432,6 +602,12 @@ int main(void)
         TEST(it_reaches_the_socket_of_another_user),
         TEST(it_has_limits),
         TEST(its_fault_thread_comes_first),
+        TEST(its_status_is_all_it_sees),
+        TEST(a_sidecar_is_written_in_its_folder),
+        TEST(beside_the_root_nothing_is_recorded),
+        TEST(the_socket_of_a_server_is_there),
+        TEST(nothing_else_stays_mounted),
+        TEST(without_a_view_it_is_not_confined),
         TEST(what_it_needs_it_may),
         TEST(anything_else_is_its_end),
     };

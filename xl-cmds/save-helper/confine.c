@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "../confine/confine.h"
@@ -50,6 +51,9 @@ int pager_confine(const struct helper *h, const xlx_lazy *lazy)
     char who[64];
     snprintf(who, sizeof(who), "domain %u: pager[%d]", h->domid, (int)getpid());
     int rc = confine_limits(who, limits, NR(limits));
+    tzset(); /* its file is no longer there for the log's lines */
+    if (!rc)
+        rc = pager_confine_files(who, h, image);
     if (!rc)
         rc = confine_bounding_set(who);
     if (!rc)

@@ -26,6 +26,7 @@ struct helper {
     bool record;
     uint64_t record_ms;  /* 0: until the guest is quiet */
     const char *sidecar; /* NULL: beside the image */
+    const char *folder;  /* where it was started; NULL: not known */
     struct xlx_lazy_prefetch prefetch;
     uint64_t bwlimit; /* bytes a second of the backfill; 0: no limit */
 };

@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "helper.h"
 
@@ -136,7 +137,10 @@ int main(int argc, char **argv)
     const char *stock = getenv("XL_EXT_STOCK_SAVE_HELPER");
     if (stock && *stock && xlx_ctx_set_path(h.ctx, XLX_PATH_SAVE_HELPER, stock))
         return EXIT_FAILURE;
+    char *folder = getcwd(NULL, 0);
+    h.folder = folder;
     int status = run(&h, argc);
+    free(folder);
     xlx_ctx_free(h.ctx);
     return status;
 }

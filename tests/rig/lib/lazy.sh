@@ -59,12 +59,15 @@ lazy_paged_out() {
 # lazy_processes : of all restores, pagers, supervisors and their reserves.
 lazy_processes() { grep -l '^xl-ext-save-hel' /proc/[0-9]*/comm 2>/dev/null; }
 
-# lazy_confined PID CAPABILITIES : whether that pager has no more than these.
+# lazy_confined PID CAPABILITIES : whether that pager has no more than these, and
+# does not see the host's files.
 lazy_confined() {
     local line status
+    [ ! -e "/proc/$1/root/etc" ] || { echo "it sees /etc"; return 1; }
+    [ -d "/proc/$1/root/run/libxl-ext/lazy" ] || { echo "no statuses"; return 1; }
     status=$(cat "/proc/$1/status")
     for line in "NoNewPrivs 1" "CapInh 0" "CapPrm $2" "CapEff $2" "CapBnd 0" \
-        "CapAmb 0"; do
+        "CapAmb 0" "Seccomp 2"; do
         grep -q "^${line% *}:[[:space:]]*0*${line#* }\$" <<<"$status" ||
             { echo "not '$line' in: $status"; return 1; }
     done
