@@ -41,7 +41,7 @@ echo '2000	1	1	1	1	1' >>"$dir/copy/data/latency-handled.tsv"
 # --- data and use -------------------------------------------------------------
 
 names=$($draw --list)
-[ "$(wc -l <<<"$names")" -ge 6 ] || wrong "only these figures: $names"
+[ "$(wc -l <<<"$names")" -ge 7 ] || wrong "only these figures: $names"
 for data in "$figures"/data/*.tsv; do
     head -n 1 "$data" | grep -qE '^# tests/.*, 20[0-9]{2}-[0-9]{2}-[0-9]{2}' ||
         wrong "$data: the first line names no command and no date"
