@@ -104,6 +104,7 @@ const char *xlx_ctx_error(const xlx_ctx *ctx);
 int xlx_domain_find(xlx_ctx *ctx, const char *text, uint32_t *domid_r);
 
 #define XLX_GUEST_NAME_MAX 256
+#define XLX_UUID_MAX 37 /* with the NUL; lower case */
 
 struct xlx_domain {
     uint32_t domid;

@@ -236,6 +236,54 @@ int xlx_evtchn_spread(xlx_ctx *ctx, uint32_t domid,
                       struct xlx_evtchn_plan *plan_r,
                       struct xlx_evtchn_change **list_r);
 
+/* --- a policy that lasts ---------------------------------------------------
+ */
+
+#define XLX_EVTCHN_CHOICE_MAX 256
+
+/* Which channels of a guest its driver is to give vectors. */
+struct xlx_evtchn_policy {
+    char uuid[XLX_UUID_MAX];
+    char name[XLX_GUEST_NAME_MAX];       /* when it was known last */
+    char vectors[XLX_EVTCHN_CHOICE_MAX]; /* "vif,vbd/51712"; "": none */
+    uint32_t domid;                      /* 0: it does not run */
+};
+
+/*
+ * Stores the guest's policy in XLX_PATH_STATE, where it outlasts reboots of
+ * guest and host, and tells the guest, if it runs, by the node
+ * /local/domain/N/libxl-ext/vectors. What the guest does with it is up to its
+ * driver (docs/evtchn-linux.md has one that obeys). `guest` is a name, domid or
+ * UUID, of a guest that runs or has a policy already.
+ *
+ * `vectors` has kinds ("vif", "blk" or "vbd") and devices ("vif/0", "xvda"),
+ * separated by commas; "" is no channel at all.
+ *
+ * -EINVAL  `vectors` is malformed, or the guest has no UUID
+ * -ESRCH   no such guest
+ * -EBUSY   another command writes
+ */
+int xlx_evtchn_policy_set(xlx_ctx *ctx, const char *guest, const char *vectors);
+
+/* Forgets the policy: the driver decides by itself again. -ENOENT there is
+ * none. */
+int xlx_evtchn_policy_remove(xlx_ctx *ctx, const char *guest);
+
+/*
+ * Lists all policies, sorted by name. Free *list_r with free(); it is NULL if
+ * there is none. A file that is no policy is left out, with a warning. Returns
+ * how many. Works also where no Xen runs.
+ */
+int xlx_evtchn_policy_list(xlx_ctx *ctx, struct xlx_evtchn_policy **list_r);
+
+/*
+ * Tells every guest that runs its policy: after a start, a restore or a
+ * migration it has not been told yet. A guest is known by its UUID, else by its
+ * name. Returns how many were told something new; -errno if it failed for one,
+ * after it has tried all.
+ */
+int xlx_evtchn_policy_apply(xlx_ctx *ctx);
+
 /* --- watching a guest's channels ------------------------------------------ */
 
 /* What a watch is to do. */

@@ -389,7 +389,6 @@ int xlx_usb_policy_rules(xlx_ctx *ctx, struct xlx_usb_policy_rule **list_r);
 #define XLX_USB_CLASSES_MAX 32
 #define XLX_USB_FACES_MAX 4
 #define XLX_USB_WISHES_MAX 64
-#define XLX_UUID_MAX 37 /* with the NUL; lower case */
 
 /* Class, subclass and protocol of interfaces, as "080650". */
 struct xlx_usb_face {
