@@ -73,6 +73,7 @@ static const struct rule rules[] = {
     { "evtchn-unbind", { GUEST }, NULL, NULL, false },
     { "evtchn-allow", { GUEST, WORDS }, switch_words, NULL, false },
     { "evtchn-spread", { GUEST }, NULL, NULL, false },
+    { "evtchn-policy", { GUEST }, NULL, NULL, false },
     { "usbdev-attach", { GUEST }, NULL, xl_keys, false },
     { "usbdev-detach", { GUEST, CONTROLLER }, NULL, place_keys, false },
     { "usbctrl-attach", { GUEST }, NULL, hc_keys, false },

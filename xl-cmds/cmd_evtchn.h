@@ -18,6 +18,10 @@ extern const char cmd_evtchn_allow_details[];
 extern const char cmd_evtchn_bind_details[];
 extern const char cmd_evtchn_unbind_details[];
 
+int cmd_evtchn_policy(struct cmd_env *env, int argc, char **argv);
+extern const struct cmd_option cmd_evtchn_policy_options[];
+extern const char cmd_evtchn_policy_details[];
+
 int cmd_evtchn_spread(struct cmd_env *env, int argc, char **argv);
 extern const struct cmd_option cmd_evtchn_spread_options[];
 extern const char cmd_evtchn_spread_details[];

@@ -105,6 +105,10 @@ const struct cmd cmd_table[] = {
       "Give the busiest event channels vectors on different vCPUs",
       cmd_evtchn_spread_details, cmd_evtchn_spread_options, NULL,
       cmd_evtchn_spread },
+    { "evtchn-policy", "[DOM [--vectors=LIST | --remove]] [--json]",
+      "Set or show which of a guest's devices get own vectors",
+      cmd_evtchn_policy_details, cmd_evtchn_policy_options, NULL,
+      cmd_evtchn_policy },
     /* upstream's names */
     { "usbdev-attach", "DOM hostbus=N hostaddr=N [controller=N] [port=N]",
       "As usb-attach", cmd_usb_attach_details, cmd_usb_attach_options, NULL,
