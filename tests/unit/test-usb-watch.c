@@ -14,6 +14,7 @@
 #include "core/clock.h"
 #include "fakes/uevent_mem.h"
 #include "fakes/usb_world.h"
+#include "libxl_ext_evtchn.h"
 #include "libxl_ext_usb.h"
 
 struct fixture {
@@ -136,6 +137,22 @@ static void a_guest_wakes_it(void **state)
     usb_world_destroy(f->w);
     usb_world_create(f->w, 9, WORLD_UUID);
     expect(f, "attached 1-2;");
+}
+
+static void a_guest_that_starts_is_told_its_vectors(void **state)
+{
+    static const char node[] = "/local/domain/9/libxl-ext/vectors";
+    struct fixture *f = *state;
+    int64_t until = xlx__now_ms() + 5000;
+    assert_int_equal(xlx_evtchn_policy_set(f->w->ctx, "guest", "vif"), 0);
+    usb_world_destroy(f->w);
+    usb_world_create(f->w, 9, WORLD_UUID);
+    while (!xs_mem_get(f->w->xs, node) && xlx__now_ms() < until) {
+        is_awake(f, 10);
+        assert_int_equal(xlx_usb_watch_dispatch(f->watch), 0);
+    }
+    assert_non_null(xs_mem_get(f->w->xs, node));
+    assert_string_equal(xs_mem_get(f->w->xs, node), "vif");
 }
 
 /* main has its pidfile open until it ends, and the kernel tells of that. */
@@ -317,6 +334,7 @@ int main(void)
         TEST(an_idle_one_sleeps),
         TEST(a_replug_wakes_it),
         TEST(a_guest_wakes_it),
+        TEST(a_guest_that_starts_is_told_its_vectors),
         TEST(a_killed_backend_wakes_it),
         TEST(lost_uevents_are_made_up_for),
         TEST(what_fails_is_tried_again),

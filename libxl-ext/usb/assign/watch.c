@@ -2,7 +2,7 @@
 /*
  * usb-reconcile --watch: waits in one descriptor for devices (uevents), guests
  * and controllers (xenstore), what is written down and backends (inotify), and
- * time.
+ * time. It also tells guests that start their vector policy.
  */
 #include <limits.h>
 #include <stdlib.h>
@@ -17,6 +17,7 @@
 #include "host/lock.h"
 #include "host/process.h"
 #include "host/uevent.h"
+#include "libxl_ext_evtchn.h"
 #include "usb/assign/reconcile.h"
 #include "xen/xenstore.h"
 
@@ -31,7 +32,8 @@ struct xlx_usb_watch {
     char pidfile[PATH_MAX];
     unsigned watched;  /* how many of `nodes` */
     unsigned failures; /* passes in a row */
-    int64_t at;        /* the next pass */
+    bool policies_failed;
+    int64_t at; /* the next pass */
 };
 
 static const char *const nodes[] = { "@introduceDomain", "@releaseDomain",
@@ -258,6 +260,17 @@ static int64_t after_pass(xlx_usb_watch *w, int rc,
     return now + pause;
 }
 
+/* A failure is no reason to leave USB devices alone. */
+static void tell_policies(xlx_usb_watch *w)
+{
+    xlx__tolerate(w->ctx, 1);
+    int rc = xlx_evtchn_policy_apply(w->ctx);
+    xlx__tolerate(w->ctx, -1);
+    if (rc < 0 && !w->policies_failed)
+        xlx__warn(w->ctx, "vector policies: %s", xlx_ctx_error(w->ctx));
+    w->policies_failed = rc < 0;
+}
+
 int xlx_usb_watch_dispatch(xlx_usb_watch *w)
 {
     int (*const sources[])(xlx_usb_watch *) = { take_uevents, take_xenstore,
@@ -276,6 +289,7 @@ int xlx_usb_watch_dispatch(xlx_usb_watch *w)
         return arm(w, now + SETTLE_MS);
     if (w->at > now)
         return 0;
+    tell_policies(w);
     int rc = xlx__reconcile_pass(&w->r, now, &pass);
     return arm(w, after_pass(w, rc, &pass));
 }
