@@ -380,6 +380,9 @@ static void a_guests_disk_is_found(void **state)
     assert_use(w, XLX__USE_NONE, "");
     sysfs_mem_put_block(w->sysfs, "/dev/sdb", "8:16", false);
     assert_use(w, XLX__USE_GUEST, "sdb on domain 3");
+    /* and when it has, the name may be another one's by now */
+    xs_mem_put(w->xs, VBD "/physical-device", "8:1");
+    assert_use(w, XLX__USE_NONE, "");
     xs_mem_put(w->xs, VBD, NULL);
     xs_mem_put(w->xs, QDISK "/params", "aio:/dev/disk/by-id/x");
     assert_use(w, XLX__USE_NONE, "");
@@ -390,6 +393,28 @@ static void a_guests_disk_is_found(void **state)
     mapped(w, "dm-0", "253:0", "vg-data");
     holder(w, "sdb2", "dm-0");
     assert_use(w, XLX__USE_GUEST, "vg-data on domain 4");
+}
+
+/* 12 bits and 20: the kernel's limits. */
+static void numbers_of_disks_at_their_bounds(void **state)
+{
+    struct world *w = *state;
+    block(w, "sdb", "4095:1048575", STICK);
+    xs_mem_put(w->xs, VBD "/physical-device", "fff:fffff");
+    assert_use(w, XLX__USE_GUEST, "sdb on domain 3");
+    xs_mem_put(w->xs, VBD "/physical-device", "fff:ffffe");
+    assert_use(w, XLX__USE_NONE, "");
+    xs_mem_put(w->xs, VBD "/physical-device", "fff:0fffff");
+    assert_use(w, XLX__USE_NONE, "");
+}
+
+static void a_guests_disk_by_tapdisk_is_found(void **state)
+{
+    struct world *w = *state;
+    stick(w);
+    xs_mem_put(w->xs, "/local/domain/0/backend/vbd3/4/51712/physical-device",
+               "8:11");
+    assert_use(w, XLX__USE_GUEST, "sdb1 on domain 4");
 }
 
 #define VIRTIO "/local/domain/0/backend/virtio_disk/5/51712"
@@ -418,10 +443,57 @@ static void a_guests_lun_is_found(void **state)
     xs_mem_put(w->xs, VSCSI "/p-dev", "naa.5000c500:0");
     assert_use(w, XLX__USE_NONE, "");
     xs_mem_put(w->xs, VSCSI "/p-dev", "../../block/x");
+    put(w, "class/scsi_device/../../block/x/device/block/sdb", "dev", "8:16");
     assert_use(w, XLX__USE_NONE, "");
     sysfs_mem_put_block(w->sysfs, "/dev/sdb", "8:16", false);
     for (int i = 0; i < 2; i++) {
         xs_mem_put(w->xs, VSCSI "/p-devname", i ? "/dev/sdb" : "sdb");
+        assert_use(w, XLX__USE_GUEST, "sdb on domain 6");
+    }
+}
+
+/* As udev names a disk: longer than most. */
+static void a_lun_of_any_name_is_found(void **state)
+{
+    static const char name[] =
+        "/dev/disk/by-id/usb-Vendor_Ultra_Fit_4C530001230101116083-0:0-part1";
+    static char longest[4096 + 1];
+    struct world *w = *state;
+    stick(w);
+    xs_mem_put(w->xs, VSCSI "/p-devname", name);
+    assert_use(w, XLX__USE_NONE, "");
+    sysfs_mem_put_block(w->sysfs, name, "8:17", false);
+    assert_use(w, XLX__USE_GUEST, "sdb1 on domain 6");
+    /* one that names no disk says nothing: its number does */
+    memset(longest, 'x', sizeof(longest) - 1);
+    put(w, "class/scsi_device/8:0:0:0/device/block/sdb", "dev", "8:16");
+    for (int i = 0; i < 2; i++) {
+        xs_mem_put(w->xs, VSCSI "/p-devname", i ? longest : "sdz");
+        xs_mem_put(w->xs, VSCSI "/p-dev", NULL);
+        assert_use(w, XLX__USE_NONE, "");
+        xs_mem_put(w->xs, VSCSI "/p-dev", "8:0:0:0");
+        assert_use(w, XLX__USE_GUEST, "sdb on domain 6");
+    }
+}
+
+/* The last LUN of the second SCSI host. */
+static void all_luns_are_looked_at(void **state)
+{
+    static const char *const luns[] = { "0/vscsi-devs/dev-0",
+                                        "0/vscsi-devs/dev-1",
+                                        "1/vscsi-devs/dev-0",
+                                        "1/vscsi-devs/dev-7" };
+    struct world *w = *state;
+    char path[128];
+    stick(w);
+    sysfs_mem_put_block(w->sysfs, "/dev/sda", "8:0", false);
+    sysfs_mem_put_block(w->sysfs, "/dev/sdb", "8:16", false);
+    for (int used = 3; used >= 0; used--) {
+        for (int i = 0; i < 4; i++) {
+            snprintf(path, sizeof(path),
+                     "/local/domain/0/backend/vscsi/6/%s/p-devname", luns[i]);
+            xs_mem_put(w->xs, path, i == used ? "sdb" : "sda");
+        }
         assert_use(w, XLX__USE_GUEST, "sdb on domain 6");
     }
 }
@@ -764,7 +836,11 @@ int main(void)
         TEST(loops_are_found),
         TEST(a_guests_disk_is_found),
         TEST(a_guests_disk_by_virtio_is_found),
+        TEST(numbers_of_disks_at_their_bounds),
+        TEST(a_guests_disk_by_tapdisk_is_found),
         TEST(a_guests_lun_is_found),
+        TEST(a_lun_of_any_name_is_found),
+        TEST(all_luns_are_looked_at),
         TEST(a_closed_lun_is_nobodys),
         TEST(cards_without_a_use),
         TEST(the_hosts_network),

@@ -5,6 +5,7 @@
  */
 #include "usb/admission/use.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -126,12 +127,12 @@ static int look_up_scsi(struct disks *d, const char *hctl, char *dev,
 static int read_lun(struct disks *d, const char *dir, char *dev, size_t size)
 {
     XLX__AUTO_FREE char *name = NULL, *hctl = NULL;
-    char path[64];
+    char path[PATH_MAX];
     int rc = is_closed(d, dir);
     if (rc)
         return rc > 0 ? 0 : rc;
     rc = xlx__xs_read(d->ctx, XLX__XS_NO_TX, &name, "%s/p-devname", dir);
-    if (!rc && strlen(name) < sizeof(path) - 8) {
+    if (!rc) {
         snprintf(path, sizeof(path), "%s%s", *name == '/' ? "" : "/dev/", name);
         rc = look_up_file(d, path, dev, size);
         if (rc)
