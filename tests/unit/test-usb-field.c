@@ -354,6 +354,60 @@ static void descriptors_that_lie(void **state)
     }
 }
 
+/* Each interface counts, and each configuration has its own; what a second
+ * setting of an interface repeats does not. */
+static void what_it_can_be_is_counted(void **state)
+{
+#define STORAGE(number, setting) INTF(number, setting, 8, 6, 0x50)
+    static const unsigned char settings[] = { DEVICE, CONFIG(1), STORAGE(0, 0),
+                                              STORAGE(0, 1) };
+    static const unsigned char numbers[] = { DEVICE, CONFIG(1), STORAGE(0, 0),
+                                             STORAGE(1, 0) };
+    static const unsigned char configs[] = { DEVICE, CONFIG(1), STORAGE(0, 0),
+                                             CONFIG(2), STORAGE(0, 0) };
+    static const unsigned char both[] = { DEVICE,        CONFIG(1),
+                                          STORAGE(0, 0), STORAGE(1, 0),
+                                          CONFIG(2),     STORAGE(1, 0),
+                                          STORAGE(1, 1), STORAGE(0, 0) };
+    static const struct {
+        const unsigned char *bytes;
+        size_t nr;
+        unsigned kinds;
+    } rows[] = { { settings, sizeof(settings), 1 },
+                 { numbers, sizeof(numbers), 2 },
+                 { configs, sizeof(configs), 2 },
+                 { both, sizeof(both), 4 } };
+    struct passes *f = *state;
+    struct xlx__usbdev dev;
+    struct sysfs_dev disk = passes_stick;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        describe(&disk, rows[i].bytes, rows[i].nr);
+        passes_plug(f, &disk, "1-5", "20");
+        assert_int_equal(xlx__usbdev_read(f->w->ctx, "1-5", &dev), 0);
+        if (dev.nr_kinds != rows[i].kinds)
+            fail_msg("row %zu: %u", i, dev.nr_kinds);
+        passes_unplug(f, "1-5");
+    }
+}
+
+/* A network adapter is the maker's in one configuration and CDC in another:
+ * udev's rules choose. One that lost the second one is another device. */
+static void a_configuration_that_is_gone(void **state)
+{
+    static const unsigned char bytes[] = { DEVICE, CONFIG(1), STORAGE(0, 0),
+                                           CONFIG(2), STORAGE(0, 0) };
+    struct passes *f = *state;
+    struct sysfs_dev disk = passes_stick;
+    describe(&disk, bytes, sizeof(bytes));
+    passes_plug(f, &disk, "1-5", "20");
+    passes_assign(f, "guest", "1-5");
+    passes_unplug(f, "1-5");
+    describe(&disk, bytes, 18 + 9 + 9);
+    passes_plug(f, &disk, "1-5", "21");
+    passes_now(f);
+    assert_told(f, "guest", XLX_USB_CHANGED, "1-5");
+}
+
 /* QubesOS/qubes-issues#6330, Genymobile/scrcpy#1914 */
 static void a_telephone_that_is_one_thing_or_another(void **state)
 {
@@ -1085,6 +1139,8 @@ int main(void)
         TEST(a_disk_with_two_settings),
         TEST(a_keyboard_in_another_configuration),
         TEST(descriptors_that_lie),
+        TEST(what_it_can_be_is_counted),
+        TEST(a_configuration_that_is_gone),
         TEST(a_telephone_that_is_one_thing_or_another),
         TEST(one_that_becomes_another),
         TEST(a_place_is_no_way_past_the_policy),
