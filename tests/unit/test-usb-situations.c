@@ -49,6 +49,32 @@ static const struct kind {
       KIND("046d", "0825", "480", NULL, INTF("0e0100", "uvcvideo")) },
     { "card", NULL,
       KIND("0b95", "1790", "480", NULL, INTF("ff0000", "ax88179_178a")) },
+    { "uplink", NULL,
+      KIND("0b95", "1790", "480", "N1", INTF("ff0000", "ax88179_178a")) },
+    { "meter", NULL, KIND("2457", "1022", "480", NULL, INTF("ff0000", NULL)) },
+    { "card-a", NULL,
+      KIND("11b0", "a012", "480", "A", INTF("080650", "usb-storage")) },
+    { "card-b", NULL,
+      KIND("11b0", "a012", "480", "B", INTF("080650", "usb-storage")) },
+    { "dfu", NULL, KIND("0483", "df11", "12", "F1", INTF("fe0102", NULL)) },
+    { "analyzer", NULL,
+      KIND("0483", "5740", "12", "F1", INTF("020201", "cdc_acm"),
+           INTF("0a0000", "cdc_acm")) },
+    { "modem-cd", NULL,
+      KIND("12d1", "1446", "480", NULL, INTF("080650", "usb-storage")) },
+    { "modem", NULL,
+      KIND("12d1", "1001", "480", NULL, INTF("ff0101", "option"),
+           INTF("ff0102", "option")) },
+    { "lte", NULL,
+      KIND("2c7c", "0125", "480", NULL, INTF("ff0000", "option")) },
+    { "odd", NULL,
+      KIND("2341", "0043", "12", "\xc3(:\xff", INTF("ff0000", NULL)) },
+    { "quotes", NULL,
+      KIND("2341", "0043", "12", "\\\"S\"", INTF("ff0000", NULL)) },
+    { "headset", "headset",
+      KIND("0b0e", "0301", "12", NULL, INTF("010100", "snd-usb-audio")) },
+    { "camera-super", "webcam-super",
+      KIND("046d", "085e", "5000", NULL, INTF("0e0100", "uvcvideo")) },
     { "bare", NULL, KIND("10c4", "ea60", "12", "0001", { NULL }) },
 };
 
@@ -56,7 +82,7 @@ static const struct kind {
 
 struct host {
     struct usb_world *world;
-    char text[32][16]; /* what sysfs_mem does not copy */
+    char text[64][16]; /* what sysfs_mem does not copy */
     int nr_texts;
     char *out, *err; /* of the last command */
 };
@@ -85,7 +111,7 @@ static void close_host(struct host *h)
 
 static const char *keep(struct host *h, const char *text)
 {
-    assert_true(h->nr_texts < 32 && strlen(text) < sizeof(h->text[0]));
+    assert_true(h->nr_texts < 64 && strlen(text) < sizeof(h->text[0]));
     return strcpy(h->text[h->nr_texts++], text);
 }
 
@@ -207,6 +233,7 @@ struct step {
         line, 0, NULL \
     }
 #define BE "/local/domain/0/backend/qusb/5/0/port/"
+#define LONG_NAME "usb-Vendor_Ultra_Fit_4C530001230101116083-0:0-part1"
 
 static const struct step steps[] = {
     DO("# KiwiHC16/Abeille#1102: two devices with one serial number"),
@@ -371,6 +398,239 @@ static const struct step steps[] = {
     DO("# virt-manager/virt-manager#567: it is not there"),
     { "usb-attach guest 1-9", CMD_FAILED, "no such device on this host" },
     { "usb-attach guest 0951:1666", CMD_FAILED, "no such device on this host" },
+
+    /* --- more of the same kinds ------------------------------------------- */
+
+    DO("# dockur/windows#655: two card readers of one model"),
+    DO("plug 1-5 card-a 20"),
+    DO("plug 1-6 card-b 21"),
+    { "usb-attach guest 11b0:a012", CMD_FAILED, "1-6" },
+    { "usb-attach guest 11b0:a012:B", CMD_OK, "usb 1-6: attached" },
+    { "usb-assign guest 1-5", CMD_OK, "assigned" },
+    { "usb-assign guest 1-6", CMD_OK, "assigned" },
+    DO("unplug 1-5"),
+    DO("unplug 1-6"),
+    DO("plug 1-5 card-b 22"),
+    DO("plug 1-6 card-a 23"),
+    { "usb-assign --list", CMD_OK, "1-5 ID 11b0:a012 serial A" },
+    { "usb-reconcile", CMD_OK, "usb 1-5: attached" },
+    { "usb-reconcile", CMD_OK, "usb 1-6: in-place" },
+
+    DO("# dorssel/usbipd-win#452: several with one serial number, moved"),
+    DO("plug 1-5 cp210x 20"),
+    DO("plug 1-6 cp210x 21"),
+    DO("plug 1-7 cp210x 22"),
+    { "usb-assign guest 1-5", CMD_OK, "assigned" },
+    { "usb-assign guest 1-6", CMD_OK, "assigned" },
+    { "usb-assign other 1-7", CMD_OK, "assigned" },
+    DO("unplug 1-5"),
+    DO("plug 1-8 cp210x 23"),
+    { "usb-reconcile", CMD_OK, "guest other: usb 1-7: attached" },
+    { "usb-unassign guest 1-6", CMD_OK, "no longer" },
+    { "usb-assign --list guest", CMD_OK, "1-5 ID 10c4:ea60 serial 0001" },
+
+    DO("# dockur/windows#1425: four alike, two in each of two guests"),
+    DO("plug 1-5 meter 20"),
+    DO("plug 1-6 meter 21"),
+    DO("plug 1-7 meter 22"),
+    DO("plug 1-8 meter 23"),
+    { "usb-assign guest 1-8", CMD_OK, "assigned" },
+    { "usb-assign guest 1-6", CMD_OK, "assigned" },
+    { "usb-assign other 1-5", CMD_OK, "assigned" },
+    { "usb-assign other 1-7", CMD_OK, "assigned" },
+    DO("unplug 1-8"),
+    { "usb-reconcile", CMD_OK, "guest guest: usb 1-6: attached" },
+    DO("is /libxl/6/device/vusb/0/port/1 1-5"),
+    DO("is /libxl/6/device/vusb/0/port/2 1-7"),
+    DO("is " BE "2 "),
+
+    DO("# freedomofpress/securedrop-workstation#307: the other bus of a port"),
+    DO("plug 1-5 card-a 20"),
+    { "usb-assign guest 1-5", CMD_OK, "assigned" },
+    DO("unplug 1-5"),
+    DO("plug 2-5 card-a 21"),
+    { "usb-reconcile", CMD_OK, "usb 2-5: attached" },
+
+    DO("# winboat-org/winboat#487, NanoVNA#142: firmware is loaded in it"),
+    DO("plug 1-5 analyzer 20"),
+    { "usb-assign guest 1-5 --place", CMD_OK, "assigned" },
+    { "usb-reconcile", CMD_OK, "usb 1-5: attached" },
+    DO("unplug 1-5"),
+    DO("plug 1-5 dfu 21"),
+    { "usb-reconcile", CMD_OK, "usb 1-5: attached" },
+    DO("unplug 1-5"),
+    DO("plug 1-5 analyzer 22"),
+    { "usb-reconcile", CMD_OK, "usb 1-5: attached" },
+    { "usb-detach guest 1-5", CMD_OK, "detached" },
+    DO("driver 1-5 cdc_acm"),
+
+    DO("# USBGuard/usbguard#156: a modem that is a CD first"),
+    DO("plug 1-5 modem-cd 20"),
+    { "usb-assign guest 1-5", CMD_OK, "assigned" },
+    DO("unplug 1-5"),
+    DO("plug 1-5 modem 21"),
+    { "usb-reconcile", CMD_OK, "not plugged in" },
+    DO("driver 1-5 option"),
+    { "usb-unassign guest 1-5", CMD_OK, "no longer" },
+    { "usb-assign guest 1-5 --place", CMD_OK, "assigned" },
+    { "usb-reconcile", CMD_OK, "usb 1-5: attached" },
+
+    DO("# verge-io/docs#471: other addresses after a reboot"),
+    DO("plug 1-5 lte 20"),
+    { "usb-assign guest 1.20", CMD_OK, "assigned" },
+    DO("unplug 1-5"),
+    DO("plug 1-6 card-a 20"),
+    DO("plug 1-5 lte 21"),
+    { "usb-reconcile", CMD_OK, "usb 1-5: attached" },
+    DO("driver 1-6 usb-storage"),
+
+    DO("# pyusb/pyusb#154, pwr-Solaar/Solaar#3292: serials of any bytes"),
+    DO("plug 1-5 odd 20"),
+    DO("plug 1-6 quotes 21"),
+    { "usb-assign guest 1-5", CMD_OK, "assigned" },
+    { "usb-assign guest 1-6", CMD_OK, "assigned" },
+    { "usb-assign --list", CMD_OK, "serial \\xc3(:\\xff" },
+    { "usb-assign --list --json", CMD_OK, "\"serial\": " },
+    DO("unplug 1-5"),
+    DO("unplug 1-6"),
+    DO("plug 1-7 odd 22"),
+    DO("plug 1-8 quotes 23"),
+    { "usb-reconcile", CMD_OK, "usb 1-7: attached" },
+    { "usb-reconcile", CMD_OK, "usb 1-8: in-place" },
+
+    DO("# USBGuard/usbguard#472: nothing is authorized any more"),
+    DO("plug 1-5 bare 20"),
+    DO("sysfs bus/usb/devices/1-5/authorized 0"),
+    { "usb-assign guest 1-5", CMD_OK, "not authorized by this host" },
+    { "usb-list", CMD_OK, "not authorized" },
+    { "usb-reconcile", CMD_OK, "waits: not authorized by this host" },
+
+    DO("# USBGuard/usbguard#299: blocked, and then authorized"),
+    DO("plug 1-5 cp210x 20"),
+    { "usb-assign guest 1-5", CMD_OK, "assigned" },
+    DO("unplug 1-5"),
+    DO("plug 1-5 bare 21"),
+    DO("sysfs bus/usb/devices/1-5/authorized 0"),
+    { "usb-reconcile", CMD_OK, "not authorized" },
+    DO("unplug 1-5"),
+    DO("plug 1-5 cp210x 21"),
+    DO("sysfs bus/usb/devices/1-5/authorized 1"),
+    { "usb-reconcile", CMD_OK, "usb 1-5: attached" },
+
+    DO("# dorssel/usbipd-win#163: a telephone that adb has"),
+    DO("plug 1-5 phone+adb 20"),
+    DO("claim 1-5"),
+    DO("process 4711 adb /dev/bus/usb/001/020"),
+    { "usb-attach guest 1-5 --force", CMD_FAILED, "process adb (pid 4711)" },
+    { "usb-list", CMD_OK, "process adb (pid 4711)" },
+    { "usb-assign guest 1-5", CMD_OK, "process adb (pid 4711)" },
+    DO("driver 1-5 usbfs"),
+
+    DO("# QubesOS/qubes-app-linux-usb-proxy#12: another host has it by usbip"),
+    DO("plug 1-5 meter 20"),
+    DO("link bus/usb/devices/1-5/driver ../../drivers/usbip-host"),
+    { "usb-attach guest 1-5 --force", CMD_FAILED, "exported by usbip" },
+
+    DO("# orbstack/orbstack#2642, xcp-ng/xcp#503: it resets itself"),
+    DO("plug 1-5 lte 20"),
+    { "usb-assign guest 1-5", CMD_OK, "assigned" },
+    { "usb-reconcile", CMD_OK, "usb 1-5: attached" },
+    DO("unplug 1-5"),
+    { "usb-list", CMD_OK, "Busid" },
+    DO("plug 1-5 lte 21"),
+    { "usb-reconcile", CMD_OK, "usb 1-5: attached" },
+    DO("is " BE "1 1-5"),
+    { "usb-list", CMD_OK, "attached" },
+
+    DO("# vadimgrn/usbip-win2#87: pulled out before it was detached"),
+    { "usb-attach guest 1-2", CMD_OK, "attached" },
+    DO("unplug 1-2"),
+    DO("plug 1-2 card-a 30"),
+    { "usb-attach guest 1-2", CMD_FAILED, "attached already" },
+    { "usb-detach guest 1-2", CMD_OK, "detached" },
+    DO("driver 1-2 usb-storage"),
+    { "usb-attach guest 1-2", CMD_OK, "attached" },
+
+    DO("# vadimgrn/usbip-win2#30: a phantom in one port, others go on"),
+    { "usb-attach guest 1-2", CMD_OK, "attached" },
+    { "usb-attach guest 1-1", CMD_OK, "attached" },
+    DO("unplug 1-2"),
+    DO("plug 1-5 meter 30"),
+    { "usb-assign guest 1-5", CMD_OK, "assigned" },
+    { "usb-reconcile", CMD_OK, "usb 1-2: freed" },
+    DO("is " BE "1 1-5"),
+    DO("is " BE "2 1-1"),
+
+    DO("# dorssel/usbipd-win#138, #791: back on the host without a driver"),
+    DO("plug 1-5 analyzer 20"),
+    { "usb-attach guest 1-5", CMD_OK, "attached" },
+    DO("kill-backend"),
+    DO("driver 1-5 none"),
+    { "usb-detach guest 1-5", CMD_OK, "detached" },
+    DO("driver 1-5 cdc_acm"),
+
+    DO("# xcp-ng/xcp#52: the only network card, given away by intent"),
+    DO("plug 1-5 uplink 20"),
+    DO("link class/net/eth1 ../../devices/pci0/usb1/1-5/1-5:1.0/net/eth1"),
+    DO("sysfs class/net/eth1/upper_ovs-system x"),
+    { "usb-assign guest 1-5", CMD_OK, "carries the network" },
+    { "usb-reconcile", CMD_FAILED, "carries the network" },
+    { "usb-assign guest 1-5 --force", CMD_OK, "assigned" },
+    { "usb-reconcile", CMD_OK, "usb 1-5: attached" },
+
+    DO("# QubesOS/qubes-issues#4103, #8495: a headset has room of its own"),
+    { "usb-attach guest 1-2", CMD_OK, "attached" },
+    DO("plug 1-5 headset 20"),
+    { "usb-attach guest 1-5", CMD_OK, "controller 1 port 1" },
+    { "usb-attach guest 1-1", CMD_OK, "controller 0 port 2" },
+
+    DO("# bhyve's and others' open end: a camera at SuperSpeed"),
+    DO("plug 2-5 camera-super 20"),
+    { "usb-assign guest 2-5", CMD_OK, "try a USB 2 port or cable" },
+    { "usb-reconcile", CMD_FAILED, "try a USB 2 port or cable" },
+    { "usb-attach other 2-5", CMD_OK, "attached" },
+
+    DO("# QubesOS/qubes-issues#4692, #6396: one disk in two guests"),
+    DO("link class/block/sdb ../../devices/pci0/usb1/1-2/1-2:1.0/block/sdb"),
+    DO("link class/block/sdb1 "
+       "../../devices/pci0/usb1/1-2/1-2:1.0/block/sdb/sdb1"),
+    DO("sysfs class/block/sdb/dev 8:16"),
+    DO("sysfs class/block/sdb1/dev 8:17"),
+    DO("xenstore /local/domain/0/backend/vbd/6/51712/physical-device 8:11"),
+    DO("xenstore /local/domain/0/backend/vbd/6/51712/state 4"),
+    { "usb-attach guest 1-2 --force", CMD_FAILED, "is a disk of a guest" },
+    DO("xenstore /local/domain/0/backend/vbd/6/51712/state 6"),
+    { "usb-attach guest 1-2", CMD_OK, "attached" },
+    { "usb-attach other 1-2", CMD_FAILED, "attached already to domain 5" },
+
+    DO("# a LUN by the long name that udev gives a disk"),
+    DO("link class/block/sdb ../../devices/pci0/usb1/1-2/1-2:1.0/block/sdb"),
+    DO("sysfs class/block/sdb/dev 8:16"),
+    DO("sysfs dev/disk/by-id/" LONG_NAME " 8:16"),
+    DO("xenstore /local/domain/0/backend/vscsi/6/0/vscsi-devs/dev-0/p-devname "
+       "/dev/disk/by-id/" LONG_NAME),
+    { "usb-attach guest 1-2", CMD_FAILED, "is a disk of a guest" },
+
+    DO("# vadimgrn/usbip-win2#165: its guest went without a word"),
+    DO("xenstore /libxl-ext/usb/1-2/domid 9"),
+    DO("xenstore /libxl-ext/usb/1-2/address 3"),
+    { "usb-list", CMD_OK, "1-2" },
+    { "usb-attach guest 1-2", CMD_OK, "attached" },
+
+    DO("# Botspot/bvm#37: a hub cannot be given, what is behind it can"),
+    { "usb-attach guest 1-3", CMD_FAILED, "or all with --hub" },
+    { "usb-attach guest 1-2 --hub", CMD_FAILED, "hub" },
+
+    DO("# USBGuard/usbguard#617, canonical/lxd#13411: a dock that comes late"),
+    DO("unplug 1-3.1"),
+    DO("unplug 1-3"),
+    { "usb-assign guest 1-3 --hub", CMD_OK, "assigned" },
+    { "usb-reconcile", CMD_OK, "waits" },
+    DO("plug 1-3.2 meter 40"),
+    DO("plug 1-3.4 lte 41"),
+    { "usb-reconcile", CMD_OK, "usb 1-3.4: attached" },
+    DO("driver 1-3.2 usbfs"),
+    DO("driver 1-3.4 usbfs"),
 };
 
 static void take_step(struct host *h, const struct step *s)
