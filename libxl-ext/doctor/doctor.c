@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/array.h"
 #include "core/clean.h"
 #include "core/io.h"
 #include "lazy/check.h"
@@ -26,7 +27,7 @@ const char *xlx_doctor_state_name(enum xlx_doctor_state state)
         [XLX_DOCTOR_UNKNOWN] = "unknown",
     };
     unsigned i = (unsigned)state;
-    return i < sizeof(names) / sizeof(names[0]) ? names[i] : "unknown";
+    return i < XLX__NR(names) ? names[i] : "unknown";
 }
 
 void xlx__doctor_find(struct xlx__doctor *d, const char *check,

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "doctor/doctor.h"
+#include "core/array.h"
 #include "host/process.h"
 #include "host/program.h"
 #include "libxl_ext_usb.h"
@@ -82,7 +83,7 @@ static bool starts_with_host(xlx_ctx *ctx)
         "runlevels/*/" SERVICE,
     };
     bool found = false;
-    for (size_t i = 0; !found && i < sizeof(links) / sizeof(links[0]); i++) {
+    for (size_t i = 0; !found && i < XLX__NR(links); i++) {
         char pattern[PATH_MAX];
         glob_t paths;
         snprintf(pattern, sizeof(pattern), "%s/%s",
@@ -143,7 +144,7 @@ static void check_service(struct xlx__doctor *d)
 
 void xlx__doctor_check_usb(struct xlx__doctor *d)
 {
-    for (size_t i = 0; i < sizeof(devices) / sizeof(devices[0]); i++)
+    for (size_t i = 0; i < XLX__NR(devices); i++)
         check_device(d, &devices[i]);
     check_backend(d);
     check_policy(d);

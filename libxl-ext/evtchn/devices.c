@@ -171,7 +171,7 @@ static int read_fixed(struct walk *w, uint32_t domid)
         const char *node, *name;
     } fixed[] = { { "console", "console" }, { "store", "xenstore" } };
     int rc = 0;
-    for (size_t i = 0; !rc && i < sizeof(fixed) / sizeof(fixed[0]); i++) {
+    for (size_t i = 0; !rc && i < XLX__NR(fixed); i++) {
         struct place at;
         snprintf(at.path, sizeof(at.path), "/local/domain/%u/%s/port", domid,
                  fixed[i].node);

@@ -162,5 +162,5 @@ const char *xlx_evtchn_finding_name(enum xlx_evtchn_finding_code code)
         [XLX_EVTCHN_FORBIDDEN] = "forbidden",
     };
     unsigned i = (unsigned)code;
-    return i < sizeof(names) / sizeof(names[0]) ? names[i] : "unknown";
+    return i < XLX__NR(names) ? names[i] : "unknown";
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/array.h"
 #include "core/clean.h"
 #include "evtchn/devices.h"
 #include "xen/domain.h"
@@ -201,5 +202,5 @@ const char *xlx_evtchn_type_name(enum xlx_evtchn_type type)
         [XLX_EVTCHN_IPI] = "ipi",
     };
     unsigned i = (unsigned)type;
-    return i < sizeof(names) / sizeof(names[0]) ? names[i] : "unknown";
+    return i < XLX__NR(names) ? names[i] : "unknown";
 }

@@ -12,6 +12,7 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
+#include "core/array.h"
 #include "core/clean.h"
 #include "core/clock.h"
 #include "core/uuid.h"
@@ -27,7 +28,7 @@
 #define SETTLE_MS 100
 
 static const char *const domains[] = { "@introduceDomain", "@releaseDomain" };
-#define NR_DOMAINS (sizeof(domains) / sizeof(domains[0]))
+#define NR_DOMAINS XLX__NR(domains)
 #define NR_GUEST 2u /* paths of the guest */
 
 struct xlx_evtchn_watch {

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "config.h"
+#include "core/array.h"
 #include "core/clean.h"
 #include "core/io.h"
 #include "core/parse.h"
@@ -83,7 +84,7 @@ static bool find_by_library(const char *name, char *path_r)
     char dir[PATH_MAX], path[PATH_MAX];
     if (!own_folder(dir))
         return false;
-    for (size_t i = 0; i < sizeof(from_library) / sizeof(from_library[0]); i++)
+    for (size_t i = 0; i < XLX__NR(from_library); i++)
         if (snprintf(path, sizeof(path), "%s%s/%s", dir, from_library[i],
                      name) < (int)sizeof(path) &&
             !access(path, X_OK) && realpath(path, path_r))

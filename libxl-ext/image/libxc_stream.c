@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "image/libxc_pv.h"
+#include "core/array.h"
 #include "image/runs.h"
 #include "image/vec.h"
 
@@ -314,7 +315,7 @@ static int refuse(struct index *ix, const struct xlx__record *record,
 
 static const struct record_type *type_of(uint32_t type)
 {
-    return type < sizeof(types) / sizeof(types[0]) ? &types[type] : NULL;
+    return type < XLX__NR(types) ? &types[type] : NULL;
 }
 
 static int read_record(struct index *ix, uint64_t at,

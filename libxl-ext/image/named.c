@@ -5,6 +5,7 @@
  */
 #include "image/impl.h"
 
+#include "core/array.h"
 #include "image/vec.h"
 
 static uint64_t body(const struct xlx__record *record)
@@ -153,8 +154,7 @@ static int add_viridian(struct xlx__source *src, uint64_t at,
 {
     uint64_t msr;
     int rc = 0;
-    for (size_t i = 0;
-         !rc && i < sizeof(viridian_pages) / sizeof(viridian_pages[0]); i++) {
+    for (size_t i = 0; !rc && i < XLX__NR(viridian_pages); i++) {
         uint32_t offset = viridian_pages[i].offset;
         if (viridian_pages[i].typecode != entry->typecode ||
             entry->length < offset + sizeof(msr))

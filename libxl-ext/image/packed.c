@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "core/array.h"
 #include "core/clean.h"
 #include "core/io.h"
 
@@ -91,7 +92,7 @@ static bool is_lzma(xlx__packed_read_fn *read, void *arg)
 const char *xlx__packed_by(xlx__packed_read_fn *read, void *arg)
 {
     uint64_t at = skip_frames(read, arg);
-    for (size_t i = 0; i < sizeof(packers) / sizeof(packers[0]); i++)
+    for (size_t i = 0; i < XLX__NR(packers); i++)
         if (is_packed_by(&packers[i], read, arg, at))
             return packers[i].program;
     return is_lzma(read, arg) ? "lzma" : NULL;

@@ -5,6 +5,7 @@
 #include <endian.h>
 
 #include "image/impl.h"
+#include "core/array.h"
 #include "image/packed.h"
 
 /* --- xl ------------------------------------------------------------------- */
@@ -48,7 +49,7 @@ static const struct {
 /* What does not start as xl's files do. */
 static int refuse_start(struct xlx__source *src, const char *start, size_t len)
 {
-    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+    for (size_t i = 0; i < XLX__NR(others); i++)
         if (len >= others[i].len &&
             !memcmp(start, others[i].start, others[i].len))
             return xlx__fail(src->ctx, EINVAL, "%s: %s: %s", src->name,

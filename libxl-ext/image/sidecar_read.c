@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
+#include "core/array.h"
 #include "core/clean.h"
 #include "core/io.h"
 #include "image/runs.h"
@@ -51,7 +52,7 @@ static int check_runs(struct reading *r, uint64_t at)
 {
     const struct xlx_image *image = r->index->image;
     struct xlx_image_run run[CHUNK / sizeof(struct xlx_image_run)];
-    size_t max = sizeof(run) / sizeof(run[0]);
+    size_t max = XLX__NR(run);
     for (size_t i = 0, n; i < image->nr_runs; i += n) {
         n = image->nr_runs - i < max ? image->nr_runs - i : max;
         int rc = get(r, run, n * sizeof(run[0]), at + i * sizeof(run[0]));

@@ -7,6 +7,7 @@
  */
 #include "config.h"
 
+#include "core/array.h"
 #include "image/storage.h"
 
 #include <assert.h>
@@ -21,7 +22,7 @@ bool xlx_image_is_uri(const char *path)
 {
     static const char *const schemes[] = { "nbd://", "nbds://", "nbd+unix://",
                                            "nbds+unix://" };
-    for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++)
+    for (size_t i = 0; i < XLX__NR(schemes); i++)
         if (!strncasecmp(path, schemes[i], strlen(schemes[i])))
             return true;
     return false;

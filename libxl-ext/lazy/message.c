@@ -8,13 +8,15 @@
 #include <yajl/yajl_gen.h>
 #include <yajl/yajl_tree.h>
 
+#include "core/array.h"
+
 static const char *const fill_names[] = {
     [XLX_LAZY_FILL_AS_IS] = "",
     [XLX_LAZY_FILL_PAUSE] = "pause",
     [XLX_LAZY_FILL_RESUME] = "resume",
     [XLX_LAZY_FILL_FINISH] = "finish",
 };
-#define NR_FILLS (sizeof(fill_names) / sizeof(fill_names[0]))
+#define NR_FILLS XLX__NR(fill_names)
 
 /* --- writing -------------------------------------------------------------- */
 

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "core/array.h"
 #include "core/parse.h"
 #include "libxl_ext_lazy.h"
 
@@ -47,7 +48,7 @@ static int in_bytes(const char *text, uint64_t max, uint64_t *bytes_r)
         uint64_t times;
     } sizes[] = { { "K", 1 << 10 }, { "M", 1 << 20 }, { "G", 1 << 30 } };
     int rc = -EINVAL;
-    for (size_t i = 0; rc && i < sizeof(sizes) / sizeof(sizes[0]); i++)
+    for (size_t i = 0; rc && i < XLX__NR(sizes); i++)
         rc = in_unit(text, sizes[i].unit, sizes[i].times, max, bytes_r);
     return rc;
 }

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/array.h"
 #include "core/bytes.h"
 #include "lazy/status.h"
 #include "xen/xenstore.h"
@@ -84,7 +85,7 @@ static const struct node {
     { "paused", FIELD(paused), NULL },
 #undef FIELD
 };
-#define NR_NODES (sizeof(nodes) / sizeof(nodes[0]))
+#define NR_NODES XLX__NR(nodes)
 
 /* What is to be published, and what was before, or NULL. */
 struct publication {

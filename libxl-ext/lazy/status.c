@@ -32,7 +32,7 @@ static const char *const state_names[] = {
     [XLX_LAZY_COMPLETE] = "complete", [XLX_LAZY_GONE] = "gone",
     [XLX_LAZY_FAILED] = "failed",
 };
-#define NR_STATES (sizeof(state_names) / sizeof(state_names[0]))
+#define NR_STATES XLX__NR(state_names)
 
 const char *xlx_lazy_state_name(enum xlx_lazy_state state)
 {
@@ -56,7 +56,7 @@ static const struct {
     NUMBER(image_dev),      NUMBER(image_ino),    NUMBER(bad_pages),
 #undef NUMBER
 };
-#define NR_NUMBERS (sizeof(numbers) / sizeof(numbers[0]))
+#define NR_NUMBERS XLX__NR(numbers)
 
 /* --- writing -------------------------------------------------------------- */
 
@@ -364,7 +364,7 @@ static bool is_over(xlx_ctx *ctx, const char *dir, uint32_t domid)
             (int)sizeof(path) ||
         !is_left_behind(ctx, path, domid))
         return false;
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+    for (size_t i = 0; i < XLX__NR(names); i++)
         if (snprintf(path, sizeof(path), names[i], dir, domid) <
             (int)sizeof(path))
             unlink(path);

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/array.h"
 #include "core/parse.h"
 #include "core/printable.h"
 #include "host/sysfs.h"
@@ -56,7 +57,7 @@ static bool set_speed(uint32_t mbits, struct xlx__usbd_message *m)
     };
     m->dev.super_speed = mbits >= 5000;
     m->dev.speed = m->dev.super_speed ? XLX__USBD_HIGH : XLX__USBD_NONE;
-    for (size_t i = 0; i < sizeof(speeds) / sizeof(speeds[0]); i++)
+    for (size_t i = 0; i < XLX__NR(speeds); i++)
         if (speeds[i].mbits == mbits)
             m->dev.speed = speeds[i].speed;
     return m->dev.speed != XLX__USBD_NONE;

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/array.h"
 #include "core/clean.h"
 #include "core/parse.h"
 #include "usb/controller/backend.h"
@@ -131,7 +132,7 @@ int xlx__usbd_bus_rings(const struct xlx__usbd_bus *bus, uint32_t devid,
         { false, "event-channel", 1, EVTCHN_END - 1, &m_r->hc.evtchn },
     };
     int rc = 0;
-    for (size_t i = 0; !rc && i < sizeof(nodes) / sizeof(nodes[0]); i++) {
+    for (size_t i = 0; !rc && i < XLX__NR(nodes); i++) {
         char dir[64];
         if (nodes[i].backend)
             snprintf(dir, sizeof(dir), "%s/%u", bus->backend, devid);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 #include "usbd/control.h"
 
+#include "core/array.h"
+
 #define TYPE_IN 0x80u
 #define TYPE_MASK 0x60u /* 0: a standard request */
 
@@ -95,7 +97,7 @@ static bool data_stage_fits(const struct xlx__usbd_setup *s, bool in,
 
 static const struct rule *find_rule(const struct xlx__usbd_setup *s)
 {
-    for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++)
+    for (size_t i = 0; i < XLX__NR(rules); i++)
         if (rules[i].request_type == s->request_type &&
             rules[i].request == s->request)
             return &rules[i];

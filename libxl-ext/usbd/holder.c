@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/array.h"
 #include "core/clean.h"
 #include "core/io.h"
 #include "core/parse.h"
@@ -48,7 +49,7 @@ static enum xlx__usbd_holder describe(int proc, const char *pid, char *who_r)
     xlx__printable(name, sizeof(name), name);
     snprintf(who_r, XLX__USBD_WHY_MAX, " by process %s%s(pid %.16s)", name,
              *name ? " " : "", pid);
-    for (size_t i = 0; i < sizeof(backends) / sizeof(backends[0]); i++)
+    for (size_t i = 0; i < XLX__NR(backends); i++)
         if (!strncmp(name, backends[i], strlen(backends[i])))
             return XLX__USBD_A_BACKEND;
     return XLX__USBD_ANOTHER;

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/array.h"
 #include "core/clean.h"
 #include "core/parse.h"
 #include "core/printable.h"
@@ -14,7 +15,7 @@
 
 /* The order of enum xlx__usbd_what. */
 static const char *const words[] = { "opened", "configured", "failed: " };
-#define NR_WORDS (sizeof(words) / sizeof(words[0]))
+#define NR_WORDS XLX__NR(words)
 
 static bool parse(const char *text, struct xlx__usbd_status *s)
 {

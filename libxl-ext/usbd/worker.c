@@ -9,9 +9,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "core/array.h"
 #include "usbd/serve.h"
 
-#define NR(a) (sizeof(a) / sizeof((a)[0]))
 #define LINES_A_MINUTE 60u
 #define MINUTE_US 60000000
 
@@ -66,7 +66,7 @@ void xlx__usbd_report(struct xlx__usbd_hc *hc, uint32_t kind, uint32_t port,
 
 static struct xlx__usbd_hc **find_hc(struct xlx__usbd *d, uint32_t devid)
 {
-    for (unsigned i = 0; i < NR(d->hc); i++)
+    for (unsigned i = 0; i < XLX__NR(d->hc); i++)
         if (d->hc[i] && d->hc[i]->devid == devid)
             return &d->hc[i];
     return NULL;
@@ -74,7 +74,7 @@ static struct xlx__usbd_hc **find_hc(struct xlx__usbd *d, uint32_t devid)
 
 static struct xlx__usbd_hc **find_room(struct xlx__usbd *d)
 {
-    for (unsigned i = 0; i < NR(d->hc); i++)
+    for (unsigned i = 0; i < XLX__NR(d->hc); i++)
         if (!d->hc[i])
             return &d->hc[i];
     return NULL;
@@ -181,7 +181,7 @@ static int watch(struct xlx__usbd *d, int fd, void *who)
 
 static struct xlx__usbd_hc *find_by_evtchn(struct xlx__usbd *d, uint32_t evtchn)
 {
-    for (unsigned i = 0; i < NR(d->hc); i++)
+    for (unsigned i = 0; i < XLX__NR(d->hc); i++)
         if (d->hc[i] && d->hc[i]->evtchn == evtchn)
             return d->hc[i];
     return NULL;
@@ -207,9 +207,9 @@ static void take_events(struct xlx__usbd *d)
 /* A port that was closed by what came before it is not there any more. */
 static bool is_there(struct xlx__usbd *d, const struct xlx__usbd_port *port)
 {
-    for (unsigned i = 0; i < NR(d->hc); i++)
+    for (unsigned i = 0; i < XLX__NR(d->hc); i++)
         if (d->hc[i] && port >= d->hc[i]->port &&
-            port < d->hc[i]->port + NR(d->hc[i]->port))
+            port < d->hc[i]->port + XLX__NR(d->hc[i]->port))
             return port->dev >= 0;
     return false;
 }
@@ -227,7 +227,7 @@ static void take_device(struct xlx__usbd *d, struct xlx__usbd_port *port)
 static bool take_more(struct xlx__usbd *d)
 {
     bool more = false;
-    for (unsigned i = 0; i < NR(d->hc); i++) {
+    for (unsigned i = 0; i < XLX__NR(d->hc); i++) {
         if (d->hc[i] && d->hc[i]->more)
             xlx__usbd_hc_serve(d->hc[i]);
         more |= d->hc[i] && d->hc[i]->more;
@@ -240,7 +240,7 @@ static int serve(struct xlx__usbd *d)
     while (d->broker >= 0) {
         struct epoll_event events[16];
         int wait = take_more(d) ? 0 : -1;
-        int nr = epoll_wait(d->epoll, events, NR(events), wait);
+        int nr = epoll_wait(d->epoll, events, XLX__NR(events), wait);
         if (nr < 0 && errno != EINTR)
             return -errno;
         for (int i = 0; i < nr; i++) {

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/array.h"
 #include "host/sysfs.h"
 
 /*
@@ -36,7 +37,7 @@ bool xlx__usb_use_below(const char *target, const char *busid)
 
 static bool is_virtual(const char *name, size_t len)
 {
-    for (size_t i = 0; i < sizeof(virtual) / sizeof(virtual[0]); i++)
+    for (size_t i = 0; i < XLX__NR(virtual); i++)
         if (len >= strlen(virtual[i]) &&
             !memcmp(name, virtual[i], strlen(virtual[i])))
             return true;

@@ -209,7 +209,7 @@ int xlx__guest_disks(xlx_ctx *ctx, struct xlx__guest_disk **list_r)
     struct disks d = { .ctx = ctx };
     int rc = xlx__sysfs_open(ctx);
     bool any = !rc && xlx__dom_possible(ctx);
-    for (size_t i = 0; !rc && any && i < sizeof(kinds) / sizeof(kinds[0]); i++)
+    for (size_t i = 0; !rc && any && i < XLX__NR(kinds); i++)
         rc = add_kind(&d, kinds[i], add_disks_of);
     if (!rc && any)
         rc = add_kind(&d, "vscsi", add_vscsi_of);

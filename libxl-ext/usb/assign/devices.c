@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/array.h"
 #include "core/clean.h"
 #include "usb/admission/refuse.h"
 #include "usb/assign/hubs.h"
@@ -27,9 +28,8 @@ static const char *const state_names[] = {
 
 const char *xlx_usb_state_name(enum xlx_usb_state state)
 {
-    return (unsigned)state < sizeof(state_names) / sizeof(state_names[0])
-               ? state_names[state]
-               : "unknown";
+    return (unsigned)state < XLX__NR(state_names) ? state_names[state]
+                                                  : "unknown";
 }
 
 /* --- each by itself ------------------------------------------------------- */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 #include "usb/assign/reconcile.h"
+#include "core/array.h"
 #include "usb/attach/attach.h"
 #include "usb/attach/repair.h"
 #include "usb/deadline.h"
@@ -32,9 +33,8 @@ static const char *const outcome_names[] = {
 
 const char *xlx_usb_outcome_name(enum xlx_usb_outcome outcome)
 {
-    return (unsigned)outcome < sizeof(outcome_names) / sizeof(outcome_names[0])
-               ? outcome_names[outcome]
-               : "unknown";
+    return (unsigned)outcome < XLX__NR(outcome_names) ? outcome_names[outcome]
+                                                      : "unknown";
 }
 
 int xlx__reconciler_init(struct xlx__reconciler *r, xlx_ctx *ctx,

@@ -11,6 +11,7 @@
 #include <sys/inotify.h>
 #include <sys/timerfd.h>
 
+#include "core/array.h"
 #include "core/clean.h"
 #include "core/clock.h"
 #include "core/folders.h"
@@ -39,7 +40,7 @@ struct xlx_usb_watch {
 static const char *const nodes[] = { "@introduceDomain", "@releaseDomain",
                                      "/local/domain/0/backend/qusb",
                                      "/local/domain/0/backend/vusb" };
-#define NR_NODES (sizeof(nodes) / sizeof(nodes[0]))
+#define NR_NODES XLX__NR(nodes)
 
 /* --- start and end -------------------------------------------------------- */
 
@@ -278,7 +279,7 @@ int xlx_usb_watch_dispatch(xlx_usb_watch *w)
     struct xlx__pass pass;
     int news = 0;
     take_time(w);
-    for (size_t i = 0; i < sizeof(sources) / sizeof(sources[0]); i++) {
+    for (size_t i = 0; i < XLX__NR(sources); i++) {
         int rc = sources[i](w);
         if (rc < 0)
             return rc;

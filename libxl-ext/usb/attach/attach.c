@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "core/array.h"
 #include "core/clean.h"
 #include "core/clock.h"
 #include "core/undo.h"
@@ -21,8 +22,6 @@
 #include "usb/device/busid.h"
 #include "usb/device/device.h"
 #include "usb/device/selector.h"
-
-#define NR(a) (sizeof(a) / sizeof((a)[0]))
 
 struct attach {
     struct xlx__create create; /* of a controller, unless there is one */
@@ -248,7 +247,7 @@ static int attach_locked(xlx_ctx *ctx, struct attach *a, unsigned flags)
         return rc;
     if (flags & XLX_USB_DRY_RUN)
         return tell_plan(ctx, a);
-    rc = xlx__plan_run(ctx, steps, NR(steps), a);
+    rc = xlx__plan_run(ctx, steps, XLX__NR(steps), a);
     xlx__usb_audit(
         ctx, rc, "usb %s: attach to domain %u, controller %u port %u",
         a->dev.busid, a->create.hc.domid, a->place.hc, a->place.port);
@@ -321,7 +320,7 @@ int xlx__usb_attach_prepare(xlx_ctx *ctx, uint32_t domid,
     if (!rc)
         rc = choose(ctx, &a);
     if (!rc)
-        rc = xlx__plan_run(ctx, steps, NR(steps), &a);
+        rc = xlx__plan_run(ctx, steps, XLX__NR(steps), &a);
     *place_r = a.place;
     *made_r = a.create.made;
     return rc;

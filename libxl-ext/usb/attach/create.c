@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 #include "usb/attach/create.h"
+#include "core/array.h"
 #include "usb/deadline.h"
 
 #include "core/clean.h"
@@ -10,8 +11,6 @@
 #include "usb/controller/backend.h"
 #include "usb/controller/place.h"
 #include "usb/controller/type.h"
-
-#define NR(a) (sizeof(a) / sizeof((a)[0]))
 
 void xlx__create_init(struct xlx__create *c, uint32_t domid, int64_t until)
 {
@@ -125,7 +124,7 @@ static int make(xlx_ctx *ctx, struct xlx__create *c)
         { start_backend, NULL },
         { connect_hc, NULL },
     };
-    int rc = xlx__plan_run(ctx, steps, NR(steps), c);
+    int rc = xlx__plan_run(ctx, steps, XLX__NR(steps), c);
     xlx__usb_audit(ctx, rc, "usb: make a controller for domain %u",
                    c->hc.domid);
     return rc;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 #include "libxl_ext_usb.h"
 
+#include "core/array.h"
 #include "core/clean.h"
 #include "core/clock.h"
 #include "core/undo.h"
@@ -11,8 +12,6 @@
 #include "usb/controller/hc.h"
 #include "usb/controller/type.h"
 #include "usb/deadline.h"
-
-#define NR(a) (sizeof(a) / sizeof((a)[0]))
 
 struct destroy {
     struct xlx__hc hc;
@@ -98,7 +97,7 @@ static int destroy(xlx_ctx *ctx, struct destroy *d)
         { unplug_all, plug_again },
         { close_and_remove, make_again },
     };
-    int rc = xlx__plan_run(ctx, steps, NR(steps), d);
+    int rc = xlx__plan_run(ctx, steps, XLX__NR(steps), d);
     xlx__usb_audit(ctx, rc, "usb: remove controller %u of domain %u",
                    d->hc.devid, d->hc.domid);
     return rc;

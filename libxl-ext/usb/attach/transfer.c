@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 #include "usb/attach/transfer.h"
 
+#include "core/array.h"
 #include "core/clock.h"
 #include "core/undo.h"
 #include "usb/controller/type.h"
@@ -8,8 +9,6 @@
 #include "usb/device/device.h"
 
 #define POLL_MS 10
-#define NR(a) (sizeof(a) / sizeof((a)[0]))
-
 struct job {
     struct xlx__move m;
     const struct xlx__type *type;
@@ -100,7 +99,7 @@ int xlx__usb_plug(xlx_ctx *ctx, const struct xlx__hc *hc, uint32_t port,
     };
     struct job j = make_job(hc, port, dev->busid, until);
     j.dev = *dev;
-    return xlx__plan_run(ctx, steps, NR(steps), &j);
+    return xlx__plan_run(ctx, steps, XLX__NR(steps), &j);
 }
 
 /* --- unplugging ----------------------------------------------------------- */
@@ -146,5 +145,6 @@ int xlx__usb_unplug(xlx_ctx *ctx, const struct xlx__hc *hc, uint32_t port,
     struct job j = make_job(hc, port, busid, until);
     int rc = xlx__usbdev_read_given(ctx, busid, hc->domid, &j.dev);
     j.there = !rc;
-    return rc && rc != -ENODEV ? rc : xlx__plan_run(ctx, steps, NR(steps), &j);
+    return rc && rc != -ENODEV ? rc
+                               : xlx__plan_run(ctx, steps, XLX__NR(steps), &j);
 }

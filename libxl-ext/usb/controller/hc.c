@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/array.h"
 #include "core/clean.h"
 #include "core/parse.h"
 #include "usb/controller/usbback.h"
@@ -19,7 +20,7 @@
 /* libxl's names; the order of enum xlx_usb_type. */
 static const char *const type_names[] = { "auto", "qusb", "pv", "devicemodel" };
 
-#define NR_TYPES (sizeof(type_names) / sizeof(type_names[0]))
+#define NR_TYPES XLX__NR(type_names)
 
 const char *xlx_usb_type_name(enum xlx_usb_type type)
 {

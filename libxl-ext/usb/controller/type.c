@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 #include "usb/controller/type.h"
 
+#include "core/array.h"
 #include "usb/controller/backend.h"
 #include "usb/controller/usbback.h"
 #include "xen/domain.h"
-
-#define NR(a) (sizeof(a) / sizeof((a)[0]))
 
 const struct xlx__type *xlx__type_of(const struct xlx__hc *hc)
 {
@@ -53,7 +52,7 @@ static const struct limit {
 
 static const struct limit *find_limit(enum xlx_usb_type type, uint32_t version)
 {
-    for (size_t i = 0; i < NR(limits); i++)
+    for (size_t i = 0; i < XLX__NR(limits); i++)
         if (limits[i].type == type &&
             (!version || limits[i].version == version))
             return &limits[i];

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/array.h"
 #include "core/clock.h"
 #include "core/undo.h"
 #include "usb/controller/usbback.h"
@@ -17,7 +18,6 @@
 #include "usb/device/busid.h"
 #include "usb/device/device.h"
 
-#define NR(a) (sizeof(a) / sizeof((a)[0]))
 #define POLL_MS 10
 
 static int check(xlx_ctx *ctx, uint32_t domid)
@@ -120,7 +120,7 @@ static int plug(xlx_ctx *ctx, const struct xlx__move *m)
         { wait_known, NULL },
         { bind, unbind_again },
     };
-    return xlx__plan_run(ctx, steps, NR(steps), (void *)m);
+    return xlx__plan_run(ctx, steps, XLX__NR(steps), (void *)m);
 }
 
 /* --- unplugging ----------------------------------------------------------- */
@@ -182,7 +182,7 @@ static int unplug(xlx_ctx *ctx, const struct xlx__move *m)
         { empty_port, fill_again },
         { wait_dropped, NULL },
     };
-    return xlx__plan_run(ctx, steps, NR(steps), (void *)m);
+    return xlx__plan_run(ctx, steps, XLX__NR(steps), (void *)m);
 }
 
 static int claimed(xlx_ctx *ctx, const struct xlx__move *m)
