@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Which channels have vectors: those of the frontends' that the parameter
- * `channels` names, whenever there is reason to look: devices come and go, the
- * guest was restored, a CPU went offline, the toolstack allows it again.
+ * Which channels have vectors: those of the frontends' that the toolstack's
+ * policy names, or, without one, the parameter `channels`, whenever there is
+ * reason to look: devices come and go, the policy changes, the guest was
+ * restored, a CPU went offline, the toolstack allows it again.
  */
 #include <linux/cpuhotplug.h>
 #include <linux/delay.h>
@@ -31,7 +32,9 @@
 
 static DEFINE_MUTEX(lock); /* of all below */
 static LIST_HEAD(channels);
-static char chosen[LIST_MAX] = "vif,vbd";
+static char chosen[LIST_MAX] = "vif,vbd"; /* the parameter */
+static char policy[LIST_MAX];		  /* the toolstack's */
+static bool has_policy;
 static bool ready;
 static int had_vectors = -1; /* not known yet */
 
@@ -79,7 +82,7 @@ static void want(const struct xv_found *found)
 	struct xv_channel *c = find(found->port);
 	unsigned int irq = xv_core_irq(found->port);
 
-	if (!irq || !xv_chosen(chosen, found))
+	if (!irq || !xv_chosen(has_policy ? policy : chosen, found))
 		return;
 	/* The port of a device that is gone. */
 	if (c && c->core_irq != irq) {
@@ -113,11 +116,24 @@ static void note_vectors(bool has)
 	had_vectors = has;
 }
 
+/* What cannot be read leaves the choice to the parameter, as no node does. */
+static void read_policy(void)
+{
+	char *text = xenbus_read(XBT_NIL, "libxl-ext", "vectors", NULL);
+
+	has_policy = !IS_ERR(text) && strlen(text) < sizeof(policy);
+	if (has_policy)
+		strscpy(policy, text, sizeof(policy));
+	if (!IS_ERR(text))
+		kfree(text);
+}
+
 static void look(struct work_struct *work)
 {
 	struct xv_channel *c, *next;
 
 	mutex_lock(&lock);
+	read_policy();
 	list_for_each_entry(c, &channels, entry)
 		c->wanted = false;
 	note_vectors(has_vectors());
@@ -154,15 +170,20 @@ static void poll(struct work_struct *work)
 	queue_delayed_work(system_freezable_wq, &poll_work, POLL_S * HZ);
 }
 
-static void devices_changed(struct xenbus_watch *watch, const char *path,
-			    const char *token)
+static void node_changed(struct xenbus_watch *watch, const char *path,
+			 const char *token)
 {
 	xv_check_soon();
 }
 
 static struct xenbus_watch device_watch = {
 	.node = "device",
-	.callback = devices_changed,
+	.callback = node_changed,
+};
+
+static struct xenbus_watch policy_watch = {
+	.node = "libxl-ext/vectors",
+	.callback = node_changed,
 };
 
 static int resumed(struct notifier_block *nb, unsigned long action, void *data)
@@ -207,6 +228,16 @@ static int get_channels(char *text, const struct kernel_param *param)
 	return len;
 }
 
+static int get_policy(char *text, const struct kernel_param *param)
+{
+	int len;
+
+	mutex_lock(&lock);
+	len = sysfs_emit(text, "%s\n", has_policy ? policy : "-");
+	mutex_unlock(&lock);
+	return len;
+}
+
 static int list_channel(char *text, int len, const struct xv_channel *c)
 {
 	const char *name = c->name + strlen("xen-vec ");
@@ -235,11 +266,14 @@ static int get_bound(char *text, const struct kernel_param *param)
 
 static const struct kernel_param_ops channels_ops = { .set = set_channels,
 						      .get = get_channels };
+static const struct kernel_param_ops policy_ops = { .get = get_policy };
 static const struct kernel_param_ops bound_ops = { .get = get_bound };
 
 module_param_cb(channels, &channels_ops, NULL, 0644);
 MODULE_PARM_DESC(channels, "which channels get vectors: kinds (vif), devices "
 			   "(vif/0, xvda), ports (port/9); default vif,vbd");
+module_param_cb(policy, &policy_ops, NULL, 0444);
+MODULE_PARM_DESC(policy, "the toolstack's list in place of channels, or -");
 module_param_cb(bound, &bound_ops, NULL, 0444);
 MODULE_PARM_DESC(bound, "those that have one, with their counts");
 
@@ -248,6 +282,7 @@ MODULE_PARM_DESC(bound, "those that have one, with their counts");
 static void stop_looking(void)
 {
 	ready = false;
+	unregister_xenbus_watch(&policy_watch);
 	unregister_xenbus_watch(&device_watch);
 	xen_resume_notifier_unregister(&resume_notifier);
 	if (hotplug_state > 0)
@@ -265,6 +300,11 @@ static int start_looking(void)
 
 	if (err)
 		return err;
+	err = register_xenbus_watch(&policy_watch);
+	if (err) {
+		unregister_xenbus_watch(&device_watch);
+		return err;
+	}
 	xen_resume_notifier_register(&resume_notifier);
 	hotplug_state = cpuhp_setup_state_nocalls(
 		CPUHP_BP_PREPARE_DYN, "xen-vec:dead", NULL, cpu_is_dead);

@@ -207,6 +207,34 @@ take_and_give() {
     goes_on "given back"
 }
 
+# The toolstack's choice has precedence, and the watcher tells it to a guest that
+# was restored.
+by_policy() {
+    chosen_is() { [ "$(with_vectors | xargs)" = "$1" ]; }
+    xl evtchn-policy g --vectors=blk
+    rig_wait_for 20 chosen_is "xvda-q0 xvdb-q0" ||
+        rig_fail "policy blk: $(with_vectors)"
+    [ "$(in_guest cat $params/policy)" = vbd ] ||
+        rig_fail "policy: $(in_guest cat $params/policy)"
+    goes_on "policy blk"
+    xl evtchn-policy g --vectors=
+    rig_wait_for 20 none_has || rig_fail "policy none: $(with_vectors)"
+    xl evtchn-policy g --remove
+    rig_wait_for 20 all_have || rig_fail "no policy: $(with_vectors)"
+    goes_on "no policy"
+}
+
+policy_lasts() {
+    xl evtchn-policy g --vectors=vif/1
+    xl usb-reconcile --watch >"$RIG_TMP/watcher" 2>&1 & watcher=$!
+    save_only
+    rig_wait_for 90 chosen_is \
+        "vif1-q0-rx vif1-q0-tx vif1-q1-rx vif1-q1-tx" ||
+        rig_fail "policy, restored: $(with_vectors) $(cat "$RIG_TMP/watcher")"
+    kill $watcher
+    xl evtchn-policy g --remove
+}
+
 forbid_and_allow() {
     xl evtchn-allow g off
     [ "$(xen_bound)" = 0 ] || rig_fail "forbidden: $(xl evtchn-list g)"
@@ -254,11 +282,16 @@ unload_and_load() {
     goes_on "loaded again"
 }
 
-save_and_restore() {
+save_only() {
     "$rig_xl" save g "$RIG_TMP/save" 2>/dev/null || rig_fail "save"
     "$rig_xl" restore "$RIG_TMP/save" 2>/dev/null || rig_fail "restore"
     rm "$RIG_TMP/save"
     rig_guest_wait g
+}
+
+save_and_restore() {
+    policy_lasts
+    save_only
     rig_wait_for 90 all_have || rig_fail "restored: $(with_vectors)"
     [ "$(xen_bound)" = 10 ] || rig_fail "restored: $(xl evtchn-list g)"
 }
@@ -276,6 +309,7 @@ all_of_it() {
     core_is_held
     move_about
     take_and_give
+    by_policy
     forbid_and_allow
     cpu_goes_and_comes
     disk_comes_and_goes
