@@ -141,6 +141,23 @@ void xlx__tolerate(xlx_ctx *ctx, int change)
     ctx->tolerant += change;
 }
 
+int xlx__fail_after_all(xlx_ctx *ctx, int rc)
+{
+    if (!ctx->tolerant)
+        log_text(ctx, XLX_LOG_ERROR, ctx->error);
+    return rc;
+}
+
+void xlx__reason_keep(const xlx_ctx *ctx, struct xlx__reason *reason)
+{
+    memcpy(reason->text, ctx->error, sizeof(reason->text));
+}
+
+void xlx__reason_put_back(xlx_ctx *ctx, const struct xlx__reason *reason)
+{
+    memcpy(ctx->error, reason->text, sizeof(ctx->error));
+}
+
 int xlx__fail(xlx_ctx *ctx, int err, const char *fmt, ...)
 {
     va_list ap;

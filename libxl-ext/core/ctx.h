@@ -78,6 +78,22 @@ int xlx__fail_errno(xlx_ctx *ctx, int err, const char *fmt, ...)
  */
 void xlx__tolerate(xlx_ctx *ctx, int change);
 
+/*
+ * Logs, where nobody tolerates it, the failure that xlx__tolerate() has kept:
+ * it is one for this caller's caller. Returns `rc`.
+ */
+int xlx__fail_after_all(xlx_ctx *ctx, int rc);
+
+/*
+ * The reason of a failure, while something is undone that may fail too: kept
+ * before, and again what xlx_ctx_error() returns when it is put back.
+ */
+struct xlx__reason {
+    char text[XLX__ERROR_MAX];
+};
+void xlx__reason_keep(const xlx_ctx *ctx, struct xlx__reason *reason);
+void xlx__reason_put_back(xlx_ctx *ctx, const struct xlx__reason *reason);
+
 void xlx__log(xlx_ctx *ctx, enum xlx_log_level level, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 

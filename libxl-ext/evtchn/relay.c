@@ -66,10 +66,11 @@ int xlx__offers_relay(xlx_ctx *ctx, uint32_t domid, uint32_t vcpus,
 
 void xlx__offers_refused(xlx_ctx *ctx, uint32_t domid)
 {
-    char error[XLX__ERROR_MAX];
+    struct xlx__reason reason;
     uint32_t serial;
-    snprintf(error, sizeof(error), "%s", xlx_ctx_error(ctx));
+    xlx__reason_keep(ctx, &reason);
     if (!xlx__xs_read_u32(ctx, XLX__XS_NO_TX, 1, UINT32_MAX, &serial,
                           AREA "/serial", domid))
-        tell(ctx, domid, serial, error);
+        tell(ctx, domid, serial, reason.text);
+    xlx__reason_put_back(ctx, &reason);
 }

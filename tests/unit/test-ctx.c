@@ -58,6 +58,39 @@ static void a_failure_may_quote_the_one_before(void **state)
     assert_string_equal(xlx_ctx_error(ctx), "outer: inner");
 }
 
+static void what_is_tolerated_is_kept_and_not_logged(void **state)
+{
+    xlx_ctx *ctx = *state;
+    struct seen seen = { 0 };
+    xlx_ctx_set_log(ctx, remember, &seen, XLX_LOG_WARN);
+    xlx__tolerate(ctx, 1);
+    xlx__fail(ctx, ENOENT, "first");
+    xlx__tolerate(ctx, 1);
+    xlx__fail(ctx, EIO, "second");
+    xlx__tolerate(ctx, -1);
+    assert_int_equal(xlx__fail_after_all(ctx, -EIO), -EIO);
+    assert_int_equal(seen.calls, 0);
+    xlx__warn(ctx, "warning");
+    assert_int_equal(seen.calls, 1);
+    xlx__tolerate(ctx, -1);
+    assert_string_equal(xlx_ctx_error(ctx), "second");
+    assert_int_equal(xlx__fail_after_all(ctx, -EIO), -EIO);
+    assert_int_equal(seen.calls, 2);
+    assert_int_equal(seen.level, XLX_LOG_ERROR);
+    assert_string_equal(seen.text, "second");
+}
+
+static void a_reason_outlives_what_fails_afterwards(void **state)
+{
+    xlx_ctx *ctx = *state;
+    struct xlx__reason reason;
+    xlx__fail(ctx, ENOENT, "reason");
+    xlx__reason_keep(ctx, &reason);
+    xlx__fail(ctx, EIO, "undoing it");
+    xlx__reason_put_back(ctx, &reason);
+    assert_string_equal(xlx_ctx_error(ctx), "reason");
+}
+
 static void a_long_text_is_cut(void **state)
 {
     xlx_ctx *ctx = *state;
@@ -124,6 +157,8 @@ int main(void)
         cmocka_unit_test(free_takes_null),
         TEST(a_failure_is_kept_and_logged_once),
         TEST(a_failure_may_quote_the_one_before),
+        TEST(what_is_tolerated_is_kept_and_not_logged),
+        TEST(a_reason_outlives_what_fails_afterwards),
         TEST(a_long_text_is_cut),
         TEST(levels_above_the_limit_are_not_logged),
         TEST(paths_have_defaults_and_can_be_set),

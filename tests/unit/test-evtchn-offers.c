@@ -268,6 +268,26 @@ static void the_guest_is_told_of_a_refusal(void **state)
     assert_string_equal(done(w), "10");
 }
 
+/* Whatever fails while the guest is told. */
+static void a_refusal_is_what_the_caller_hears_of(void **state)
+{
+    struct evtchn_world *w = *state;
+    uint8_t vector = 0;
+    int refused = 0, n = 0;
+    offer_some(w);
+    put(w, "serial", "9");
+    put(w, "vcpu/1", "nonsense");
+    do {
+        w->nth = (struct nth){ .fail_at = ++n };
+        if (xlx_evtchn_bind(w->ctx, 5, 10, 0, 0, &vector) != -EBADMSG)
+            continue;
+        refused++;
+        assert_non_null(
+            strstr(xlx_ctx_error(w->ctx), "data/evtchn-vectors/vcpu/1"));
+    } while (w->nth.calls >= n);
+    assert_true(refused > 1);
+}
+
 static void there_may_be_only_so_many(void **state)
 {
     struct evtchn_world *w = *state;
@@ -379,6 +399,7 @@ int main(void)
         TEST(without_any_the_hypercall_counts),
         TEST(lies_are_refused_and_change_nothing),
         TEST(the_guest_is_told_of_a_refusal),
+        TEST(a_refusal_is_what_the_caller_hears_of),
         TEST(there_may_be_only_so_many),
         TEST(wishes_come_first),
         TEST(a_failing_call_binds_nothing),

@@ -208,9 +208,9 @@ struct moving {
 static void take_back(xlx_ctx *ctx, const struct moving *m,
                       const struct xlx__usbdev *dev)
 {
-    char reason[XLX__ERROR_MAX];
+    struct xlx__reason reason;
     struct xlx_usb_place back;
-    memcpy(reason, ctx->error, sizeof(reason));
+    xlx__reason_keep(ctx, &reason);
     if (m->made &&
         xlx_usb_hc_destroy(ctx, m->to_domid, m->to.hc, m->timeout_ms))
         xlx__warn(ctx,
@@ -222,7 +222,7 @@ static void take_back(xlx_ctx *ctx, const struct moving *m,
                             m->flags | XLX_USB_FORCE, m->timeout_ms, &back))
         xlx__warn(ctx, "usb %s: domain %u does not take it back either",
                   dev->busid, m->from_domid);
-    memcpy(ctx->error, reason, sizeof(reason));
+    xlx__reason_put_back(ctx, &reason);
 }
 
 /* The checks for the other guest first, before the device is taken away. */
