@@ -25,7 +25,7 @@ struct usb_printer {
 };
 
 /* An xlx_usb_report_fn, with the printer as `user`. */
-void usb_report_print(void *printer, const struct xlx_usb_report *report);
+void usb_report_print(void *user, const struct xlx_usb_report *report);
 
 /* An object with the devices, or, without `all`, those that a guest can have;
  * an exit status. */

@@ -159,10 +159,10 @@ static int detach(xlx_ctx *ctx, uint32_t domid,
 }
 
 int xlx_usb_detach(xlx_ctx *ctx, uint32_t domid,
-                   const struct xlx_usb_place *place, const char *meant,
+                   const struct xlx_usb_place *place, const char *busid,
                    int timeout_ms, char *busid_r)
 {
-    return detach(ctx, domid, place, meant, ANY_ADDRESS, timeout_ms, busid_r);
+    return detach(ctx, domid, place, busid, ANY_ADDRESS, timeout_ms, busid_r);
 }
 
 int xlx__usb_detach_given(xlx_ctx *ctx, uint32_t domid,
@@ -250,7 +250,7 @@ static int move(xlx_ctx *ctx, struct moving *m, const char *meant,
 }
 
 int xlx_usb_move(xlx_ctx *ctx, uint32_t from_domid,
-                 const struct xlx_usb_place *from, const char *meant,
+                 const struct xlx_usb_place *from, const char *busid,
                  uint32_t to_domid, const struct xlx_usb_place *to,
                  unsigned flags, int timeout_ms, struct xlx_usb_place *got_r)
 {
@@ -264,7 +264,7 @@ int xlx_usb_move(xlx_ctx *ctx, uint32_t from_domid,
                         .timeout_ms = timeout_ms };
     int rc = xlx__usb_check_domain(ctx, to_domid);
     if (rc || !(flags & XLX_USB_DRY_RUN))
-        return rc ? rc : move(ctx, &m, meant, to, got_r);
+        return rc ? rc : move(ctx, &m, busid, to, got_r);
     xlx__info(ctx,
               "would detach port %u of controller %u of domain %u and attach "
               "it to domain %u",
