@@ -104,7 +104,8 @@ static void start_server(struct fixture *f, const char *filter,
                                  f->socket, "-P", f->pidfile, NULL };
         int n = 7;
         char filter_arg[64], file_arg[128];
-        snprintf(filter_arg, sizeof(filter_arg), "--filter=%s", filter);
+        snprintf(filter_arg, sizeof(filter_arg), "--filter=%s",
+                 filter ? filter : "");
         snprintf(file_arg, sizeof(file_arg), "file=%s", f->path);
         if (f->one_thread)
             argv[n++] = "--threads=1";

@@ -768,7 +768,7 @@ static void a_silent_backend_is_told(void **state)
 static void write_log(struct usb_world *w, const char *text)
 {
     char path[128];
-    snprintf(path, sizeof(path), "%s/xl-ext-usb-%d.log", w->dir, WORLD_DOMID);
+    snprintf(path, sizeof(path), "%s/xl-ext-usb-%u.log", w->dir, WORLD_DOMID);
     FILE *file = fopen(path, "w");
     assert_non_null(file);
     fputs(text, file);
