@@ -32,6 +32,7 @@ help:
 #: make check-rig     tests on real Xen, under QEMU
 #: make check-rig-long  those that go on for many minutes
 #: make check-evtchn-long  a million events at random, none may get lost
+#: make compile_commands.json  for analysers and editors
 #: make fuzz          each parser on any bytes for an hour; FUZZ_SECONDS=60
 #: make demo          the two main jobs on real Xen, explained
 #: make rig-shell     an interactive dom0
@@ -138,8 +139,8 @@ $(B)/asan/%.o: %.c $(B)/config.mk
 	$(Q)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(SANITIZE) -c -o $@ $<
 
 # Tests also see their fakes, the commands, and cmocka.
-$(B)/obj/tests/%.o $(B)/asan/tests/%.o: \
-    CPPFLAGS_ALL += -Itests -Ixl-cmds $(CMOCKA_CFLAGS)
+TEST_CPPFLAGS = -Itests -Ixl-cmds $(CMOCKA_CFLAGS)
+$(B)/obj/tests/%.o $(B)/asan/tests/%.o: CPPFLAGS_ALL += $(TEST_CPPFLAGS)
 
 $(so): $(lib_obj) libxl-ext/libxl-ext.map
 	$(call say,LD)
@@ -269,6 +270,27 @@ endif
 # Needs clang; check-unit runs the same code for a fixed number of inputs.
 fuzz: all
 	BUILD=$(B) tests/fuzz/run
+
+# --- analysers -------------------------------------------------------------
+
+# How each source is compiled, for analysers and editors. A compiler's cache is
+# not what they look for.
+compiler = $(filter-out ccache distcc,$(CC))
+compile = $(compiler) $(CPPFLAGS_ALL) $(filter-out -MMD -MP -Werror,$(CFLAGS_ALL))
+entry = {"directory": "$(CURDIR)", "file": "$1", "command": "$(compile) $2-c $1"}
+all_src = $(lib_src) $(wildcard xl-cmds/*.c xl-cmds/*/*.c) \
+          $(fake_src) $(test_src)
+empty :=
+comma := $(empty),$(empty)
+
+.PHONY: compile_commands.json
+compile_commands.json:
+	$(file >$@,[)
+	$(foreach s,$(all_src),$(file >>$@,$(call \
+	    entry,$s,$(if $(filter tests/%,$s),$(TEST_CPPFLAGS) ))$(if \
+	    $(filter $s,$(lastword $(all_src))),,$(comma))))
+	$(file >>$@,])
+	@:
 
 # --- benchmarks ------------------------------------------------------------
 
