@@ -7,7 +7,7 @@ B := build
 CONFIGURE_FLAGS ?=
 SOVERSION := 0
 
-.PHONY: all bench bench-criu check check-unit check-rig check-rig-long check-evtchn-long fuzz \
+.PHONY: all bench bench-criu check check-unit check-rig check-rig-long check-evtchn-long fuzz lint \
         demo figures rig-shell hypervisor hypervisor-deb guest-module guest-dkms \
         install uninstall dist \
         check-dist deb check-deb clean help
@@ -32,7 +32,8 @@ help:
 #: make check-rig     tests on real Xen, under QEMU
 #: make check-rig-long  those that go on for many minutes
 #: make check-evtchn-long  a million events at random, none may get lost
-#: make compile_commands.json  for analysers and editors
+#: make lint          what clang-tidy, cppcheck, gcc and shellcheck find
+#: make compile_commands.json  for them, and for editors
 #: make fuzz          each parser on any bytes for an hour; FUZZ_SECONDS=60
 #: make demo          the two main jobs on real Xen, explained
 #: make rig-shell     an interactive dom0
@@ -291,6 +292,9 @@ compile_commands.json:
 	    $(filter $s,$(lastword $(all_src))),,$(comma))))
 	$(file >>$@,])
 	@:
+
+lint: compile_commands.json
+	tests/lint/run
 
 # --- benchmarks ------------------------------------------------------------
 
