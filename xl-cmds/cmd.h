@@ -118,6 +118,12 @@ const char *cmd_value_of(const char *arg, const char *key);
  */
 void cmd_escape(const char *from, char *to);
 
+/* Prints a text at the column `at`, from 0, of a line that has begun, and ends
+ * the line. What would stand behind column 80 continues on lines of its own,
+ * behind `indent` blanks. */
+void cmd_print_wrapped(FILE *out, unsigned at, unsigned indent,
+                       const char *text);
+
 /* Prints the full help of one command. */
 void cmd_print_help(struct cmd_env *env, const struct cmd *cmd);
 

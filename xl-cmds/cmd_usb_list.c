@@ -21,7 +21,8 @@ const struct cmd_option cmd_usb_list_options[] = {
     { "stats", 's', CMD_NO_ARG, NULL,
       "show the counts of each port: requests, bytes, errors, latency" },
     { "watch", 'W', CMD_MAY_HAVE_ARG, "SECONDS",
-      "follow changes, looking each second or so often; with --stats" },
+      "follow changes, looking each second or so often; a guest's list has "
+      "--stats" },
     { 0 }
 };
 

@@ -161,6 +161,29 @@ int cmd_usage(struct cmd_env *env, const struct cmd *cmd, const char *fmt, ...)
     return CMD_USAGE;
 }
 
+#define LINE_MAX_WIDTH 80
+
+void cmd_print_wrapped(FILE *out, unsigned at, unsigned indent,
+                       const char *text)
+{
+    for (bool first = true; *text; first = false) {
+        unsigned word = (unsigned)strcspn(text, " ");
+        if (!first && at + 1 + word > LINE_MAX_WIDTH) {
+            fprintf(out, "\n%*s", (int)indent, "");
+            at = indent;
+        } else if (!first) {
+            fputc(' ', out);
+            at++;
+        }
+        fprintf(out, "%.*s", (int)word, text);
+        at += word;
+        text += word + strspn(text + word, " ");
+    }
+    fputc('\n', out);
+}
+
+#define OPTION_WIDTH 25 /* of what stands before its help */
+
 static void print_option(FILE *out, const struct cmd_option *o)
 {
     char left[64];
@@ -172,7 +195,8 @@ static void print_option(FILE *out, const struct cmd_option *o)
         snprintf(left + n, sizeof(left) - n, "=%s", argh);
     else if (o->has_arg == CMD_MAY_HAVE_ARG)
         snprintf(left + n, sizeof(left) - n, "[=%s]", argh);
-    fprintf(out, "  %-22s %s\n", left, o->help);
+    n = fprintf(out, "  %-22s ", left);
+    cmd_print_wrapped(out, (unsigned)n, OPTION_WIDTH, o->help);
 }
 
 /* Each "xl-ext " in the details becomes the name we were called by. */
@@ -188,8 +212,9 @@ static void print_details(struct cmd_env *env, const char *text)
 void cmd_print_help(struct cmd_env *env, const struct cmd *cmd)
 {
     FILE *out = env->out;
-    fprintf(out, "Usage: %s %s %s\n\n%s.\n", cmd_program(env), cmd->name,
-            cmd->args, cmd->summary);
+    int n = fprintf(out, "Usage: %s %s ", cmd_program(env), cmd->name);
+    cmd_print_wrapped(out, (unsigned)n, 7, cmd->args);
+    fprintf(out, "\n%s.\n", cmd->summary);
     if (cmd->details) {
         fputc('\n', out);
         print_details(env, cmd->details);
