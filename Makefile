@@ -124,7 +124,8 @@ helper_obj := $(call objects,$(helper_src),obj) $(confine_obj)
 backend_obj := $(call objects,$(backend_src),obj) $(confine_obj)
 so := $(B)/libxl-ext.so.$(VERSION)
 so_links := $(B)/libxl-ext.so.$(SOVERSION) $(B)/libxl-ext.so
-man := $(patsubst docs/%.pod,$(B)/man/%,$(pods))
+man := $(patsubst docs/%.pod,$(B)/man/%,$(pods)) \
+       $(patsubst include/%.h,$(B)/man/%.3,$(headers))
 programs := $(B)/xl-ext $(B)/xl-ext-save-helper
 
 all: $(so) $(so_links) $(B)/libxl-ext.a $(programs) $(man)
@@ -193,11 +194,25 @@ $(B)/xl-ext-usb-backend: $(backend_obj) $(B)/libxl-ext.a
 	$(call say,LD)
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $(backend_obj) $(B)/libxl-ext.a $(USBD_LIBS)
 
+# Pages of commands and files are written, those of the headers are made of their
+# comments.
+pod2man = $(POD2MAN) --section=$(lastword $(subst ., ,$*)) --center="libxl-ext" \
+          --release="$(VERSION)" --name=$(basename $*) $< $@
+
 $(B)/man/%: docs/%.pod
 	@mkdir -p $(@D)
 	$(call say,MAN)
-	$(Q)$(POD2MAN) --section=$(lastword $(subst ., ,$*)) --center="libxl-ext" \
-	    --release="$(VERSION)" --name=$(basename $*) $< $@
+	$(Q)$(pod2man)
+
+$(B)/man/%: $(B)/pod/%.pod
+	@mkdir -p $(@D)
+	$(call say,MAN)
+	$(Q)$(pod2man)
+
+$(B)/pod/%.3.pod: include/%.h build-aux/header-pod $(headers)
+	@mkdir -p $(@D)
+	$(call say,POD)
+	$(Q)perl build-aux/header-pod $< $(headers) >$@
 
 # --- unit tests ------------------------------------------------------------
 

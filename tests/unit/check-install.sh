@@ -44,6 +44,16 @@ no_runpath() {
     done
 }
 
+# A page for each header and each page of docs/.
+pages_are_there() {
+    local page
+    for page in include/*.h docs/*.pod; do
+        page=${page##*/} page=${page/%.h/.3} page=${page%.pod}
+        [ -s "$dir/opt/x/share/man/man${page##*.}/$page" ] ||
+            { echo "$page is not installed"; exit 1; }
+    done
+}
+
 # links FOLDER : a program with the library there.
 links() {
     export PKG_CONFIG_PATH=$dir/$1/pkgconfig PKG_CONFIG_SYSROOT_DIR=$dir
@@ -59,6 +69,7 @@ look() {
     [ "$(readlink "$dir/opt/x/sbin/xl")" = xl-ext ]
     [ "$(readlink "$dir/opt/x/share/bash-completion/completions/xl")" = xl-ext ]
     [ -s "$dir/opt/x/share/zsh/site-functions/_xl-ext" ]
+    pages_are_there
     [ -s "$dir/opt/x/share/fish/vendor_completions.d/xl-ext.fish" ]
     LD_LIBRARY_PATH=$dir/opt/x/lib "$dir/opt/x/sbin/xl-ext" version >/dev/null
     [ "$(runpath opt/x/sbin/xl-ext)" = /opt/x/lib ]
