@@ -22,6 +22,16 @@ for command in $commands; do
     done
 done
 
+# Each page of ours that something refers to is there.
+pages=$(grep -ohE '\b(libxl[_-]ext|xl-ext)[a-z_.-]*\([1-8]\)' README.md docs/*.md \
+    docs/*.pod "$BUILD"/pod/*.pod xl-cmds/*.c xl-cmds/service/* | sort -u)
+[ -n "$pages" ] || { echo "nothing refers to a page"; bad=1; }
+for page in $pages; do
+    file=${page%)}
+    [ -s "$BUILD/man/${file%(*}.${file#*(}" ] ||
+        { echo "there is no page $page"; bad=1; }
+done
+
 for header in include/*.h; do
     name=$(basename "$header" .h)
     functions=$(grep -E '^[a-z]' "$header" | grep -v '^typedef' |
