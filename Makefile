@@ -177,7 +177,8 @@ $(LINKED)/rpath: there
 .PHONY: there
 $(installed): $(LINKED)/rpath
 
-$(B)/xl-ext $(LINKED)/xl-ext: $(B)/obj/xl-cmds/main.o $(cmd_obj)
+$(B)/xl-ext $(LINKED)/xl-ext: $(B)/obj/xl-cmds/main.o $(cmd_obj) \
+    $(B)/obj/xl-cmds/confine/privileges.o
 $(B)/xl-ext $(LINKED)/xl-ext: libs := -lyajl
 $(B)/xl-ext-save-helper $(LINKED)/xl-ext-save-helper: $(helper_obj)
 $(B)/xl-ext-save-helper $(LINKED)/xl-ext-save-helper: libs := $(SECCOMP_LIBS)

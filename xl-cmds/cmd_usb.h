@@ -32,4 +32,11 @@ void usb_report_print(void *user, const struct xlx_usb_report *report);
 int usb_devices_json(FILE *out, const struct xlx_usb_device *list, int nr,
                      bool all);
 
+/*
+ * Of the calling process and all that it starts: gives up the rights that the
+ * watcher and the backends do not need, unless XL_EXT_USB_CONFINE is "off".
+ * Cannot be undone. 0, or -errno and a line on standard error.
+ */
+int usb_watch_confine(void);
+
 #endif

@@ -58,7 +58,7 @@ static int watch_all(struct cmd_env *env,
     struct follow follow;
     xlx_usb_watch *watch = NULL;
     int status = CMD_FAILED;
-    if (follow_begin(&follow) &&
+    if (follow_begin(&follow) && !usb_watch_confine() &&
         !xlx_usb_watch_new(env->ctx, config, usb_report_print, printer, &watch))
         status = follow_run(&follow, xlx_usb_watch_fd(watch), dispatch, watch);
     xlx_usb_watch_free(watch);

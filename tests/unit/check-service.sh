@@ -20,6 +20,13 @@ if command -v logrotate >/dev/null; then
         ! grep '^error' "$dir/said" || { cat "$dir/said"; exit 1; }
 fi
 
+# The unit leaves what the watcher keeps by itself, no less and no more.
+grep -o ' CAP([A-Z_]*)' xl-cmds/usb_confine.c | sed 's/.*(\(.*\))/CAP_\1/' | sort >"$dir/kept"
+sed -n 's/^CapabilityBoundingSet=//p' $service/libxl-ext-usb.service.in |
+    tr ' ' '\n' | sort >"$dir/left"
+[ -s "$dir/kept" ] && diff "$dir/kept" "$dir/left" ||
+    { echo "usb_confine.c and the unit differ in capabilities"; exit 1; }
+
 command -v systemd-analyze >/dev/null ||
     { echo "no systemd-analyze here: the unit is not checked"; exit 77; }
 sed "s|@sbindir@|$(realpath "$BUILD")|" $service/libxl-ext-usb.service.in \

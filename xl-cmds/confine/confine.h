@@ -27,14 +27,14 @@ int confine_limits(const char *who, const struct confine_limit *limits,
 /* `root`, a folder, becomes the whole file system. */
 int confine_root(const char *who, const char *root);
 
-/* Empties the bounding set. A process that changes its uid does so before that
- * and confine_capabilities(). */
-int confine_bounding_set(const char *who);
-
-/* Drops all capabilities, also those that can be inherited, but `keep`, a bit
- * (CONFINE_CAP) each. */
-int confine_capabilities(const char *who, uint64_t keep);
+/* Of the bounding set only `keep`, a bit (CONFINE_CAP) each, is left: nothing
+ * that this process starts has more. One that changes its uid does so between
+ * this and confine_capabilities(). */
+int confine_bounding_set(const char *who, uint64_t keep);
 #define CONFINE_CAP(cap) (UINT64_C(1) << (cap))
+
+/* Drops all capabilities but `keep`, and all that can be inherited. */
+int confine_capabilities(const char *who, uint64_t keep);
 
 /* No program that it runs gains privileges, and no process without
  * CAP_SYS_PTRACE looks into it. */

@@ -37,11 +37,22 @@ int confine_root(const char *who, const char *root)
 }
 
 /* What there is to drop only this kernel knows. */
-int confine_bounding_set(const char *who)
+int confine_bounding_set(const char *who, uint64_t keep)
 {
     for (int cap = 0; prctl(PR_CAPBSET_READ, cap) >= 0; cap++)
-        if (prctl(PR_CAPBSET_DROP, cap))
+        if (!(keep & CONFINE_CAP(cap)) && prctl(PR_CAPBSET_DROP, cap))
             return confine_failed(who, "capabilities", errno);
+    return 0;
+}
+
+/* Those that this process has: none can be added. */
+static int read_permitted(struct __user_cap_header_struct *head,
+                          uint64_t *permitted_r)
+{
+    struct __user_cap_data_struct sets[2];
+    if (syscall(SYS_capget, head, sets))
+        return -1;
+    *permitted_r = sets[0].permitted | (uint64_t)sets[1].permitted << 32;
     return 0;
 }
 
@@ -52,6 +63,10 @@ int confine_capabilities(const char *who, uint64_t keep)
     struct __user_cap_header_struct head = {
         .version = _LINUX_CAPABILITY_VERSION_3,
     };
+    uint64_t has;
+    if (read_permitted(&head, &has))
+        return confine_failed(who, "capabilities", errno);
+    keep &= has;
     const uint32_t low = (uint32_t)keep, high = (uint32_t)(keep >> 32);
     const struct __user_cap_data_struct sets[2] = {
         { .effective = low, .permitted = low },

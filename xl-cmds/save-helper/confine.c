@@ -55,7 +55,7 @@ int pager_confine(const struct helper *h, const xlx_lazy *lazy)
     if (!rc)
         rc = pager_confine_files(who, h, image);
     if (!rc)
-        rc = confine_bounding_set(who);
+        rc = confine_bounding_set(who, 0);
     if (!rc)
         rc = confine_capabilities(who, needed(h, image));
     if (!rc)

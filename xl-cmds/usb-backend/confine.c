@@ -110,7 +110,7 @@ int usbd_confine(void *user)
     if (!rc)
         rc = confine_root(WHO, c->root);
     if (!rc)
-        rc = confine_bounding_set(WHO);
+        rc = confine_bounding_set(WHO, 0);
     if (!rc)
         rc = change_user(USBD_UID_FIRST + c->domid);
     if (!rc)

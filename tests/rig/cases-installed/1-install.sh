@@ -36,6 +36,11 @@ PATH=/usr/local/sbin:$PATH
 xl usb-assign g $tablet
 systemctl enable --now libxl-ext-usb
 rig_wait_for 60 guest_has_tablet || rig_fail "the service does not attach"
+service=/proc/$(systemctl show -p MainPID --value libxl-ext-usb)/status
+for line in "CapEff 00000000002c11e6" "NoNewPrivs 1" "Seccomp 2"; do
+    grep -q "^${line% *}:[[:space:]]*${line#* }\$" "$service" ||
+        rig_fail "the service: not $line: $(cat "$service")"
+done
 systemctl restart libxl-ext-usb
 sleep 2
 guest_has_tablet || rig_fail "the device went with the service's restart"

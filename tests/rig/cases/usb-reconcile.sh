@@ -95,6 +95,10 @@ plug stick disk port=10 serial=STICK
 xl usb-reconcile --watch >"$log" 2>&1 &
 watcher=$!
 check "the watcher attaches it" rig_wait_for 90 attached "$stick"
+check "it has no more capabilities than it needs" \
+    grep -q '^CapEff:[[:space:]]*00000000002c11e6$' "/proc/$watcher/status"
+check "nor new privileges" \
+    grep -q '^NoNewPrivs:[[:space:]]*1$' "/proc/$watcher/status"
 check "a second watcher is refused" \
     refuses "runs already" xl usb-reconcile --watch
 unplug stick
