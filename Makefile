@@ -7,7 +7,7 @@ B := build
 CONFIGURE_FLAGS ?=
 SOVERSION := 0
 
-.PHONY: all bench bench-criu check check-unit check-rig check-rig-long check-evtchn-long fuzz lint \
+.PHONY: all bench bench-criu check check-unit check-rig check-rig-long check-evtchn-long fuzz lint mutate \
         demo figures rig-shell hypervisor hypervisor-deb guest-module guest-dkms \
         install uninstall dist \
         check-dist deb check-deb clean help
@@ -35,6 +35,8 @@ help:
 #: make lint          what clang-tidy, cppcheck, gcc and shellcheck find
 #: make compile_commands.json  for them, and for editors
 #: make fuzz          each parser on any bytes for an hour; FUZZ_SECONDS=60
+#: make mutate        F=FILE...: which changes of these sources no unit test
+#:                    notices; MUTATE='--sample 20', see tests/mutate --help
 #: make demo          the two main jobs on real Xen, explained
 #: make rig-shell     an interactive dom0
 #: make bench         opening save images, filling guests, listing USB devices
@@ -311,6 +313,13 @@ compile_commands.json:
 
 lint: compile_commands.json
 	tests/lint/run
+# The tests run with a library of their own, which has one object of a mutant.
+MUTATE :=
+mutate: $(tests) $(tested).so
+	@MUTATE_CC="$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL)" \
+	    MUTATE_LIBS="$(DEPS_LIBS) $(USBD_LIBS) $(CMOCKA_LIBS)" \
+	    MUTATE_OBJECTS="$(subst VARIANT,obj,$(test_obj))" \
+	    tests/mutate $(MUTATE) $(F)
 
 # --- benchmarks ------------------------------------------------------------
 
