@@ -76,6 +76,33 @@ static void a_channel_is_bound_moved_and_unbound(void **state)
     expect_line(w, "evtchn-unbind guest 10", CMD_OK, "was already on");
 }
 
+/* Its own one on the same vCPU, else the first that is free. */
+static void a_vector_that_is_not_named_is_chosen(void **state)
+{
+    struct evtchn_world *w = *state;
+    static const struct row rows[] = {
+        { "evtchn-bind guest 10 1 0x45", CMD_OK, "vCPU 1, vector 0x45\n" },
+        { "evtchn-bind guest 10 1 0x45", CMD_OK, "vCPU 1, vector 0x45\n" },
+        { "evtchn-bind guest 10 1", CMD_OK, "vCPU 1, vector 0x45\n" },
+        { "evtchn-bind guest 10 2", CMD_OK, "vCPU 2, vector 0x40\n" },
+        { "evtchn-bind guest 10 2 0x41", CMD_OK, "vCPU 2, vector 0x41\n" },
+        { "evtchn-bind guest 10 3 0x41", CMD_OK, "vCPU 3, vector 0x41\n" },
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        expect_line(w, rows[i].line, rows[i].status, rows[i].says);
+    assert_int_equal(w->guest->port[10].vcpu, 3);
+}
+
+static void the_first_and_the_last_vector_can_be_chosen(void **state)
+{
+    struct evtchn_world *w = *state;
+    memset(w->guest->offers, 0, sizeof(w->guest->offers));
+    evtchn_mem_offer(w->guest, 0, 0x20, 1);
+    evtchn_mem_offer(w->guest, 1, 0xff, 1);
+    expect_line(w, "evtchn-bind guest 10 0", CMD_OK, "vCPU 0, vector 0x20\n");
+    expect_line(w, "evtchn-bind guest 11 1", CMD_OK, "vCPU 1, vector 0xff\n");
+}
+
 static void what_cannot_be_is_refused_with_the_cause(void **state)
 {
     struct evtchn_world *w = *state;
@@ -228,10 +255,11 @@ static void a_failing_call_changes_nothing(void **state)
 {
     static const char *const lines[] = { "evtchn-bind guest 10 1",
                                          "evtchn-unbind guest 11",
-                                         "evtchn-spread guest --sample=0" };
+                                         "evtchn-spread guest --sample=0",
+                                         "evtchn-allow guest off" };
     struct evtchn_world *w = *state;
     expect_line(w, "evtchn-bind guest 11 2", CMD_OK, "");
-    for (size_t i = 0; i < 3; i++) {
+    for (size_t i = 0; i < 4; i++) {
         char *before = evtchn_mem_dump(w->guest);
         int n = 1;
         for (;; n++) {
@@ -305,8 +333,32 @@ static void counts_of_others_are_taken_and_left_on(void **state)
 static void without_events_devices_are_spread(void **state)
 {
     struct evtchn_world *w = *state;
+    w->guest->busy[10] = 1000; /* nobody counts them */
     expect_line(w, "evtchn-spread guest --sample=0 --hot=2", CMD_OK,
                 "(events were not counted)\n");
+}
+
+/* When only the end of it fails, what was counted is used all the same. */
+static void counting_that_fails_is_told(void **state)
+{
+    struct evtchn_world *w = *state;
+    int warned = 0;
+    w->guest->busy[10] = 1000;
+    for (int n = 1;; n++) {
+        w->guest->counting = false;
+        w->nth = (struct nth){ .fail_at = n };
+        int status =
+            evtchn_world_call(w, "evtchn-spread guest --sample=1 --dry-run");
+        if (w->nth.calls < n)
+            break;
+        bool still = strstr(w->err, "domain 5: its events are still counted: ");
+        assert_true(*w->err);
+        assert_int_equal(status, still ? CMD_OK : CMD_FAILED);
+        assert_int_equal(w->guest->counting, still);
+        warned += still;
+    }
+    assert_int_equal(warned, 1);
+    assert_string_equal(w->err, "");
 }
 
 static void a_channel_that_was_closed_is_left_out(void **state)
@@ -408,6 +460,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
         TEST(a_channel_is_bound_moved_and_unbound),
+        TEST(a_vector_that_is_not_named_is_chosen),
+        TEST(the_first_and_the_last_vector_can_be_chosen),
         TEST(what_cannot_be_is_refused_with_the_cause),
         TEST(all_vectors_of_a_vcpu_may_be_taken),
         TEST(what_the_host_cannot_is_told),
@@ -417,6 +471,7 @@ int main(void)
         TEST(the_busiest_are_spread),
         TEST(counts_of_others_are_taken_and_left_on),
         TEST(without_events_devices_are_spread),
+        TEST(counting_that_fails_is_told),
         TEST(a_channel_that_was_closed_is_left_out),
         TEST(spread_says_json),
         TEST(spread_refuses_with_the_cause),
