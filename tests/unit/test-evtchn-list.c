@@ -240,6 +240,38 @@ static void a_guest_cannot_make_it_walk_forever(void **state)
     assert_string_equal(device_of(w, 35), "?[2J/0");
 }
 
+/* At the bounds: what is read, and what is not any more. */
+static void the_walk_ends_where_it_is_said_to(void **state)
+{
+    struct evtchn_world *w = *state;
+    struct xlx__claims claims;
+    char node[64];
+    evtchn_world_put(w, "device/aaa/0/1/2/3/event-channel", "33");
+    evtchn_world_put(w, "device/aab/0/1/2/3/4/event-channel", "34");
+    for (uint32_t port = 33; port < 35; port++)
+        evtchn_mem_connect(w->guest, port, 0, 100 + port);
+    assert_string_equal(device_of(w, 33), "aaa/0/1/2/3");
+    assert_string_equal(device_of(w, 34), "");
+    evtchn_world_put(w, "device", NULL);
+    evtchn_world_put(w, "console", NULL);
+    evtchn_world_put(w, "store", NULL);
+    /* the device itself is a node, too */
+    for (unsigned i = 1; i <= XLX__CLAIMS_NODES_MAX; i++) {
+        snprintf(node, sizeof(node), "device/aaa/0/event-channel-%u", i);
+        evtchn_world_put(w, node, "33");
+        if (i < XLX__CLAIMS_NODES_MAX - 1)
+            continue;
+        assert_int_equal(xlx__claims_read(w->ctx, 5, &claims), 0);
+        assert_int_equal(claims.nr, XLX__CLAIMS_NODES_MAX - 1);
+        xlx__claims_free(&claims);
+        assert_int_equal(evtchn_world_call(w, "evtchn-list guest"), CMD_OK);
+        if (i < XLX__CLAIMS_NODES_MAX)
+            assert_string_equal(w->err, "");
+        else
+            assert_non_null(strstr(w->err, "more than 4096 nodes of devices"));
+    }
+}
+
 /* --- what is said --------------------------------------------------------- */
 
 static const char *said(struct evtchn_world *w,
@@ -292,6 +324,8 @@ static void a_device_with_one_queue_is_told(void **state)
     evtchn_world_put(w, "device/vbd/51712/queue-1/event-channel", "11");
     evtchn_world_put(w, "device/vif/0/queue-1", NULL);
     assert_non_null(strstr(said(w, XLX_EVTCHN_ONE_QUEUE), "vif/0: one queue"));
+    w->guest->is.vcpus = 1; /* enough for it */
+    assert_string_equal(said(w, XLX_EVTCHN_ONE_QUEUE), "");
 }
 
 static void what_needs_the_patch_is_told(void **state)
@@ -458,6 +492,7 @@ int main(void)
         TEST(what_a_backend_serves_is_named_by_the_other_end),
         TEST(lies_in_xenstore_name_nothing),
         TEST(a_guest_cannot_make_it_walk_forever),
+        TEST(the_walk_ends_where_it_is_said_to),
         TEST(disks_on_one_vcpu_are_told),
         TEST(a_device_with_one_queue_is_told),
         TEST(what_needs_the_patch_is_told),
