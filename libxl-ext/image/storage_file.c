@@ -27,6 +27,9 @@ static struct file *file_of(struct xlx__storage *storage)
 static int file_pread(struct xlx__storage *storage, void *buf, size_t len,
                       uint64_t offset)
 {
+    /* No file is that long, and pread(2) calls it invalid. */
+    if (offset > INT64_MAX || len > INT64_MAX - offset)
+        return -ENODATA;
     return xlx__pread_all(file_of(storage)->copy, buf, len, offset);
 }
 
