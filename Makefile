@@ -313,6 +313,7 @@ compile_commands.json:
 
 lint: compile_commands.json
 	tests/lint/run
+
 # The tests run with a library of their own, which has one object of a mutant.
 MUTATE :=
 mutate: $(tests) $(tested).so
