@@ -261,22 +261,28 @@ int xlx__usbbus_list(xlx_ctx *ctx, struct xlx__usbbus **list_r)
 }
 
 /* Another device may be plugged in between two attributes. The address, which
- * was read first, is another one then. */
+ * was read first, is another one then. One that has an address still is only
+ * being configured, and its interfaces are others by now. */
 int xlx__usbdev_read(xlx_ctx *ctx, const char *busid, struct xlx__usbdev *dev_r)
 {
     struct xlx__usbdev dev;
+    uint32_t address = 0;
     int rc = xlx__sysfs_open(ctx);
-    for (int i = 0; !rc && i < READS_MAX; i++) {
-        uint32_t address;
+    if (rc)
+        return rc;
+    for (int i = 0; i < READS_MAX; i++) {
         rc = read_once(ctx, busid, &dev);
-        if (!rc)
-            rc = read_number(ctx, busid, "devnum", &address);
+        int now = rc && rc != -ENODEV
+                      ? rc
+                      : read_number(ctx, busid, "devnum", &address);
+        if (now || !address)
+            return now ? now : -ENODEV;
         if (!rc && address == dev.address) {
             *dev_r = dev;
             return 0;
         }
     }
-    return rc ? rc : -ENODEV;
+    return -ENODEV;
 }
 
 bool xlx__usbdev_same(const struct xlx__usbdev *a, const struct xlx__usbdev *b)
