@@ -206,6 +206,8 @@ void usb_world_take(struct usb_world *w, const char *busid, const char *port)
         slot++;
     w->taken[slot].busid = dev->busid;
     w->taken[slot].address = dev->address;
+    if (dev->address && atoi(dev->address) < 64)
+        w->addresses |= UINT64_C(1) << atoi(dev->address);
     snprintf(w->taken[slot].port, sizeof(w->taken[slot].port), "%s", port);
     for (int i = 0; dev->intf[i].name; i++) {
         w->taken[slot].driver[i] = dev->intf[i].driver;

@@ -66,6 +66,7 @@ struct usb_world {
     int qemu_lingers, qemu_going[WORLD_DEVIDS];
     struct xlx__libxl_dev qemu_dev[WORLD_TAKEN]; /* bus 0: none */
 
+    uint64_t addresses; /* a bit for each that was ever taken, up to 63 */
     struct {
         const char *busid; /* taken by the backend, or NULL */
         const char *address;

@@ -107,12 +107,13 @@ static int fake_dev_add(struct xlx__libxl *libxl, uint32_t domid,
 {
     static const struct xlx__libxl_dev none = { 0 };
     struct usb_world *w = world_of_libxl(libxl);
+    bool fails = nth_fails(&w->nth); /* another one may be there by now */
     const struct sysfs_dev *host =
         sysfs_mem_at(w->sysfs, dev->bus, dev->address);
     char port[96];
     (void)domid;
     libxl->why[0] = '\0';
-    if (nth_fails(&w->nth) || !host || in_qemu(w, dev))
+    if (fails || !host || in_qemu(w, dev))
         return refuse(libxl, "USB device is not assignable.");
     if (!w->qemu_hc[dev->devid])
         return refuse(libxl, "Bus 'xenusb-0.0' not found");

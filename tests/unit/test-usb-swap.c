@@ -11,6 +11,8 @@
 
 #define LONG_MS 60000 /* never reached */
 
+#define KEYBOARD_ADDRESS 44
+
 /* Forbidden, and with its own address. */
 static const struct sysfs_dev keyboard = {
     .busid = "1-2",
@@ -43,7 +45,8 @@ static bool read_at(int n)
     struct xlx__usbdev dev;
     swap_at(w, n);
     assert_int_equal(xlx__usbdev_read(w->ctx, "1-2", &dev), 0);
-    bool more = w->nth.calls >= n, is_keyboard = dev.address == 44;
+    bool more = w->nth.calls >= n,
+         is_keyboard = dev.address == KEYBOARD_ADDRESS;
     assert_int_equal(dev.vendor, is_keyboard ? 0x1050 : 0x46f4);
     assert_int_equal(dev.product, is_keyboard ? 0x0407 : 1);
     assert_int_equal(dev.mbits, is_keyboard ? 12 : 480);
@@ -108,6 +111,34 @@ static void one_that_goes_while_it_is_read_is_no_failure(void **state)
     usb_world_free(w);
 }
 
+static int nr_gone;
+
+static int goes_once(struct xlx__sysfs *fs, const char *path, char *buf,
+                     size_t size)
+{
+    bool goes = strstr(path, ":1.1/bInterfaceClass") && !nr_gone++;
+    return goes ? -ENODEV : real->read(fs, path, buf, size);
+}
+
+/* The guest chooses a configuration: the old interfaces go, the device stays.
+ */
+static void one_that_is_configured_meanwhile_is_there(void **state)
+{
+    (void)state;
+    struct usb_world *w = usb_world_new();
+    struct xlx__sysfs_ops ops = *w->ctx->sysfs->ops;
+    struct xlx__usbdev dev;
+    real = w->ctx->sysfs->ops;
+    ops.read = goes_once;
+    w->ctx->sysfs->ops = &ops;
+    nr_gone = 0;
+    assert_int_equal(xlx__usbdev_read(w->ctx, "1-2", &dev), 0);
+    assert_int_equal(nr_gone, 2);
+    assert_int_equal(dev.nr_intfs, 2);
+    w->ctx->sysfs->ops = real;
+    usb_world_free(w);
+}
+
 /* --- giving away ---------------------------------------------------------- */
 
 static void forbid_keyboards(struct usb_world *w)
@@ -119,6 +150,7 @@ static void forbid_keyboards(struct usb_world *w)
     fclose(file);
 }
 
+/* After 127 others it has the address that the first one had. */
 static void swap_like_twin(void *user)
 {
     struct usb_world *w = user;
@@ -132,7 +164,7 @@ static void swap_like_twin(void *user)
 static bool is_given(struct usb_world *w)
 {
     const char *driver = sysfs_mem_find(w->sysfs, "1-2")->intf[0].driver;
-    return driver && !strcmp(driver, "usbfs");
+    return driver && (!strcmp(driver, "usbfs") || !strcmp(driver, "usbback"));
 }
 
 static bool was_swapped(struct usb_world *w)
@@ -153,8 +185,23 @@ static void assert_nobodys(struct usb_world *w, int n)
     free(dump);
 }
 
+/* How a device is given away: to whom, and by whom. */
+struct way {
+    uint32_t domid;
+    bool usbback; /* the kernel's */
+};
+
+static const struct way ways[] = {
+    { WORLD_DOMID, false },
+    { WORLD_DOMID, true },
+    { WORLD_HVM, false }, /* its device model */
+};
+
+#define NR(a) (sizeof(a) / sizeof((a)[0]))
+
 struct swapping {
     void (*act)(void *user);
+    struct way way;
     int refused, given;
 };
 
@@ -164,9 +211,11 @@ static bool attach_at(struct swapping *s, int n)
     const struct xlx_usb_place any = { XLX_USB_ANY, XLX_USB_ANY };
     struct usb_world *w = usb_world_new();
     struct xlx_usb_place got;
+    if (s->way.usbback)
+        usb_world_load_usbback(w);
     forbid_keyboards(w);
     w->nth = (struct nth){ .act_at = n, .act = s->act, .user = w };
-    int rc = xlx_usb_attach(w->ctx, WORLD_DOMID, "46f4:0001:S1", &any, 0,
+    int rc = xlx_usb_attach(w->ctx, s->way.domid, "46f4:0001:S1", &any, 0,
                             LONG_MS, &got);
     bool more = w->nth.calls >= n;
     w->nth = (struct nth){ 0 };
@@ -178,6 +227,9 @@ static bool attach_at(struct swapping *s, int n)
         assert_false(is_given(w));
     else if (rc || !is_given(w))
         fail_msg("call %d: %s", n, xlx_ctx_error(w->ctx));
+    /* Libxl is told an address, and not a place. */
+    if (s->way.domid == WORLD_HVM)
+        assert_int_equal(w->addresses & UINT64_C(1) << KEYBOARD_ADDRESS, 0);
     s->refused += rc != 0;
     s->given += !rc;
     usb_world_free(w);
@@ -186,16 +238,73 @@ static bool attach_at(struct swapping *s, int n)
 
 static void attach_gives_what_was_judged(void **state)
 {
-    struct swapping keyboards = { .act = swap },
-                    twins = { .act = swap_like_twin };
-    int n = 1;
+    struct swapping twins = { .act = swap_like_twin, .way = ways[0] };
+    int n;
     (void)state;
-    while (attach_at(&keyboards, n))
-        n++;
-    assert_true(keyboards.refused > 100);
+    for (size_t i = 0; i < NR(ways); i++) {
+        struct swapping keyboards = { .act = swap, .way = ways[i] };
+        for (n = 1; attach_at(&keyboards, n); n++)
+            ;
+        assert_true(keyboards.refused > 100);
+    }
     for (n = 1; attach_at(&twins, n); n++)
         ;
     assert_true(twins.refused > 100);
+}
+
+/* --- moving --------------------------------------------------------------- */
+
+/* The guest's port may be left as it is: its device was pulled out of it. */
+static void empty_port(struct usb_world *w, uint32_t domid)
+{
+    struct xlx_usb_place place;
+    if (!xlx_usb_find(w->ctx, domid, "1-2", &place, NULL))
+        assert_int_equal(
+            xlx_usb_detach(w->ctx, domid, &place, "1-2", LONG_MS, NULL), 0);
+}
+
+static bool move_at(struct swapping *s, int n, uint32_t from, uint32_t to)
+{
+    const struct xlx_usb_place any = { XLX_USB_ANY, XLX_USB_ANY };
+    struct usb_world *w = usb_world_new();
+    struct xlx_usb_place place, got;
+    forbid_keyboards(w);
+    assert_int_equal(
+        xlx_usb_attach(w->ctx, from, "1-2", &any, 0, LONG_MS, &place), 0);
+    w->nth = (struct nth){ .act_at = n, .act = s->act, .user = w };
+    int rc =
+        xlx_usb_move(w->ctx, from, &place, "1-2", to, &any, 0, LONG_MS, &got);
+    bool more = w->nth.calls >= n;
+    w->nth = (struct nth){ 0 };
+    usb_world_rest(w);
+    if (was_swapped(w) && is_given(w))
+        fail_msg("call %d: a guest has another device: %s", n,
+                 xlx_ctx_error(w->ctx));
+    else if (!was_swapped(w) && (rc || !is_given(w)))
+        fail_msg("call %d: %s", n, xlx_ctx_error(w->ctx));
+    if (rc && !xlx_usb_find(w->ctx, to, "1-2", &got, NULL))
+        fail_msg("call %d: the other guest's port has it", n);
+    empty_port(w, from);
+    empty_port(w, to);
+    if (was_swapped(w))
+        assert_nobodys(w, n);
+    s->refused += rc != 0;
+    usb_world_free(w);
+    return more;
+}
+
+static void move_gives_what_the_guest_had(void **state)
+{
+    static const uint32_t rows[][2] = { { WORLD_DOMID, WORLD_HVM },
+                                        { WORLD_HVM, WORLD_DOMID } };
+    (void)state;
+    for (size_t i = 0; i < NR(rows); i++) {
+        struct swapping s = { .act = swap };
+        int n = 1;
+        while (move_at(&s, n, rows[i][0], rows[i][1]))
+            n++;
+        assert_true(s.refused > 100);
+    }
 }
 
 /* --- pulled out ----------------------------------------------------------- */
@@ -327,7 +436,9 @@ int main(void)
         cmocka_unit_test(a_device_is_read_whole),
         cmocka_unit_test(one_that_does_not_come_to_rest_is_not_there),
         cmocka_unit_test(one_that_goes_while_it_is_read_is_no_failure),
+        cmocka_unit_test(one_that_is_configured_meanwhile_is_there),
         cmocka_unit_test(attach_gives_what_was_judged),
+        cmocka_unit_test(move_gives_what_the_guest_had),
         cmocka_unit_test(one_that_is_pulled_out_is_not_waited_for),
         cmocka_unit_test(reconcile_gives_what_is_assigned),
         cmocka_unit_test(a_port_is_freed_only_as_it_was_seen),

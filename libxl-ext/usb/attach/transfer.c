@@ -62,10 +62,16 @@ static void unplug_again(xlx_ctx *ctx, void *arg)
     j->type->give_back(ctx, &j->m);
 }
 
+/* Nobody takes another one that is in its place by now. */
 static int look_claimed(xlx_ctx *ctx, void *arg)
 {
     const struct job *j = arg;
-    return j->type->claimed(ctx, &j->m);
+    struct xlx__usbdev now;
+    int rc = j->type->claimed(ctx, &j->m);
+    if (rc)
+        return rc;
+    rc = xlx__usbdev_read(ctx, j->m.busid, &now);
+    return rc || xlx__usbdev_same(&j->dev, &now) ? rc : -ENODEV;
 }
 
 static int wait_claimed(xlx_ctx *ctx, void *arg)

@@ -162,12 +162,13 @@ static int add(xlx_ctx *ctx, const struct xlx__move *m,
                     ctx->libxl->ops->dev_add(ctx->libxl, m->hc->domid, &to), m);
 }
 
+/* By the numbers of the device that was judged: QEMU opens no other one. */
 static int plug(xlx_ctx *ctx, const struct xlx__move *m)
 {
     struct xlx__usbdev dev;
     int rc = xlx__hc_check_port(ctx, XLX__XS_NO_TX, m->hc, m->port, "");
     if (!rc)
-        rc = xlx__usbdev_read(ctx, m->busid, &dev);
+        rc = xlx__usbdev_read_given(ctx, m->busid, m->hc->domid, &dev);
     if (rc == -ENODEV)
         return xlx__fail(ctx, ENODEV, "usb %s: was unplugged meanwhile",
                          m->busid);
