@@ -20,19 +20,20 @@ struct confine_call {
     int err; /* not 0: the call is not made, and fails with this errno */
 };
 
-#define CONFINE_CALL(name)   \
-    {                        \
-        .nr = SCMP_SYS(name) \
+/* SCMP_SYS() would see what musl makes of a name: pread64 is a macro there. */
+#define CONFINE_CALL(name) \
+    {                      \
+        .nr = __SNR_##name \
     }
-#define CONFINE_CALL_IF(name, a, m, v)                              \
-    {                                                               \
-        .nr = SCMP_SYS(name), .arg = (a), .mask = (m), .value = (v) \
+#define CONFINE_CALL_IF(name, a, m, v)                            \
+    {                                                             \
+        .nr = __SNR_##name, .arg = (a), .mask = (m), .value = (v) \
     }
 /* The kernel looks at 32 bits of a request; musl extends their sign. */
 #define CONFINE_IOCTL(request) CONFINE_CALL_IF(ioctl, 1, UINT32_MAX, request)
-#define CONFINE_NO_CALL(name, error)         \
-    {                                        \
-        .nr = SCMP_SYS(name), .err = (error) \
+#define CONFINE_NO_CALL(name, error)       \
+    {                                      \
+        .nr = __SNR_##name, .err = (error) \
     }
 /* Memory that is no code. */
 #define CONFINE_NO_CODE(name) CONFINE_CALL_IF(name, 2, PROT_EXEC, 0)
