@@ -457,6 +457,7 @@ static void does_its_work(int fd)
     WELL(event >= 0 && !eventfd_write(event, 1));
     WELL(pread(-1, word, 1, 0) < 0 && errno == EBADF);
     WELL(!kill(getpid(), 0));
+    WELL(signal(SIGPIPE, SIG_IGN) != SIG_ERR);
     syscall(SYS_ioctl, -1, _IOC(_IOC_NONE, 'P', 0, 48), 0);
     syscall(SYS_ioctl, -1, _IOC(_IOC_NONE, 'E', 4, 4), 0);
     usleep(1);

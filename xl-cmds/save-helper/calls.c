@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
+#include <signal.h>
 #include <sys/socket.h>
 
 #include "helper.h"
@@ -99,6 +100,8 @@ static const struct confine_call threads[] = {
     /* The C library's own signals, 32 to 34, with the first thread; not SIGSYS.
      */
     CONFINE_CALL_IF(rt_sigaction, 0, 32, 32),
+    /* libxenstore's, around each request. */
+    CONFINE_CALL_IF(rt_sigaction, 0, UINT32_MAX, SIGPIPE),
     CONFINE_CALL(restart_syscall),
 #ifdef __SANITIZE_ADDRESS__ /* at the end of each thread */
     CONFINE_CALL(sigaltstack),
