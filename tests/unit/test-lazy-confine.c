@@ -354,6 +354,17 @@ static void reads_data(int fd)
     WELL(is_not_there("/etc/passwd"));
 }
 
+/* The save file is looked at by its name in the end. */
+static void a_recorded_file_is_there(void **state)
+{
+    struct world *w = *state;
+    char path[160];
+    w->h.record = true;
+    snprintf(path, sizeof(path), "%s/side", w->log);
+    w->h.sidecar = path;
+    assert_well(w, reads_data);
+}
+
 /* Beside the save file, or where it is said. */
 static void a_sidecar_is_written_in_its_folder(void **state)
 {
@@ -605,6 +616,7 @@ int main(void)
         TEST(its_fault_thread_comes_first),
         TEST(its_status_is_all_it_sees),
         TEST(a_sidecar_is_written_in_its_folder),
+        TEST(a_recorded_file_is_there),
         TEST(beside_the_root_nothing_is_recorded),
         TEST(the_socket_of_a_server_is_there),
         TEST(nothing_else_stays_mounted),

@@ -33,10 +33,10 @@ static const char *const for_servers[] = {
 };
 
 struct places {
-    struct confine_place place[4 + NR(for_servers)];
+    struct confine_place place[5 + NR(for_servers)];
     size_t nr;
-    char root[PATH_MAX], status[PATH_MAX], load[PATH_MAX], folder[PATH_MAX],
-        server[PATH_MAX];
+    char root[PATH_MAX], status[PATH_MAX], load[PATH_MAX], image[PATH_MAX],
+        sidecar[PATH_MAX], server[PATH_MAX];
 };
 
 static void add(struct places *p, const char *path, bool writable)
@@ -112,6 +112,18 @@ static void add_servers(struct places *p, const char *uri)
         add(p, p->server, false);
 }
 
+/* When all is there, it is looked whether the save file still has its name, and
+ * the sidecar is written: last here, as both may have one folder. */
+static void add_sidecar(struct places *p, const struct helper *h,
+                        const char *image)
+{
+    if (snprintf(p->image, PATH_MAX, "%s", image) < PATH_MAX && *image == '/' &&
+        cut_name(p->image))
+        add(p, p->image, false);
+    if (folder_of_sidecar(h, image, p->sidecar))
+        add(p, p->sidecar, true);
+}
+
 static int fill(struct places *p, const struct helper *h, const char *image)
 {
     const char *run = xlx_ctx_path(h->ctx, XLX_PATH_RUN);
@@ -122,8 +134,8 @@ static int fill(struct places *p, const struct helper *h, const char *image)
         return -ENAMETOOLONG;
     add(p, p->status, true);
     add(p, p->load, false);
-    if (h->record && folder_of_sidecar(h, image, p->folder))
-        add(p, p->folder, true);
+    if (h->record)
+        add_sidecar(p, h, image);
     if (xlx_image_is_uri(image))
         add_servers(p, image);
     return 0;
