@@ -63,7 +63,7 @@ lazy_processes() { grep -l '^xl-ext-save-hel' /proc/[0-9]*/comm 2>/dev/null; }
 # does not see the host's files.
 lazy_confined() {
     local line status
-    [ ! -e "/proc/$1/root/etc" ] || { echo "it sees /etc"; return 1; }
+    [ ! -e "/proc/$1/root/usr" ] || { echo "it sees /usr"; return 1; }
     [ -d "/proc/$1/root/run/libxl-ext/lazy" ] || { echo "no statuses"; return 1; }
     status=$(cat "/proc/$1/status")
     for line in "NoNewPrivs 1" "CapInh 0" "CapPrm $2" "CapEff $2" "CapBnd 0" \
