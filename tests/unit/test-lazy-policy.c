@@ -240,6 +240,97 @@ static void backwards_too(void **state)
     world_free(&w);
 }
 
+/* A fault, and the runs that it brings. */
+struct window {
+    uint64_t fault;
+    struct xlx__gfn_range run[2]; /* an empty one: no more */
+};
+
+static void expect_windows(struct world *w, const struct window *rows,
+                           size_t nr)
+{
+    for (size_t i = 0; i < nr; i++) {
+        fault(w, rows[i].fault);
+        for (size_t k = 0; k < 2 && rows[i].run[k].end; k++) {
+            assert_int_equal(step(w), XLX__POLICY_AROUND);
+            assert_run(w, rows[i].run[k].start, rows[i].run[k].end);
+        }
+        assert_int_equal(pages_around(w), 0);
+    }
+}
+
+static void a_place_reaches_32_pages_to_both_sides(void **state)
+{
+    (void)state;
+    static const struct window rows[] = {
+        { 5000, { { 4996, 5000 }, { 5001, 5013 } } },
+        { 5013, { { 5014, 5046 } } },
+        { 5077, { { 5078, 5120 }, { 5120, 5142 } } }, /* 31 behind its end */
+        { 5174, { { 5170, 5174 }, { 5175, 5187 } } }, /* 32: another place */
+        { 7000, { { 6998, 7000 }, { 7001, 7007 } } },
+        { 6966, { { 6950, 6966 } } },                 /* 32 before its start */
+        { 6917, { { 6915, 6917 }, { 6918, 6924 } } }, /* 33: another one */
+    };
+    struct world w = world_with(NULL, 0);
+    expect_windows(&w, rows, sizeof(rows) / sizeof(rows[0]));
+    world_free(&w);
+}
+
+/* Less with each fault elsewhere, more where the guest continues. */
+static void windows_shrink_and_grow_by_half(void **state)
+{
+    (void)state;
+    static const struct window rows[] = {
+        { 4100, { { 4096, 4100 }, { 4101, 4113 } } },
+        { 4300, { { 4298, 4300 }, { 4301, 4307 } } },
+        { 4500, { { 4499, 4500 }, { 4501, 4504 } } },
+        { 4700, { { 4701, 4703 } } },
+        { 4900, { { 4901, 4902 } } },
+        { 5100, { { 0, 0 } } },
+        { 5101, { { 5102, 5104 } } },
+        { 5300, { { 5301, 5302 } } },
+        { 5104, { { 5105, 5109 } } },
+        { 5109, { { 5110, 5118 } } },
+        { 5500, { { 5501, 5503 } } },
+    };
+    struct world w = world_with(NULL, 0);
+    expect_windows(&w, rows, sizeof(rows) / sizeof(rows[0]));
+    world_free(&w);
+}
+
+static void a_window_has_512_pages_at_most(void **state)
+{
+    (void)state;
+    static const uint64_t pages[] = { 16, 32, 64, 128, 256, 512, 512 };
+    struct world w = world_with(NULL, 0);
+    uint64_t gfn = 5000;
+    for (size_t i = 0; i < sizeof(pages) / sizeof(pages[0]); i++) {
+        fault(&w, gfn);
+        assert_int_equal(pages_around(&w), pages[i]);
+        while (xlx__pages_state(w.pages, gfn) == XLX__PAGE_DONE)
+            gfn++;
+    }
+    world_free(&w);
+}
+
+static void the_ninth_place_takes_that_of_the_oldest(void **state)
+{
+    (void)state;
+    static const struct window rows[] = {
+        { 4113, { { 4114, 4146 } } }, /* the first one is still there */
+        { 7000, { { 7001, 7002 } } }, /* in place of 4300 ... */
+        { 4307, { { 0, 0 } } },       /* ... whose end this was; of 4500 */
+        { 4703, { { 4704, 4708 } } },
+    };
+    struct world w = world_with(NULL, 0);
+    for (uint64_t i = 0; i < 8; i++) {
+        fault(&w, 4100 + 200 * i);
+        pages_around(&w);
+    }
+    expect_windows(&w, rows, sizeof(rows) / sizeof(rows[0]));
+    world_free(&w);
+}
+
 static void faults_all_over_bring_nothing_along(void **state)
 {
     (void)state;
@@ -316,6 +407,10 @@ int main(void)
         cmocka_unit_test(a_guest_that_goes_on_gets_ever_more_ahead),
         cmocka_unit_test(no_more_than_256_kib_come_around_a_fault_at_once),
         cmocka_unit_test(backwards_too),
+        cmocka_unit_test(a_place_reaches_32_pages_to_both_sides),
+        cmocka_unit_test(windows_shrink_and_grow_by_half),
+        cmocka_unit_test(a_window_has_512_pages_at_most),
+        cmocka_unit_test(the_ninth_place_takes_that_of_the_oldest),
         cmocka_unit_test(faults_all_over_bring_nothing_along),
         cmocka_unit_test(two_places_are_both_followed),
         cmocka_unit_test(faults_at_the_ends_stay_inside),
