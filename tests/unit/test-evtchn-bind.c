@@ -307,7 +307,8 @@ static void the_busiest_are_spread(void **state)
         assert_int_equal(per_vcpu[vcpu], 2);
     assert_int_equal(w->guest->port[1].vector, 0);
     expect_line(w, "evtchn-spread guest --hot=8 --sample=1", CMD_OK,
-                "domain 5: 0 changed, 8 with vectors");
+                "domain 5: 0 changed, 8 with vectors; index over 4 vCPUs 0.999 "
+                "-> 0.999\n");
     /* another load: what is idle gives its vector back */
     memset(w->guest->busy, 0, sizeof(w->guest->busy));
     w->guest->busy[18] = w->guest->busy[19] = 500;
@@ -336,6 +337,16 @@ static void without_events_devices_are_spread(void **state)
     w->guest->busy[10] = 1000; /* nobody counts them */
     expect_line(w, "evtchn-spread guest --sample=0 --hot=2", CMD_OK,
                 "(events were not counted)\n");
+}
+
+static void without_channels_there_is_nothing_to_spread(void **state)
+{
+    struct evtchn_world *w = *state;
+    for (uint32_t port = 0; port < w->guest->nr_ports; port++)
+        w->guest->port[port].type = XLX_EVTCHN_CLOSED;
+    expect_line(w, "evtchn-spread guest --sample=0", CMD_OK,
+                "domain 5: 0 changed, 0 with vectors; index over 4 vCPUs 0.000 "
+                "-> 0.000");
 }
 
 /* When only the end of it fails, what was counted is used all the same. */
@@ -471,6 +482,7 @@ int main(void)
         TEST(the_busiest_are_spread),
         TEST(counts_of_others_are_taken_and_left_on),
         TEST(without_events_devices_are_spread),
+        TEST(without_channels_there_is_nothing_to_spread),
         TEST(counting_that_fails_is_told),
         TEST(a_channel_that_was_closed_is_left_out),
         TEST(spread_says_json),

@@ -225,6 +225,24 @@ static void a_busier_port_takes_the_place_of_an_idle_one(void **state)
     assert_int_equal(in.ports[1].vector, 0x40);
 }
 
+/* Nor is a vector that the guest does not offer any more. */
+static void a_withdrawn_vector_holds_no_place(void **state)
+{
+    struct input in;
+    struct output out;
+    (void)state;
+    start(&in, 2);
+    struct xlx_evtchn_port *old = add(&in, 100);
+    old->vector = 0x60;
+    old->toolstack = true;
+    add(&in, 120);
+    offer(&in, 0, 0x40, 1);
+    in.hot = 1;
+    check(&in, &out);
+    assert_int_equal(in.ports[0].vector, 0);
+    assert_int_equal(in.ports[1].vector, 0x40);
+}
+
 static void no_more_than_is_offered(void **state)
 {
     struct input in;
@@ -432,6 +450,7 @@ int main(void)
         cmocka_unit_test(what_is_right_stays),
         cmocka_unit_test(few_are_moved),
         cmocka_unit_test(a_busier_port_takes_the_place_of_an_idle_one),
+        cmocka_unit_test(a_withdrawn_vector_holds_no_place),
         cmocka_unit_test(no_more_than_is_offered),
         cmocka_unit_test(what_others_have_is_left_alone),
         cmocka_unit_test(load_that_stays_is_counted),
