@@ -62,6 +62,11 @@ static const struct row rows[] = {
     { "1111:2222", -ENOTUNIQ, "2-2 (serial ?[31m), 2-3 (serial ?[32m)" },
     { "046d:c52b:b", -ENODEV, "no such device" },
     { "046d:c52b:", -ENODEV, "no such device" },
+    { "1.5", -ENODEV, "no such device" },
+    { "3.4", -ENODEV, "no such device" },
+    { "999.999", -ENODEV, "no such device" },
+    { "1111:c52b", -ENODEV, "no such device" },
+    { "046d:2222", -ENODEV, "no such device" },
     { "3-1", -ENODEV, "no such device" },
     { "3.1", -ENODEV, "no such device" },
     { "usb1", -ENOTSUP, "root hub" },
@@ -72,6 +77,8 @@ static const struct row rows[] = {
     { "1.4.2", -EINVAL, "names no device" },
     { "0.4", -EINVAL, "names no device" },
     { "1.1000", -EINVAL, "names no device" },
+    { "0001.4", -EINVAL, "names no device" },
+    { "1.0", -EINVAL, "names no device" },
     { "1. 4", -EINVAL, "names no device" },
     { "1.+4", -EINVAL, "names no device" },
     { "01-2", -EINVAL, "names no device" },
@@ -99,6 +106,28 @@ static void a_text_names_one_device_or_none(void **state)
     xlx_ctx_free(ctx);
 }
 
+static void six_candidates_are_named(void **state)
+{
+    (void)state;
+    struct xlx__usbdev seven[7];
+    int found;
+    xlx_ctx *ctx;
+    assert_int_equal(xlx_ctx_new(&ctx), 0);
+    for (int i = 0; i < 7; i++) {
+        seven[i] = devs[2]; /* without a serial number */
+        seven[i].busid[2] = (char)('1' + i);
+    }
+    assert_int_equal(xlx__select_among(ctx, "046d:c52c", seven, 6, &found),
+                     -ENOTUNIQ);
+    assert_string_equal(xlx_ctx_error(ctx),
+                        "usb 046d:c52c: 6 devices match: name one by its "
+                        "place: 2-1, 2-2, 2-3, 2-4, 2-5, 2-6");
+    assert_int_equal(xlx__select_among(ctx, "046d:c52c", seven, 7, &found),
+                     -ENOTUNIQ);
+    assert_non_null(strstr(xlx_ctx_error(ctx), " 2-5, 2-6, ..."));
+    xlx_ctx_free(ctx);
+}
+
 static void many_candidates_are_cut(void **state)
 {
     (void)state;
@@ -120,6 +149,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_text_names_one_device_or_none),
+        cmocka_unit_test(six_candidates_are_named),
         cmocka_unit_test(many_candidates_are_cut),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
