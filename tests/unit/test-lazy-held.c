@@ -84,10 +84,29 @@ static void residents_are_subtracted(void **state)
     }
 }
 
+/* As many as there are runs, each by itself. */
+static void the_list_has_room_for_all(void **state)
+{
+    (void)state;
+    struct xlx_image_run run[100];
+    struct xlx__gfn_range *held;
+    size_t nr;
+    for (uint64_t i = 0; i < 100; i++)
+        run[i] = (struct xlx_image_run){ 10 * i, 1 + i % 9, 0 };
+    assert_int_equal(xlx__held_back(run, 100, NULL, 0, &held, &nr), 0);
+    assert_int_equal(nr, 100);
+    for (uint64_t i = 0; i < 100; i++) {
+        assert_int_equal(held[i].start, 10 * i);
+        assert_int_equal(held[i].end, 10 * i + 1 + i % 9);
+    }
+    free(held);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(residents_are_subtracted),
+        cmocka_unit_test(the_list_has_room_for_all),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
