@@ -366,10 +366,15 @@ void paging_fake_free(struct paging_fake *f)
     munmap(f, sizeof(*f));
 }
 
-/* With the lock held; waits for a slot as a vCPU does in Xen. */
+static bool is_full(const struct paging_fake *f)
+{
+    return f->req_prod - f->rsp_cons == FAKE_RING_SLOTS;
+}
+
+/* With the lock held; a vCPU does not go on before there is a slot. */
 static void post(struct paging_fake *f, struct xlx__paging_request req)
 {
-    while (f->req_prod - f->rsp_cons == FAKE_RING_SLOTS && !f->dying)
+    while (is_full(f) && !f->dying)
         wait_a_bit(f);
     f->ring[f->req_prod++ % FAKE_RING_SLOTS] = req;
 }
@@ -395,7 +400,8 @@ void paging_fake_drop(struct paging_fake *f, uint64_t gfn)
 {
     paging_fake_lock(f);
     become(f, gfn, FAKE_HOLE);
-    post(f, (struct xlx__paging_request){ .gfn = gfn, .drop = true });
+    if (!is_full(f))
+        post(f, (struct xlx__paging_request){ .gfn = gfn, .drop = true });
     paging_fake_unlock(f);
 }
 

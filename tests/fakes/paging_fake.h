@@ -76,7 +76,7 @@ void paging_fake_unlock(struct paging_fake *f);
 bool paging_fake_touch(struct paging_fake *f, unsigned vcpu, uint64_t gfn);
 
 /* The guest gives a gfn away (balloon): it becomes a hole, a drop request is
- * posted. */
+ * posted if the ring has room for it. */
 void paging_fake_drop(struct paging_fake *f, uint64_t gfn);
 
 /* The domain is destroyed: vCPUs return, loads fail. */

@@ -187,6 +187,20 @@ static void a_page_given_away_stays_away(void **state)
     assert_paging_is_over(w);
 }
 
+static void a_page_given_away_with_the_ring_full_is_loaded_in_vain(void **state)
+{
+    struct world *w = *state;
+    assert_int_equal(xlx__pager_start(w->pager, 1), 0);
+    for (uint64_t gfn = 600; gfn <= 600 + FAKE_RING_SLOTS; gfn++)
+        paging_fake_drop(w->fake, gfn);
+    assert_int_equal(xlx__pager_run(w->pager), 0);
+    assert_int_equal(pager_world_counter(w, XLX__DROPPED), FAKE_RING_SLOTS);
+    assert_int_equal(w->fake->type[600 + FAKE_RING_SLOTS], FAKE_HOLE);
+    assert_int_equal(w->fake->loads[600 + FAKE_RING_SLOTS], 1);
+    assert_int_equal(pager_world_done(w), HELD);
+    assert_paging_is_over(w);
+}
+
 /* --- the recorded working set --------------------------------------------- */
 
 #define RECORDED 16 /* too few of any block for all of it */
@@ -501,6 +515,7 @@ int main(void)
         TEST(vcpus_that_touch_all_get_the_right_pages),
         TEST(what_the_guest_wrote_stays),
         TEST(a_page_given_away_stays_away),
+        TEST(a_page_given_away_with_the_ring_full_is_loaded_in_vain),
         TEST(a_prefetch_loads_the_record_and_nothing_else),
         TEST(a_prefetch_ends_at_its_size_and_at_its_time),
         TEST(a_prefetch_without_a_record_loads_nothing),
