@@ -8,8 +8,9 @@
 #define IDLE_MS 20
 #define GONE_US 200000u
 
-/* vCPUs that wait for a slot in the ring get it as soon as it is drained, and
- * then have to run: for so long, twice as long after each try in vain. */
+/* With an older series vCPUs sleep in Xen for a slot in the ring, get it as
+ * soon as it is drained, and then have to run: for so long, twice as long after
+ * each try in vain. */
 #define RUN_MS 1
 #define RUN_MAX_MS 100
 
@@ -140,7 +141,7 @@ static int try_to_end_paging(struct xlx__ring *ring)
     return rc;
 }
 
-/* Lets vCPUs run that sleep in Xen. They cannot while somebody else has the
+/* Lets vCPUs run that may sleep in Xen. They cannot while somebody else has the
  * domain paused, which is left as it is. */
 static int let_run(struct xlx__ring *ring, int ms)
 {

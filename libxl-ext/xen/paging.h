@@ -35,7 +35,8 @@ struct xlx__paging_request {
     uint64_t gfn;
     uint32_t vcpu;
     bool paused; /* the vCPU waits for the response */
-    bool drop;   /* the guest gave the gfn away: nothing to load */
+    bool drop;   /* the guest gave the gfn away: nothing to load. With the ring
+                    full nobody is told, and a load of the gfn does nothing */
 };
 
 struct xlx__paging_info {
@@ -108,9 +109,10 @@ struct xlx__paging_ops {
 
     /*
      * Ends paging and gives the ring's gfn an empty page again. The domain must
-     * be paused and every request answered, and that passed on. 0; -EBUSY vCPUs
-     * still wait for a slot in the ring, or have got one and not run since:
-     * drain it, let the domain run, and call again.
+     * be paused and every request answered, and that passed on. 0; -EBUSY a
+     * vCPU of another domain is posting a request, or, in a hypervisor with an
+     * older series, vCPUs sleep for a slot in the ring, or have got one and not
+     * run since: drain it, let the domain run, and call again.
      */
     int (*disable)(struct xlx__paging *p);
 

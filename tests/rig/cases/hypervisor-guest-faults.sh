@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-only
 #
-# One page that is out is touched by all vcpus at once: all of them sleep. Paging
-# ends with a vcpu asleep in Xen that found no room in the ring: not before it
-# has run.
+# One page that is out is touched by all vcpus at once: all of them sleep. With no
+# room in the ring nobody sleeps in Xen: a page is given back at once, vcpus that
+# touch pages are paused, and paging ends before they have run.
 
 set -eu
 . /rig/lib/rig.sh
@@ -10,7 +10,8 @@ set -eu
 
 [ "$RIG_XEN" != stock ] || { echo "nothing can be out"; exit 0; }
 
-# The requests of dom0 stay in the ring until all pages are there.
+# The requests of dom0 stay in the ring until all pages are there. A vcpu that
+# slept in Xen would not have given the page back, and be in the way of the end.
 touch_behind_full_ring() {
     local gfns mapper mappers=()
     paged_out 99 behind
@@ -23,12 +24,17 @@ touch_behind_full_ring() {
     rig_wait_for 30 eval '[ "$(paged_asked runs)" = 8 ]' ||
         rig_fail "the ring is not full: $(<"$paged_answered")"
     paged_go
-    sleep 2
+    rig_wait_for 30 paged_said '^ok: given back' ||
+        rig_fail "not given back while the ring is full"
+    rig_guest_run g 'touch /run/further'
+    sleep 4
     paged_in
     for mapper in "${mappers[@]}"; do wait "$mapper"; done
-    paged_finish "one vcpu behind a full ring"
-    grep -q '^busy [1-9]' "$paged_answered" ||
-        rig_fail "paging ended under a vcpu that slept in Xen"
+    paged_finish "two vcpus behind a full ring"
+    [ "$(paged_asked paused)" = 0 ] ||
+        rig_fail "a vcpu found room in the ring"
+    grep -q '^busy 0' "$paged_answered" ||
+        rig_fail "a vcpu slept in Xen, in the way of the end"
 }
 
 rig_guest_start g pvh vcpus=2

@@ -4,7 +4,8 @@
  *   paged hypercalls   makes hypercalls whose arguments lie in such pages
  *   paged touch N      N threads, each on its vcpu, touch one of them at once
  *   paged replace      gives such pages back to Xen, and takes them again
- *   paged behind       touches the last of nine
+ *   paged behind       gives back the ninth of eleven; then, from /run/further
+ *                      on, two vcpus touch one of the last two each
  * Prints the gfns of its pages ("gfn N") and "ready", and waits for /run/go,
  * before which dom0 takes the pages away. Then a line for each check, and
  * "end".
@@ -116,6 +117,12 @@ static void make_pages(void)
     close(fd);
 }
 
+static void wait_for_file(const char *name)
+{
+    while (access(name, F_OK))
+        usleep(100000);
+}
+
 static void wait_until_out(unsigned mask)
 {
     for (unsigned i = 0; i < PAGES; i++)
@@ -123,8 +130,7 @@ static void wait_until_out(unsigned mask)
             printf("gfn %#lx\n", (unsigned long)gfns[i]);
     puts("ready");
     fflush(stdout);
-    while (access("/run/go", F_OK))
-        usleep(100000);
+    wait_for_file("/run/go");
 }
 
 /* Where items begin so that the last of them lie in the page after. */
@@ -431,12 +437,32 @@ static void replace(void)
     check_is(AREA(1)[PAGE - 1], 0x51, "replaced: contents");
 }
 
-/* dom0 has asked for the others, and the ring has room for eight. */
+static void *touch_last(void *arg)
+{
+    run_on(1);
+    *(int *)arg = *(volatile char *)AREA(10);
+    return NULL;
+}
+
+/*
+ * dom0 has asked for eight, for which the ring has room. It needs an answer of
+ * the guest after /run/further, before no vcpu runs any more.
+ */
 static void behind(void)
 {
+    pthread_t thread;
+    int seen = -1;
+
     run_on(0);
-    wait_until_out((1u << 9) - 1);
-    check_is(AREA(8)[PAGE - 1], 8, "behind a full ring: contents");
+    wait_until_out((1u << 11) - 1);
+    check_is(extents(XENMEM_decrease_reservation, 8), 1, "given back");
+    wait_for_file("/run/further");
+    usleep(1000000);
+    need(!pthread_create(&thread, NULL, touch_last, &seen), "thread");
+    check_is(AREA(9)[PAGE - 1], 9, "behind a full ring: contents");
+    pthread_join(thread, NULL);
+    check_is(seen, 10, "behind a full ring: the other vcpu sees");
+    check_is(extents(XENMEM_populate_physmap, 8), 1, "taken again");
 }
 
 int main(int argc, char **argv)
@@ -446,6 +472,7 @@ int main(int argc, char **argv)
     privcmd = open("/dev/xen/privcmd", O_RDWR | O_CLOEXEC);
     need(privcmd >= 0, "/dev/xen/privcmd");
     unlink("/run/go");
+    unlink("/run/further");
     make_pages();
     if (!strcmp(what, "hypercalls"))
         try_hypercalls();
