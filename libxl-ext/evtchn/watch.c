@@ -207,19 +207,6 @@ int xlx_evtchn_watch_fd(const xlx_evtchn_watch *w)
 
 /* --- a pass --------------------------------------------------------------- */
 
-/* Failures are told by the report, once; the rest is as ever. */
-struct filter {
-    xlx_log_fn *fn;
-    void *user;
-};
-
-static void pass_on(void *user, enum xlx_log_level level, const char *text)
-{
-    const struct filter *filter = user;
-    if (filter->fn && level != XLX_LOG_ERROR)
-        filter->fn(filter->user, level, text);
-}
-
 static int follow(xlx_evtchn_watch *w, uint32_t domid)
 {
     int rc = 0;
@@ -334,12 +321,10 @@ int xlx_evtchn_watch_dispatch(xlx_evtchn_watch *w)
         return arm(w, now + SETTLE_MS);
     if (w->at > now)
         return 0;
-    struct filter filter = { w->ctx->log_fn, w->ctx->log_user };
-    w->ctx->log_fn = pass_on;
-    w->ctx->log_user = &filter;
+    /* Failures are told by the report, once. */
+    xlx__tolerate(w->ctx, 1);
     pass(w, now >= w->plan_at);
-    w->ctx->log_fn = filter.fn;
-    w->ctx->log_user = filter.user;
+    xlx__tolerate(w->ctx, -1);
     if (now >= w->plan_at)
         w->plan_at = now + w->config.every_ms;
     return arm(w, w->plan_at);

@@ -93,6 +93,11 @@ check_paths $page || bad=1
 check_paths CONTRIBUTING.md || bad=1
 check_rooms $page || bad=1
 includes | check_order $page || bad=1
+# Who wants to be quiet calls xlx__tolerate().
+if grep -rn --exclude-dir=core 'log_fn' libxl-ext; then
+    echo "only core/ knows the log function"
+    bad=1
+fi
 for header in $agreed; do
     paths $page | grep -xF "libxl-ext/$header" >/dev/null ||
         { echo "$page: does not name libxl-ext/$header"; bad=1; }

@@ -202,7 +202,10 @@ static void what_cannot_be_tried(void **state)
                                         passes_report, f),
                      -ESRCH);
     sysfs_mem_unplug(f->w->sysfs, "1-3.4.1");
+    int errors = 0;
+    xlx_ctx_set_log(f->w->ctx, count_errors, &errors, XLX_LOG_ERROR);
     assert_int_equal(attach_hub(f, "1-3.4", 0), -ENODEV);
+    assert_int_equal(errors, 1);
     assert_non_null(strstr(xlx_ctx_error(f->w->ctx), "nothing is plugged in"));
     assert_int_equal(f->nr, 0);
 }

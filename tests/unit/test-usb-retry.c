@@ -276,18 +276,45 @@ static void once_is_for_one_guest_too(void **state)
     assert_int_equal(xlx_usb_reconcile(f->w->ctx, NULL, passes_report, f), 1);
 }
 
+struct logged {
+    int errors;
+    char last[XLX__ERROR_MAX];
+};
+
+static void log_error(void *user, enum xlx_log_level level, const char *text)
+{
+    struct logged *logged = user;
+    if (level != XLX_LOG_ERROR)
+        return;
+    logged->errors++;
+    snprintf(logged->last, sizeof(logged->last), "%s", text);
+}
+
+/* What a device has failed with is reported, what the pass itself has failed
+ * with is logged. */
+static void assert_logged(const struct passes *f, const struct logged *logged,
+                          int rc)
+{
+    assert_int_equal(logged->errors, rc ? 1 : 0);
+    if (rc)
+        assert_string_equal(logged->last, xlx_ctx_error(f->w->ctx));
+}
+
 /* Whichever call fails: the next pass puts it right. */
 static void any_call_may_fail_once(void **state)
 {
     int n = 0, rc = -1;
     (void)state;
     for (bool done = false; !done && n < 2000; n += 1 + n / 40) {
+        struct logged logged = { 0 };
         struct passes *f;
         passes_setup((void **)&f);
         f->r.timeout_ms = 30;
         passes_assign(f, "guest", "1-2");
+        xlx_ctx_set_log(f->w->ctx, log_error, &logged, XLX_LOG_ERROR);
         f->w->nth = (struct nth){ .fail_at = n + 1 };
         rc = xlx__reconcile_pass(&f->r, f->now, &f->pass);
+        assert_logged(f, &logged, rc);
         done = f->w->nth.calls < f->w->nth.fail_at;
         f->w->nth = (struct nth){ 0 };
         f->r.timeout_ms = PASSES_LONG_MS;

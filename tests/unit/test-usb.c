@@ -890,14 +890,31 @@ static char *world_after(const struct operation *op)
     return done;
 }
 
+/* All errors that were logged, a line each. */
+static void log_error(void *user, enum xlx_log_level level, const char *text)
+{
+    if (level == XLX_LOG_ERROR)
+        fprintf(user, "%s\n", text);
+}
+
 /* True while there is an n-th call. */
 static bool fail_nth(const struct operation *op, int n, const char *done)
 {
     struct usb_world *w = usb_world_new();
     op->prepare(w);
-    char *before = usb_world_dump(w);
+    char *before = usb_world_dump(w), *logged = NULL;
+    size_t size;
+    FILE *log = open_memstream(&logged, &size);
+    assert_non_null(log);
+    xlx_ctx_set_log(w->ctx, log_error, log, XLX_LOG_ERROR);
     w->nth = (struct nth){ .fail_at = n };
     int rc = op->run(w);
+    xlx_ctx_set_log(w->ctx, NULL, NULL, XLX_LOG_ERROR);
+    fclose(log);
+    if (rc && !strstr(logged, xlx_ctx_error(w->ctx)))
+        fail_msg("%s: call %d failed (%s), logged:\n%s", op->name, n,
+                 xlx_ctx_error(w->ctx), logged);
+    free(logged);
     bool more = w->nth.calls >= n;
     /* hc-destroy only warns when the process that nobody needs any more stays;
      * the next attach uses it, the next hc-destroy ends it. */

@@ -68,17 +68,7 @@ struct run {
     int nr;
     int64_t now, started; /* the caller's time, and the clock's */
     struct xlx__pass pass;
-    xlx_log_fn *log_fn; /* the context's, which we stand in for */
-    void *log_user;
 };
-
-/* The failure of one device is reported, not logged too. */
-static void filter(void *user, enum xlx_log_level level, const char *text)
-{
-    struct run *run = user;
-    if (run->log_fn && level != XLX_LOG_ERROR)
-        run->log_fn(run->log_user, level, text);
-}
 
 static int64_t now_of(const struct run *run)
 {
@@ -456,28 +446,24 @@ int xlx__reconcile_pass(struct xlx__reconciler *r, int64_t now,
         .now = now,
         .started = xlx__now_ms(),
         .pass = { .next = INT64_MAX },
-        .log_fn = ctx->log_fn,
-        .log_user = ctx->log_user,
     };
     XLX__AUTO_CLOSE int lock =
         xlx__lock(ctx, "usb/lock/reconcile", run.started + r->timeout_ms);
     if (lock < 0)
         return lock;
-    ctx->log_fn = filter;
-    ctx->log_user = &run;
+    /* The failure of one device is reported, not logged too. */
+    xlx__tolerate(ctx, 1);
     xlx__backoff_begin(&r->backoff);
     int rc = look_and_act(&run);
     if (!rc)
         xlx__backoff_end(&r->backoff);
-    ctx->log_fn = run.log_fn;
-    ctx->log_user = run.log_user;
+    xlx__tolerate(ctx, -1);
     free(run.list);
     xlx__view_free(&run.view);
     if (rc)
-        xlx__log(ctx, XLX_LOG_ERROR, "%s", ctx->error);
-    else
-        *pass_r = run.pass;
-    return rc;
+        return xlx__fail_after_all(ctx, rc);
+    *pass_r = run.pass;
+    return 0;
 }
 
 int xlx_usb_reconcile(xlx_ctx *ctx,

@@ -220,13 +220,6 @@ static int tell_plan(xlx_ctx *ctx, const struct attach *a)
 
 /* --- the whole ------------------------------------------------------------ */
 
-/* What was to be tolerated is not. */
-static int fail_again(xlx_ctx *ctx, int rc)
-{
-    xlx__log(ctx, XLX_LOG_ERROR, "%s", xlx_ctx_error(ctx));
-    return rc;
-}
-
 static int attach_locked(xlx_ctx *ctx, struct attach *a, unsigned flags)
 {
     static const struct xlx__step steps[] = {
@@ -239,7 +232,7 @@ static int attach_locked(xlx_ctx *ctx, struct attach *a, unsigned flags)
     xlx__tolerate(ctx, -1);
     /* Somebody of this host has it by now, who is told of there. */
     if (rc < 0 && rc != -ETIMEDOUT)
-        return fail_again(ctx, rc);
+        return xlx__fail_after_all(ctx, rc);
     rc = judge(ctx, a);
     if (!rc)
         rc = choose(ctx, a);

@@ -20,17 +20,7 @@ struct job {
     int timeout_ms;
     xlx_usb_report_fn *report;
     void *user;
-    xlx_log_fn *log_fn; /* the context's, which we stand in for */
-    void *log_user;
 };
-
-/* The failure of one device is reported, not logged too. */
-static void filter(void *user, enum xlx_log_level level, const char *text)
-{
-    struct job *job = user;
-    if (job->log_fn && level != XLX_LOG_ERROR)
-        job->log_fn(job->log_user, level, text);
-}
 
 static void tell(struct job *job, const char *busid,
                  enum xlx_usb_outcome outcome, const struct xlx_usb_place *at,
@@ -113,28 +103,21 @@ static int check(struct job *job, const char *hub, struct xlx__usbdev *dev)
     return rc;
 }
 
+/* The failure of one device is reported, not logged too. */
 static int run_job(struct job *job, int (*all)(struct job *, const char *),
                    const char *hub)
 {
-    xlx_ctx *ctx = job->ctx;
-    job->log_fn = ctx->log_fn;
-    job->log_user = ctx->log_user;
-    ctx->log_fn = filter;
-    ctx->log_user = job;
+    xlx__tolerate(job->ctx, 1);
     int rc = all(job, hub);
-    ctx->log_fn = job->log_fn;
-    ctx->log_user = job->log_user;
-    if (rc < 0)
-        xlx__log(ctx, XLX_LOG_ERROR, "%s", ctx->error);
-    return rc;
+    xlx__tolerate(job->ctx, -1);
+    return rc < 0 ? xlx__fail_after_all(job->ctx, rc) : rc;
 }
 
 int xlx_usb_attach_hub(xlx_ctx *ctx, uint32_t domid, const char *hub,
                        const struct xlx_usb_place *place, unsigned flags,
                        int timeout_ms, xlx_usb_report_fn *report, void *user)
 {
-    struct job job = { ctx,    domid, place, flags, timeout_ms,
-                       report, user,  NULL,  NULL };
+    struct job job = { ctx, domid, place, flags, timeout_ms, report, user };
     struct xlx__usbdev dev;
     int rc = check(&job, hub, &dev);
     return rc ? rc : run_job(&job, attach_all, dev.busid);
@@ -203,8 +186,7 @@ int xlx_usb_detach_hub(xlx_ctx *ctx, uint32_t domid, const char *hub,
                        unsigned flags, int timeout_ms,
                        xlx_usb_report_fn *report, void *user)
 {
-    struct job job = { ctx,    domid, NULL, flags, timeout_ms,
-                       report, user,  NULL, NULL };
+    struct job job = { ctx, domid, NULL, flags, timeout_ms, report, user };
     char busid[XLX_USB_BUSID_MAX];
     int rc = xlx__usb_check_domain(ctx, domid);
     if (!rc)
