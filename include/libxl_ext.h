@@ -91,7 +91,8 @@ const char *xlx_ctx_path(const xlx_ctx *ctx, enum xlx_path which);
 
 /*
  * The text of the last failed call on this context, never NULL ("" if none
- * failed). Valid until the next call on the context.
+ * failed): of each call that takes the context and returns -errno, also where
+ * it logs nothing. Valid until the next call on the context.
  */
 const char *xlx_ctx_error(const xlx_ctx *ctx);
 

@@ -230,7 +230,7 @@ struct xlx_image_index_info {
  * server has none there. Memory: a bit for each page, 8 bytes for each run of
  * the image, 16 for each run of the working set.
  *
- * -ENOENT   there is none; this is not reported
+ * -ENOENT   there is none; this is not logged
  * -EBADMSG  damaged; -ENOTSUP of a newer version; -EINVAL not a sidecar
  * -ESTALE   of another image, or the guest was saved again
  * -ENOMEM; or as open(2), pread(2)

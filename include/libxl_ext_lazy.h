@@ -318,7 +318,7 @@ struct xlx_lazy_change {
  * Sends a change to the pager of a domain, and returns the status after it in
  * *status_r (may be NULL). Takes a few milliseconds, at most 5 s.
  *
- * 0; -ENOTCONN, without a report, no pager listens: the domain is complete, was
+ * 0; -ENOTCONN, not logged, no pager listens: the domain is complete, was
  * never restored lazily, or does not run yet; -EINVAL a limit
  * above XLX_LAZY_BWLIMIT_MAX; -EACCES not root; -ETIMEDOUT no answer.
  */
@@ -340,7 +340,7 @@ int xlx_lazy_watch_fd(const xlx_lazy_watch *watch);
 
 /*
  * Does not block. 1: *status_r is a new status, about five times a second
- * during the fill; 0: nothing new; -EPIPE, without a report, the pager has
+ * during the fill; 0: nothing new; -EPIPE, not logged, the pager has
  * exited: xlx_lazy_status() says how it ended, or whether another one replaced
  * it; -EBADMSG not a status.
  */

@@ -225,7 +225,7 @@ struct xlx_usb_stats {
  * stops nobody, so the numbers need not be from one moment. `size` is
  * sizeof(*stats_r): a later version of the struct may have more at its end.
  *
- * 0; -ENODATA, without a report, if nothing is counted: that backend does not
+ * 0; -ENODATA, not logged, if nothing is counted: that backend does not
  * serve the controller, or the guest has not connected it; other -errno,
  * reported.
  */

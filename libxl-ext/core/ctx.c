@@ -167,6 +167,17 @@ int xlx__fail(xlx_ctx *ctx, int err, const char *fmt, ...)
     return rc;
 }
 
+int xlx__fail_unlogged(xlx_ctx *ctx, int err, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    xlx__tolerate(ctx, 1);
+    int rc = fail(ctx, err, false, fmt, ap);
+    xlx__tolerate(ctx, -1);
+    va_end(ap);
+    return rc;
+}
+
 int xlx__fail_errno(xlx_ctx *ctx, int err, const char *fmt, ...)
 {
     va_list ap;

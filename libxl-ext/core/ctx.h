@@ -71,6 +71,10 @@ int xlx__fail(xlx_ctx *ctx, int err, const char *fmt, ...)
 int xlx__fail_errno(xlx_ctx *ctx, int err, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* As xlx__fail(), and not logged: what most callers take as an answer. */
+int xlx__fail_unlogged(xlx_ctx *ctx, int err, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+
 /*
  * From +1 to -1 failures are kept for xlx_ctx_error() and not logged. A caller
  * that continues after one reports it itself, so that a command that succeeds

@@ -308,7 +308,7 @@ static int open_file(xlx_ctx *ctx, const char *path, uint64_t *size_r)
     struct stat st;
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     if (fd < 0 && errno == ENOENT)
-        return -ENOENT;
+        return xlx__fail_unlogged(ctx, ENOENT, "%s: no such sidecar", path);
     if (fd < 0)
         return xlx__fail_errno(ctx, errno, "%s: cannot open", path);
     if (fstat(fd, &st) || !S_ISREG(st.st_mode)) {
@@ -328,7 +328,8 @@ int xlx_image_index_open(xlx_ctx *ctx, const xlx_image *image, const char *path,
     char name[PATH_MAX];
     struct reading r = { .ctx = ctx };
     if (!path && !image->storage->has_folder)
-        return -ENOENT;
+        return xlx__fail_unlogged(ctx, ENOENT, "%s: no sidecar was named",
+                                  image->name);
     int rc = xlx__sidecar_path(ctx, image, path, name);
     if (rc)
         return rc;

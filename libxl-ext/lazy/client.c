@@ -28,6 +28,12 @@ struct xlx_lazy_watch {
     char text[XLX__ANSWER_MAX];
 };
 
+static int not_connected(xlx_ctx *ctx, uint32_t domid)
+{
+    return xlx__fail_unlogged(ctx, ENOTCONN, "domain %u: no pager listens",
+                              domid);
+}
+
 static int connect_to(xlx_ctx *ctx, uint32_t domid)
 {
     struct sockaddr_un addr;
@@ -40,7 +46,7 @@ static int connect_to(xlx_ctx *ctx, uint32_t domid)
     if (!connect(fd, (const struct sockaddr *)&addr, sizeof(addr)))
         return xlx__steal_fd(&fd);
     if (errno == ENOENT || errno == ECONNREFUSED)
-        return -ENOTCONN;
+        return not_connected(ctx, domid);
     return xlx__fail_errno(ctx, errno, "domain %u: %s", domid, addr.sun_path);
 }
 
@@ -84,7 +90,8 @@ static int read_some(struct xlx_lazy_watch *w)
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return 0;
     if (n <= 0)
-        return -EPIPE;
+        return xlx__fail_unlogged(w->ctx, EPIPE, "domain %u: its pager exited",
+                                  w->domid);
     w->len += (size_t)n;
     return 1;
 }
@@ -97,7 +104,7 @@ static int send_request(struct xlx_lazy_watch *w,
         return xlx__fail(w->ctx, ENOMEM, "domain %u: no memory", w->domid);
     /* It fits into an empty socket buffer: this does not block. */
     if (send(w->fd, line, strlen(line), MSG_NOSIGNAL) < 0)
-        return -ENOTCONN;
+        return not_connected(w->ctx, w->domid);
     return 0;
 }
 

@@ -168,6 +168,7 @@ static void its_sidecar_lies_where_one_says(void **state)
     must_open(f);
     assert_int_equal(xlx_image_index_open(f->ctx, f->image, NULL, &index),
                      -ENOENT);
+    assert_non_null(strstr(xlx_ctx_error(f->ctx), "no sidecar was named"));
     assert_int_equal(xlx_image_index_write(f->ctx, f->image, NULL, NULL, NULL),
                      -EINVAL);
     assert_int_equal(

@@ -284,6 +284,7 @@ static void it_may_lie_elsewhere(void **state)
     assert_int_equal(xlx_image_index_write(f->ctx, f->image, path, NULL, NULL),
                      0);
     assert_int_equal(open_index(f), -ENOENT);
+    assert_non_null(strstr(xlx_ctx_error(f->ctx), "no such sidecar"));
     int fd = open(f->path, O_RDONLY | O_CLOEXEC);
     xlx_image_close(f->image);
     f->image = NULL;

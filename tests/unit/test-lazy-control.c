@@ -156,12 +156,22 @@ static void only_root_may_connect(void **state)
     assert_int_equal(st.st_uid, geteuid());
 }
 
-static void nobody_listens_is_told_without_a_report(void **state)
+static void count_call(void *user, enum xlx_log_level level, const char *text)
+{
+    (void)level;
+    (void)text;
+    ++*(int *)user;
+}
+
+static void nobody_listens_is_not_logged(void **state)
 {
     struct world *w = *state;
+    int logged = 0;
+    xlx_ctx_set_log(w->ctx, count_call, &logged, XLX_LOG_ERROR);
     const struct xlx_lazy_change nothing = { 0 };
     assert_int_equal(xlx_lazy_set(w->ctx, 6, &nothing, NULL), -ENOTCONN);
-    assert_string_equal(xlx_ctx_error(w->ctx), "");
+    assert_string_equal(xlx_ctx_error(w->ctx), "domain 6: no pager listens");
+    assert_int_equal(logged, 0);
     const struct xlx_lazy_change too_much = { .set_bwlimit = true,
                                               .bwlimit =
                                                   XLX_LAZY_BWLIMIT_MAX + 1 };
@@ -287,6 +297,7 @@ static void a_watch_sees_changes_and_the_end(void **state)
     while ((rc = xlx_lazy_watch_dispatch(watch, &s)) >= 0)
         assert_int_equal(poll(&pfd, 1, 10000), 1);
     assert_int_equal(rc, -EPIPE);
+    assert_string_equal(xlx_ctx_error(w->ctx), "domain 5: its pager exited");
     xlx_lazy_watch_free(watch);
     xlx_lazy_watch_free(NULL);
 }
@@ -347,7 +358,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_change_arrives_and_is_answered),
         TEST(only_root_may_connect),
-        TEST(nobody_listens_is_told_without_a_report),
+        TEST(nobody_listens_is_not_logged),
         TEST(what_is_no_request_is_refused),
         TEST(a_request_without_end_is_refused),
         TEST(silent_clients_do_not_keep_others_out),

@@ -897,6 +897,26 @@ static void log_error(void *user, enum xlx_log_level level, const char *text)
         fprintf(user, "%s\n", text);
 }
 
+static void what_is_not_counted_is_not_logged(void **state)
+{
+    struct usb_world *w = *state;
+    const struct xlx_usb_place place = { 0, 1 };
+    struct xlx_usb_stats stats;
+    char *logged = NULL;
+    size_t size;
+    FILE *log = open_memstream(&logged, &size);
+    assert_non_null(log);
+    xlx_ctx_set_log(w->ctx, log_error, log, XLX_LOG_ERROR);
+    assert_int_equal(
+        xlx_usb_stats(w->ctx, WORLD_DOMID, &place, &stats, sizeof(stats)),
+        -ENODATA);
+    fclose(log);
+    assert_string_equal(logged, "");
+    assert_string_equal(xlx_ctx_error(w->ctx),
+                        "domain 5: no backend counts its requests");
+    free(logged);
+}
+
 /* True while there is an n-th call. */
 static bool fail_nth(const struct operation *op, int n, const char *done)
 {
@@ -993,6 +1013,7 @@ int main(void)
         TEST(a_guest_that_does_not_use_the_device_is_told),
         TEST(a_backend_that_does_not_start_is_told),
         TEST(what_is_not_let_go_stays_attached),
+        TEST(what_is_not_counted_is_not_logged),
         cmocka_unit_test(a_failure_anywhere_leaves_no_trace),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

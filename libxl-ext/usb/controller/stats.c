@@ -14,6 +14,12 @@
 
 _Static_assert(XLX_USB_LATENCIES == XLX__USBD_LATENCIES, "as they are counted");
 
+static int not_counted(xlx_ctx *ctx, uint32_t domid)
+{
+    return xlx__fail_unlogged(
+        ctx, ENODATA, "domain %u: no backend counts its requests", domid);
+}
+
 /* What a worker of a guest wrote: any bytes. */
 static int read_state(xlx_ctx *ctx, uint32_t domid,
                       struct xlx__usbd_state *state_r)
@@ -25,7 +31,7 @@ static int read_state(xlx_ctx *ctx, uint32_t domid,
         return rc;
     XLX__AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     if (fd < 0 && errno == ENOENT)
-        return -ENODATA;
+        return not_counted(ctx, domid);
     if (fd < 0)
         return xlx__fail_errno(ctx, errno, "%s: cannot open", path);
     long n = xlx__read_upto(fd, (char *)state_r, sizeof(*state_r));
@@ -34,7 +40,7 @@ static int read_state(xlx_ctx *ctx, uint32_t domid,
     if (n != (long)sizeof(*state_r) ||
         state_r->magic != XLX__USBD_STATE_MAGIC ||
         state_r->version != XLX__USBD_STATE_VERSION)
-        return -ENODATA;
+        return not_counted(ctx, domid);
     return 0;
 }
 
@@ -70,7 +76,9 @@ int xlx_usb_stats(xlx_ctx *ctx, uint32_t domid,
     struct xlx__usbd_hc_state *hc =
         xlx__usbd_state_find(state, guest, place->hc);
     if (!hc)
-        return -ENODATA;
+        return xlx__fail_unlogged(ctx, ENODATA,
+                                  "domain %u: controller %u is not served",
+                                  domid, place->hc);
     copy_stats(&hc->port[place->port - 1].stats, &stats);
     memset(stats_r, 0, size);
     memcpy(stats_r, &stats, size < sizeof(stats) ? size : sizeof(stats));
