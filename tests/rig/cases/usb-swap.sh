@@ -9,12 +9,14 @@
 policy=/etc/xen/usb-policy.conf
 forbidden=f426:5006
 watcher=
-steps=8
+stopped=
+steps=4
 log=$rig_tmp/watch
 
 finish() {
     local status=$?
     [ -z "$watcher" ] || kill "$watcher"
+    [ -z "$stopped" ] || kill -CONT $stopped
     [ $status -eq 0 ] || tail -n 40 "$log" "$rig_tmp/said" 2>/dev/null
     xl usb-unassign $guest --all >/dev/null 2>&1
     rm -f "$policy"
@@ -67,6 +69,39 @@ attach_and_swap() {
     xl usb-detach $guest "$place" >/dev/null 2>&1
 }
 
+# The parts of the guest's backend that are root: its broker.
+broker() {
+    local main p
+    main=$(<"/run/libxl-ext/usb/$domid.pid")
+    for p in $(<"/proc/$main/task/$main/children"); do
+        ! grep -q '^Uid:.0' "/proc/$p/status" || echo "$p"
+    done
+}
+
+port_has_it() { xenstore-ls "$backend" | grep -q "= \"$place\""; }
+port_is_known() { xenstore-ls "/libxl-ext/usb-backend/$domid" >/dev/null 2>&1; }
+
+# Between the last look of the attach and the broker's: both stand still while the
+# device becomes another one.
+swap_behind_the_look() {
+    local b attach
+    b=$(broker)
+    check "the allowed one is there" becomes bulk-high
+    kill -STOP "$b" && stopped=$b
+    xl usb-attach $guest "$place" --force >>"$rig_tmp/said" 2>&1 &
+    attach=$!
+    check "the device is in its port" rig_wait_for 20 port_has_it
+    kill -STOP $attach && stopped+=" $attach"
+    check "and becomes the forbidden one" becomes fido
+    kill -CONT "$b"
+    check "the backend has an answer" rig_wait_for 20 port_is_known
+    watched rig__pause 1
+    kill -CONT $attach
+    stopped=
+    ! wait $attach || rig_fail "it is attached"
+    check "the backend has not taken it" has_driver "$place" usbhid
+}
+
 printf 'DENY: class=03\nALLOW:\n' >"$policy"
 modprobe usbhid
 ip_plug dev bulk-high
@@ -88,6 +123,7 @@ check "detach" xl usb-detach $guest "$place"
 for ((i = 0; i <= steps + 2; i++)); do
     attach_and_swap $((took * i / steps))
 done
+swap_behind_the_look
 echo "MEASURE usb_swap attached=$(grep -c ': attached to' "$rig_tmp/said")" \
     "forbidden=$(grep -c 'forbidden by policy' "$rig_tmp/said")" \
     "meanwhile=$(grep -c 'meanwhile' "$rig_tmp/said")"
