@@ -5,6 +5,14 @@
 
 #define MAX 4
 
+/* The library's calls come here: the n-th from now on fails; 0: none. */
+static int fail_at;
+
+void *reallocarray(void *at, size_t nr, size_t size)
+{
+    return fail_at && --fail_at == 0 ? NULL : realloc(at, nr * size);
+}
+
 struct row {
     const char *what;
     struct xlx_image_run run[MAX];
@@ -102,11 +110,32 @@ static void the_list_has_room_for_all(void **state)
     free(held);
 }
 
+static void without_memory_there_is_no_list(void **state)
+{
+    (void)state;
+    struct xlx_image_run run[100];
+    struct xlx__gfn_range *held = NULL;
+    size_t nr = 7;
+    for (uint64_t i = 0; i < 100; i++)
+        run[i] = (struct xlx_image_run){ 10 * i, 1, 0 };
+    for (int n = 1; n < 5; n++) {
+        fail_at = n;
+        int rc = xlx__held_back(run, 100, NULL, 0, &held, &nr);
+        bool failed = !fail_at;
+        fail_at = 0;
+        assert_true(failed);
+        assert_int_equal(rc, -ENOMEM);
+        assert_null(held);
+        assert_int_equal(nr, 7);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(residents_are_subtracted),
         cmocka_unit_test(the_list_has_room_for_all),
+        cmocka_unit_test(without_memory_there_is_no_list),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
