@@ -240,6 +240,63 @@ static void the_guest_may_act_at_any_time(void **state)
     w->nth = (struct nth){ 0 };
 }
 
+struct spoiler {
+    struct evtchn_world *w;
+    bool closes; /* the port, in place of binding it itself */
+    int hits;
+};
+
+/* Port 10 was given a vector, and the guest does something with it; no other
+ * port can be given one any more. */
+static void spoil(void *user)
+{
+    struct spoiler *s = user;
+    struct xlx_evtchn_port *p = &s->w->guest->port[10];
+    if (!p->vector)
+        return;
+    s->hits++;
+    s->w->guest->forbidden = true;
+    p->toolstack = false;
+    if (s->closes) {
+        p->type = XLX_EVTCHN_CLOSED;
+        p->vector = 0;
+    }
+}
+
+/* How often it is told, however the guest acts in between. */
+static int times_told(struct evtchn_world *w, bool closes)
+{
+    struct spoiler s = { .w = w, .closes = closes };
+    int told = 0;
+    for (int n = 1;; n++) {
+        evtchn_mem_connect(w->guest, 10, 0, 110);
+        evtchn_mem_connect(w->guest, 11, 0, 111);
+        w->guest->forbidden = false;
+        w->nth = (struct nth){ .act_at = n, .act = spoil, .user = &s };
+        int before = s.hits;
+        int status =
+            evtchn_world_call(w, "evtchn-spread guest --sample=0 --hot=2");
+        if (w->nth.calls < n)
+            break;
+        bool tells = strstr(w->err, "domain 5: port 10: its former binding is "
+                                    "not restored: ");
+        if (tells)
+            assert_int_equal(status, CMD_FAILED);
+        assert_true(s.hits > before || !tells);
+        told += tells;
+    }
+    w->nth = (struct nth){ 0 };
+    assert_true(s.hits > 0);
+    return told;
+}
+
+/* But not of a port that is closed: there is nothing to restore. */
+static void what_cannot_be_undone_is_told(void **state)
+{
+    assert_int_equal(times_told(*state, false), 1);
+    assert_int_equal(times_told(*state, true), 0);
+}
+
 static void another_command_is_waited_for(void **state)
 {
     struct evtchn_world *w = *state;
@@ -477,6 +534,7 @@ int main(void)
         TEST(all_vectors_of_a_vcpu_may_be_taken),
         TEST(what_the_host_cannot_is_told),
         TEST(the_guest_may_act_at_any_time),
+        TEST(what_cannot_be_undone_is_told),
         TEST(another_command_is_waited_for),
         TEST(a_failing_call_changes_nothing),
         TEST(the_busiest_are_spread),
