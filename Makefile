@@ -317,8 +317,10 @@ lint: compile_commands.json
 # The tests run with a library of their own, which has one object of a mutant.
 MUTATE :=
 mutate: $(tests) $(tested).so
+mutate: $(if $(findstring --asan,$(MUTATE)),$(tests_asan) $(tested_asan).so)
 	@MUTATE_CC="$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL)" \
 	    MUTATE_LIBS="$(DEPS_LIBS) $(USBD_LIBS) $(CMOCKA_LIBS)" \
+	    MUTATE_SANITIZE="$(SANITIZE)" \
 	    MUTATE_OBJECTS="$(subst VARIANT,obj,$(test_obj))" \
 	    tests/mutate $(MUTATE) $(F)
 
