@@ -5,7 +5,9 @@
  */
 #include "test.h"
 
+#include <fcntl.h>
 #include <poll.h>
+#include <unistd.h>
 
 #include "cmd.h"
 #include "core/clock.h"
@@ -204,6 +206,33 @@ static void counting_ends_with_it(void **state)
     assert_int_equal(f->w->guest->port[12].count, 7);
 }
 
+static int nr_open(void)
+{
+    int nr = 0;
+    for (int fd = 0; fd < 256; fd++)
+        nr += fcntl(fd, F_GETFD) >= 0;
+    return nr;
+}
+
+static void nothing_stays_open(void **state)
+{
+    struct fixture *f = *state;
+    char path[160];
+    snprintf(path, sizeof(path),
+             "%s/evtchn/watch-00000000-0000-4000-8000-000000000005.pid",
+             f->w->dir);
+    int before = nr_open();
+    for (int i = 0; i < 2; i++) {
+        start(f, HOUR_MS);
+        assert_int_equal(access(path, F_OK), 0);
+        assert_int_equal(nr_open(), before + 3); /* lock, epoll, timer */
+        xlx_evtchn_watch_free(f->watch);
+        f->watch = NULL;
+        assert_int_equal(nr_open(), before);
+        assert_int_not_equal(access(path, F_OK), 0);
+    }
+}
+
 /* --- another domain ------------------------------------------------------- */
 
 static struct evtchn_mem_domain *restore(struct fixture *f)
@@ -331,6 +360,7 @@ int main(void)
         TEST(what_is_withdrawn_goes_back),
         TEST(the_load_is_followed),
         TEST(counting_ends_with_it),
+        TEST(nothing_stays_open),
         TEST(it_goes_on_after_a_restore),
         TEST(a_failure_is_told_once_and_passes),
         TEST(a_call_that_fails_does_not_end_it),
