@@ -13,11 +13,18 @@
  *           has no file-scope state.
  * Process   The library never prints, exits or installs signal handlers. All
  *           descriptors it opens are close-on-exec.
+ * Structs   Those that the library hands over by a const pointer may get more
+ *           members at their end. Where the memory of a struct, or of an array
+ *           of them, is the caller's, the call takes `size`, the sizeof that
+ *           the caller was compiled with: the library writes so many bytes for
+ *           each, zeros where it has fewer members. docs/architecture.md lists
+ *           the calls that do not take it yet.
  */
 #ifndef LIBXL_EXT_H
 #define LIBXL_EXT_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #ifdef __cplusplus
@@ -114,10 +121,10 @@ struct xlx_domain {
 
 /*
  * Lists the running guests, without this host, sorted by domid. Free *list_r
- * with free(); it is NULL if there are none. Returns how many; fails as
- * xlx_domain_find().
+ * with free(); it is NULL if there are none. `size` is sizeof(**list_r).
+ * Returns how many; fails as xlx_domain_find().
  */
-int xlx_domain_list(xlx_ctx *ctx, struct xlx_domain **list_r);
+int xlx_domain_list(xlx_ctx *ctx, struct xlx_domain **list_r, size_t size);
 
 /* 1 if the domain exists, 0 if it was destroyed, or -errno. */
 int xlx_domain_alive(xlx_ctx *ctx, uint32_t domid);

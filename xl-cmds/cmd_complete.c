@@ -143,7 +143,7 @@ static void say_guests(const struct line *l)
 {
     struct xlx_domain *list = NULL;
     char id[32];
-    int nr = xlx_domain_list(l->env->ctx, &list);
+    int nr = xlx_domain_list(l->env->ctx, &list, sizeof(*list));
     for (int i = 0; i < nr; i++) {
         snprintf(id, sizeof(id), "domain %u", list[i].domid);
         if (list[i].name[0])

@@ -18,4 +18,8 @@
  */
 void *xlx__array_more(void *array, size_t nr, size_t size);
 
+/* Fills `size` bytes at `to`, a public struct as its caller knows it, from one
+ * as it is here, of `has` bytes: cut, or with zeros behind. */
+void xlx__copy_sized(void *to, size_t size, const void *from, size_t has);
+
 #endif

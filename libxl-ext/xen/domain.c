@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/array.h"
 #include "core/clean.h"
 #include "core/parse.h"
 #include "host/sysfs.h"
@@ -165,18 +166,19 @@ int xlx__dom_list(xlx_ctx *ctx, struct xlx__dom **list_r)
 
 _Static_assert(XLX_GUEST_NAME_MAX >= XLX__DOM_NAME_MAX, "any name fits");
 
-int xlx_domain_list(xlx_ctx *ctx, struct xlx_domain **list_r)
+int xlx_domain_list(xlx_ctx *ctx, struct xlx_domain **list_r, size_t size)
 {
     XLX__AUTO_FREE struct xlx__dom *doms = NULL;
-    struct xlx_domain *list = NULL;
+    char *list = NULL;
     int nr = xlx__dom_list(ctx, &doms);
-    if (nr > 0 && !(list = calloc((size_t)nr, sizeof(*list))))
+    if (nr > 0 && !(list = calloc((size_t)nr, size)))
         return xlx__fail(ctx, ENOMEM, "domains: no memory");
     for (int i = 0; i < nr; i++) {
-        list[i].domid = doms[i].domid;
-        strcpy(list[i].name, doms[i].name);
+        struct xlx_domain dom = { .domid = doms[i].domid };
+        strcpy(dom.name, doms[i].name);
+        xlx__copy_sized(list + (size_t)i * size, size, &dom, sizeof(dom));
     }
     if (nr >= 0)
-        *list_r = list;
+        *list_r = (struct xlx_domain *)list;
     return nr;
 }

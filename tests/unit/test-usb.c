@@ -897,6 +897,30 @@ static void log_error(void *user, enum xlx_log_level level, const char *text)
         fprintf(user, "%s\n", text);
 }
 
+/* Of a program that was built with an older header, and with a newer one. */
+static void domains_are_listed_by_the_callers_size(void **state)
+{
+    static const size_t sizes[] = { sizeof(uint32_t), sizeof(struct xlx_domain),
+                                    sizeof(struct xlx_domain) + 8 };
+    struct usb_world *w = *state;
+    struct xlx_domain *list, *all;
+    int nr = xlx_domain_list(w->ctx, &all, sizeof(*all));
+    assert_true(nr > 0);
+    for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+        size_t size = sizes[i];
+        assert_int_equal(xlx_domain_list(w->ctx, &list, size), nr);
+        for (int n = 0; n < nr; n++) {
+            const char *at = (const char *)list + (size_t)n * size;
+            size_t known = size < sizeof(*all) ? size : sizeof(*all);
+            assert_memory_equal(at, &all[n], known);
+            for (size_t k = known; k < size; k++)
+                assert_int_equal(at[k], 0);
+        }
+        free(list);
+    }
+    free(all);
+}
+
 static void what_is_not_counted_is_not_logged(void **state)
 {
     struct usb_world *w = *state;
@@ -1013,6 +1037,7 @@ int main(void)
         TEST(a_guest_that_does_not_use_the_device_is_told),
         TEST(a_backend_that_does_not_start_is_told),
         TEST(what_is_not_let_go_stays_attached),
+        TEST(domains_are_listed_by_the_callers_size),
         TEST(what_is_not_counted_is_not_logged),
         cmocka_unit_test(a_failure_anywhere_leaves_no_trace),
     };

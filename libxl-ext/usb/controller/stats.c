@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/array.h"
 #include "core/clean.h"
 #include "core/io.h"
 #include "host/lock.h"
@@ -80,7 +81,6 @@ int xlx_usb_stats(xlx_ctx *ctx, uint32_t domid,
                                   "domain %u: controller %u is not served",
                                   domid, place->hc);
     copy_stats(&hc->port[place->port - 1].stats, &stats);
-    memset(stats_r, 0, size);
-    memcpy(stats_r, &stats, size < sizeof(stats) ? size : sizeof(stats));
+    xlx__copy_sized(stats_r, size, &stats, sizeof(stats));
     return 0;
 }
