@@ -119,12 +119,15 @@ static void answer_to(struct world *w, const char *text, char *answer,
 }
 
 /* Not the bytes between its fields. */
-static void assert_told(const struct world *w, const struct xlx_lazy_change *c)
+static void assert_told(struct world *w, const struct xlx_lazy_change *c)
 {
-    assert_int_equal(w->last.fill, c->fill);
-    assert_int_equal(w->last.set_bwlimit, c->set_bwlimit);
-    assert_int_equal(w->last.bwlimit, c->bwlimit);
-    assert_int_equal(w->last.retry, c->retry);
+    pthread_mutex_lock(&w->lock);
+    const struct xlx_lazy_change last = w->last;
+    pthread_mutex_unlock(&w->lock);
+    assert_int_equal(last.fill, c->fill);
+    assert_int_equal(last.set_bwlimit, c->set_bwlimit);
+    assert_int_equal(last.bwlimit, c->bwlimit);
+    assert_int_equal(last.retry, c->retry);
 }
 
 static void a_change_arrives_and_is_answered(void **state)
@@ -311,7 +314,7 @@ static void a_socket_that_is_left_is_replaced(void **state)
     const struct xlx_lazy_change what = { .retry = true };
     assert_int_equal(xlx__control_start(w->ctx, 5, &user, &second), 0);
     assert_int_equal(xlx_lazy_set(w->ctx, 5, &what, NULL), 0);
-    assert_true(w->last.retry);
+    assert_told(w, &what);
     xlx__control_stop(second);
     assert_int_equal(xlx_lazy_set(w->ctx, 5, &what, NULL), -ENOTCONN);
 }

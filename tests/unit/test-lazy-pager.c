@@ -118,6 +118,7 @@ struct vcpu {
     struct world *w;
     unsigned id;
     pthread_t thread;
+    unsigned wrong; /* pages; join() asserts that there are none */
 };
 
 static void *touch_everything(void *arg)
@@ -127,9 +128,15 @@ static void *touch_everything(void *arg)
     for (unsigned i = 0; i < LOW_PAGES; i++) {
         gfn = (gfn + 101) % LOW_PAGES; /* 101 and 1200 share no factor */
         if (was_held_back(gfn) && paging_fake_touch(v->w->fake, v->id, gfn))
-            assert_true(is_as_in_image(v->w, gfn));
+            v->wrong += !is_as_in_image(v->w, gfn);
     }
     return NULL;
+}
+
+static void join(struct vcpu *v)
+{
+    pthread_join(v->thread, NULL);
+    assert_int_equal(v->wrong, 0);
 }
 
 static bool has_requests(struct paging_fake *f)
@@ -154,7 +161,7 @@ static void vcpus_that_touch_all_get_the_right_pages(void **state)
         usleep(100);
     assert_int_equal(xlx__pager_run(w->pager), 0);
     for (unsigned i = 0; i < 4; i++)
-        pthread_join(vcpu[i].thread, NULL);
+        join(&vcpu[i]);
 
     assert_all_present(w);
     assert_paging_is_over(w);
@@ -391,7 +398,7 @@ static void loads_that_keep_failing_pause_the_guest(void **state)
     assert_true(w->fake->paused > 0);
     w->fake->fail_at = 0; /* there is memory again */
     paging_fake_unlock(w->fake);
-    pthread_join(vcpu.thread, NULL);
+    join(&vcpu);
 
     assert_int_equal(end_of(thread), 0);
     assert_all_present(w);
@@ -412,7 +419,7 @@ a_file_that_became_shorter_stalls_and_never_gives_zeros(void **state)
     assert_int_equal(w->fake->type[HIGH_GFN], FAKE_PAGED);
     paging_fake_kill(w->fake);
     assert_int_equal(end_of(thread), -ESRCH);
-    pthread_join(vcpu.thread, NULL);
+    join(&vcpu);
     for (uint64_t gfn = 0; gfn < NR_GFNS; gfn++)
         if (w->fake->type[gfn] == FAKE_RAM)
             assert_true(is_as_in_image(w, gfn));
