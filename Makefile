@@ -7,7 +7,8 @@ B := build
 CONFIGURE_FLAGS ?=
 SOVERSION := 0
 
-.PHONY: all bench bench-criu check check-unit check-rig check-rig-long check-evtchn-long fuzz lint mutate \
+.PHONY: all bench bench-criu check check-unit check-tsan check-rig \
+        check-rig-long check-evtchn-long fuzz lint mutate \
         demo figures rig-shell hypervisor hypervisor-deb guest-module guest-dkms \
         install uninstall dist \
         check-dist deb check-deb clean help
@@ -115,8 +116,10 @@ CFLAGS_ALL = -std=gnu11 $(CFLAGS) $(WARN) -fPIC -pthread -MMD -MP
 # A library that nothing is used of would still be loaded at every start.
 LDFLAGS_ALL := -pthread -Wl,--as-needed $(LDFLAGS)
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -O1 -g
+# -Wno-tsan: the fences are for the memory of a guest, of which it knows nothing.
+SANITIZE_THREADS := -fsanitize=thread -Wno-tsan -O1 -g
 
-# $(call objects,SOURCES,VARIANT): build/obj or build/asan
+# $(call objects,SOURCES,VARIANT): build/obj, build/asan or build/tsan
 objects = $(patsubst %.c,$(B)/$2/%.o,$1)
 
 lib_obj := $(call objects,$(lib_src),obj)
@@ -142,9 +145,15 @@ $(B)/asan/%.o: %.c $(B)/config.mk
 	$(call say,CC)
 	$(Q)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(SANITIZE) -c -o $@ $<
 
+$(B)/tsan/%.o: %.c $(B)/config.mk
+	@mkdir -p $(@D)
+	$(call say,CC)
+	$(Q)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(SANITIZE_THREADS) -c -o $@ $<
+
 # Tests also see their fakes, the commands, and cmocka.
 TEST_CPPFLAGS = -Itests -Ixl-cmds $(CMOCKA_CFLAGS)
-$(B)/obj/tests/%.o $(B)/asan/tests/%.o: CPPFLAGS_ALL += $(TEST_CPPFLAGS)
+$(B)/obj/tests/%.o $(B)/asan/tests/%.o $(B)/tsan/tests/%.o: \
+    CPPFLAGS_ALL += $(TEST_CPPFLAGS)
 
 $(so): $(lib_obj) libxl-ext/libxl-ext.map
 	$(call say,LD)
@@ -234,15 +243,18 @@ tested_src := $(lib_src) $(cmd_src) $(fake_src) $(confine_src) \
 test_obj := $(call objects,$(tested_src),VARIANT)
 tested := $(B)/obj/tested
 tested_asan := $(B)/asan/tested
+tested_tsan := $(B)/tsan/tested
 
 $(tested).a: $(subst VARIANT,obj,$(test_obj))
 $(tested_asan).a: $(subst VARIANT,asan,$(test_obj))
-$(tested).a $(tested_asan).a:
+$(tested_tsan).a: $(subst VARIANT,tsan,$(test_obj))
+$(tested).a $(tested_asan).a $(tested_tsan).a:
 	$(call say,AR)
 	@rm -f $@
 	$(Q)$(AR) rcsT $@ $^
 
 $(tested_asan).so: LDFLAGS_ALL += $(SANITIZE)
+$(tested_tsan).so: LDFLAGS_ALL += $(SANITIZE_THREADS)
 %/tested.so: %/tested.a
 	$(call say,LD)
 	$(Q)$(CC) -shared $(LDFLAGS_ALL) -o $@ -Wl,--whole-archive $< \
@@ -272,6 +284,12 @@ $(B)/unit-asan/%: $(B)/asan/tests/unit/%.o | $(tested_asan).so
 	$(call say,LD)
 	$(Q)$(call test_link,asan)
 
+$(B)/unit-tsan/%: LDFLAGS_ALL += $(SANITIZE_THREADS)
+$(B)/unit-tsan/%: $(B)/tsan/tests/unit/%.o | $(tested_tsan).so
+	@mkdir -p $(@D)
+	$(call say,LD)
+	$(Q)$(call test_link,tsan)
+
 ifeq ($(CMOCKA_LIBS),)
 check-unit: no-cmocka
 .PHONY: no-cmocka
@@ -285,6 +303,18 @@ check-unit: $(if $(checks),all) $(tests) $(tests_asan) \
 	@CC="$(CC)" CXX="$(CXX)" BUILD=$(B) tests/unit/run $(tests) $(tests_asan) \
 	    $(checks)
 endif
+
+# Those that start threads, or test what does. Not test-save-helper, which counts
+# the threads at a fork, and TSan has one of its own; nor test-lazy-kill, whose
+# pagers are forked beside the threads of a guest, which TSan cannot follow.
+threaded := $(filter-out test-save-helper test-lazy-kill,$(basename $(notdir $(wildcard \
+    tests/unit/test-lazy-*.c tests/unit/test-usbd-*.c $(addprefix \
+    tests/unit/test-,paging-contract.c image-nbd.c fast-load.c \
+    helper-restore.c doctor.c)))))
+tests_tsan := $(addprefix $(B)/unit-tsan/,$(filter $(threaded),$(test_names)))
+
+check-tsan: $(tests_tsan)
+	@tests/unit/run $(tests_tsan)
 
 # Needs clang; check-unit runs the same code for a fixed number of inputs.
 fuzz: all
@@ -561,4 +591,4 @@ check-deb:
 clean:
 	rm -rf $(B)
 
--include $(shell [ ! -d $(B) ] || find $(B)/obj $(B)/asan -name '*.d' 2>/dev/null)
+-include $(shell [ ! -d $(B) ] || find $(B)/obj $(B)/asan $(B)/tsan -name '*.d' 2>/dev/null)
