@@ -72,7 +72,8 @@ static bool look(struct listing *l)
     bool read = read_statuses(l, domids, nr);
     free(domids);
     if (read && l->nr)
-        l->nr_domains = xlx_domain_list(l->env->ctx, &l->domains);
+        l->nr_domains =
+            xlx_domain_list(l->env->ctx, &l->domains, sizeof(*l->domains));
     return read;
 }
 
