@@ -58,7 +58,8 @@ check() {
 
 # shows GUEST BUSID [ID [PORT]] : usb-list has that device, plugged in.
 shows() {
-    xl usb-list "$1" | grep -E "^ +${4:-[0-9]+} +$2 +${3:-[0-9a-f]{4}:}"
+    local id=${3:-[0-9a-f]+:} port=${4:-[0-9]+}
+    xl usb-list "$1" | grep -E "^ +$port +$2 +$id"
 }
 
 # says TEXT COMMAND... : COMMAND succeeds and prints TEXT somewhere.
