@@ -195,8 +195,8 @@ static int take(struct xlx__usbd_broker *b, struct hc *hc, uint32_t nr,
     return rc ? rc : send_plug(b, hc, nr, wish);
 }
 
-static int plug(struct xlx__usbd_broker *b, struct hc *hc, uint32_t nr,
-                const char *busid)
+static int take_and_plug(struct xlx__usbd_broker *b, struct hc *hc, uint32_t nr,
+                         const char *busid)
 {
     struct xlx__usbd_wish wish;
     char why[XLX__USBD_WHY_MAX];
@@ -460,7 +460,7 @@ int xlx__broker_look_port(struct xlx__usbd_broker *b, struct hc *hc,
     bool same = hc->there && !strcmp(now, p->busid);
     switch (p->state) {
     case PORT_EMPTY:
-        return *now ? plug(b, hc, nr, now) : 0;
+        return *now ? take_and_plug(b, hc, nr, now) : 0;
     case PORT_FAILED:
         return same ? 0 : clear(b, hc, nr);
     case PORT_PLUGGED:

@@ -183,7 +183,7 @@ static int judge_again(xlx_ctx *ctx, void *job)
     return a->create.made ? judge(ctx, a) : 0;
 }
 
-static int plug(xlx_ctx *ctx, void *job)
+static int plug_chosen_device(xlx_ctx *ctx, void *job)
 {
     struct attach *a = job;
     return xlx__usb_plug(ctx, &a->create.hc, a->place.port, &a->dev,
@@ -225,7 +225,7 @@ static int attach_locked(xlx_ctx *ctx, struct attach *a, unsigned flags)
     static const struct xlx__step steps[] = {
         { check_backend, undo_backend }, { find_or_make_hc, unmake_hc },
         { start_backend, NULL },         { connect_hc, NULL },
-        { judge_again, NULL },           { plug, NULL },
+        { judge_again, NULL },           { plug_chosen_device, NULL },
     };
     xlx__tolerate(ctx, 1);
     int rc = xlx__usb_repair(ctx, a->dev.busid, xlx__now_ms() + XLX__FOLLOW_MS);

@@ -44,7 +44,7 @@ static int check_same(xlx_ctx *ctx, void *arg)
     return xlx__usbdev_read_again(ctx, &dev);
 }
 
-static int plug(xlx_ctx *ctx, void *arg)
+static int plug_into_port(xlx_ctx *ctx, void *arg)
 {
     struct job *j = arg;
     int rc = j->type->plug(ctx, &j->m);
@@ -99,8 +99,10 @@ int xlx__usb_plug(xlx_ctx *ctx, const struct xlx__hc *hc, uint32_t port,
                   const struct xlx__usbdev *dev, int64_t until)
 {
     static const struct xlx__step steps[] = {
-        { remember, forget_again }, { check_same, NULL },
-        { plug, unplug_again },     { wait_claimed, NULL },
+        { remember, forget_again },
+        { check_same, NULL },
+        { plug_into_port, unplug_again },
+        { wait_claimed, NULL },
         { check_same, NULL },
     };
     struct job j = make_job(hc, port, dev->busid, until);

@@ -163,7 +163,7 @@ static int add(xlx_ctx *ctx, const struct xlx__move *m,
 }
 
 /* By the numbers of the device that was judged: QEMU opens no other one. */
-static int plug(xlx_ctx *ctx, const struct xlx__move *m)
+static int devicemodel_plug(xlx_ctx *ctx, const struct xlx__move *m)
 {
     struct xlx__usbdev dev;
     int rc = xlx__hc_check_port(ctx, XLX__XS_NO_TX, m->hc, m->port, "");
@@ -259,7 +259,7 @@ const struct xlx__type xlx__type_devicemodel = {
     .connect = connect,
     .connected = is_there,
     .remove = remove_hc,
-    .plug = plug,
+    .plug = devicemodel_plug,
     .claimed = claimed,
     .holds = holds,
     .unplug = unplug,

@@ -112,7 +112,7 @@ static void rebind(xlx_ctx *ctx, void *job)
     give_back(ctx, &again);
 }
 
-static int plug(xlx_ctx *ctx, const struct xlx__move *m)
+static int pv_plug(xlx_ctx *ctx, const struct xlx__move *m)
 {
     static const struct xlx__step steps[] = {
         { check_ids, rebind },
@@ -202,7 +202,7 @@ const struct xlx__type xlx__type_pv = {
     .connect = xlx__hc_connect,
     .connected = xlx__hc_connected,
     .remove = xlx__hc_close_and_remove,
-    .plug = plug,
+    .plug = pv_plug,
     .claimed = claimed,
     .holds = holds,
     .unplug = unplug,

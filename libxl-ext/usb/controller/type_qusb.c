@@ -58,7 +58,7 @@ static int remove_hc(xlx_ctx *ctx, const struct xlx__hc *hc, int64_t until)
     return xlx__hc_close_and_remove(ctx, hc, until);
 }
 
-static int plug(xlx_ctx *ctx, const struct xlx__move *m)
+static int qusb_plug(xlx_ctx *ctx, const struct xlx__move *m)
 {
     return xlx__hc_set_port(ctx, m->hc, m->port, "", m->busid);
 }
@@ -153,11 +153,11 @@ static int give_back(xlx_ctx *ctx, const struct xlx__move *m)
     return rc ? rc : xlx__backend_forget(ctx, m->hc->domid, m->busid);
 }
 
-#define OURS                                                              \
-    .start = xlx__backend_start, .stop_unused = xlx__backend_stop_unused, \
-    .make = xlx__hc_make, .connect = xlx__hc_connect,                     \
-    .connected = xlx__hc_connected, .remove = remove_hc, .plug = plug,    \
-    .claimed = claimed, .holds = holds, .unplug = unplug,                 \
+#define OURS                                                                \
+    .start = xlx__backend_start, .stop_unused = xlx__backend_stop_unused,   \
+    .make = xlx__hc_make, .connect = xlx__hc_connect,                       \
+    .connected = xlx__hc_connected, .remove = remove_hc, .plug = qusb_plug, \
+    .claimed = claimed, .holds = holds, .unplug = unplug,                   \
     .give_back = give_back
 
 const struct xlx__type xlx__type_qusb = { .check = check_qusb, OURS };
