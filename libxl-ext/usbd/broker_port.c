@@ -401,7 +401,8 @@ int xlx__broker_port_closed(struct xlx__usbd_broker *b, struct hc *hc,
 
 /* --- what xenstore wants -------------------------------------------------- */
 
-static int unplug(struct xlx__usbd_broker *b, struct hc *hc, uint32_t nr)
+static int unplug_from_worker(struct xlx__usbd_broker *b, struct hc *hc,
+                              uint32_t nr)
 {
     struct xlx__usbd_message m = message(hc, nr, XLX__USBD_UNPLUG);
     if (!xlx__broker_can_send(b))
@@ -415,7 +416,8 @@ static int unplug(struct xlx__usbd_broker *b, struct hc *hc, uint32_t nr)
  * or to a guest that has closed its controller. Both know it as fresh out of
  * a reset.
  */
-static int plug_again(struct xlx__usbd_broker *b, struct hc *hc, uint32_t nr)
+static int plug_former_device(struct xlx__usbd_broker *b, struct hc *hc,
+                              uint32_t nr)
 {
     struct port *p = port_of(hc, nr);
     struct xlx__usbd_wish wish;
@@ -441,7 +443,7 @@ static int look_held(struct xlx__usbd_broker *b, struct hc *hc, uint32_t nr,
 {
     if (!same)
         return xlx__broker_release_port(b, hc, nr);
-    return may_plug ? plug_again(b, hc, nr) : 0;
+    return may_plug ? plug_former_device(b, hc, nr) : 0;
 }
 
 int xlx__broker_look_port(struct xlx__usbd_broker *b, struct hc *hc,
@@ -464,7 +466,7 @@ int xlx__broker_look_port(struct xlx__usbd_broker *b, struct hc *hc,
     case PORT_FAILED:
         return same ? 0 : clear(b, hc, nr);
     case PORT_PLUGGED:
-        return same ? 0 : unplug(b, hc, nr);
+        return same ? 0 : unplug_from_worker(b, hc, nr);
     case PORT_UNPLUGGING:
         return 0;
     case PORT_HELD:

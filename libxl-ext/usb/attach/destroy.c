@@ -49,7 +49,7 @@ static int unplug_all(xlx_ctx *ctx, void *job)
     return rc;
 }
 
-static void plug_again(xlx_ctx *ctx, void *job)
+static void undo_unplug_all(xlx_ctx *ctx, void *job)
 {
     struct destroy *d = job;
     for (uint32_t port = 1; port <= d->hc.nr_ports; port++)
@@ -94,7 +94,7 @@ static void stop_unused(xlx_ctx *ctx, const struct xlx__hc *hc)
 static int destroy(xlx_ctx *ctx, struct destroy *d)
 {
     static const struct xlx__step steps[] = {
-        { unplug_all, plug_again },
+        { unplug_all, undo_unplug_all },
         { close_and_remove, make_again },
     };
     int rc = xlx__plan_run(ctx, steps, XLX__NR(steps), d);

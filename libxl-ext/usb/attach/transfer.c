@@ -52,7 +52,7 @@ static int plug_into_port(xlx_ctx *ctx, void *arg)
     return rc;
 }
 
-static void unplug_again(xlx_ctx *ctx, void *arg)
+static void undo_plug(xlx_ctx *ctx, void *arg)
 {
     struct job *j = arg;
     if (!j->done)
@@ -99,10 +99,8 @@ int xlx__usb_plug(xlx_ctx *ctx, const struct xlx__hc *hc, uint32_t port,
                   const struct xlx__usbdev *dev, int64_t until)
 {
     static const struct xlx__step steps[] = {
-        { remember, forget_again },
-        { check_same, NULL },
-        { plug_into_port, unplug_again },
-        { wait_claimed, NULL },
+        { remember, forget_again },    { check_same, NULL },
+        { plug_into_port, undo_plug }, { wait_claimed, NULL },
         { check_same, NULL },
     };
     struct job j = make_job(hc, port, dev->busid, until);
@@ -112,7 +110,7 @@ int xlx__usb_plug(xlx_ctx *ctx, const struct xlx__hc *hc, uint32_t port,
 
 /* --- unplugging ----------------------------------------------------------- */
 
-static int unplug(xlx_ctx *ctx, void *arg)
+static int unplug_from_port(xlx_ctx *ctx, void *arg)
 {
     struct job *j = arg;
     int rc = j->type->unplug(ctx, &j->m);
@@ -120,7 +118,7 @@ static int unplug(xlx_ctx *ctx, void *arg)
     return rc;
 }
 
-static void plug_again(xlx_ctx *ctx, void *arg)
+static void undo_unplug(xlx_ctx *ctx, void *arg)
 {
     struct job *j = arg;
     if (!j->done || !j->there || check_same(ctx, j))
@@ -146,7 +144,7 @@ int xlx__usb_unplug(xlx_ctx *ctx, const struct xlx__hc *hc, uint32_t port,
                     const char *busid, int64_t until)
 {
     static const struct xlx__step steps[] = {
-        { unplug, plug_again },
+        { unplug_from_port, undo_unplug },
         { give_back, NULL },
         { forget, NULL },
     };

@@ -208,7 +208,7 @@ static int empty_port(xlx_ctx *ctx, const struct xlx__move *m)
     return rc || !*now ? rc : xlx__hc_set_port(ctx, m->hc, m->port, now, "");
 }
 
-static int unplug(xlx_ctx *ctx, const struct xlx__move *m)
+static int devicemodel_unplug(xlx_ctx *ctx, const struct xlx__move *m)
 {
     struct xlx__libxl_dev from = { .devid = m->hc->devid, .port = m->port };
     struct xlx__usbdev dev;
@@ -262,6 +262,6 @@ const struct xlx__type xlx__type_devicemodel = {
     .plug = devicemodel_plug,
     .claimed = claimed,
     .holds = holds,
-    .unplug = unplug,
+    .unplug = devicemodel_unplug,
     .give_back = give_back,
 };

@@ -175,7 +175,7 @@ static int wait_dropped(xlx_ctx *ctx, void *job)
     return rc < 0 ? rc : 0;
 }
 
-static int unplug(xlx_ctx *ctx, const struct xlx__move *m)
+static int pv_unplug(xlx_ctx *ctx, const struct xlx__move *m)
 {
     static const struct xlx__step steps[] = {
         { unbind, bind_again },
@@ -205,6 +205,6 @@ const struct xlx__type xlx__type_pv = {
     .plug = pv_plug,
     .claimed = claimed,
     .holds = holds,
-    .unplug = unplug,
+    .unplug = pv_unplug,
     .give_back = give_back,
 };

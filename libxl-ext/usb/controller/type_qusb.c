@@ -64,7 +64,7 @@ static int qusb_plug(xlx_ctx *ctx, const struct xlx__move *m)
 }
 
 /* The backend empties it as well, when the device is pulled out. */
-static int unplug(xlx_ctx *ctx, const struct xlx__move *m)
+static int qusb_unplug(xlx_ctx *ctx, const struct xlx__move *m)
 {
     char now[XLX_USB_BUSID_MAX];
     int rc = xlx__hc_port(ctx, XLX__XS_NO_TX, m->hc, m->port, now);
@@ -157,7 +157,7 @@ static int give_back(xlx_ctx *ctx, const struct xlx__move *m)
     .start = xlx__backend_start, .stop_unused = xlx__backend_stop_unused,   \
     .make = xlx__hc_make, .connect = xlx__hc_connect,                       \
     .connected = xlx__hc_connected, .remove = remove_hc, .plug = qusb_plug, \
-    .claimed = claimed, .holds = holds, .unplug = unplug,                   \
+    .claimed = claimed, .holds = holds, .unplug = qusb_unplug,              \
     .give_back = give_back
 
 const struct xlx__type xlx__type_qusb = { .check = check_qusb, OURS };
