@@ -128,7 +128,7 @@ static void undo_unplug(xlx_ctx *ctx, void *arg)
     xlx__xs_wait_for(ctx, NULL, 0, POLL_MS, j->m.until, look_claimed, j);
 }
 
-static int give_back(xlx_ctx *ctx, void *arg)
+static int give_device_back(xlx_ctx *ctx, void *arg)
 {
     const struct job *j = arg;
     return j->type->give_back(ctx, &j->m);
@@ -145,7 +145,7 @@ int xlx__usb_unplug(xlx_ctx *ctx, const struct xlx__hc *hc, uint32_t port,
 {
     static const struct xlx__step steps[] = {
         { unplug_from_port, undo_unplug },
-        { give_back, NULL },
+        { give_device_back, NULL },
         { forget, NULL },
     };
     struct job j = make_job(hc, port, busid, until);

@@ -21,7 +21,7 @@
 #define DEVIDS_TRIED 32u
 #define LOOK_MS 100
 
-static int check(xlx_ctx *ctx, uint32_t domid)
+static int devicemodel_check(xlx_ctx *ctx, uint32_t domid)
 {
     enum xlx__dom_type type;
     int rc = xlx__dom_type(ctx, domid, &type);
@@ -80,7 +80,7 @@ static int add_this(xlx_ctx *ctx, const struct xlx__hc *hc, const char *what,
     return report(ctx, rc, what);
 }
 
-static int make(xlx_ctx *ctx, struct xlx__hc *hc)
+static int devicemodel_make(xlx_ctx *ctx, struct xlx__hc *hc)
 {
     char what[64];
     uint32_t devid = hc->devid;
@@ -108,7 +108,8 @@ static int is_there(xlx_ctx *ctx, const struct xlx__hc *hc)
 }
 
 /* QEMU has it when libxl has made it. */
-static int connect(xlx_ctx *ctx, const struct xlx__hc *hc, int64_t until)
+static int devicemodel_connect(xlx_ctx *ctx, const struct xlx__hc *hc,
+                               int64_t until)
 {
     (void)ctx;
     (void)hc;
@@ -228,13 +229,13 @@ static int devicemodel_unplug(xlx_ctx *ctx, const struct xlx__move *m)
     return report_device(ctx, rc, m);
 }
 
-static int claimed(xlx_ctx *ctx, const struct xlx__move *m)
+static int devicemodel_claimed(xlx_ctx *ctx, const struct xlx__move *m)
 {
     return xlx__usbdev_claimed(ctx, m->busid);
 }
 
 /* The file tells: QEMU has it open for as long as it has the device. */
-static int holds(xlx_ctx *ctx, const struct xlx__move *m)
+static int devicemodel_holds(xlx_ctx *ctx, const struct xlx__move *m)
 {
     char who[XLX__USBD_WHY_MAX];
     struct xlx__usbdev dev;
@@ -248,20 +249,20 @@ static int holds(xlx_ctx *ctx, const struct xlx__move *m)
     return rc == 0 ? -EAGAIN : rc;
 }
 
-static int give_back(xlx_ctx *ctx, const struct xlx__move *m)
+static int devicemodel_give_back(xlx_ctx *ctx, const struct xlx__move *m)
 {
     return xlx__usbdev_restore(ctx, m->busid, m->until);
 }
 
 const struct xlx__type xlx__type_devicemodel = {
-    .check = check,
-    .make = make,
-    .connect = connect,
+    .check = devicemodel_check,
+    .make = devicemodel_make,
+    .connect = devicemodel_connect,
     .connected = is_there,
     .remove = remove_hc,
     .plug = devicemodel_plug,
-    .claimed = claimed,
-    .holds = holds,
+    .claimed = devicemodel_claimed,
+    .holds = devicemodel_holds,
     .unplug = devicemodel_unplug,
-    .give_back = give_back,
+    .give_back = devicemodel_give_back,
 };

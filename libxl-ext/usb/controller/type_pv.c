@@ -20,7 +20,7 @@
 
 #define POLL_MS 10
 
-static int check(xlx_ctx *ctx, uint32_t domid)
+static int pv_check(xlx_ctx *ctx, uint32_t domid)
 {
     (void)ctx;
     (void)domid;
@@ -98,7 +98,7 @@ static void unbind_again(xlx_ctx *ctx, void *job)
     xlx__usbback_unbind(ctx, ((const struct xlx__move *)job)->busid);
 }
 
-static int give_back(xlx_ctx *ctx, const struct xlx__move *m)
+static int pv_give_back(xlx_ctx *ctx, const struct xlx__move *m)
 {
     int rc = xlx__usbdev_rebind(ctx, m->busid, m->until);
     return rc ? rc : xlx__usbback_forget(ctx, m->busid);
@@ -109,7 +109,7 @@ static void rebind(xlx_ctx *ctx, void *job)
 {
     struct xlx__move again = *(const struct xlx__move *)job;
     again.until = xlx__now_ms() + XLX__UNDO_MS;
-    give_back(ctx, &again);
+    pv_give_back(ctx, &again);
 }
 
 static int pv_plug(xlx_ctx *ctx, const struct xlx__move *m)
@@ -185,26 +185,26 @@ static int pv_unplug(xlx_ctx *ctx, const struct xlx__move *m)
     return xlx__plan_run(ctx, steps, XLX__NR(steps), (void *)m);
 }
 
-static int claimed(xlx_ctx *ctx, const struct xlx__move *m)
+static int pv_claimed(xlx_ctx *ctx, const struct xlx__move *m)
 {
     return xlx__usbback_claimed(ctx, m->busid);
 }
 
-static int holds(xlx_ctx *ctx, const struct xlx__move *m)
+static int pv_holds(xlx_ctx *ctx, const struct xlx__move *m)
 {
-    int rc = claimed(ctx, m);
+    int rc = pv_claimed(ctx, m);
     return rc == 0 ? -EAGAIN : rc;
 }
 
 const struct xlx__type xlx__type_pv = {
-    .check = check,
+    .check = pv_check,
     .make = xlx__hc_make,
     .connect = xlx__hc_connect,
     .connected = xlx__hc_connected,
     .remove = xlx__hc_close_and_remove,
     .plug = pv_plug,
-    .claimed = claimed,
-    .holds = holds,
+    .claimed = pv_claimed,
+    .holds = pv_holds,
     .unplug = pv_unplug,
-    .give_back = give_back,
+    .give_back = pv_give_back,
 };

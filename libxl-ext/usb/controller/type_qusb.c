@@ -79,7 +79,7 @@ static int read_status(xlx_ctx *ctx, const struct xlx__move *m,
     return xlx__usbd_status_read(ctx, m->hc->domid, m->hc->devid, m->port, s_r);
 }
 
-static int claimed(xlx_ctx *ctx, const struct xlx__move *m)
+static int qusb_claimed(xlx_ctx *ctx, const struct xlx__move *m)
 {
     struct xlx__usbd_status s;
     char now[XLX_USB_BUSID_MAX];
@@ -107,7 +107,7 @@ static int claimed(xlx_ctx *ctx, const struct xlx__move *m)
 
 /* What it says of the port counts: to set a configuration, or to start again,
  * it lets go of the interfaces for a while. */
-static int holds(xlx_ctx *ctx, const struct xlx__move *m)
+static int qusb_holds(xlx_ctx *ctx, const struct xlx__move *m)
 {
     struct xlx__usbd_status s;
     int rc = read_status(ctx, m, &s);
@@ -140,7 +140,7 @@ static int look_released(xlx_ctx *ctx, void *arg)
     return rc > 0 ? 0 : rc;
 }
 
-static int give_back(xlx_ctx *ctx, const struct xlx__move *m)
+static int qusb_give_back(xlx_ctx *ctx, const struct xlx__move *m)
 {
     int rc = xlx__xs_wait_for(ctx, NULL, 0, LOOK_MS, m->until, look_released,
                               (void *)m);
@@ -157,8 +157,8 @@ static int give_back(xlx_ctx *ctx, const struct xlx__move *m)
     .start = xlx__backend_start, .stop_unused = xlx__backend_stop_unused,   \
     .make = xlx__hc_make, .connect = xlx__hc_connect,                       \
     .connected = xlx__hc_connected, .remove = remove_hc, .plug = qusb_plug, \
-    .claimed = claimed, .holds = holds, .unplug = qusb_unplug,              \
-    .give_back = give_back
+    .claimed = qusb_claimed, .holds = qusb_holds, .unplug = qusb_unplug,    \
+    .give_back = qusb_give_back
 
 const struct xlx__type xlx__type_qusb = { .check = check_qusb, OURS };
 const struct xlx__type xlx__type_vusb = { .check = check_vusb, OURS };
