@@ -120,7 +120,7 @@ static int find_guest(xlx_evtchn_watch *w)
     return 0;
 }
 
-static int start(xlx_evtchn_watch *w)
+static int start_watch(xlx_evtchn_watch *w)
 {
     int rc = find_guest(w);
     if (rc || (rc = be_the_only_one(w)))
@@ -155,7 +155,7 @@ int xlx_evtchn_watch_new(xlx_ctx *ctx,
     w->lock = w->epoll = w->timer = -1;
     if (!w->config.every_ms)
         w->config.every_ms = DEFAULT_EVERY_MS;
-    int rc = start(w);
+    int rc = start_watch(w);
     w->config.guest = NULL; /* the caller's */
     if (rc)
         xlx_evtchn_watch_free(w);

@@ -257,7 +257,8 @@ void xlx__control_stop(struct xlx__control *control)
     free_control(control);
 }
 
-static int start(xlx_ctx *ctx, uint32_t domid, struct xlx__control *control)
+static int start_control(xlx_ctx *ctx, uint32_t domid,
+                         struct xlx__control *control)
 {
     int rc = xlx__control_address(ctx, domid, &control->addr);
     if (!rc)
@@ -285,7 +286,7 @@ int xlx__control_start(xlx_ctx *ctx, uint32_t domid,
     control->listen_fd = control->end_fd = -1;
     for (int i = 0; i < XLX__CLIENTS_MAX; i++)
         control->client[i].fd = -1;
-    int rc = start(ctx, domid, control);
+    int rc = start_control(ctx, domid, control);
     if (rc) {
         xlx__fail_errno(ctx, -rc, "domain %u: control socket %s", domid,
                         control->addr.sun_path);

@@ -89,7 +89,7 @@ void xlx__usbd_hc_tell(struct xlx__usbd_hc *hc)
 
 /* --- requests ------------------------------------------------------------- */
 
-static void start(struct xlx__usbd_hc *hc, uint32_t slot)
+static void start_request(struct xlx__usbd_hc *hc, uint32_t slot)
 {
     const struct xlx__front_request *req = &hc->urb[slot].req;
     if (req->unlink) {
@@ -122,7 +122,7 @@ void xlx__usbd_hc_serve(struct xlx__usbd_hc *hc)
             break_off(hc);
         if (rc == 1) {
             hc->urb[slot].req = req;
-            start(hc, slot);
+            start_request(hc, slot);
         }
     }
     hc->more = rc == 1 && !hc->broken;

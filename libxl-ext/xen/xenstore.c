@@ -22,7 +22,8 @@ int xlx__xs_open(xlx_ctx *ctx)
 }
 
 /* Opens what is needed and composes the path, for every helper. */
-static int start(xlx_ctx *ctx, struct path *path, const char *fmt, va_list ap)
+static int open_and_compose(xlx_ctx *ctx, struct path *path, const char *fmt,
+                            va_list ap)
 {
     int rc = xlx__xs_open(ctx);
     if (rc)
@@ -34,13 +35,13 @@ static int start(xlx_ctx *ctx, struct path *path, const char *fmt, va_list ap)
     return 0;
 }
 
-#define START(ctx, path, fmt)                 \
-    ({                                        \
-        va_list ap_;                          \
-        va_start(ap_, fmt);                   \
-        int rc_ = start(ctx, path, fmt, ap_); \
-        va_end(ap_);                          \
-        rc_;                                  \
+#define START(ctx, path, fmt)                            \
+    ({                                                   \
+        va_list ap_;                                     \
+        va_start(ap_, fmt);                              \
+        int rc_ = open_and_compose(ctx, path, fmt, ap_); \
+        va_end(ap_);                                     \
+        rc_;                                             \
     })
 
 static int failed(xlx_ctx *ctx, int rc, const char *what, const char *path)

@@ -38,7 +38,7 @@ int xlx__deserted(xlx_ctx *ctx, struct xlx__owned **list_r)
     return found;
 }
 
-static int start(xlx_ctx *ctx, const struct xlx__hc *hc)
+static int start_backend_again(xlx_ctx *ctx, const struct xlx__hc *hc)
 {
     const struct xlx__type *type = xlx__type_of(hc);
     bool started;
@@ -56,5 +56,5 @@ int xlx__revive(xlx_ctx *ctx, const struct xlx__owned *port, int64_t until)
     if (lock < 0)
         return lock;
     int rc = is_deserted(ctx, port, &hc);
-    return rc > 0 ? start(ctx, &hc) : rc;
+    return rc > 0 ? start_backend_again(ctx, &hc) : rc;
 }

@@ -140,7 +140,7 @@ static int be_the_only_one(xlx_usb_watch *w)
                        : 0;
 }
 
-static int start(xlx_usb_watch *w)
+static int start_usb_watch(xlx_usb_watch *w)
 {
     int rc = be_the_only_one(w);
     if (rc)
@@ -170,7 +170,7 @@ int xlx_usb_watch_new(xlx_ctx *ctx,
     w->r.only_changes = true;
     w->r.busy_ms = 0;
     if (!rc)
-        rc = start(w);
+        rc = start_usb_watch(w);
     if (rc)
         xlx_usb_watch_free(w);
     else
