@@ -15,7 +15,7 @@ struct contention_xen {
     xc_cpuinfo_t cpu[];
 };
 
-static struct contention_xen *of(struct xlx__contention *c)
+static struct contention_xen *contention_of(struct xlx__contention *c)
 {
     return (struct contention_xen *)c;
 }
@@ -71,23 +71,23 @@ static int xen_look(struct xlx__contention *c,
                     struct xlx__contention_now *now_r)
 {
     struct xlx__contention_now now = { 0 };
-    int rc = look_at_host(of(c), &now);
+    int rc = look_at_host(contention_of(c), &now);
     if (!rc)
-        rc = look_at_domain(of(c), &now);
+        rc = look_at_domain(contention_of(c), &now);
     if (!rc)
         *now_r = now;
     return rc;
 }
 
-static void xen_close(struct xlx__contention *c)
+static void contention_close(struct xlx__contention *c)
 {
-    xc_interface_close(of(c)->xch);
-    free(of(c));
+    xc_interface_close(contention_of(c)->xch);
+    free(contention_of(c));
 }
 
 static const struct xlx__contention_ops xen_ops = {
     .look = xen_look,
-    .close = xen_close,
+    .close = contention_close,
 };
 
 /* NULL without memory. */

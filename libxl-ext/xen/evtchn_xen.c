@@ -44,7 +44,7 @@ struct domctl {
 _Static_assert(offsetof(struct domctl, u) == offsetof(struct xen_domctl, u),
                "Xen's structure");
 
-static struct evtchn_xen *of(struct xlx__evtchn *e)
+static struct evtchn_xen *evtchn_of(struct xlx__evtchn *e)
 {
     return (struct evtchn_xen *)e;
 }
@@ -54,7 +54,8 @@ static struct evtchn_xen *of(struct xlx__evtchn *e)
 static int domctl(struct xlx__evtchn *e, uint32_t domid,
                   struct xlx__xen_evtchn_vector_op *op)
 {
-    struct domctl *arg = xencall_alloc_buffer(of(e)->xcall, sizeof(*arg));
+    struct domctl *arg =
+        xencall_alloc_buffer(evtchn_of(e)->xcall, sizeof(*arg));
     if (!arg)
         return -ENOMEM;
     memset(arg, 0, sizeof(*arg));
@@ -62,11 +63,11 @@ static int domctl(struct xlx__evtchn *e, uint32_t domid,
     arg->interface_version = XEN_DOMCTL_INTERFACE_VERSION;
     arg->domain = (uint16_t)domid;
     arg->u.op = *op;
-    int rc =
-        xencall1(of(e)->xcall, __HYPERVISOR_domctl, (uint64_t)(uintptr_t)arg);
+    int rc = xencall1(evtchn_of(e)->xcall, __HYPERVISOR_domctl,
+                      (uint64_t)(uintptr_t)arg);
     rc = rc < 0 ? -errno : 0;
     *op = arg->u.op;
-    xencall_free_buffer(of(e)->xcall, arg);
+    xencall_free_buffer(evtchn_of(e)->xcall, arg);
     return rc;
 }
 
@@ -74,7 +75,7 @@ static int xen_domain(struct xlx__evtchn *e, uint32_t domid,
                       struct xlx__evtchn_domain *domain_r)
 {
     xc_domaininfo_t info;
-    int n = xc_domain_getinfolist(of(e)->xch, domid, 1, &info);
+    int n = xc_domain_getinfolist(evtchn_of(e)->xch, domid, 1, &info);
     if (n < 0)
         return errno == EPERM ? -EACCES : -errno;
     if (n == 0 || info.domain != domid)
@@ -107,7 +108,7 @@ static int xen_status(struct xlx__evtchn *e, uint32_t domid, uint32_t port,
                       struct xlx_evtchn_port *port_r)
 {
     xc_evtchn_status_t status = { .dom = (domid_t)domid, .port = port };
-    if (xc_evtchn_status(of(e)->xch, &status))
+    if (xc_evtchn_status(evtchn_of(e)->xch, &status))
         return errno == EPERM ? -EACCES : -errno;
     *port_r = (struct xlx_evtchn_port){
         .port = port,
@@ -163,7 +164,7 @@ static int xen_list(struct xlx__evtchn *e, uint32_t domid, uint32_t *next,
 {
     uint32_t room = max < XLX__EVTCHN_LIST_MAX ? max : XLX__EVTCHN_LIST_MAX;
     struct xlx__xen_evtchn_entry *entries =
-        xencall_alloc_buffer(of(e)->xcall, room * sizeof(*entries));
+        xencall_alloc_buffer(evtchn_of(e)->xcall, room * sizeof(*entries));
     if (!entries)
         return -ENOMEM;
     struct xlx__xen_evtchn_vector_op op = {
@@ -175,7 +176,7 @@ static int xen_list(struct xlx__evtchn *e, uint32_t domid, uint32_t *next,
     int rc = domctl(e, domid, &op);
     for (uint32_t i = 0; !rc && i < op.nr && i < room; i++)
         read_entry(&entries[i], &list[i]);
-    xencall_free_buffer(of(e)->xcall, entries);
+    xencall_free_buffer(evtchn_of(e)->xcall, entries);
     if (rc)
         return rc;
     *next = op.port;
@@ -239,7 +240,7 @@ static int xen_count(struct xlx__evtchn *e, uint32_t domid, bool on)
     return switch_to(e, domid, XLX__EVTCHN_COUNT, on);
 }
 
-static void xen_close(struct xlx__seam *seam)
+static void evtchn_close(struct xlx__seam *seam)
 {
     struct evtchn_xen *x = (struct evtchn_xen *)seam;
     if (x->xcall)
@@ -272,14 +273,14 @@ int xlx__evtchn_open(xlx_ctx *ctx)
     struct evtchn_xen *x = calloc(1, sizeof(*x));
     if (!x)
         return xlx__fail(ctx, ENOMEM, "event channels: no memory");
-    x->base.seam.close = xen_close;
+    x->base.seam.close = evtchn_close;
     x->base.ops = &xen_ops;
     x->xch = xc_interface_open(XLX__NO_LOGGER, XLX__NO_LOGGER, 0);
     x->xcall = xencall_open(XLX__NO_LOGGER, 0);
     if (!x->xch || !x->xcall) {
         rc = xlx__fail(ctx, ENXIO, "Xen: no hypervisor here, or not root (%s)",
                        strerror(errno));
-        xen_close(&x->base.seam);
+        evtchn_close(&x->base.seam);
         return rc;
     }
     ctx->evtchn = &x->base;

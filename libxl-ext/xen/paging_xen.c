@@ -118,7 +118,7 @@ static int xen_info(struct xlx__paging *p, struct xlx__paging_info *info_r)
     return 0;
 }
 
-static void xen_close(struct xlx__paging *p)
+static void paging_close(struct xlx__paging *p)
 {
     struct paging_xen *x = of(p);
     if (x->ring_page)
@@ -151,7 +151,7 @@ static const struct xlx__paging_ops xen_ops = {
     .disable = xlx__xen_disable,
     .info = xen_info,
     .count_2m = xen_count_2m,
-    .close = xen_close,
+    .close = paging_close,
 };
 
 int xlx__paging_open(xlx_ctx *ctx, uint32_t domid, struct xlx__paging **p_r)
@@ -170,7 +170,7 @@ int xlx__paging_open(xlx_ctx *ctx, uint32_t domid, struct xlx__paging **p_r)
         int rc =
             xlx__fail_errno(ctx, errno ? errno : EIO,
                             "domain %u: cannot open Xen's interfaces", domid);
-        xen_close(&x->base);
+        paging_close(&x->base);
         return rc;
     }
     *p_r = &x->base;

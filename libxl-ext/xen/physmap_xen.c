@@ -23,7 +23,7 @@ struct physmap_xen {
     xenforeignmemory_handle *fmem;
 };
 
-static struct physmap_xen *of(struct xlx__physmap *p)
+static struct physmap_xen *physmap_of(struct xlx__physmap *p)
 {
     return (struct physmap_xen *)p;
 }
@@ -38,7 +38,7 @@ static int xen_populate(struct xlx__physmap *p, const uint64_t *gfn, size_t nr,
                         unsigned order, size_t *done_r)
 {
     struct argument *arg = xencall_alloc_buffer(
-        of(p)->xcall, sizeof(*arg) + nr * sizeof(arg->gfn[0]));
+        physmap_of(p)->xcall, sizeof(*arg) + nr * sizeof(arg->gfn[0]));
     *done_r = 0;
     if (!arg)
         return -ENOMEM;
@@ -49,10 +49,10 @@ static int xen_populate(struct xlx__physmap *p, const uint64_t *gfn, size_t nr,
     };
     set_xen_guest_handle_raw(arg->reservation.extent_start, arg->gfn);
     memcpy(arg->gfn, gfn, nr * sizeof(arg->gfn[0]));
-    long rc = xencall2(of(p)->xcall, __HYPERVISOR_memory_op,
+    long rc = xencall2(physmap_of(p)->xcall, __HYPERVISOR_memory_op,
                        XENMEM_populate_physmap, (uint64_t)(uintptr_t)arg);
     int err = rc < 0 ? -errno : 0;
-    xencall_free_buffer(of(p)->xcall, arg);
+    xencall_free_buffer(physmap_of(p)->xcall, arg);
     if (err)
         return err;
     *done_r = (size_t)rc;
@@ -76,33 +76,33 @@ static int xen_map(struct xlx__physmap *p, const uint64_t *gfn, size_t nr,
     if (!error)
         return -ENOMEM;
     _Static_assert(sizeof(xen_pfn_t) == sizeof(*gfn), "a gfn is a xen_pfn_t");
-    void *at =
-        xenforeignmemory_map(of(p)->fmem, p->domid, PROT_READ | PROT_WRITE, nr,
-                             (const xen_pfn_t *)gfn, error);
+    void *at = xenforeignmemory_map(physmap_of(p)->fmem, p->domid,
+                                    PROT_READ | PROT_WRITE, nr,
+                                    (const xen_pfn_t *)gfn, error);
     if (!at)
         return -errno;
     *bad_r = find_error(error, nr);
     if (error[*bad_r]) {
-        xenforeignmemory_unmap(of(p)->fmem, at, nr);
+        xenforeignmemory_unmap(physmap_of(p)->fmem, at, nr);
         return -abs(error[*bad_r]);
     }
     *at_r = at;
     return 0;
 }
 
-static void xen_close(struct xlx__physmap *p)
+static void physmap_close(struct xlx__physmap *p)
 {
-    if (of(p)->fmem)
-        xenforeignmemory_close(of(p)->fmem);
-    if (of(p)->xcall)
-        xencall_close(of(p)->xcall);
+    if (physmap_of(p)->fmem)
+        xenforeignmemory_close(physmap_of(p)->fmem);
+    if (physmap_of(p)->xcall)
+        xencall_close(physmap_of(p)->xcall);
     free(p);
 }
 
 static const struct xlx__physmap_ops xen_ops = {
     .populate = xen_populate,
     .map = xen_map,
-    .close = xen_close,
+    .close = physmap_close,
 };
 
 int xlx__physmap_open(xlx_ctx *ctx, uint32_t domid, struct xlx__physmap **p_r)
@@ -117,7 +117,7 @@ int xlx__physmap_open(xlx_ctx *ctx, uint32_t domid, struct xlx__physmap **p_r)
         int rc =
             xlx__fail(ctx, ENODEV, "Xen: no hypervisor here, or not root (%s)",
                       strerror(errno));
-        xen_close(&x->base);
+        physmap_close(&x->base);
         return rc;
     }
     *p_r = &x->base;

@@ -16,15 +16,16 @@ struct guest {
     xenevtchn_handle *evtchn;
 };
 
-static struct guest *of(struct xlx__usb_guest *g)
+static struct guest *usb_guest_of(struct xlx__usb_guest *g)
 {
     return (struct guest *)g;
 }
 
 static int map(struct xlx__usb_guest *g, uint32_t ref, void **page_r)
 {
-    void *page = xengnttab_map_grant_ref(of(g)->gnttab, of(g)->domid, ref,
-                                         PROT_READ | PROT_WRITE);
+    void *page =
+        xengnttab_map_grant_ref(usb_guest_of(g)->gnttab, usb_guest_of(g)->domid,
+                                ref, PROT_READ | PROT_WRITE);
     if (!page)
         return errno ? -errno : -EIO;
     *page_r = page;
@@ -33,13 +34,13 @@ static int map(struct xlx__usb_guest *g, uint32_t ref, void **page_r)
 
 static void unmap(struct xlx__usb_guest *g, void *page)
 {
-    xengnttab_unmap(of(g)->gnttab, page, 1);
+    xengnttab_unmap(usb_guest_of(g)->gnttab, page, 1);
 }
 
 static int bind(struct xlx__usb_guest *g, uint32_t guest_port, uint32_t *port_r)
 {
-    xenevtchn_port_or_error_t port =
-        xenevtchn_bind_interdomain(of(g)->evtchn, of(g)->domid, guest_port);
+    xenevtchn_port_or_error_t port = xenevtchn_bind_interdomain(
+        usb_guest_of(g)->evtchn, usb_guest_of(g)->domid, guest_port);
     if (port < 0)
         return -errno;
     *port_r = (uint32_t)port;
@@ -48,17 +49,17 @@ static int bind(struct xlx__usb_guest *g, uint32_t guest_port, uint32_t *port_r)
 
 static void unbind(struct xlx__usb_guest *g, uint32_t port)
 {
-    xenevtchn_unbind(of(g)->evtchn, port);
+    xenevtchn_unbind(usb_guest_of(g)->evtchn, port);
 }
 
 static int notify(struct xlx__usb_guest *g, uint32_t port)
 {
-    return xenevtchn_notify(of(g)->evtchn, port) ? -errno : 0;
+    return xenevtchn_notify(usb_guest_of(g)->evtchn, port) ? -errno : 0;
 }
 
 static int pending(struct xlx__usb_guest *g, uint32_t *port_r)
 {
-    xenevtchn_port_or_error_t port = xenevtchn_pending(of(g)->evtchn);
+    xenevtchn_port_or_error_t port = xenevtchn_pending(usb_guest_of(g)->evtchn);
     if (port < 0)
         return errno == EAGAIN || errno == EINTR ? 0 : -errno;
     *port_r = (uint32_t)port;
@@ -67,12 +68,12 @@ static int pending(struct xlx__usb_guest *g, uint32_t *port_r)
 
 static int unmask(struct xlx__usb_guest *g, uint32_t port)
 {
-    return xenevtchn_unmask(of(g)->evtchn, port) ? -errno : 0;
+    return xenevtchn_unmask(usb_guest_of(g)->evtchn, port) ? -errno : 0;
 }
 
 static int fd(struct xlx__usb_guest *g)
 {
-    return xenevtchn_fd(of(g)->evtchn);
+    return xenevtchn_fd(usb_guest_of(g)->evtchn);
 }
 
 /* --- copies --------------------------------------------------------------- */
@@ -103,14 +104,14 @@ static int copy_in(struct xlx__usb_guest *g, const struct xlx__segment *seg,
         copies[i] = (xengnttab_grant_copy_segment_t){
             .source.foreign = { .ref = seg[i].ref,
                                 .offset = seg[i].offset,
-                                .domid = (uint16_t)of(g)->domid },
+                                .domid = (uint16_t)usb_guest_of(g)->domid },
             .dest.virt = (char *)buf + done,
             .len = (uint16_t)n,
             .flags = GNTCOPY_source_gref,
         };
         done += n;
     }
-    return i ? run_copies(of(g), copies, i) : 0;
+    return i ? run_copies(usb_guest_of(g), copies, i) : 0;
 }
 
 static int copy_out(struct xlx__usb_guest *g, const struct xlx__segment *seg,
@@ -124,13 +125,13 @@ static int copy_out(struct xlx__usb_guest *g, const struct xlx__segment *seg,
             .source.virt = (char *)buf + done,
             .dest.foreign = { .ref = seg[i].ref,
                               .offset = seg[i].offset,
-                              .domid = (uint16_t)of(g)->domid },
+                              .domid = (uint16_t)usb_guest_of(g)->domid },
             .len = (uint16_t)n,
             .flags = GNTCOPY_dest_gref,
         };
         done += n;
     }
-    return i ? run_copies(of(g), copies, i) : 0;
+    return i ? run_copies(usb_guest_of(g), copies, i) : 0;
 }
 
 /* --- open and close ------------------------------------------------------- */
@@ -139,11 +140,11 @@ static void close_guest(struct xlx__usb_guest *g)
 {
     if (!g)
         return;
-    if (of(g)->evtchn)
-        xenevtchn_close(of(g)->evtchn);
-    if (of(g)->gnttab)
-        xengnttab_close(of(g)->gnttab);
-    free(of(g));
+    if (usb_guest_of(g)->evtchn)
+        xenevtchn_close(usb_guest_of(g)->evtchn);
+    if (usb_guest_of(g)->gnttab)
+        xengnttab_close(usb_guest_of(g)->gnttab);
+    free(usb_guest_of(g));
 }
 
 static const struct xlx__usb_guest_ops ops = {
