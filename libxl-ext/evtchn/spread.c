@@ -61,7 +61,7 @@ unsigned xlx__vectors_first(const uint64_t vectors[4])
     return 0;
 }
 
-static void take(struct cpu *cpu, unsigned vector)
+static void take_vector(struct cpu *cpu, unsigned vector)
 {
     if (!xlx__vectors_has(cpu->free, vector))
         return;
@@ -151,7 +151,7 @@ static void read_ports(struct spread *s, const struct xlx_evtchn_info *info,
             };
         } else if (port->vcpu < s->nr_cpus) {
             s->cpu[port->vcpu].load += weight;
-            take(&s->cpu[port->vcpu], port->vector);
+            take_vector(&s->cpu[port->vcpu], port->vector);
         }
     }
     for (uint32_t i = 0; i < s->nr_items; i++)
@@ -229,7 +229,7 @@ static void put(struct spread *s, struct item *item, uint32_t vcpu,
     struct cpu *cpu = &s->cpu[vcpu];
     item->vcpu = vcpu;
     item->vector = (uint8_t)vector;
-    take(cpu, vector);
+    take_vector(cpu, vector);
     cpu->load += item->weight;
 }
 

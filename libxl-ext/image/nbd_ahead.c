@@ -57,8 +57,8 @@ static int ask(struct xlx__nbd_ahead *ahead, uint64_t offset, size_t len)
     return ahead->request[i].cookie < 0 ? -EIO : 0;
 }
 
-static bool take(struct xlx__nbd_ahead *ahead, void *buf, size_t len,
-                 uint64_t offset)
+static bool take_block(struct xlx__nbd_ahead *ahead, void *buf, size_t len,
+                       uint64_t offset)
 {
     if (!xlx__nbd_is_mine(&ahead->connection)) {
         forget(ahead);
@@ -112,7 +112,7 @@ bool xlx__nbd_ahead_take(struct xlx__nbd_ahead *ahead, void *buf, size_t len,
     if (!atomic_load(&ahead->used))
         return false;
     pthread_mutex_lock(&ahead->lock);
-    bool taken = take(ahead, buf, len, offset);
+    bool taken = take_block(ahead, buf, len, offset);
     pthread_mutex_unlock(&ahead->lock);
     return taken;
 }

@@ -66,7 +66,7 @@ static struct nbd *nbd_of(struct xlx__storage *storage)
 }
 
 /* The number of a slot that nobody else uses until it is given back. */
-static size_t take(struct nbd *nbd)
+static size_t take_connection(struct nbd *nbd)
 {
     size_t i = 0;
     pthread_mutex_lock(&nbd->lock);
@@ -114,7 +114,7 @@ static int storage_pread(struct xlx__storage *storage, void *buf, size_t len,
         return -ENODATA;
     if (xlx__nbd_ahead_take(&nbd->ahead, buf, len, offset))
         return 0;
-    size_t i = take(nbd);
+    size_t i = take_connection(nbd);
     int rc = read_over(&nbd->server, &nbd->slot[i].c, buf, len, offset);
     give_back(nbd, i);
     return rc;

@@ -183,8 +183,8 @@ static bool prefetch_is_over(const struct xlx__backfill *fill)
 }
 
 /* With the lock held. Takes the next run, or as much as a prefetch may. */
-static enum xlx__policy_step take(struct xlx__backfill *fill,
-                                  struct xlx__gfn_range *run_r)
+static enum xlx__policy_step take_run(struct xlx__backfill *fill,
+                                      struct xlx__gfn_range *run_r)
 {
     struct next *next = &fill->next;
     if (!next->some)
@@ -212,7 +212,7 @@ static enum xlx__policy_step next_run(struct xlx__backfill *fill,
 {
     pthread_mutex_lock(&fill->lock);
     tell_of_faults(fill);
-    enum xlx__policy_step step = take(fill, run_r);
+    enum xlx__policy_step step = take_run(fill, run_r);
     pthread_mutex_unlock(&fill->lock);
     return step;
 }

@@ -176,8 +176,9 @@ static int refuse(struct xlx__usbd_broker *b, struct hc *hc, uint32_t nr,
 
 /* The status is there before the worker has the device: whoever comes after us
  * then knows that something may be half done in it. */
-static int take(struct xlx__usbd_broker *b, struct hc *hc, uint32_t nr,
-                struct xlx__usbd_wish *wish, const char *busid, char *why)
+static int take_device(struct xlx__usbd_broker *b, struct hc *hc, uint32_t nr,
+                       struct xlx__usbd_wish *wish, const char *busid,
+                       char *why)
 {
     struct port *p = port_of(hc, nr);
     struct xlx__usbd_claim claim = { .fd = -1 };
@@ -206,7 +207,7 @@ static int take_and_plug(struct xlx__usbd_broker *b, struct hc *hc, uint32_t nr,
     if (rc == -EAGAIN)
         return 0;
     return rc ? refuse(b, hc, nr, busid, why)
-              : take(b, hc, nr, &wish, busid, why);
+              : take_device(b, hc, nr, &wish, busid, why);
 }
 
 /* --- pulled out ----------------------------------------------------------- */
@@ -435,7 +436,7 @@ static int plug_former_device(struct xlx__usbd_broker *b, struct hc *hc,
     memcpy(busid, p->busid, sizeof(busid));
     b->devices->ops->drop(b->devices, &p->claim);
     wish.reset = p->used;
-    return take(b, hc, nr, &wish, busid, why);
+    return take_device(b, hc, nr, &wish, busid, why);
 }
 
 static int look_held(struct xlx__usbd_broker *b, struct hc *hc, uint32_t nr,

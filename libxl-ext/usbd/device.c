@@ -262,8 +262,8 @@ static int check_fit(int fd, const struct xlx__usbd_wish *wish,
     return unfit ? -ENOTSUP : 0;
 }
 
-static int take(struct host *h, int fd, const struct xlx__usbd_wish *wish,
-                char *why)
+static int take_opened(struct host *h, int fd,
+                       const struct xlx__usbd_wish *wish, char *why)
 {
     struct xlx__usbd_descriptors d;
     XLX__AUTO_FREE uint8_t *bytes = NULL;
@@ -284,7 +284,7 @@ static int host_claim(struct xlx__usbd_devices *base,
 {
     struct host *h = (struct host *)base;
     XLX__AUTO_CLOSE int fd = open_file(wish->bus, wish->address);
-    int rc = fd < 0 ? fd : take(h, fd, wish, why_r);
+    int rc = fd < 0 ? fd : take_opened(h, fd, wish, why_r);
     if (rc == -ENODEV)
         snprintf(why_r, XLX__USBD_WHY_MAX, "no such device on this host");
     else if (fd < 0)

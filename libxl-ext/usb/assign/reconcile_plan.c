@@ -123,7 +123,7 @@ static const char *stale(const struct work *w, const struct xlx__held *h)
     return NULL;
 }
 
-static void take(struct work *w, int dev, uint32_t domid, int guest)
+static void take_device(struct work *w, int dev, uint32_t domid, int guest)
 {
     w->taken[dev] = true;
     w->owner[dev] = (struct owner){ domid, guest };
@@ -154,7 +154,7 @@ static void look_at_ports(struct work *w)
         w->good[i] = !stale(w, h);
         w->to_free[i] = !w->good[i] && g >= 0;
         if (w->good[i] && dev >= 0)
-            take(w, dev, h->domid, g);
+            take_device(w, dev, h->domid, g);
         find_wish(w, i, true);
     }
     for (int i = 0; i < w->view->nr_held; i++)
@@ -231,7 +231,7 @@ static void look_for(struct work *w, int g, int i, enum how how)
     a->match = xlx__identity_match(&wish_of(w, g, i)->identity, w->view->devs,
                                    w->view->nr_devs, w->taken, &a->dev);
     if (a->match == XLX__MATCH_ONE && is_known(w, g, i, how)) {
-        take(w, a->dev, w->view->guests[g].domid, g);
+        take_device(w, a->dev, w->view->guests[g].domid, g);
         a->given = true;
     }
     /* The guest has it for another wish. */
