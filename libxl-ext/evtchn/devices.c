@@ -38,7 +38,7 @@ static bool go_down(const struct place *from, const char *node,
            (size_t)name < sizeof(to_r->name);
 }
 
-static int add(struct walk *w, uint32_t port, const char *device)
+static int add_claim(struct walk *w, uint32_t port, const char *device)
 {
     struct xlx__claims *claims = w->claims;
     struct xlx__claim *v = xlx__array_more(claims->v, claims->nr, sizeof(*v));
@@ -60,7 +60,7 @@ static int read_claim(struct walk *w, const struct place *at)
                               at->path);
     if (rc == -ENOENT || rc == -EINVAL)
         return 0;
-    return rc ? rc : add(w, port, at->name);
+    return rc ? rc : add_claim(w, port, at->name);
 }
 
 static bool is_number(const char *text)

@@ -72,7 +72,7 @@ static bool parse_swap(struct xlx__mount *mount)
 }
 
 /* Takes the line over; a malformed one is dropped. */
-static int add(struct xlx__mounts *mounts, char *line, parse_fn *parse)
+static int add_line(struct xlx__mounts *mounts, char *line, parse_fn *parse)
 {
     struct xlx__mount mount = { .line = line };
     if (!parse(&mount)) {
@@ -101,7 +101,7 @@ static int add_lines(struct xlx__mounts *mounts, FILE *in, parse_fn *parse)
         if (n < 0)
             return errno ? -errno : -EIO;
         line[strcspn(line, "\n")] = '\0';
-        int rc = add(mounts, xlx__steal(line), parse);
+        int rc = add_line(mounts, xlx__steal(line), parse);
         if (rc)
             return rc;
     }

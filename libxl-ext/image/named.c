@@ -13,8 +13,8 @@ static uint64_t body(const struct xlx__record *record)
     return record->offset + sizeof(struct fmt_record);
 }
 
-static int add(struct xlx__source *src, uint64_t at, struct xlx__named *named,
-               uint64_t gfn, uint64_t nr)
+static int add_gfns(struct xlx__source *src, uint64_t at,
+                    struct xlx__named *named, uint64_t gfn, uint64_t nr)
 {
     if (gfn >= FMT_GFN_LIMIT || nr > FMT_GFN_LIMIT - gfn)
         return 0;
@@ -35,7 +35,7 @@ static int add_bytes(struct xlx__source *src, uint64_t at,
     if (!len || last < address)
         return 0;
     uint64_t gfn = address / XLX_PAGE_SIZE;
-    return add(src, at, named, gfn, last / XLX_PAGE_SIZE - gfn + 1);
+    return add_gfns(src, at, named, gfn, last / XLX_PAGE_SIZE - gfn + 1);
 }
 
 /* --- HVM_PARAMS ----------------------------------------------------------- */
@@ -66,10 +66,10 @@ static int add_param(struct xlx__source *src, uint64_t at,
     case FMT_PARAM_PAGING_RING_PFN:
     case FMT_PARAM_MONITOR_RING_PFN:
     case FMT_PARAM_SHARING_RING_PFN:
-        return add(src, at, named, value, 1);
+        return add_gfns(src, at, named, value, 1);
     case FMT_PARAM_IOREQ_SERVER_PFN:
         named->device_model = true;
-        return add(src, at, named, value, IOREQ_SERVER_PAGES);
+        return add_gfns(src, at, named, value, IOREQ_SERVER_PAGES);
     case FMT_PARAM_IDENT_PT:
         return add_bytes(src, at, named, value, XLX_PAGE_SIZE);
     case FMT_PARAM_VM_GENERATION_ID_ADDR:
@@ -128,7 +128,7 @@ static int add_cr3(struct xlx__source *src, uint64_t at, uint32_t length,
                               "HVM_CONTEXT");
     if (rc)
         return rc;
-    return add(src, at, named, (cr3 & FMT_CR3_ADDRESS) / XLX_PAGE_SIZE, 1);
+    return add_gfns(src, at, named, (cr3 & FMT_CR3_ADDRESS) / XLX_PAGE_SIZE, 1);
 }
 
 /*
@@ -162,7 +162,7 @@ static int add_viridian(struct xlx__source *src, uint64_t at,
         rc = xlx__source_copy(src, at + offset, &msr, sizeof(msr),
                               "HVM_CONTEXT");
         if (!rc && msr & FMT_VIRIDIAN_ENABLED)
-            rc = add(src, at, named, msr / XLX_PAGE_SIZE, 1);
+            rc = add_gfns(src, at, named, msr / XLX_PAGE_SIZE, 1);
     }
     return rc;
 }

@@ -30,7 +30,7 @@ struct disks {
     int nr;
 };
 
-static int add(struct disks *d, uint32_t domid, const char *dev)
+static int add_disk(struct disks *d, uint32_t domid, const char *dev)
 {
     struct xlx__guest_disk *v =
         xlx__array_more(d->v, (size_t)d->nr, sizeof(*v));
@@ -157,7 +157,7 @@ static int add_luns(struct disks *d, uint32_t domid, const char *host)
             continue;
         rc = read_lun(d, dir, dev, sizeof(dev));
         if (rc == 1)
-            rc = add(d, domid, dev);
+            rc = add_disk(d, domid, dev);
     }
     return rc;
 }
@@ -186,7 +186,7 @@ static int add_disks_of(struct disks *d, const char *kind, uint32_t domid)
             continue;
         rc = read_disk(d, dir, dev, sizeof(dev));
         if (rc == 1)
-            rc = add(d, domid, dev);
+            rc = add_disk(d, domid, dev);
     }
     return rc;
 }

@@ -7,7 +7,7 @@
 
 #include "core/array.h"
 
-static struct xlx__trial *add(struct xlx__backoff *b, const char *key)
+static struct xlx__trial *add_trial(struct xlx__backoff *b, const char *key)
 {
     char *copy = strdup(key);
     struct xlx__trial *v =
@@ -36,7 +36,7 @@ struct xlx__trial *xlx__backoff_get(struct xlx__backoff *b, const char *key,
     for (size_t i = 0; i < b->nr; i++)
         if (!strcmp(b->v[i].key, key))
             t = &b->v[i];
-    if (!t && !(t = add(b, key)))
+    if (!t && !(t = add_trial(b, key)))
         return NULL;
     if (t->domid != domid) {
         start_anew(t);

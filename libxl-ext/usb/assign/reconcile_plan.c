@@ -249,9 +249,9 @@ static void look_for_all(struct work *w, bool running, enum how how)
 
 /* --- the actions ---------------------------------------------------------- */
 
-static struct xlx__action *add(struct work *w, enum xlx__act act,
-                               enum xlx_usb_outcome outcome, int guest,
-                               int wish)
+static struct xlx__action *add_action(struct work *w, enum xlx__act act,
+                                      enum xlx_usb_outcome outcome, int guest,
+                                      int wish)
 {
     struct xlx__action *a = &w->list[w->nr++];
     *a = (struct xlx__action){
@@ -268,8 +268,8 @@ static struct xlx__action *add(struct work *w, enum xlx__act act,
 static void add_free(struct work *w, int i)
 {
     const struct xlx__held *h = &w->view->held[i];
-    struct xlx__action *a =
-        add(w, XLX__ACT_FREE, XLX_USB_FREED, guest_of(w->view, h->domid), -1);
+    struct xlx__action *a = add_action(w, XLX__ACT_FREE, XLX_USB_FREED,
+                                       guest_of(w->view, h->domid), -1);
     a->domid = h->domid;
     a->place = h->place;
     a->address = h->address;
@@ -367,7 +367,7 @@ static void add_nothing(struct work *w, int g, int i)
     const struct answer *a = answer_of(w, g, i);
     const struct xlx_usb_identity *id = &wish_of(w, g, i)->identity;
     struct xlx__action *action =
-        add(w, XLX__ACT_NOTHING, outcomes[a->match], g, i);
+        add_action(w, XLX__ACT_NOTHING, outcomes[a->match], g, i);
     bool is_there =
         a->match == XLX__MATCH_CHANGED || a->match == XLX__MATCH_TAKEN;
     strcpy(action->busid, is_there ? w->view->devs[a->dev].busid : id->busid);
@@ -397,7 +397,7 @@ static void add_wish(struct work *w, int g, int i)
     const struct answer *a = answer_of(w, g, i);
     if (w->view->guests[g].busy) {
         struct xlx__action *later =
-            add(w, XLX__ACT_LATER, XLX_USB_FAILED, g, i);
+            add_action(w, XLX__ACT_LATER, XLX_USB_FAILED, g, i);
         strcpy(later->busid, wish_of(w, g, i)->identity.busid);
         snprintf(later->reason, sizeof(later->reason),
                  "another command for the guest is running");
@@ -408,8 +408,8 @@ static void add_wish(struct work *w, int g, int i)
         return;
     }
     struct xlx__action *action =
-        a->held >= 0 ? add(w, XLX__ACT_NOTHING, XLX_USB_IN_PLACE, g, i)
-                     : add(w, XLX__ACT_ATTACH, XLX_USB_ATTACHED, g, i);
+        a->held >= 0 ? add_action(w, XLX__ACT_NOTHING, XLX_USB_IN_PLACE, g, i)
+                     : add_action(w, XLX__ACT_ATTACH, XLX_USB_ATTACHED, g, i);
     action->dev = &w->view->devs[a->dev];
     strcpy(action->busid, action->dev->busid);
     action->place =

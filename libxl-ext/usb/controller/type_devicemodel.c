@@ -151,8 +151,8 @@ static int check_numbers(xlx_ctx *ctx, const struct xlx__usbdev *dev)
     return 0;
 }
 
-static int add(xlx_ctx *ctx, const struct xlx__move *m,
-               const struct xlx__usbdev *dev)
+static int add_by_libxl(xlx_ctx *ctx, const struct xlx__move *m,
+                        const struct xlx__usbdev *dev)
 {
     const struct xlx__libxl_dev to = { m->hc->devid, m->port, dev->bus,
                                        dev->address };
@@ -177,7 +177,7 @@ static int devicemodel_plug(xlx_ctx *ctx, const struct xlx__move *m)
         rc = check_numbers(ctx, &dev);
     if (!rc)
         rc = xlx__usbdev_note_address(ctx, &dev);
-    return rc ? rc : add(ctx, m, &dev);
+    return rc ? rc : add_by_libxl(ctx, m, &dev);
 }
 
 /* The numbers the device was added with: noted by us, or, for one that another
