@@ -32,8 +32,8 @@ static int relay_vcpu(xlx_ctx *ctx, uint32_t domid, uint32_t vcpu,
 }
 
 /* The guest may wait for this before it gives a vector to something else. */
-static int tell(xlx_ctx *ctx, uint32_t domid, uint32_t serial,
-                const char *error)
+static int tell_guest(xlx_ctx *ctx, uint32_t domid, uint32_t serial,
+                      const char *error)
 {
     XLX__AUTO_FREE char *said = NULL;
     char text[XLX__ERROR_MAX + 16];
@@ -60,7 +60,7 @@ int xlx__offers_relay(xlx_ctx *ctx, uint32_t domid, uint32_t vcpus,
     if (!rc && !offers->there)
         rc = xlx__xs_rm(ctx, XLX__XS_NO_TX, 0, NOTE, domid);
     if (!rc && offers->there && offers->serial)
-        rc = tell(ctx, domid, offers->serial, "");
+        rc = tell_guest(ctx, domid, offers->serial, "");
     return rc;
 }
 
@@ -71,6 +71,6 @@ void xlx__offers_refused(xlx_ctx *ctx, uint32_t domid)
     xlx__reason_keep(ctx, &reason);
     if (!xlx__xs_read_u32(ctx, XLX__XS_NO_TX, 1, UINT32_MAX, &serial,
                           AREA "/serial", domid))
-        tell(ctx, domid, serial, reason.text);
+        tell_guest(ctx, domid, serial, reason.text);
     xlx__reason_put_back(ctx, &reason);
 }

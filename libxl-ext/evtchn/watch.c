@@ -257,9 +257,9 @@ static int count_anew(xlx_evtchn_watch *w)
     return 0;
 }
 
-static void tell(xlx_evtchn_watch *w, int rc,
-                 const struct xlx_evtchn_plan *plan,
-                 const struct xlx_evtchn_change *list)
+static void report_pass(xlx_evtchn_watch *w, int rc,
+                        const struct xlx_evtchn_plan *plan,
+                        const struct xlx_evtchn_change *list)
 {
     struct xlx_evtchn_report report = {
         .guest = w->name,
@@ -294,11 +294,11 @@ static void pass(xlx_evtchn_watch *w, bool look_at_load)
                                 look_at_load ? XLX__SPREAD_COUNTED
                                              : XLX__SPREAD_WISHES,
                                 &plan, &list);
-    tell(w, rc, &plan, list);
+    report_pass(w, rc, &plan, list);
     if (rc >= 0 && (look_at_load || !w->counting))
         rc = count_anew(w);
     if (rc < 0)
-        tell(w, rc, NULL, NULL);
+        report_pass(w, rc, NULL, NULL);
 }
 
 /* 1: something has changed. */

@@ -194,7 +194,7 @@ static void copy_counters(struct xlx_lazy_status *to, struct xlx__pager *pager)
     xlx__shared_status(xlx__pager_shared(pager), to);
 }
 
-static void tell(xlx_ctx *ctx, const struct xlx_lazy_status *s)
+static void log_status(xlx_ctx *ctx, const struct xlx_lazy_status *s)
 {
     static const enum xlx_log_level level[] = {
         [XLX_LAZY_FILLING] = XLX_LOG_DEBUG, [XLX_LAZY_STALLED] = XLX_LOG_WARN,
@@ -269,7 +269,7 @@ static void report(void *user, struct xlx__pager *pager,
     const struct xlx_lazy_status copy = lazy->status;
     pthread_mutex_unlock(&lazy->status_lock);
     if (due && (state != before.state || state == XLX_LAZY_FILLING))
-        tell(lazy->ctx, &copy);
+        log_status(lazy->ctx, &copy);
 }
 
 /* --- the steps ------------------------------------------------------------ */

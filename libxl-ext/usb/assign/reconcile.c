@@ -137,8 +137,8 @@ static void fulfil(struct run *run, const struct xlx__action *a)
                   xlx_ctx_error(run->r->ctx));
 }
 
-static void tell(struct run *run, const struct xlx__action *a,
-                 enum xlx_usb_outcome outcome, const char *reason)
+static void report_action(struct run *run, const struct xlx__action *a,
+                          enum xlx_usb_outcome outcome, const char *reason)
 {
     const struct xlx_usb_wish *wish = wish_of(run, a);
     const struct xlx_usb_report report = {
@@ -257,7 +257,8 @@ static void do_one(struct run *run, struct xlx__action *a)
         return;
     }
     if (a->act == XLX__ACT_ATTACH && is_stuck(run, a)) {
-        tell(run, a, XLX_USB_FAILED, "the port it had is not free yet");
+        report_action(run, a, XLX_USB_FAILED,
+                      "the port it had is not free yet");
         return;
     }
     int rc = a->act == XLX__ACT_FREE ? do_free(run, a) : do_attach(run, a);
@@ -270,8 +271,8 @@ static void do_one(struct run *run, struct xlx__action *a)
     run->pass.acted |= !rc;
     if (rc && t)
         put_off(run, t->next);
-    tell(run, a, rc ? XLX_USB_FAILED : a->outcome,
-         rc ? xlx_ctx_error(run->r->ctx) : a->reason);
+    report_action(run, a, rc ? XLX_USB_FAILED : a->outcome,
+                  rc ? xlx_ctx_error(run->r->ctx) : a->reason);
     if (!rc && a->act == XLX__ACT_FREE)
         a->act = XLX__ACT_NOTHING;
 }
@@ -317,7 +318,7 @@ static void tell_or_drop(struct run *run)
         if (a->act == XLX__ACT_LATER && run->r->only_changes)
             trial_of(run, a);
         else
-            tell(run, a, a->outcome, a->reason);
+            report_action(run, a, a->outcome, a->reason);
         a->done = true;
     }
 }

@@ -22,9 +22,9 @@ struct job {
     void *user;
 };
 
-static void tell(struct job *job, const char *busid,
-                 enum xlx_usb_outcome outcome, const struct xlx_usb_place *at,
-                 const char *reason)
+static void report_device(struct job *job, const char *busid,
+                          enum xlx_usb_outcome outcome,
+                          const struct xlx_usb_place *at, const char *reason)
 {
     const struct xlx_usb_report report = {
         .outcome = outcome,
@@ -58,17 +58,17 @@ static int attach_one(struct job *job, const struct xlx__usbdev *dev)
     struct xlx_usb_place place;
     int rc = has_it(job, dev->busid, &place);
     if (rc > 0) {
-        tell(job, dev->busid, XLX_USB_IN_PLACE, &place, "");
+        report_device(job, dev->busid, XLX_USB_IN_PLACE, &place, "");
         return 0;
     }
     if (!rc)
         rc = xlx__usb_attach_dev(job->ctx, job->domid, dev, job->place,
                                  job->flags, job->timeout_ms, &place);
     if (rc)
-        tell(job, dev->busid, XLX_USB_FAILED, &nowhere,
-             xlx_ctx_error(job->ctx));
+        report_device(job, dev->busid, XLX_USB_FAILED, &nowhere,
+                      xlx_ctx_error(job->ctx));
     else if (!(job->flags & XLX_USB_DRY_RUN))
-        tell(job, dev->busid, XLX_USB_ATTACHED, &place, "");
+        report_device(job, dev->busid, XLX_USB_ATTACHED, &place, "");
     return rc;
 }
 
@@ -136,8 +136,8 @@ static int detach_one(struct job *job, const char *busid,
     }
     int rc = xlx_usb_detach(job->ctx, job->domid, place, busid, job->timeout_ms,
                             NULL);
-    tell(job, busid, rc ? XLX_USB_FAILED : XLX_USB_FREED, place,
-         rc ? xlx_ctx_error(job->ctx) : "");
+    report_device(job, busid, rc ? XLX_USB_FAILED : XLX_USB_FREED, place,
+                  rc ? xlx_ctx_error(job->ctx) : "");
     return rc;
 }
 
