@@ -34,8 +34,8 @@ static void stop_sampling(xlx_ctx *ctx, uint32_t domid)
 }
 
 /* The list with the names of devices, and the counts of this moment. */
-static int look(xlx_ctx *ctx, struct xlx__evtchn_job *job, uint32_t ms,
-                struct xlx_evtchn_port **ports_r)
+static int count_and_list(xlx_ctx *ctx, struct xlx__evtchn_job *job,
+                          uint32_t ms, struct xlx_evtchn_port **ports_r)
 {
     struct xlx_evtchn_info info;
     int sampled = sample(ctx, job, ms);
@@ -191,7 +191,7 @@ static int make_plan(xlx_ctx *ctx, struct xlx__evtchn_job *job,
                        "has to offer some (docs/evtchn-toolstack.md)",
                        job->info.domid);
     if (rc >= 0)
-        rc = look(ctx, job, config->sample_ms, &in.ports);
+        rc = count_and_list(ctx, job, config->sample_ms, &in.ports);
     if (rc >= 0)
         rc = plan_all(ctx, job, &in, plan_r, list_r);
     free(in.offers);

@@ -40,7 +40,8 @@ static int refuse(xlx_ctx *ctx, const struct xlx_evtchn_info *info)
                            info->domid);
 }
 
-static int look(xlx_ctx *ctx, uint32_t domid, struct xlx__evtchn_job *job)
+static int look_at_domain(xlx_ctx *ctx, uint32_t domid,
+                          struct xlx__evtchn_job *job)
 {
     *job = (struct xlx__evtchn_job){ .lock = -1 };
     int rc = xlx__evtchn_look(ctx, domid, &job->info, &job->features);
@@ -51,7 +52,7 @@ int xlx__evtchn_job_begin(xlx_ctx *ctx, uint32_t domid,
                           struct xlx__evtchn_job *job)
 {
     char name[64];
-    int rc = look(ctx, domid, job);
+    int rc = look_at_domain(ctx, domid, job);
     if (rc)
         return rc;
     snprintf(name, sizeof(name), "evtchn/lock/domain-%u", domid);
@@ -122,7 +123,7 @@ int xlx_evtchn_offers(xlx_ctx *ctx, uint32_t domid,
                       struct xlx_evtchn_offer **list_r)
 {
     struct xlx__evtchn_job job;
-    int rc = look(ctx, domid, &job);
+    int rc = look_at_domain(ctx, domid, &job);
     if (!rc)
         rc = xlx__evtchn_job_offers(ctx, &job, false, list_r);
     xlx__evtchn_job_end(&job);

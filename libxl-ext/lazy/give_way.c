@@ -19,9 +19,9 @@ static uint32_t processors(void)
 }
 
 /* 0 or -errno. */
-static int look(struct xlx__give_way *g,
-                const struct xlx__give_way_pager *pager,
-                struct xlx__share_look *look_r)
+static int look_at_host(struct xlx__give_way *g,
+                        const struct xlx__give_way_pager *pager,
+                        struct xlx__share_look *look_r)
 {
     struct xlx__contention_now now;
     int rc = g->contention->ops->look(g->contention, &now);
@@ -43,7 +43,7 @@ void xlx__give_way_look(struct xlx__give_way *g, uint64_t now_us,
                         const struct xlx__give_way_pager *pager)
 {
     struct xlx__share_look seen = { .now_us = now_us };
-    if (g->contention && !look(g, pager, &seen)) {
+    if (g->contention && !look_at_host(g, pager, &seen)) {
         atomic_store(&g->share, xlx__share_next(&g->decided, &seen));
         return;
     }

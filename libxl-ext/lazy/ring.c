@@ -101,7 +101,8 @@ int xlx__ring_serve(struct xlx__ring *ring)
 
 /* --- the end -------------------------------------------------------------- */
 
-static int look(struct xlx__ring *ring, struct xlx__paging_info *info_r)
+static int look_at_domain(struct xlx__ring *ring,
+                          struct xlx__paging_info *info_r)
 {
     int rc = ring->guest->paging->ops->info(ring->guest->paging, info_r);
     if (rc)
@@ -113,7 +114,7 @@ static int look(struct xlx__ring *ring, struct xlx__paging_info *info_r)
 static int check_nothing_is_out(struct xlx__ring *ring)
 {
     struct xlx__paging_info info;
-    int rc = look(ring, &info);
+    int rc = look_at_domain(ring, &info);
     if (rc)
         return rc;
     if (info.paged_pages == 0)
@@ -148,7 +149,7 @@ static int let_run(struct xlx__ring *ring, int ms)
     struct xlx__paging_info info;
     int rc;
     do {
-        rc = look(ring, &info);
+        rc = look_at_domain(ring, &info);
         if (rc)
             return rc;
         rc = ring->guest->paging->ops->wait(ring->guest->paging,

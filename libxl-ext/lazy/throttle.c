@@ -107,7 +107,7 @@ static bool take_look(struct xlx__throttle *throttle, uint64_t now)
     return taken;
 }
 
-static void look(struct xlx__throttle *throttle, uint32_t threads)
+static void look_when_due(struct xlx__throttle *throttle, uint32_t threads)
 {
     const struct xlx__give_way_pager pager = {
         .page_wait_us =
@@ -128,7 +128,7 @@ static void look(struct xlx__throttle *throttle, uint32_t threads)
 void xlx__throttle_rest(struct xlx__throttle *throttle, uint64_t worked_us,
                         uint64_t took_us, uint32_t threads)
 {
-    look(throttle, threads);
+    look_when_due(throttle, threads);
     uint64_t us = xlx__give_way_rest(&throttle->way, worked_us, took_us);
     uint64_t now;
     if (!us)

@@ -305,7 +305,7 @@ static bool may_look(struct xlx__usbd_broker *b)
            xlx__usbd_rate_take(&b->looks, xlx__now_ms(), &missed);
 }
 
-static int look(struct xlx__usbd_broker *b)
+static int look_at_world(struct xlx__usbd_broker *b)
 {
     int rc = look_alive(b);
     return rc ? rc : look_once(b);
@@ -327,7 +327,7 @@ int xlx__usbd_broker_step(struct xlx__usbd_broker *b)
             return end(b);
         if (!may_look(b))
             return 0;
-        rc = look(b);
+        rc = look_at_world(b);
         if (!rc && !b->again)
             rc = end(b);
         if (rc || (!b->again && b->blocked))

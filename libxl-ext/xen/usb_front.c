@@ -152,8 +152,8 @@ static unsigned free_slot(const struct xlx__front_state *state)
 
 /* Whether there is one; asks the guest to tell of the next, and looks again,
  * for it may have come in between. */
-static int look(struct usbif_urb_sring *sring,
-                const struct xlx__front_state *state)
+static int look_for_request(struct usbif_urb_sring *sring,
+                            const struct xlx__front_state *state)
 {
     uint32_t prod = load(&sring->req_prod);
     if (prod == state->req_cons) {
@@ -175,7 +175,7 @@ int xlx__front_next(void *page, struct xlx__front_state *state,
 {
     struct usbif_urb_sring *sring = page;
     struct usbif_urb_request raw;
-    int rc = look(sring, state);
+    int rc = look_for_request(sring, state);
     if (rc <= 0)
         return rc;
     unsigned slot = free_slot(state);
