@@ -338,8 +338,8 @@ static int read_listed(xlx_ctx *ctx, const char *busid,
     xlx__tolerate(ctx, -1);
     if (rc == 0 || rc == -ENODEV)
         return rc == 0;
-    if (rc == -ENOMEM)
-        return rc;
+    if (rc == -ENOMEM) /* was not logged */
+        return xlx__fail(ctx, ENOMEM, "usb %s: no memory", busid);
     xlx__warn(ctx, "usb %s: is left alone: %s", busid, xlx_ctx_error(ctx));
     *dev_r = (struct xlx__usbdev){ .unread = -rc };
     snprintf(dev_r->busid, sizeof(dev_r->busid), "%s", busid);
