@@ -290,6 +290,31 @@ $(B)/unit-tsan/%: $(B)/tsan/tests/unit/%.o | $(tested_tsan).so
 	$(call say,LD)
 	$(Q)$(call test_link,tsan)
 
+# test-nth: the library in one object that calls nth_malloc() for malloc().
+nth_renamed := malloc calloc realloc reallocarray strdup strndup opendir \
+               open_memstream
+nth_rest = $(call objects,$(filter-out $(lib_src),$(tested_src)),$1)
+
+$(B)/obj/nth.o: $(lib_obj)
+$(B)/asan/nth.o: $(call objects,$(lib_src),asan)
+$(B)/obj/nth.o $(B)/asan/nth.o:
+	$(call say,LD)
+	$(Q)ld -r -o $@.all $^
+	$(Q)objcopy $(foreach f,$(nth_renamed),--redefine-sym $f=nth_$f) $@.all $@
+	@rm $@.all
+
+nth_link = $(CC) $(LDFLAGS_ALL) -o $@ $^ $(DEPS_LIBS) $(USBD_LIBS) $(CMOCKA_LIBS)
+$(B)/unit/test-nth: $(B)/obj/tests/unit/test-nth.o $(B)/obj/nth.o \
+                    $(call nth_rest,obj)
+	@mkdir -p $(@D)
+	$(call say,LD)
+	$(Q)$(nth_link)
+$(B)/unit-asan/test-nth: $(B)/asan/tests/unit/test-nth.o $(B)/asan/nth.o \
+                         $(call nth_rest,asan)
+	@mkdir -p $(@D)
+	$(call say,LD)
+	$(Q)$(nth_link)
+
 ifeq ($(CMOCKA_LIBS),)
 check-unit: no-cmocka
 .PHONY: no-cmocka
