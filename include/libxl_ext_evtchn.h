@@ -254,7 +254,9 @@ struct xlx_evtchn_policy {
  * guest and host, and tells the guest, if it runs, by the node
  * /local/domain/N/libxl-ext/vectors. What the guest does with it is up to its
  * driver (docs/evtchn-linux.md has one that obeys). `guest` is a name, domid or
- * UUID, of a guest that runs or has a policy already.
+ * UUID, of a guest that runs or has a policy already. A guest that cannot be
+ * told is an error, but what was stored stays: xlx_evtchn_policy_apply() tells
+ * it.
  *
  * `vectors` has kinds ("vif", "blk" or "vbd") and devices ("vif/0", "xvda"),
  * separated by commas; "" is no channel at all.
