@@ -40,10 +40,15 @@ struct xs_mem {
 
 static size_t find(const struct tree *t, const char *path)
 {
-    size_t i = 0;
-    while (i < t->nr && strcmp(t->v[i].path, path) < 0)
-        i++;
-    return i;
+    size_t low = 0, high = t->nr;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (strcmp(t->v[middle].path, path) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
 }
 
 static struct node *get(const struct tree *t, const char *path)
