@@ -9,7 +9,7 @@
 #include "fakes/nth.h"
 #include "xen/evtchn.h"
 
-#define EVTCHN_MEM_PORTS 256
+#define EVTCHN_MEM_PORTS 1024
 #define EVTCHN_MEM_DOMAINS 4
 #define EVTCHN_MEM_VCPUS 16
 

@@ -328,6 +328,28 @@ static void a_device_with_one_queue_is_told(void **state)
     assert_string_equal(said(w, XLX_EVTCHN_ONE_QUEUE), "");
 }
 
+/* The library's calls come here. */
+static bool no_memory;
+
+void *reallocarray(void *at, size_t nr, size_t size)
+{
+    return no_memory ? NULL : realloc(at, nr * size);
+}
+
+static void without_memory_nothing_is_told(void **state)
+{
+    const struct xlx_evtchn_info info = { .vcpus = 1 };
+    struct xlx_evtchn_finding *findings = NULL;
+    (void)state;
+    no_memory = true;
+    int rc = xlx_evtchn_diagnose(&info, NULL, &findings);
+    no_memory = false;
+    assert_int_equal(rc, -ENOMEM);
+    assert_null(findings);
+    assert_int_equal(xlx_evtchn_diagnose(&info, NULL, &findings), 2);
+    free(findings);
+}
+
 static void what_needs_the_patch_is_told(void **state)
 {
     struct evtchn_world *w = *state;
@@ -495,6 +517,7 @@ int main(void)
         TEST(the_walk_ends_where_it_is_said_to),
         TEST(disks_on_one_vcpu_are_told),
         TEST(a_device_with_one_queue_is_told),
+        TEST(without_memory_nothing_is_told),
         TEST(what_needs_the_patch_is_told),
         TEST(the_command_prints_text),
         TEST(it_can_be_followed),
