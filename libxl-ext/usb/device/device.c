@@ -275,12 +275,14 @@ int xlx__usbdev_read(xlx_ctx *ctx, const char *busid, struct xlx__usbdev *dev_r)
         int now = rc && rc != -ENODEV
                       ? rc
                       : read_number(ctx, busid, "devnum", &address);
-        if (now || !address)
-            return now ? now : -ENODEV;
+        if (now)
+            return now;
         if (!rc && address == dev.address) {
             *dev_r = dev;
             return 0;
         }
+        if (!address)
+            return -ENODEV;
     }
     return -ENODEV;
 }
