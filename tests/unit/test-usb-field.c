@@ -369,6 +369,10 @@ static void what_it_can_be_is_counted(void **state)
                                           STORAGE(0, 0), STORAGE(1, 0),
                                           CONFIG(2),     STORAGE(1, 0),
                                           STORAGE(1, 1), STORAGE(0, 0) };
+    /* behind one that is shorter than its own head nothing is known */
+    static const unsigned char lost[] = {
+        DEVICE, CONFIG(1), STORAGE(0, 0), 1, STORAGE(1, 0), STORAGE(2, 0)
+    };
     static const struct {
         const unsigned char *bytes;
         size_t nr;
@@ -376,7 +380,8 @@ static void what_it_can_be_is_counted(void **state)
     } rows[] = { { settings, sizeof(settings), 1 },
                  { numbers, sizeof(numbers), 2 },
                  { configs, sizeof(configs), 2 },
-                 { both, sizeof(both), 4 } };
+                 { both, sizeof(both), 4 },
+                 { lost, sizeof(lost), 1 } };
     struct passes *f = *state;
     struct xlx__usbdev dev;
     struct sysfs_dev disk = passes_stick;
