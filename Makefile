@@ -346,7 +346,8 @@ check-tsan: $(tests_tsan)
 # Not those whose system calls valgrind 3.19 does not know (pidfd_open,
 # close_range, userfaultfd) or that forbid its own (seccomp); nor those that call
 # the same code many thousand times, which ASan does in less than a day.
-unknown_to_valgrind := daemon lazy-uffd usbd-confine
+unknown_to_valgrind := daemon lazy-confine lazy-uffd process-contract \
+                       usb-confine usbd-confine
 too_long := fuzz image-mutations nth usbd-hostile
 tests_valgrind := $(addprefix $(B)/unit/,$(filter-out $(addprefix \
     test-,$(unknown_to_valgrind) $(too_long)),$(test_names)))
