@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/array.h"
 #include "core/clean.h"
 #include "core/parse.h"
 #include "usb/device/busid.h"
@@ -85,19 +86,18 @@ struct owned_list {
 static int add_owned(xlx_ctx *ctx, struct owned_list *list, uint32_t domid,
                      const struct xlx_usb_hc *hc)
 {
-    struct xlx__owned *grown =
-        realloc(list->v, ((size_t)list->nr + hc->nr_ports) * sizeof(*grown));
-    if (!grown)
-        return xlx__fail(ctx, ENOMEM, "domain %u: no memory", domid);
-    list->v = grown;
     for (uint32_t p = 0; p < hc->nr_ports; p++) {
-        struct xlx__owned *o = &grown[list->nr];
         if (!hc->port[p].busid[0])
             continue;
+        struct xlx__owned *o =
+            xlx__array_more(list->v, (size_t)list->nr, sizeof(*o));
+        if (!o)
+            return xlx__fail(ctx, ENOMEM, "domain %u: no memory", domid);
+        list->v = o;
+        o += list->nr++;
         *o = (struct xlx__owned){ .domid = domid,
                                   .place = { hc->devid, p + 1 } };
         memcpy(o->busid, hc->port[p].busid, sizeof(o->busid));
-        list->nr++;
     }
     return 0;
 }
