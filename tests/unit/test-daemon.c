@@ -110,9 +110,9 @@ static void nothing_of_ours_goes_along(void **state)
 }
 
 /* A daemon as ours are: holds the pidfile, ends at SIGTERM. */
-static const char holder[] = "exec 9>>$1; flock -x 9; echo $$ >$1; echo ready; "
-                             "exec >&2; trap 'rm $1; exit 0' TERM; "
-                             "while :; do sleep 0.02; done";
+static const char holder[] = "trap 'rm $1; exit 0' TERM; exec 9>>$1; "
+                             "flock -x 9; echo $$ >$1; echo ready; "
+                             "exec >&2; while :; do sleep 0.02; done";
 
 static void a_daemon_is_known_by_its_lock(void **state)
 {

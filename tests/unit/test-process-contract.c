@@ -134,8 +134,8 @@ static void end_fake(struct subject *s)
  * the shell itself can, so that a killed one leaves nobody behind. */
 static const char daemon_text[] =
     "[ -z \"$2\" ] || { echo \"$2\"; exit 1; }; "
-    "exec 9<>$1.wait 8>>$1; flock -x 8; echo $$ >$1; echo ready; exec >&2; "
-    "trap 'rm $1; exit 0' TERM; while :; do read -r x <&9; done";
+    "trap 'rm $1; exit 0' TERM; exec 9<>$1.wait 8>>$1; flock -x 8; "
+    "echo $$ >$1; echo ready; exec >&2; while :; do read -r x <&9; done";
 
 static void real_refuse(struct subject *s, const char *why)
 {
