@@ -382,6 +382,11 @@ static void a_sidecar_is_written_in_its_folder(void **state)
     w->h.sidecar = "data/side";
     w->h.folder = w->dir;
     assert_well(w, writes_data);
+    /* Where the server's socket is, too. */
+    char uri[160];
+    image_name = uri;
+    snprintf(uri, sizeof(uri), "nbd+unix:///a?socket=%s/s", w->data);
+    assert_well(w, writes_data);
 }
 
 /* The whole file system is not given away for one file. */

@@ -113,7 +113,8 @@ static void add_servers(struct places *p, const char *uri)
 }
 
 /* When all is there, it is looked whether the save file still has its name, and
- * the sidecar is written: last here, as both may have one folder. */
+ * the sidecar is written: last of all, as it may be in the folder of that file
+ * or of a server's socket. */
 static void add_sidecar(struct places *p, const struct helper *h,
                         const char *image)
 {
@@ -134,10 +135,10 @@ static int fill(struct places *p, const struct helper *h, const char *image)
         return -ENAMETOOLONG;
     add(p, p->status, true);
     add(p, p->load, false);
-    if (h->record)
-        add_sidecar(p, h, image);
     if (xlx_image_is_uri(image))
         add_servers(p, image);
+    if (h->record)
+        add_sidecar(p, h, image);
     return 0;
 }
 
