@@ -100,6 +100,7 @@ static int load(xlx_ctx *ctx, struct xlx_evtchn_policy **list_r,
 {
     int nr_doms = 0, nr = xlx__evtchn_policy_load(ctx, list_r);
     *doms_r = NULL;
+    *nr_doms_r = 0;
     if (nr >= 0 && xlx__dom_possible(ctx))
         nr_doms = xlx__dom_list(ctx, doms_r);
     if (nr < 0 || nr_doms < 0) {
