@@ -57,3 +57,15 @@ int xlx__replace_file(xlx_ctx *ctx, const char *dir, const char *name,
         return xlx__fail_errno(ctx, -rc, "%s/%s: cannot write", dir, name);
     return xlx__sync_folder(ctx, dir);
 }
+
+int xlx__remove_file(xlx_ctx *ctx, const char *dir, const char *name)
+{
+    char path[PATH_MAX];
+    if (snprintf(path, sizeof(path), "%s/%s", dir, name) >= PATH_MAX)
+        return xlx__fail(ctx, ENAMETOOLONG, "%s: path too long", dir);
+    if (!unlink(path))
+        return xlx__sync_folder(ctx, dir);
+    if (errno == ENOENT)
+        return 0;
+    return xlx__fail_errno(ctx, errno, "%s: cannot remove", path);
+}

@@ -28,6 +28,10 @@ int xlx__write_whole(const char *dir, const char *name, const void *bytes,
 int xlx__replace_file(xlx_ctx *ctx, const char *dir, const char *name,
                       const char *text);
 
+/* Removes dir/name and flushes the folder. No such file is a success; a failure
+ * is reported. */
+int xlx__remove_file(xlx_ctx *ctx, const char *dir, const char *name);
+
 /* Flushes a folder, so that a name made or removed there stays so. */
 int xlx__sync_folder(xlx_ctx *ctx, const char *dir);
 

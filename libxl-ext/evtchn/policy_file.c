@@ -54,16 +54,9 @@ int xlx__evtchn_policy_save(xlx_ctx *ctx,
 
 int xlx__evtchn_policy_drop(xlx_ctx *ctx, const char *uuid)
 {
-    char path[PATH_MAX];
-    int rc = file_path(ctx, uuid, path);
-    if (rc)
-        return rc;
-    if (unlink(path))
-        return errno == ENOENT
-                   ? 0
-                   : xlx__fail_errno(ctx, errno, "%s: cannot remove", path);
-    rc = folder(ctx, path);
-    return rc ? rc : xlx__sync_folder(ctx, path);
+    char dir[PATH_MAX];
+    int rc = folder(ctx, dir);
+    return rc ? rc : xlx__remove_file(ctx, dir, uuid);
 }
 
 /* 1, or 0 for a file that is gone by now. */

@@ -123,15 +123,10 @@ int xlx__intent_load(xlx_ctx *ctx, const char *uuid,
 
 int xlx__intent_remove(xlx_ctx *ctx, const char *uuid)
 {
-    char path[PATH_MAX];
-    int rc = file_path(ctx, uuid, path);
-    if (rc)
-        return rc;
-    if (unlink(path))
-        return errno == ENOENT
-                   ? 0
-                   : xlx__fail_errno(ctx, errno, "%s: cannot remove", path);
-    return xlx__intent_folder(ctx, path) ?: xlx__sync_folder(ctx, path);
+    char dir[PATH_MAX], name[NAME_SIZE];
+    int rc = xlx__intent_folder(ctx, dir);
+    snprintf(name, sizeof(name), "%s" SUFFIX, uuid);
+    return rc ? rc : xlx__remove_file(ctx, dir, name);
 }
 
 int xlx__intent_save(xlx_ctx *ctx, const struct xlx_usb_intent *intent)
