@@ -611,7 +611,7 @@ static const struct step steps[] = {
        "/dev/disk/by-id/" LONG_NAME),
     { "usb-attach guest 1-2", CMD_FAILED, "is a disk of a guest" },
 
-    DO("# vadimgrn/usbip-win2#165: its guest went without a word"),
+    DO("# vadimgrn/usbip-win2#165: its guest ended without a message"),
     DO("xenstore /libxl-ext/usb/1-2/domid 9"),
     DO("xenstore /libxl-ext/usb/1-2/address 3"),
     { "usb-list", CMD_OK, "1-2" },

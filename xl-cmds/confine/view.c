@@ -33,8 +33,10 @@ static int make_folders(char *path)
 static int make_target(char *path, bool folder)
 {
     int rc = make_folders(path);
-    if (rc || folder)
-        return rc ? rc : mkdir(path, 0755) && errno != EEXIST ? -errno : 0;
+    if (rc)
+        return rc;
+    if (folder)
+        return mkdir(path, 0755) && errno != EEXIST ? -errno : 0;
     int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
     if (fd < 0)
         return -errno;
