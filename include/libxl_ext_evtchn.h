@@ -236,8 +236,7 @@ int xlx_evtchn_spread(xlx_ctx *ctx, uint32_t domid,
                       struct xlx_evtchn_plan *plan_r,
                       struct xlx_evtchn_change **list_r);
 
-/* --- a policy that lasts ---------------------------------------------------
- */
+/* --- a policy that lasts ------------------------------------------------- */
 
 #define XLX_EVTCHN_CHOICE_MAX 256
 

@@ -16,8 +16,7 @@
 
 #define NODE "/local/domain/%u/libxl-ext/vectors"
 
-/* --- the guest's node ------------------------------------------------------
- */
+/* --- the guest's node ---------------------------------------------------- */
 
 struct note {
     uint32_t domid;
@@ -53,8 +52,7 @@ static int tell_guest(xlx_ctx *ctx, uint32_t domid, const char *vectors)
     return rc ? rc : note.changed;
 }
 
-/* --- whose policy it is ----------------------------------------------------
- */
+/* --- whose policy it is -------------------------------------------------- */
 
 static bool is_taken(const struct xlx_evtchn_policy *list, int nr,
                      const struct xlx__dom *dom)
@@ -123,8 +121,7 @@ static const char *vectors_of(const struct xlx_evtchn_policy *list, int nr,
     return NULL;
 }
 
-/* --- the calls -------------------------------------------------------------
- */
+/* --- the calls ----------------------------------------------------------- */
 
 int xlx_evtchn_policy_list(xlx_ctx *ctx, struct xlx_evtchn_policy **list_r)
 {

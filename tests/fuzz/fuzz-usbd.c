@@ -35,8 +35,7 @@ static void *take(size_t size)
     return p;
 }
 
-/* --- control ---------------------------------------------------------------
- */
+/* --- control ------------------------------------------------------------- */
 
 /* Ten bytes: a setup packet, and how much room the guest has. */
 static void try_control(const uint8_t *data)
@@ -77,8 +76,7 @@ static void try_control(const uint8_t *data)
     }
 }
 
-/* --- isochronous -----------------------------------------------------------
- */
+/* --- isochronous --------------------------------------------------------- */
 
 #define ROOM_MAX 0x1fffu
 
@@ -137,8 +135,7 @@ static void try_iso(const uint8_t *data, size_t size)
     move_frames(frames, nr, room);
 }
 
-/* --- descriptors -----------------------------------------------------------
- */
+/* --- descriptors --------------------------------------------------------- */
 
 static void check_text(const char *text)
 {

@@ -328,8 +328,7 @@ static void the_page_that_cannot_be_mapped_is_named(void **state)
     expect_failure(f, -EFAULT, "domain 7: gfn 0x40b: map it: Bad address");
 }
 
-/* --- which pages are the distribution's ------------------------------------
- */
+/* --- which pages are the distribution's ---------------------------------- */
 
 static void the_stream_has_all_others(void **state)
 {

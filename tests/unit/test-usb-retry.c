@@ -29,8 +29,7 @@ static void one_failure_does_not_stop_the_others(void **state)
     assert_int_equal(f->pass.bad, 2);
 }
 
-/* --- a backend whose main process was killed -------------------------------
- */
+/* --- a backend whose main process was killed ----------------------------- */
 
 /* What the guest has it keeps, whether that was assigned or not. */
 static void a_killed_backend_has_a_successor(void **state)

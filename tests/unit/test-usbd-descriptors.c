@@ -47,8 +47,7 @@ static bool malformed(const struct xlx__usbd_descriptors *d)
     return needs.malformed;
 }
 
-/* --- as they are sold ------------------------------------------------------
- */
+/* --- as they are sold ---------------------------------------------------- */
 
 static void assert_interfaces(const struct xlx__usbd_descriptors *d,
                               uint8_t config, const char *want)
@@ -194,8 +193,7 @@ static void the_limit_is_1920_bytes_a_packet(void **state)
     free(bytes);
 }
 
-/* --- at high speed ---------------------------------------------------------
- */
+/* --- at high speed ------------------------------------------------------- */
 
 static void a_stick_becomes_a_high_speed_stick(void **state)
 {
@@ -410,8 +408,7 @@ static void companions_of_any_length_are_left_out(void **state)
     }
 }
 
-/* --- lies ------------------------------------------------------------------
- */
+/* --- lies ---------------------------------------------------------------- */
 
 /* Of a configuration that ends early counts what came before. */
 static void impossible_lengths_end_a_configuration(void **state)

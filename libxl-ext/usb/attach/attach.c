@@ -289,8 +289,7 @@ int xlx_usb_attach(xlx_ctx *ctx, uint32_t domid, const char *device,
                                     got_r);
 }
 
-/* --- before another guest gives it up ---------------------------------------
- */
+/* --- before another guest gives it up ------------------------------------ */
 
 int xlx__usb_attach_prepare(xlx_ctx *ctx, uint32_t domid,
                             const struct xlx__usbdev *dev,

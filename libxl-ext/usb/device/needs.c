@@ -43,8 +43,7 @@ static void judge(xlx_ctx *ctx, struct xlx__usbdev *dev,
                   restriction);
 }
 
-/* --- what it can be ---------------------------------------------------------
- */
+/* --- what it can be ------------------------------------------------------ */
 
 /* USB 2.0, 9.6 */
 enum { CONFIG = 0x02, INTERFACE = 0x04, INTERFACE_SIZE = 9 };
@@ -96,8 +95,7 @@ int xlx__usbdev_read_kinds(xlx_ctx *ctx, struct xlx__usbdev *dev)
     return rc;
 }
 
-/* --- what it needs ----------------------------------------------------------
- */
+/* --- what it needs ------------------------------------------------------- */
 
 int xlx__usbdev_read_needs(xlx_ctx *ctx, struct xlx__usbdev *dev)
 {
