@@ -162,7 +162,7 @@ void xlx_image_close(xlx_image *image)
     free(image->name);
     free(image->runs);
     free(image->records);
-    free(image->named.range);
+    free(image->special.range);
     free(image);
 }
 

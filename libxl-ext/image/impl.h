@@ -15,10 +15,10 @@
  */
 #define XLX__RUNS_MAX (1u << 24)
 #define XLX__RECORDS_MAX (1u << 23)
-#define XLX__NAMED_MAX (1u << 14)
+#define XLX__SPECIAL_GFNS_MAX (1u << 14)
 
 /* Gfns that the image names, in no order and perhaps more than once. */
-struct xlx__named {
+struct xlx__special_gfns {
     struct xlx__gfn_range *range;
     size_t nr, cap;
     bool device_model; /* the guest has one, as it has ioreq servers */
@@ -48,7 +48,7 @@ struct xlx_image {
     size_t nr_runs;
     struct xlx__record *records; /* of libxc, END included */
     size_t nr_records;
-    struct xlx__named named;
+    struct xlx__special_gfns special;
 };
 
 /*
@@ -107,13 +107,14 @@ bool xlx__image_has(const struct xlx_image *image, uint64_t gfn);
 uint64_t xlx__image_sum(const struct xlx_image *image);
 
 /* Adds the gfns that an HVM_PARAMS record names. -EBADMSG, -EOVERFLOW. */
-int xlx__named_params(struct xlx__source *src, const struct xlx__record *record,
-                      struct xlx__named *named);
+int xlx__special_gfns_of_params(struct xlx__source *src,
+                                const struct xlx__record *record,
+                                struct xlx__special_gfns *special);
 
 /* Adds the gfns that Xen reads or maps while an HVM_CONTEXT record is loaded.
  */
-int xlx__named_context(struct xlx__source *src,
-                       const struct xlx__record *record,
-                       struct xlx__named *named);
+int xlx__special_gfns_of_context(struct xlx__source *src,
+                                 const struct xlx__record *record,
+                                 struct xlx__special_gfns *special);
 
 #endif

@@ -253,7 +253,7 @@ static int check_context(struct index *ix, const struct xlx__record *record)
 static int check_params(struct index *ix, const struct xlx__record *record)
 {
     ix->params = true;
-    return xlx__named_params(ix->src, record, &ix->image->named);
+    return xlx__special_gfns_of_params(ix->src, record, &ix->image->special);
 }
 
 static int check_pv(struct index *ix, const struct xlx__record *record)
@@ -288,7 +288,8 @@ static int check_end(struct index *ix, const struct xlx__record *record)
     ix->end = true;
     if (ix->image->info.guest != XLX_IMAGE_HVM)
         return 0;
-    return xlx__named_context(ix->src, &ix->context, &ix->image->named);
+    return xlx__special_gfns_of_context(ix->src, &ix->context,
+                                        &ix->image->special);
 }
 
 static int refuse(struct index *ix, const struct xlx__record *record,

@@ -347,7 +347,8 @@ static int compare(struct rewrite *w)
     const struct xlx__walk walk = {
         .ctx = w->ctx, .image = written, .pages = compare_pages, .arg = &c
     };
-    const struct xlx__named *a = &w->image->named, *b = &written->named;
+    const struct xlx__special_gfns *a = &w->image->special,
+                                   *b = &written->special;
     if (written->info.pages != w->image->info.pages || a->nr != b->nr ||
         (a->nr && memcmp(a->range, b->range, a->nr * sizeof(*a->range))))
         rc = xlx__fail(w->ctx, EIO, "%s: the new file contains another guest",

@@ -34,17 +34,17 @@ static size_t join(struct xlx__gfn_range *range, size_t nr)
 int xlx__image_resident(xlx_ctx *ctx, const xlx_image *image,
                         struct xlx__gfn_range **ranges_r, size_t *nr_r)
 {
-    const struct xlx__named *named = &image->named;
-    struct xlx__gfn_range *ranges = calloc(named->nr + 1, sizeof(*ranges));
+    const struct xlx__special_gfns *special = &image->special;
+    struct xlx__gfn_range *ranges = calloc(special->nr + 1, sizeof(*ranges));
     if (!ranges)
         return xlx__fail(ctx, ENOMEM, "%s: no memory", image->name);
-    ranges[0] = (struct xlx__gfn_range){ named->device_model ? HOLE_START
-                                                             : HOLE_START_PVH,
+    ranges[0] = (struct xlx__gfn_range){ special->device_model ? HOLE_START
+                                                               : HOLE_START_PVH,
                                          HOLE_END };
-    for (size_t i = 0; i < named->nr; i++)
-        ranges[i + 1] = named->range[i];
-    qsort(ranges, named->nr + 1, sizeof(*ranges), by_start);
-    *nr_r = join(ranges, named->nr + 1);
+    for (size_t i = 0; i < special->nr; i++)
+        ranges[i + 1] = special->range[i];
+    qsort(ranges, special->nr + 1, sizeof(*ranges), by_start);
+    *nr_r = join(ranges, special->nr + 1);
     *ranges_r = ranges;
     return 0;
 }

@@ -14,28 +14,30 @@ static uint64_t body(const struct xlx__record *record)
 }
 
 static int add_gfns(struct xlx__source *src, uint64_t at,
-                    struct xlx__named *named, uint64_t gfn, uint64_t nr)
+                    struct xlx__special_gfns *special, uint64_t gfn,
+                    uint64_t nr)
 {
     if (gfn >= FMT_GFN_LIMIT || nr > FMT_GFN_LIMIT - gfn)
         return 0;
-    if (named->nr >= XLX__NAMED_MAX)
+    if (special->nr >= XLX__SPECIAL_GFNS_MAX)
         return xlx__source_fail(src, EOVERFLOW, at,
                                 "more parameters and vCPUs than a guest has");
-    if (!xlx__vec_room(named->range, named->nr, named->cap))
+    if (!xlx__vec_room(special->range, special->nr, special->cap))
         return xlx__source_fail(src, ENOMEM, at, "no memory");
-    named->range[named->nr++] = (struct xlx__gfn_range){ gfn, gfn + nr };
+    special->range[special->nr++] = (struct xlx__gfn_range){ gfn, gfn + nr };
     return 0;
 }
 
 /* The gfns of `len` bytes at `address`. */
 static int add_bytes(struct xlx__source *src, uint64_t at,
-                     struct xlx__named *named, uint64_t address, uint64_t len)
+                     struct xlx__special_gfns *special, uint64_t address,
+                     uint64_t len)
 {
     uint64_t last = address + len - 1;
     if (!len || last < address)
         return 0;
     uint64_t gfn = address / XLX_PAGE_SIZE;
-    return add_gfns(src, at, named, gfn, last / XLX_PAGE_SIZE - gfn + 1);
+    return add_gfns(src, at, special, gfn, last / XLX_PAGE_SIZE - gfn + 1);
 }
 
 /* --- HVM_PARAMS ----------------------------------------------------------- */
@@ -52,7 +54,7 @@ static int add_bytes(struct xlx__source *src, uint64_t at,
 #define GENERATION_ID_BYTES 16
 
 static int add_param(struct xlx__source *src, uint64_t at,
-                     struct xlx__named *named,
+                     struct xlx__special_gfns *special,
                      const struct fmt_hvm_param *param)
 {
     uint64_t value = param->value, len;
@@ -66,27 +68,28 @@ static int add_param(struct xlx__source *src, uint64_t at,
     case FMT_PARAM_PAGING_RING_PFN:
     case FMT_PARAM_MONITOR_RING_PFN:
     case FMT_PARAM_SHARING_RING_PFN:
-        return add_gfns(src, at, named, value, 1);
+        return add_gfns(src, at, special, value, 1);
     case FMT_PARAM_IOREQ_SERVER_PFN:
-        named->device_model = true;
-        return add_gfns(src, at, named, value, IOREQ_SERVER_PAGES);
+        special->device_model = true;
+        return add_gfns(src, at, special, value, IOREQ_SERVER_PAGES);
     case FMT_PARAM_IDENT_PT:
-        return add_bytes(src, at, named, value, XLX_PAGE_SIZE);
+        return add_bytes(src, at, special, value, XLX_PAGE_SIZE);
     case FMT_PARAM_VM_GENERATION_ID_ADDR:
-        return add_bytes(src, at, named, value, GENERATION_ID_BYTES);
+        return add_bytes(src, at, special, value, GENERATION_ID_BYTES);
     case FMT_PARAM_VM86_TSS:
-        return add_bytes(src, at, named, value, VM86_TSS_UNSIZED);
+        return add_bytes(src, at, special, value, VM86_TSS_UNSIZED);
     case FMT_PARAM_VM86_TSS_SIZED:
         len = value >> 32;
-        return add_bytes(src, at, named, value & UINT32_MAX,
+        return add_bytes(src, at, special, value & UINT32_MAX,
                          len < VM86_TSS_MAX ? len : VM86_TSS_MAX);
     default:
         return 0;
     }
 }
 
-int xlx__named_params(struct xlx__source *src, const struct xlx__record *record,
-                      struct xlx__named *named)
+int xlx__special_gfns_of_params(struct xlx__source *src,
+                                const struct xlx__record *record,
+                                struct xlx__special_gfns *special)
 {
     struct fmt_hvm_params head;
     uint64_t at = body(record), need = sizeof(head);
@@ -105,7 +108,7 @@ int xlx__named_params(struct xlx__source *src, const struct xlx__record *record,
         struct fmt_hvm_param param;
         rc = xlx__source_copy(src, at, &param, sizeof(param), "HVM_PARAMS");
         if (!rc)
-            rc = add_param(src, at, named, &param);
+            rc = add_param(src, at, special, &param);
         at += sizeof(param);
     }
     return rc;
@@ -119,7 +122,7 @@ static int bad_context(struct xlx__source *src, uint64_t at, const char *why)
 }
 
 static int add_cr3(struct xlx__source *src, uint64_t at, uint32_t length,
-                   struct xlx__named *named)
+                   struct xlx__special_gfns *special)
 {
     uint64_t cr3;
     if (length < FMT_SAVE_CPU_CR3 + sizeof(cr3))
@@ -128,7 +131,8 @@ static int add_cr3(struct xlx__source *src, uint64_t at, uint32_t length,
                               "HVM_CONTEXT");
     if (rc)
         return rc;
-    return add_gfns(src, at, named, (cr3 & FMT_CR3_ADDRESS) / XLX_PAGE_SIZE, 1);
+    return add_gfns(src, at, special, (cr3 & FMT_CR3_ADDRESS) / XLX_PAGE_SIZE,
+                    1);
 }
 
 /*
@@ -150,7 +154,7 @@ static const struct {
 
 static int add_viridian(struct xlx__source *src, uint64_t at,
                         const struct fmt_save_descriptor *entry,
-                        struct xlx__named *named)
+                        struct xlx__special_gfns *special)
 {
     uint64_t msr;
     int rc = 0;
@@ -162,15 +166,15 @@ static int add_viridian(struct xlx__source *src, uint64_t at,
         rc = xlx__source_copy(src, at + offset, &msr, sizeof(msr),
                               "HVM_CONTEXT");
         if (!rc && msr & FMT_VIRIDIAN_ENABLED)
-            rc = add_gfns(src, at, named, msr / XLX_PAGE_SIZE, 1);
+            rc = add_gfns(src, at, special, msr / XLX_PAGE_SIZE, 1);
     }
     return rc;
 }
 
 /* As Xen's hvm_load(): entries up to an END, which must be there. */
-int xlx__named_context(struct xlx__source *src,
-                       const struct xlx__record *record,
-                       struct xlx__named *named)
+int xlx__special_gfns_of_context(struct xlx__source *src,
+                                 const struct xlx__record *record,
+                                 struct xlx__special_gfns *special)
 {
     uint64_t at = body(record), end = at + record->length;
     for (;;) {
@@ -187,9 +191,9 @@ int xlx__named_context(struct xlx__source *src,
         if (entry.length > end - at)
             return bad_context(src, at, "an entry that is longer than it");
         if (entry.typecode == FMT_SAVE_CPU)
-            rc = add_cr3(src, at, entry.length, named);
+            rc = add_cr3(src, at, entry.length, special);
         if (!rc)
-            rc = add_viridian(src, at, &entry, named);
+            rc = add_viridian(src, at, &entry, special);
         if (rc)
             return rc;
         at += entry.length;
