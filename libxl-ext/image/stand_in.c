@@ -2,15 +2,12 @@
 #include "image/stand_in.h"
 
 #include <fcntl.h>
-#include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "core/clean.h"
 #include "core/io.h"
 
 #define MAGIC 0x5858534e49444e41ull
-#define CHUNK (1u << 20)
 
 /* xl's and libxl's own parts stay in memory as long as the proxy file is open;
  * the largest is the device model's state, some 100 KiB. */
@@ -143,29 +140,4 @@ int xlx__stand_in_check(xlx_ctx *ctx, const struct xlx__stood_in *of,
         return 0;
     return xlx__fail(ctx, ESTALE, "%s: the save file there has changed",
                      image->name);
-}
-
-/* --- its contents --------------------------------------------------------- */
-
-int xlx_image_copy(xlx_ctx *ctx, const xlx_image *image, uint64_t from,
-                   uint64_t to, int out)
-{
-    uint64_t end = image->end ? image->end : image->info.libxc_end;
-    XLX__AUTO_FREE void *buf = malloc(CHUNK);
-    if (!buf)
-        return xlx__fail(ctx, ENOMEM, "%s: no memory", image->name);
-    if (to > end)
-        to = end;
-    for (size_t n; from < to; from += n) {
-        n = to - from < CHUNK ? (size_t)(to - from) : CHUNK;
-        int rc = xlx__image_pread(image, buf, n, from);
-        if (rc)
-            return xlx__fail_errno(ctx, -rc, "%s: cannot read byte %" PRIu64,
-                                   image->name, from);
-        rc = xlx__write_all(out, buf, n);
-        if (rc)
-            return xlx__fail_errno(ctx, -rc, "%s: cannot pass it on",
-                                   image->name);
-    }
-    return 0;
 }
