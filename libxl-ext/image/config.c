@@ -9,7 +9,7 @@
 #include <yajl/yajl_parse.h>
 
 #include "core/clean.h"
-#include "image/impl.h"
+#include "image/internal.h"
 
 #define CONFIG_MAX (1u << 20) /* libxl writes some 10 KiB */
 

@@ -6,7 +6,7 @@
 
 #include "core/clean.h"
 #include "core/io.h"
-#include "image/impl.h"
+#include "image/internal.h"
 
 #define CHUNK (1u << 20)
 

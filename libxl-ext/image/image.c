@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "core/clean.h"
-#include "image/impl.h"
+#include "image/internal.h"
 #include "image/runs.h"
 #include "image/stand_in.h"
 

@@ -4,7 +4,7 @@
  */
 #include <endian.h>
 
-#include "image/impl.h"
+#include "image/internal.h"
 
 static int check_image_header(struct xlx__source *src, uint64_t at,
                               const struct fmt_libxc_header *header)

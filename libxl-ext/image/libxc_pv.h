@@ -8,7 +8,7 @@
 #ifndef XLX_IMAGE_LIBXC_PV_H
 #define XLX_IMAGE_LIBXC_PV_H
 
-#include "image/impl.h"
+#include "image/internal.h"
 
 /* What the records said so far; zeroed at the start. */
 struct xlx__pv {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
-#include "image/impl.h"
+#include "image/internal.h"
 
 /* FxHash: one multiplication for eight bytes. */
 static uint64_t sum_bytes(uint64_t sum, const unsigned char *bytes, size_t len)

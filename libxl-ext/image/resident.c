@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 #include <stdlib.h>
 
-#include "image/impl.h"
+#include "image/internal.h"
 
 /*
  * Libxc and hvmloader put the special pages, the video memory and the firmware

@@ -4,7 +4,7 @@
  */
 #include <endian.h>
 
-#include "image/impl.h"
+#include "image/internal.h"
 #include "core/array.h"
 #include "image/packed.h"
 

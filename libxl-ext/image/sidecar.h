@@ -9,7 +9,7 @@
 #include <limits.h>
 
 #include "core/crc32c.h"
-#include "image/impl.h"
+#include "image/internal.h"
 
 /* --- in the file: little-endian, each part at a multiple of 8 bytes ------- */
 

@@ -3,7 +3,7 @@
  * The gfns that HVM_PARAMS and HVM_CONTEXT records name. Whatever the numbers
  * say, they are only looked up, so one that no gfn can be is left out.
  */
-#include "image/impl.h"
+#include "image/internal.h"
 
 #include "core/array.h"
 #include "image/vec.h"

@@ -6,7 +6,7 @@
 #ifndef XLX_IMAGE_STAND_IN_H
 #define XLX_IMAGE_STAND_IN_H
 
-#include "image/impl.h"
+#include "image/internal.h"
 
 #define XLX__URI_MAX 2048u
 

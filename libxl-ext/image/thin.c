@@ -10,7 +10,7 @@
 
 #include "core/clean.h"
 #include "core/io.h"
-#include "image/impl.h"
+#include "image/internal.h"
 
 #define BUFFER_SIZE (256u << 10)
 

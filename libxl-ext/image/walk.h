@@ -5,7 +5,7 @@
 #ifndef XLX_IMAGE_WALK_H
 #define XLX_IMAGE_WALK_H
 
-#include "image/impl.h"
+#include "image/internal.h"
 
 #define XLX__WALK_PAGES 512u /* at a time, at most */
 

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "image/impl.h"
+#include "image/internal.h"
 
 /* --- before the domain runs ----------------------------------------------- */
 

@@ -17,7 +17,7 @@
 #include "config.h"
 #include "fakes/image_build.h"
 #include "image/image.h"
-#include "image/impl.h"
+#include "image/internal.h"
 
 struct fixture {
     xlx_ctx *ctx;

@@ -4,7 +4,7 @@
  */
 #include "test.h"
 
-#include "image/impl.h"
+#include "image/internal.h"
 #include "image/source.h"
 
 #define WINDOW XLX__SOURCE_WINDOW

@@ -14,7 +14,7 @@
 
 #include "fakes/image_build.h"
 #include "image/image.h"
-#include "image/impl.h"
+#include "image/internal.h"
 
 struct fixture {
     xlx_ctx *ctx;

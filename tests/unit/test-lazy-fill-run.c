@@ -8,7 +8,7 @@
 #include <stdatomic.h>
 
 #include "fakes/pager_world.h"
-#include "image/impl.h"
+#include "image/internal.h"
 #include "lazy/fill_run.h"
 
 #define RUN_START 700u /* one run of the image, too */

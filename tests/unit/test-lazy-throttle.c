@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "fakes/pager_world.h"
-#include "image/impl.h"
+#include "image/internal.h"
 
 static void the_pace_is_the_rate(void **state)
 {

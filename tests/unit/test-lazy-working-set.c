@@ -12,7 +12,7 @@
 
 #include "fakes/image_build.h"
 #include "fakes/paging_fake.h"
-#include "image/impl.h"
+#include "image/internal.h"
 #include "lazy/working_set.h"
 
 #define PAGES 700u

@@ -2,8 +2,8 @@
 /*
  * An opened image, as the files of this folder share it.
  */
-#ifndef XLX_IMAGE_IMPL_H
-#define XLX_IMAGE_IMPL_H
+#ifndef XLX_IMAGE_INTERNAL_H
+#define XLX_IMAGE_INTERNAL_H
 
 #include "image/format.h"
 #include "image/image.h"
