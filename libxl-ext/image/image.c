@@ -6,7 +6,7 @@
 #include "core/clean.h"
 #include "image/internal.h"
 #include "image/runs.h"
-#include "image/stand_in.h"
+#include "image/proxy_file.h"
 
 /* Takes `storage` over, also when it fails. */
 static int new_image(xlx_ctx *ctx, struct xlx__storage *storage,

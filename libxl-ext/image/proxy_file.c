@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
-#include "image/stand_in.h"
+#include "image/proxy_file.h"
 
 #include <fcntl.h>
 #include <sys/mman.h>

@@ -3,8 +3,8 @@
  * A file in memory that stands in for an image which has no descriptor: what xl
  * and libxl read themselves, at its place, and a note where libxc's stream was.
  */
-#ifndef XLX_IMAGE_STAND_IN_H
-#define XLX_IMAGE_STAND_IN_H
+#ifndef XLX_IMAGE_PROXY_FILE_H
+#define XLX_IMAGE_PROXY_FILE_H
 
 #include "image/internal.h"
 
