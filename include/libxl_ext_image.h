@@ -90,7 +90,7 @@ const char *xlx_image_packer(const char *path);
  * Opens the libxc stream that starts at byte `offset` of `fd`, as a save helper
  * gets it, and checks it up to its END record. `fd` is duplicated; its position
  * is not used and not moved. `name` is used in messages and copied. If `fd` is
- * a proxy file of xlx_image_stand_in(), the call opens the save file that it
+ * a proxy file of xlx_image_proxy_file(), the call opens the save file that it
  * stands for, under that file's name. Errors as xlx_image_open().
  */
 int xlx_image_open_fd(xlx_ctx *ctx, int fd, uint64_t offset, const char *name,
@@ -144,10 +144,10 @@ int xlx_image_copy(xlx_ctx *ctx, const xlx_image *image, uint64_t from,
  * -ENOTSUP opened with xlx_image_open_fd(); -EFBIG more than 64 MiB;
  * -ENAMETOOLONG; or as memfd_create(2), pread(2), write(2)
  */
-int xlx_image_stand_in(xlx_ctx *ctx, const xlx_image *image, int *fd_r);
+int xlx_image_proxy_file(xlx_ctx *ctx, const xlx_image *image, int *fd_r);
 
 /* Whether `fd` is a proxy file whose libxc stream was at `offset`. */
-bool xlx_image_is_stand_in(int fd, uint64_t offset);
+bool xlx_image_is_proxy_file(int fd, uint64_t offset);
 
 /*
  * The guest's properties by the configuration in the file. Text is cut to fit

@@ -188,10 +188,10 @@ static int refuse(struct call *call)
 }
 
 /* Xl and the helper want a descriptor. */
-static int restore_stand_in(struct call *call, const xlx_image *image)
+static int restore_proxy_file(struct call *call, const xlx_image *image)
 {
     int fd;
-    if (xlx_image_stand_in(call->env->ctx, image, &fd))
+    if (xlx_image_proxy_file(call->env->ctx, image, &fd))
         return refuse(call);
     if (fcntl(fd, F_SETFD, 0)) {
         fprintf(call->env->err, "restore: %s: cannot pass it on: %s\n",
@@ -220,7 +220,7 @@ static int restore_by_helper(struct call *call, const xlx_image *image,
         return CMD_FAILED;
     }
     if (call->remote)
-        return restore_stand_in(call, image);
+        return restore_proxy_file(call, image);
     return cmd_hand_on_command(call->env, call->rest);
 }
 

@@ -94,18 +94,18 @@ int xlx_image_open(xlx_ctx *ctx, const char *path, xlx_image **image_r)
     return opened(ctx, image, xlx__save_file_index(&src, image), image_r);
 }
 
-/* The image that `fd` stands in for. */
-static int open_stood_in(xlx_ctx *ctx, int fd, uint64_t offset,
-                         xlx_image **image_r)
+/* The image behind the proxy file `fd`. */
+static int open_proxied(xlx_ctx *ctx, int fd, uint64_t offset,
+                        xlx_image **image_r)
 {
-    struct xlx__stood_in of;
+    struct xlx__proxied of;
     xlx_image *image;
-    int rc = xlx__stand_in_read(ctx, fd, offset, &of);
+    int rc = xlx__proxy_file_read(ctx, fd, offset, &of);
     if (!rc)
         rc = xlx_image_open(ctx, of.uri, &image);
     if (rc)
         return rc;
-    rc = xlx__stand_in_check(ctx, &of, image);
+    rc = xlx__proxy_file_check(ctx, &of, image);
     if (rc)
         xlx_image_close(image);
     else
@@ -119,8 +119,8 @@ static int open_fd(xlx_ctx *ctx, int fd, uint64_t offset, const char *name,
     struct xlx__storage *storage;
     struct xlx__source src;
     struct xlx_image *image;
-    if (xlx_image_is_stand_in(fd, offset))
-        return open_stood_in(ctx, fd, offset, image_r);
+    if (xlx_image_is_proxy_file(fd, offset))
+        return open_proxied(ctx, fd, offset, image_r);
     int own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
     if (own < 0)
         return xlx__fail_errno(ctx, errno, "%s: cannot use descriptor %d", name,

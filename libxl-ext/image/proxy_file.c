@@ -80,7 +80,7 @@ static int fill(xlx_ctx *ctx, const xlx_image *image, int fd)
     return rc;
 }
 
-int xlx_image_stand_in(xlx_ctx *ctx, const xlx_image *image, int *fd_r)
+int xlx_image_proxy_file(xlx_ctx *ctx, const xlx_image *image, int *fd_r)
 {
     if (!image->end)
         return xlx__fail(ctx, ENOTSUP,
@@ -108,14 +108,14 @@ static int read_note(int fd, uint64_t offset, struct note *note)
     return !rc && note->magic != MAGIC ? -EINVAL : rc;
 }
 
-bool xlx_image_is_stand_in(int fd, uint64_t offset)
+bool xlx_image_is_proxy_file(int fd, uint64_t offset)
 {
     struct note note;
     return !read_note(fd, offset, &note);
 }
 
-int xlx__stand_in_read(xlx_ctx *ctx, int fd, uint64_t offset,
-                       struct xlx__stood_in *of_r)
+int xlx__proxy_file_read(xlx_ctx *ctx, int fd, uint64_t offset,
+                         struct xlx__proxied *of_r)
 {
     struct note note;
     int rc = read_note(fd, offset, &note);
@@ -132,8 +132,8 @@ int xlx__stand_in_read(xlx_ctx *ctx, int fd, uint64_t offset,
     return 0;
 }
 
-int xlx__stand_in_check(xlx_ctx *ctx, const struct xlx__stood_in *of,
-                        const struct xlx_image *image)
+int xlx__proxy_file_check(xlx_ctx *ctx, const struct xlx__proxied *of,
+                          const struct xlx_image *image)
 {
     if (image->info.libxc_start == of->offset && image->end == of->end &&
         xlx__image_sum(image) == of->sum)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 /*
- * A file in memory that stands in for an image which has no descriptor: what xl
- * and libxl read themselves, at its place, and a note where libxc's stream was.
+ * A file in memory for programs that need a descriptor of an image that has
+ * none: it has what xl and libxl read themselves, at its place, and a note
+ * where libxc's stream was.
  */
 #ifndef XLX_IMAGE_PROXY_FILE_H
 #define XLX_IMAGE_PROXY_FILE_H
@@ -11,7 +12,7 @@
 #define XLX__URI_MAX 2048u
 
 /* What a proxy file has about the save file that it stands for. */
-struct xlx__stood_in {
+struct xlx__proxied {
     char uri[XLX__URI_MAX + 1];
     uint64_t offset; /* of libxc's stream */
     uint64_t end;    /* of the image */
@@ -20,11 +21,11 @@ struct xlx__stood_in {
 
 /* Reads that from `fd`, a proxy file with libxc's stream at `offset`. 0 or
  * -errno. */
-int xlx__stand_in_read(xlx_ctx *ctx, int fd, uint64_t offset,
-                       struct xlx__stood_in *of_r);
+int xlx__proxy_file_read(xlx_ctx *ctx, int fd, uint64_t offset,
+                         struct xlx__proxied *of_r);
 
 /* Whether `image`, opened by the URI, is still the same: 0 or -ESTALE. */
-int xlx__stand_in_check(xlx_ctx *ctx, const struct xlx__stood_in *of,
-                        const struct xlx_image *image);
+int xlx__proxy_file_check(xlx_ctx *ctx, const struct xlx__proxied *of,
+                          const struct xlx_image *image);
 
 #endif

@@ -3,7 +3,7 @@
  * The save helper where a lazy restore is not possible. It loads memory itself,
  * which is a fake here, and the stock helper, a program that keeps what it
  * reads, gets the rest; or, where that is not possible either, the whole
- * stream, from a stand-in too.
+ * stream, from a proxy file too.
  */
 #include "test.h"
 
@@ -198,11 +198,11 @@ static int teardown(void **state)
 }
 
 /* As libxl leaves it: at the start of libxc's stream. */
-static void use_stand_in(struct fixture *f)
+static void use_proxy_file(struct fixture *f)
 {
     xlx_image *image;
     assert_int_equal(xlx_image_open(f->h.ctx, f->path, &image), 0);
-    assert_int_equal(xlx_image_stand_in(f->h.ctx, image, &f->h.io_fd), 0);
+    assert_int_equal(xlx_image_proxy_file(f->h.ctx, image, &f->h.io_fd), 0);
     xlx_image_close(image);
     assert_int_equal(lseek(f->h.io_fd, (off_t)f->b.libxc, SEEK_SET),
                      f->b.libxc);
@@ -242,10 +242,10 @@ static void expect_stream(const struct fixture *f)
     free(bytes);
 }
 
-static void a_stand_in_is_fed_to_the_stock_helper(void **state)
+static void a_proxy_file_is_fed_to_the_stock_helper(void **state)
 {
     struct fixture *f = *state;
-    use_stand_in(f);
+    use_proxy_file(f);
     assert_int_equal(restore(f, "0"), EXIT_SUCCESS);
     expect_stream(f);
 }
@@ -253,7 +253,7 @@ static void a_stand_in_is_fed_to_the_stock_helper(void **state)
 static void what_the_stock_helper_says_counts(void **state)
 {
     struct fixture *f = *state;
-    use_stand_in(f);
+    use_proxy_file(f);
     assert_int_equal(restore(f, "3"), 3);
     assert_int_equal(lseek(f->h.io_fd, 0, SEEK_CUR), f->b.libxc);
 }
@@ -261,7 +261,7 @@ static void what_the_stock_helper_says_counts(void **state)
 static void an_image_that_is_gone_fails(void **state)
 {
     struct fixture *f = *state;
-    use_stand_in(f);
+    use_proxy_file(f);
     assert_int_equal(unlink(f->path), 0);
     assert_int_equal(restore(f, "0"), EXIT_FAILURE);
     assert_int_equal(access(f->got, F_OK), -1);
@@ -270,7 +270,7 @@ static void an_image_that_is_gone_fails(void **state)
 static void required_nothing_is_restored(void **state)
 {
     struct fixture *f = *state;
-    use_stand_in(f);
+    use_proxy_file(f);
     f->h.require = true;
     seen->possible = true;
     assert_int_equal(restore(f, "0"), EXIT_FAILURE);
@@ -421,7 +421,7 @@ static void the_stock_helper_has_the_last_word(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(a_stand_in_is_fed_to_the_stock_helper),
+        TEST(a_proxy_file_is_fed_to_the_stock_helper),
         TEST(what_the_stock_helper_says_counts),
         TEST(an_image_that_is_gone_fails),
         TEST(required_nothing_is_restored),

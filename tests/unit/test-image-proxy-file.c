@@ -29,7 +29,7 @@ static int setup(void **state)
     struct fixture *f = calloc(1, sizeof(*f));
     *state = f;
     f->fd = -1;
-    snprintf(f->dir, sizeof(f->dir), "/tmp/xlx-stand-in-XXXXXX");
+    snprintf(f->dir, sizeof(f->dir), "/tmp/xlx-proxy-file-XXXXXX");
     if (!mkdtemp(f->dir))
         return -1;
     snprintf(f->path, sizeof(f->path), "%s/g.save", f->dir);
@@ -68,10 +68,10 @@ static void save(struct fixture *f)
     assert_int_equal(xlx_image_open(f->ctx, f->path, &f->image), 0);
 }
 
-static void stand_in(struct fixture *f)
+static void make_proxy_file(struct fixture *f)
 {
     save(f);
-    if (xlx_image_stand_in(f->ctx, f->image, &f->fd))
+    if (xlx_image_proxy_file(f->ctx, f->image, &f->fd))
         fail_msg("%s", xlx_ctx_error(f->ctx));
 }
 
@@ -93,7 +93,7 @@ static void xl_finds_what_it_reads_at_its_place(void **state)
 {
     struct fixture *f = *state;
     struct stat st;
-    stand_in(f);
+    make_proxy_file(f);
     const struct xlx_image_info *info = xlx_image_info(f->image);
     expect_same(f, 0, info->libxc_start);
     expect_same(f, info->libxc_end, f->b.len);
@@ -108,8 +108,8 @@ static void it_is_opened_as_the_image(void **state)
 {
     struct fixture *f = *state;
     char page[XLX_PAGE_SIZE], want[XLX_PAGE_SIZE];
-    stand_in(f);
-    assert_true(xlx_image_is_stand_in(f->fd, f->b.libxc));
+    make_proxy_file(f);
+    assert_true(xlx_image_is_proxy_file(f->fd, f->b.libxc));
     assert_int_equal(open_again(f, f->b.libxc), 0);
     assert_string_equal(xlx_image_name(f->again), f->path);
     assert_int_equal(xlx_image_info(f->again)->pages, 1000);
@@ -121,7 +121,7 @@ static void it_is_opened_as_the_image(void **state)
 static void another_image_by_then_is_refused(void **state)
 {
     struct fixture *f = *state;
-    stand_in(f);
+    make_proxy_file(f);
     build_reset(&f->b);
     build_start(&f->b, 3, FMT_GUEST_HVM);
     build_range(&f->b, 1, 1000);
@@ -135,7 +135,7 @@ static void another_image_by_then_is_refused(void **state)
 static void an_image_that_is_gone_is_named(void **state)
 {
     struct fixture *f = *state;
-    stand_in(f);
+    make_proxy_file(f);
     assert_int_equal(unlink(f->path), 0);
     assert_int_equal(open_again(f, f->b.libxc), -ENOENT);
     assert_non_null(strstr(xlx_ctx_error(f->ctx), f->path));
@@ -145,8 +145,8 @@ static void an_image_that_is_gone_is_named(void **state)
 static void another_place_in_it_is_none(void **state)
 {
     struct fixture *f = *state;
-    stand_in(f);
-    assert_false(xlx_image_is_stand_in(f->fd, f->b.libxc + 8));
+    make_proxy_file(f);
+    assert_false(xlx_image_is_proxy_file(f->fd, f->b.libxc + 8));
     assert_int_equal(open_again(f, f->b.libxc + 8), -EINVAL);
 }
 
@@ -155,21 +155,21 @@ static void only_sealed_memory_is_taken_for_one(void **state)
 {
     struct fixture *f = *state;
     char *bytes;
-    stand_in(f);
+    make_proxy_file(f);
     bytes = malloc(f->b.len);
     assert_int_equal(pread(f->fd, bytes, f->b.len, 0), f->b.len);
     int open_fd = memfd_create("x", MFD_CLOEXEC | MFD_ALLOW_SEALING);
     assert_int_equal(write(open_fd, bytes, f->b.len), f->b.len);
-    assert_false(xlx_image_is_stand_in(open_fd, f->b.libxc));
+    assert_false(xlx_image_is_proxy_file(open_fd, f->b.libxc));
     assert_int_equal(fcntl(open_fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_WRITE),
                      0);
-    assert_false(xlx_image_is_stand_in(open_fd, f->b.libxc));
+    assert_false(xlx_image_is_proxy_file(open_fd, f->b.libxc));
     assert_int_equal(
         xlx_image_open_fd(f->ctx, open_fd, f->b.libxc, "x", &f->again),
         -EINVAL);
     int file = open(f->path, O_RDWR);
     assert_int_equal(pwrite(file, bytes, f->b.len, 0), f->b.len);
-    assert_false(xlx_image_is_stand_in(file, f->b.libxc));
+    assert_false(xlx_image_is_proxy_file(file, f->b.libxc));
     assert_int_equal(
         xlx_image_open_fd(f->ctx, file, f->b.libxc, "x", &f->again), -EINVAL);
     close(open_fd);
@@ -186,7 +186,7 @@ static void without_xls_part_there_is_none(void **state)
     f->fd = build_fd(&f->b);
     assert_int_equal(
         xlx_image_open_fd(f->ctx, f->fd, f->b.libxc, "stream", &f->image), 0);
-    assert_int_equal(xlx_image_stand_in(f->ctx, f->image, &fd), -ENOTSUP);
+    assert_int_equal(xlx_image_proxy_file(f->ctx, f->image, &fd), -ENOTSUP);
 }
 
 static void a_name_that_is_too_long_is_refused(void **state)
@@ -201,7 +201,8 @@ static void a_name_that_is_too_long_is_refused(void **state)
         n += snprintf(path + n, sizeof(path) - (size_t)n, "./");
     snprintf(path + n, sizeof(path) - (size_t)n, "g.save");
     assert_int_equal(xlx_image_open(f->ctx, path, &f->image), 0);
-    assert_int_equal(xlx_image_stand_in(f->ctx, f->image, &fd), -ENAMETOOLONG);
+    assert_int_equal(xlx_image_proxy_file(f->ctx, f->image, &fd),
+                     -ENAMETOOLONG);
 }
 
 static void much_beside_the_memory_is_refused(void **state)
@@ -220,7 +221,7 @@ static void much_beside_the_memory_is_refused(void **state)
     write_built(f);
     if (xlx_image_open(f->ctx, f->path, &f->image))
         fail_msg("%s", xlx_ctx_error(f->ctx));
-    assert_int_equal(xlx_image_stand_in(f->ctx, f->image, &fd), -EFBIG);
+    assert_int_equal(xlx_image_proxy_file(f->ctx, f->image, &fd), -EFBIG);
 }
 
 static void a_file_that_became_shorter_makes_none(void **state)
@@ -229,7 +230,7 @@ static void a_file_that_became_shorter_makes_none(void **state)
     int fd = -1;
     save(f);
     assert_int_equal(truncate(f->path, (off_t)f->b.libxc), 0);
-    assert_int_equal(xlx_image_stand_in(f->ctx, f->image, &fd), -ENODATA);
+    assert_int_equal(xlx_image_proxy_file(f->ctx, f->image, &fd), -ENODATA);
     assert_int_equal(fd, -1);
 }
 

@@ -518,9 +518,9 @@ static int call_image_open(struct place *p)
     return rc;
 }
 
-static int call_image_stand_in(struct place *p)
+static int call_image_proxy_file(struct place *p)
 {
-    int fd, rc = xlx_image_stand_in(p->ctx, p->image, &fd);
+    int fd, rc = xlx_image_proxy_file(p->ctx, p->image, &fd);
     if (!rc)
         close(fd);
     return rc;
@@ -775,7 +775,7 @@ static const struct call {
     { "xlx_evtchn_watch_new", start_evtchn, call_evtchn_watch, 0 },
     { "xlx_evtchn_diagnose", start_evtchn, call_diagnose, NO_CTX },
     { "xlx_image_open", start_image, call_image_open, 0 },
-    { "xlx_image_stand_in", start_image, call_image_stand_in, 0 },
+    { "xlx_image_proxy_file", start_image, call_image_proxy_file, 0 },
     { "xlx_image_config", start_image, call_image_config, 0 },
     { "xlx_image_copy", start_image, call_image_copy, 0 },
     { "xlx_image_survey", start_image, call_image_survey, 0 },
@@ -843,7 +843,7 @@ static const char *const left_out[] = {
     "xlx_image_index_info",
     "xlx_image_index_next_zero",
     "xlx_image_info",
-    "xlx_image_is_stand_in",
+    "xlx_image_is_proxy_file",
     "xlx_image_is_uri",
     "xlx_image_name",
     "xlx_image_packer",

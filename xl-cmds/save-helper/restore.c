@@ -155,7 +155,7 @@ static int restore_elsewhere(struct helper *h, uint64_t start)
 /* By the stock helper, as if we were not there. */
 static int restore_stock(struct helper *h, off_t start)
 {
-    if (start >= 0 && xlx_image_is_stand_in(h->io_fd, (uint64_t)start))
+    if (start >= 0 && xlx_image_is_proxy_file(h->io_fd, (uint64_t)start))
         return restore_elsewhere(h, (uint64_t)start);
     return stock_become(h);
 }
