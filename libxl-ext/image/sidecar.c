@@ -1,8 +1,16 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
+/*
+ * What a sidecar belongs to, and what one that was opened answers.
+ */
 #include "image/sidecar.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+
+#include "core/io.h"
+#include "image/runs.h"
+
+#define CRCS 512 /* checked at a time */
 
 uint64_t *xlx__ordinals(const struct xlx_image *image)
 {
@@ -41,5 +49,110 @@ int xlx__sidecar_path(xlx_ctx *ctx, const struct xlx_image *image,
     if (snprintf(to, PATH_MAX, "%s%s", path ? path : image->name,
                  path ? "" : ".lzx") >= PATH_MAX)
         return xlx__fail(ctx, ENAMETOOLONG, "%s: path too long", image->name);
+    return 0;
+}
+
+/* --- answers -------------------------------------------------------------- */
+
+const struct xlx_image_index_info *
+xlx_image_index_info(const xlx_image_index *index)
+{
+    return &index->info;
+}
+
+const struct xlx_image_range *
+xlx_image_working_set(const xlx_image_index *index, size_t *nr_r)
+{
+    *nr_r = index->nr_working_set;
+    return index->nr_working_set ? index->working_set : NULL;
+}
+
+/* --- zero pages ----------------------------------------------------------- */
+
+/* The first bit in [from, end) that is `value`; `end` without one. */
+static uint64_t find_bit(const uint64_t *words, uint64_t from, uint64_t end,
+                         bool value)
+{
+    uint64_t flip = value ? 0 : UINT64_MAX;
+    while (from < end) {
+        uint64_t word = (words[from / 64] ^ flip) >> from % 64;
+        if (word) {
+            from += (uint64_t)__builtin_ctzll(word);
+            return from < end ? from : end;
+        }
+        from += 64 - from % 64;
+    }
+    return end;
+}
+
+bool xlx_image_index_next_zero(const xlx_image_index *index, uint64_t gfn,
+                               struct xlx_image_range *zero_r)
+{
+    const struct xlx_image *image = index->image;
+    const struct xlx_image_run *run =
+        xlx__runs_from(image->runs, image->nr_runs, gfn);
+    if (!run || !index->zero)
+        return false;
+    size_t i = (size_t)(run - image->runs);
+    uint64_t all = index->ordinal[image->nr_runs];
+    uint64_t from = index->ordinal[i] + (gfn > run->gfn ? gfn - run->gfn : 0);
+    from = find_bit(index->zero, from, all, true);
+    if (from == all)
+        return false;
+    while (index->ordinal[i + 1] <= from)
+        i++;
+    uint64_t end = find_bit(index->zero, from, index->ordinal[i + 1], false);
+    zero_r->gfn = image->runs[i].gfn + from - index->ordinal[i];
+    zero_r->nr = end - from;
+    return true;
+}
+
+/* --- crc of pages --------------------------------------------------------- */
+
+/* Pages [page, page + nr) by number, at most CRCS. */
+static int check_some(const xlx_image_index *index, uint64_t page, size_t nr,
+                      const unsigned char *bytes, size_t *bad_r)
+{
+    uint32_t crc[CRCS];
+    int rc = xlx__pread_all(index->fd, crc, nr * sizeof(crc[0]),
+                            index->crc_at + page * sizeof(crc[0]));
+    for (size_t i = 0; !rc && i < nr; i++) {
+        if (xlx__crc32c(0, bytes + i * XLX_PAGE_SIZE, XLX_PAGE_SIZE) == crc[i])
+            continue;
+        *bad_r = i;
+        rc = -EILSEQ;
+    }
+    return rc;
+}
+
+int xlx_image_index_check(const xlx_image_index *index, uint64_t gfn, size_t nr,
+                          const void *pages, uint64_t *bad_gfn_r)
+{
+    const struct xlx_image *image = index->image;
+    const struct xlx_image_run *end = image->runs + image->nr_runs;
+    const struct xlx_image_run *run =
+        xlx__runs_from(image->runs, image->nr_runs, gfn);
+    const unsigned char *bytes = pages;
+    if (!index->crc_at)
+        return 0;
+    while (nr) {
+        if (!run || run == end || gfn < run->gfn)
+            return -ENOENT;
+        uint64_t first = gfn - run->gfn, n = run->nr - first;
+        size_t bad;
+        n = n < nr ? n : nr;
+        n = n < CRCS ? n : CRCS;
+        int rc = check_some(index, index->ordinal[run - image->runs] + first,
+                            (size_t)n, bytes, &bad);
+        if (rc == -EILSEQ)
+            *bad_gfn_r = gfn + bad;
+        if (rc)
+            return rc;
+        gfn += n;
+        nr -= n;
+        bytes += n * XLX_PAGE_SIZE;
+        if (gfn == run->gfn + run->nr)
+            run++;
+    }
     return 0;
 }
