@@ -205,14 +205,14 @@ int xlx_image_survey(xlx_ctx *ctx, const xlx_image *image,
  * it is now, or is damaged, is refused as a whole. Except for the working set,
  * which is advice, everything in it can also be computed from the image.
  */
-typedef struct xlx_image_index xlx_image_index;
+typedef struct xlx_sidecar xlx_sidecar;
 
 /* gfns [gfn, gfn + nr). */
 struct xlx_image_range {
     uint64_t gfn, nr;
 };
 
-struct xlx_image_index_info {
+struct xlx_sidecar_info {
     bool has_crc;        /* a crc32c of every page */
     bool has_zero;       /* which pages are zero; left out if the image was
                             modified since, by its time */
@@ -235,23 +235,22 @@ struct xlx_image_index_info {
  * -ESTALE   of another image, or the guest was saved again
  * -ENOMEM; or as open(2), pread(2)
  */
-int xlx_image_index_open(xlx_ctx *ctx, const xlx_image *image, const char *path,
-                         xlx_image_index **index_r);
+int xlx_sidecar_open(xlx_ctx *ctx, const xlx_image *image, const char *path,
+                     xlx_sidecar **sidecar_r);
 
 /* NULL is allowed. */
-void xlx_image_index_close(xlx_image_index *index);
+void xlx_sidecar_close(xlx_sidecar *sidecar);
 
-/* Valid until the index is closed. */
-const struct xlx_image_index_info *
-xlx_image_index_info(const xlx_image_index *index);
+/* Valid until the sidecar is closed. */
+const struct xlx_sidecar_info *xlx_sidecar_info(const xlx_sidecar *sidecar);
 
 /*
  * Finds the first run of zero pages that ends behind `gfn`, cut to begin there,
  * and at the end of a run of the image. Returns false if there is none. Any
- * number of threads may use one index at a time.
+ * number of threads may use one sidecar at a time.
  */
-bool xlx_image_index_next_zero(const xlx_image_index *index, uint64_t gfn,
-                               struct xlx_image_range *zero_r);
+bool xlx_sidecar_next_zero(const xlx_sidecar *sidecar, uint64_t gfn,
+                           struct xlx_image_range *zero_r);
 
 /*
  * Checks the pages of gfns [gfn, gfn + nr), as they were read, against their
@@ -262,15 +261,15 @@ bool xlx_image_index_next_zero(const xlx_image_index *index, uint64_t gfn,
  * -ENOENT  a gfn is not in the image; -ENODATA, -EIO etc. the sidecar cannot be
  *          read any more
  */
-int xlx_image_index_check(const xlx_image_index *index, uint64_t gfn, size_t nr,
-                          const void *pages, uint64_t *bad_gfn_r);
+int xlx_sidecar_check(const xlx_sidecar *sidecar, uint64_t gfn, size_t nr,
+                      const void *pages, uint64_t *bad_gfn_r);
 
 /*
  * The recorded working set in the order of first touch: no gfn twice, each in
- * the image. NULL and 0 without one. Valid until the index is closed.
+ * the image. NULL and 0 without one. Valid until the sidecar is closed.
  */
 const struct xlx_image_range *
-xlx_image_working_set(const xlx_image_index *index, size_t *nr_r);
+xlx_sidecar_working_set(const xlx_sidecar *sidecar, size_t *nr_r);
 
 /*
  * Reads all pages of the image and writes its sidecar to `path`, or beside the
@@ -282,17 +281,16 @@ xlx_image_working_set(const xlx_image_index *index, size_t *nr_r);
  * unchanged, or the image is not a file and has nothing beside it; -ENOMEM;
  * or as open(2), write(2), pread(2)
  */
-int xlx_image_index_write(xlx_ctx *ctx, const xlx_image *image,
-                          const char *path, xlx_image_progress_fn *progress,
-                          void *user);
+int xlx_sidecar_write(xlx_ctx *ctx, const xlx_image *image, const char *path,
+                      xlx_image_progress_fn *progress, void *user);
 
 /*
  * Checks whether a sidecar can be written to `path`, or beside the image
  * (NULL), as far as possible beforehand: it creates a file in that folder and
- * removes it. Errors as xlx_image_index_write().
+ * removes it. Errors as xlx_sidecar_write().
  */
-int xlx_image_index_can_write(xlx_ctx *ctx, const xlx_image *image,
-                              const char *path);
+int xlx_sidecar_can_write(xlx_ctx *ctx, const xlx_image *image,
+                          const char *path);
 
 /*
  * Called for a wrong page. `error` is -EILSEQ if its crc differs, otherwise the
@@ -301,15 +299,15 @@ int xlx_image_index_can_write(xlx_ctx *ctx, const xlx_image *image,
 typedef void xlx_image_bad_fn(void *user, uint64_t gfn, int error);
 
 /*
- * Reads all pages and checks them against the crcs of `index`. With NULL, or an
- * index without crcs, it only checks that they can be read. `progress` and
+ * Reads all pages and checks them against the crcs of `sidecar`. With NULL, or
+ * a sidecar without crcs, it only checks that they can be read. `progress` and
  * `bad` may be NULL.
  *
  * 0 all are right; -EILSEQ some are not, `bad` was called for each; -ECANCELED;
  * -ENOMEM; or the error of reading the sidecar.
  */
 int xlx_image_verify(xlx_ctx *ctx, const xlx_image *image,
-                     const xlx_image_index *index,
+                     const xlx_sidecar *sidecar,
                      xlx_image_progress_fn *progress, xlx_image_bad_fn *bad,
                      void *user);
 
@@ -318,29 +316,30 @@ int xlx_image_verify(xlx_ctx *ctx, const xlx_image *image,
  * that matches; its other contents stay. `ranges` are in the order of first
  * touch. Pages that are repeated, or not in the image, are left out, and
  * neighbours are joined. nr 0 removes the working set. Errors as
- * xlx_image_index_write().
+ * xlx_sidecar_write().
  */
-int xlx_image_working_set_write(xlx_ctx *ctx, const xlx_image *image,
-                                const char *path,
-                                const struct xlx_image_range *ranges,
-                                size_t nr);
+int xlx_sidecar_working_set_write(xlx_ctx *ctx, const xlx_image *image,
+                                  const char *path,
+                                  const struct xlx_image_range *ranges,
+                                  size_t nr);
 
 /*
  * The same, but adds to the working set that is there. After a restore that
  * used that, the touch log has only the pages that it lacked.
  */
-int xlx_image_working_set_add(xlx_ctx *ctx, const xlx_image *image,
-                              const char *path,
-                              const struct xlx_image_range *ranges, size_t nr);
+int xlx_sidecar_working_set_add(xlx_ctx *ctx, const xlx_image *image,
+                                const char *path,
+                                const struct xlx_image_range *ranges,
+                                size_t nr);
 
 /*
  * Writes a save file of the same guest to `out`, whole or not at all; every
- * xl restore reads it. The pages of `first` (as xlx_image_working_set() returns
- * them; pages that are repeated or not in the image are left out) are first and
- * in that order. All others follow by gfn, each once and at a multiple of 4 KiB
- * of the file. Zero pages are holes of the file, which take no space and no
- * reading. The new file is compared with the image before it gets its name,
- * which may be that of the image.
+ * xl restore reads it. The pages of `first` (as xlx_sidecar_working_set()
+ * returns them; pages that are repeated or not in the image are left out) are
+ * first and in that order. All others follow by gfn, each once and at a
+ * multiple of 4 KiB of the file. Zero pages are holes of the file, which take
+ * no space and no reading. The new file is compared with the image before it
+ * gets its name, which may be that of the image.
  *
  * -ENOTSUP  a PV guest, or opened with xlx_image_open_fd()
  * -EBADMSG  the image was changed meanwhile; -EIO the new file differs

@@ -147,7 +147,7 @@ int xlx_lazy_feed(xlx_lazy *lazy, int out);
  * the domain has not waited for a page for 1 s, or has run for 10 s. The time
  * counts from the first pager's xlx_lazy_serve(). If the working set cannot be
  * written in the end, that is logged and changes nothing. 0; or errors as
- * xlx_image_index_can_write(): then nothing is recorded.
+ * xlx_sidecar_can_write(): then nothing is recorded.
  */
 int xlx_lazy_record(xlx_lazy *lazy, uint64_t ms);
 

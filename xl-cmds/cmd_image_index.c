@@ -54,15 +54,15 @@ bool cmd_image_open(struct cmd_env *env, const char *name, int most, int argc,
 
 /* --- image-index ---------------------------------------------------------- */
 
-static int report_index(struct cmd_env *env, const struct cmd_opts *opts,
-                        const xlx_image *image)
+static int report_sidecar(struct cmd_env *env, const struct cmd_opts *opts,
+                          const xlx_image *image)
 {
-    xlx_image_index *index;
-    if (xlx_image_index_open(env->ctx, image, opts->arg[OPT_SIDECAR], &index))
+    xlx_sidecar *sidecar;
+    if (xlx_sidecar_open(env->ctx, image, opts->arg[OPT_SIDECAR], &sidecar))
         return CMD_FAILED;
-    struct xlx_image_index_info info = *xlx_image_index_info(index);
+    struct xlx_sidecar_info info = *xlx_sidecar_info(sidecar);
     uint64_t pages = xlx_image_info(image)->pages;
-    xlx_image_index_close(index);
+    xlx_sidecar_close(sidecar);
     if (!opts->set[OPT_JSON]) {
         fprintf(env->out, "%s: %lu pages, %lu of them zero\n", opts->argv[0],
                 (unsigned long)pages, (unsigned long)info.zero_pages);
@@ -90,10 +90,10 @@ int cmd_image_index(struct cmd_env *env, int argc, char **argv)
                         &status))
         return status;
     job_begin(&job, env, "image-index");
-    int rc = xlx_image_index_write(env->ctx, image, opts.arg[OPT_SIDECAR],
-                                   job_progress, &job);
+    int rc = xlx_sidecar_write(env->ctx, image, opts.arg[OPT_SIDECAR],
+                               job_progress, &job);
     job_end(&job);
-    status = rc ? CMD_FAILED : report_index(env, &opts, image);
+    status = rc ? CMD_FAILED : report_sidecar(env, &opts, image);
     xlx_image_close(image);
     return status;
 }
@@ -121,10 +121,10 @@ static void print_bad(void *user, uint64_t gfn, int error)
 }
 
 static int verify_pages(struct verify *v, const struct cmd_opts *opts,
-                        const xlx_image *image, const xlx_image_index *index)
+                        const xlx_image *image, const xlx_sidecar *sidecar)
 {
     struct cmd_env *env = v->job.env;
-    bool has_crc = index && xlx_image_index_info(index)->has_crc;
+    bool has_crc = sidecar && xlx_sidecar_info(sidecar)->has_crc;
     if (v->json) {
         yajl_gen_map_open(v->json);
         json_bool(v->json, "has_checksums", has_crc);
@@ -132,7 +132,7 @@ static int verify_pages(struct verify *v, const struct cmd_opts *opts,
         yajl_gen_array_open(v->json);
     }
     int rc =
-        xlx_image_verify(env->ctx, image, index, job_progress, print_bad, v);
+        xlx_image_verify(env->ctx, image, sidecar, job_progress, print_bad, v);
     if (v->json) {
         yajl_gen_array_close(v->json);
         json_bool(v->json, "ok", !rc);
@@ -153,13 +153,12 @@ int cmd_image_verify(struct cmd_env *env, int argc, char **argv)
     struct cmd_opts opts;
     struct verify v = { .json = NULL };
     xlx_image *image;
-    xlx_image_index *index = NULL;
+    xlx_sidecar *sidecar = NULL;
     int status;
     if (!cmd_image_open(env, "image-verify", 1, argc, argv, &opts, &image,
                         &status))
         return status;
-    int rc =
-        xlx_image_index_open(env->ctx, image, opts.arg[OPT_SIDECAR], &index);
+    int rc = xlx_sidecar_open(env->ctx, image, opts.arg[OPT_SIDECAR], &sidecar);
     bool missing = rc == -ENOENT && opts.arg[OPT_SIDECAR];
     if (missing)
         fprintf(env->err, "image-verify: %s: no such file\n",
@@ -168,12 +167,12 @@ int cmd_image_verify(struct cmd_env *env, int argc, char **argv)
         rc = -ENOMEM;
     if (!missing && (!rc || rc == -ENOENT)) {
         job_begin(&v.job, env, "image-verify");
-        status = verify_pages(&v, &opts, image, index);
+        status = verify_pages(&v, &opts, image, sidecar);
         job_end(&v.job);
     }
     if (v.json)
         yajl_gen_free(v.json);
-    xlx_image_index_close(index);
+    xlx_sidecar_close(sidecar);
     xlx_image_close(image);
     return status;
 }

@@ -35,8 +35,8 @@ struct view {
     const struct xlx_image_info *info;
     size_t runs;
     struct xlx_image_config config;
-    const char *sidecar; /* "none", "ok", or why it is ignored */
-    struct xlx_image_index_info index;
+    const char *sidecar_state; /* "none", "ok", or why it is ignored */
+    struct xlx_sidecar_info sidecar;
     bool has_survey;
     struct xlx_image_survey survey;
 };
@@ -68,20 +68,20 @@ static void print_escaped(FILE *out, const char *what, const char *text)
     fprintf(out, "%-11s %s\n", what, escaped);
 }
 
-static void print_index(FILE *out, const struct view *v)
+static void print_sidecar(FILE *out, const struct view *v)
 {
-    fprintf(out, "%-11s %s\n", "sidecar", v->sidecar);
-    if (v->index.has_crc)
+    fprintf(out, "%-11s %s\n", "sidecar", v->sidecar_state);
+    if (v->sidecar.has_crc)
         fprintf(out, "%-11s a crc32c of each page\n", "");
-    if (v->index.has_zero)
-        print_pages(out, "  zero", v->index.zero_pages, v->info->pages);
-    if (v->index.time_differs)
+    if (v->sidecar.has_zero)
+        print_pages(out, "  zero", v->sidecar.zero_pages, v->info->pages);
+    if (v->sidecar.time_differs)
         fprintf(out,
                 "%-11s not known: the file was modified since the "
                 "sidecar was written\n",
                 "  zero");
-    if (v->index.working_set_pages)
-        print_pages(out, "  first used", v->index.working_set_pages,
+    if (v->sidecar.working_set_pages)
+        print_pages(out, "  first used", v->sidecar.working_set_pages,
                     v->info->pages);
 }
 
@@ -103,19 +103,19 @@ static void print_text(FILE *out, const struct view *v)
         print_pages(out, "zero", v->survey.zero_pages, info->pages);
         print_pages(out, "duplicate", v->survey.duplicate_pages, info->pages);
     }
-    print_index(out, v);
+    print_sidecar(out, v);
 }
 
-static void json_index(yajl_gen g, const struct view *v)
+static void json_sidecar(yajl_gen g, const struct view *v)
 {
     json_string(g, "sidecar");
     yajl_gen_map_open(g);
-    json_text(g, "state", v->sidecar);
-    json_bool(g, "has_crc", v->index.has_crc);
-    json_bool(g, "has_zero", v->index.has_zero);
-    json_bool(g, "time_differs", v->index.time_differs);
-    json_count(g, "zero_pages", v->index.zero_pages);
-    json_count(g, "working_set_pages", v->index.working_set_pages);
+    json_text(g, "state", v->sidecar_state);
+    json_bool(g, "has_crc", v->sidecar.has_crc);
+    json_bool(g, "has_zero", v->sidecar.has_zero);
+    json_bool(g, "time_differs", v->sidecar.time_differs);
+    json_count(g, "zero_pages", v->sidecar.zero_pages);
+    json_count(g, "working_set_pages", v->sidecar.working_set_pages);
     yajl_gen_map_close(g);
 }
 
@@ -142,7 +142,7 @@ static int print_json(FILE *out, const struct view *v)
         json_count(g, "zero_pages", v->survey.zero_pages);
         json_count(g, "duplicate_pages", v->survey.duplicate_pages);
     }
-    json_index(g, v);
+    json_sidecar(g, v);
     yajl_gen_map_close(g);
     yajl_gen_free(g);
     return CMD_OK;
@@ -162,14 +162,14 @@ static int survey(struct cmd_env *env, const xlx_image *image, struct view *v)
 static void look_at_sidecar(struct cmd_env *env, const xlx_image *image,
                             const char *path, struct view *v)
 {
-    xlx_image_index *index;
-    int rc = xlx_image_index_open(env->ctx, image, path, &index);
-    v->sidecar = rc == -ENOENT ? "none" : "ignored, see above";
+    xlx_sidecar *sidecar;
+    int rc = xlx_sidecar_open(env->ctx, image, path, &sidecar);
+    v->sidecar_state = rc == -ENOENT ? "none" : "ignored, see above";
     if (rc)
         return;
-    v->sidecar = "ok";
-    v->index = *xlx_image_index_info(index);
-    xlx_image_index_close(index);
+    v->sidecar_state = "ok";
+    v->sidecar = *xlx_sidecar_info(sidecar);
+    xlx_sidecar_close(sidecar);
 }
 
 static int show(struct cmd_env *env, const struct cmd_opts *opts,

@@ -74,7 +74,7 @@ struct optimize {
     const struct xlx_image_range *first; /* the working set, or NULL */
     size_t nr;
     const char *out;
-    struct xlx_image_index_info made; /* the sidecar of the new file */
+    struct xlx_sidecar_info made; /* the sidecar of the new file */
 };
 
 /* The new file's sidecar, the working set with it. */
@@ -82,18 +82,18 @@ static int write_sidecar(struct optimize *o)
 {
     xlx_ctx *ctx = o->job.env->ctx;
     xlx_image *image;
-    xlx_image_index *index;
+    xlx_sidecar *sidecar;
     int rc = xlx_image_open(ctx, o->out, &image);
     if (rc)
         return rc;
-    rc = xlx_image_index_write(ctx, image, NULL, job_progress, &o->job);
+    rc = xlx_sidecar_write(ctx, image, NULL, job_progress, &o->job);
     if (!rc)
-        rc = xlx_image_working_set_write(ctx, image, NULL, o->first, o->nr);
+        rc = xlx_sidecar_working_set_write(ctx, image, NULL, o->first, o->nr);
     if (!rc)
-        rc = xlx_image_index_open(ctx, image, NULL, &index);
+        rc = xlx_sidecar_open(ctx, image, NULL, &sidecar);
     if (!rc) {
-        o->made = *xlx_image_index_info(index);
-        xlx_image_index_close(index);
+        o->made = *xlx_sidecar_info(sidecar);
+        xlx_sidecar_close(sidecar);
     }
     xlx_image_close(image);
     return rc;
@@ -132,17 +132,17 @@ static int report(const struct optimize *o)
 
 static int optimize(struct cmd_env *env, struct optimize *o)
 {
-    const char *sidecar = o->opts->arg[OPT_SIDECAR];
-    xlx_image_index *index = NULL;
+    const char *sidecar_path = o->opts->arg[OPT_SIDECAR];
+    xlx_sidecar *sidecar = NULL;
     int rc = o->first
                  ? -ENOENT
-                 : xlx_image_index_open(env->ctx, o->image, sidecar, &index);
-    if (rc == -ENOENT && sidecar && !o->first)
-        fprintf(env->err, "image-optimize: %s: no such file\n", sidecar);
-    if (rc == -ENOMEM || (rc && sidecar && !o->first))
+                 : xlx_sidecar_open(env->ctx, o->image, sidecar_path, &sidecar);
+    if (rc == -ENOENT && sidecar_path && !o->first)
+        fprintf(env->err, "image-optimize: %s: no such file\n", sidecar_path);
+    if (rc == -ENOMEM || (rc && sidecar_path && !o->first))
         return CMD_FAILED;
     if (!rc)
-        o->first = xlx_image_working_set(index, &o->nr);
+        o->first = xlx_sidecar_working_set(sidecar, &o->nr);
     job_begin(&o->job, env, "image-optimize");
     rc = xlx_image_optimize(env->ctx, o->image, o->first, o->nr, o->out,
                             job_progress, &o->job);
@@ -150,7 +150,7 @@ static int optimize(struct cmd_env *env, struct optimize *o)
         rc = write_sidecar(o);
     job_end(&o->job);
     int status = rc ? CMD_FAILED : report(o);
-    xlx_image_index_close(index);
+    xlx_sidecar_close(sidecar);
     return status;
 }
 

@@ -243,7 +243,7 @@ static int restore_image(struct call *call, const xlx_image *image)
                                          : "a PV guest has no nested paging");
     if (call->fast)
         return restore_by_helper(call, image, "off");
-    if (call->record && xlx_image_index_can_write(ctx, image, call->sidecar))
+    if (call->record && xlx_sidecar_can_write(ctx, image, call->sidecar))
         return refuse(call);
     int rc = xlx_lazy_check(ctx);
     if (rc == -ENOTSUP)

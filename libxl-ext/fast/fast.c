@@ -14,7 +14,7 @@ struct xlx_fast {
     xlx_ctx *ctx;
     uint32_t domid;
     xlx_image *image;
-    xlx_image_index *index; /* NULL: none */
+    xlx_sidecar *sidecar; /* NULL: none */
 };
 
 /* The interfaces are opened again by each process that uses them. */
@@ -38,14 +38,14 @@ static int check_guest(const xlx_fast *fast)
 static void open_sidecar(xlx_fast *fast, const char *path)
 {
     xlx_ctx *ctx = fast->ctx;
-    int rc = xlx_image_index_open(ctx, fast->image, path, &fast->index);
+    int rc = xlx_sidecar_open(ctx, fast->image, path, &fast->sidecar);
     if (rc)
-        fast->index = NULL;
+        fast->sidecar = NULL;
     if (rc == -ENOENT && path)
         xlx__info(ctx, "%s: there is no such sidecar", path);
     else if (rc && rc != -ENOENT)
         xlx__info(ctx, "the sidecar is not used: %s", xlx_ctx_error(ctx));
-    else if (!rc && xlx_image_index_info(fast->index)->time_differs)
+    else if (!rc && xlx_sidecar_info(fast->sidecar)->time_differs)
         xlx__info(ctx,
                   "%s: was modified since its sidecar was written: zero "
                   "pages are read like all others",
@@ -78,7 +78,7 @@ void xlx_fast_close(xlx_fast *fast)
 {
     if (!fast)
         return;
-    xlx_image_index_close(fast->index);
+    xlx_sidecar_close(fast->sidecar);
     xlx_image_close(fast->image);
     free(fast);
 }
@@ -100,7 +100,7 @@ bool xlx_fast_more(const xlx_fast *fast, uint64_t *gfn)
 int xlx_fast_load(xlx_fast *fast, uint64_t gfn)
 {
     struct xlx__fast_job job = { .image = fast->image,
-                                 .index = fast->index,
+                                 .sidecar = fast->sidecar,
                                  .start = gfn,
                                  .end = gfn + XLX_FAST_PART };
     int rc = xlx__physmap_open(fast->ctx, fast->domid, &job.physmap);

@@ -108,7 +108,7 @@ static int read_piece(struct loader *l, uint64_t gfn, size_t nr, char *to)
 {
     const struct xlx__fast_job *job = l->job;
     uint64_t bad;
-    int rc = xlx__image_read_known(job->image, job->index, gfn, nr, to, &bad);
+    int rc = xlx__image_read_known(job->image, job->sidecar, gfn, nr, to, &bad);
     if (rc == -EILSEQ)
         return xlx__fail(l->ctx, EBADMSG,
                          "%s: gfn 0x%" PRIx64 ": its checksum is wrong",

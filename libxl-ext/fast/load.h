@@ -10,7 +10,7 @@
 
 struct xlx__fast_job {
     const xlx_image *image;
-    const xlx_image_index *index; /* or NULL */
+    const xlx_sidecar *sidecar; /* or NULL */
     struct xlx__physmap *physmap;
     uint64_t start, end; /* gfns */
 };

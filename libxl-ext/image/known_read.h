@@ -8,7 +8,7 @@
 #include "image/image.h"
 
 /*
- * As xlx_image_read(). With an index (NULL: without), a page that it knows to
+ * As xlx_image_read(). With a sidecar (NULL: without), a page that it knows to
  * be zeros is not read, and the others are checked against their checksums; a
  * sidecar that can no longer be read is no reason to refuse a good page. Any
  * number of threads.
@@ -16,7 +16,7 @@
  * -EILSEQ a page is not what was saved: *bad_r is its gfn; else *bad_r is where
  * the range begins in which the error was met.
  */
-int xlx__image_read_known(const xlx_image *image, const xlx_image_index *index,
+int xlx__image_read_known(const xlx_image *image, const xlx_sidecar *sidecar,
                           uint64_t gfn, size_t nr, void *buf, uint64_t *bad_r);
 
 #endif

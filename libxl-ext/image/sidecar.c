@@ -54,17 +54,16 @@ int xlx__sidecar_path(xlx_ctx *ctx, const struct xlx_image *image,
 
 /* --- answers -------------------------------------------------------------- */
 
-const struct xlx_image_index_info *
-xlx_image_index_info(const xlx_image_index *index)
+const struct xlx_sidecar_info *xlx_sidecar_info(const xlx_sidecar *sidecar)
 {
-    return &index->info;
+    return &sidecar->info;
 }
 
 const struct xlx_image_range *
-xlx_image_working_set(const xlx_image_index *index, size_t *nr_r)
+xlx_sidecar_working_set(const xlx_sidecar *sidecar, size_t *nr_r)
 {
-    *nr_r = index->nr_working_set;
-    return index->nr_working_set ? index->working_set : NULL;
+    *nr_r = sidecar->nr_working_set;
+    return sidecar->nr_working_set ? sidecar->working_set : NULL;
 }
 
 /* --- zero pages ----------------------------------------------------------- */
@@ -85,24 +84,25 @@ static uint64_t find_bit(const uint64_t *words, uint64_t from, uint64_t end,
     return end;
 }
 
-bool xlx_image_index_next_zero(const xlx_image_index *index, uint64_t gfn,
-                               struct xlx_image_range *zero_r)
+bool xlx_sidecar_next_zero(const xlx_sidecar *sidecar, uint64_t gfn,
+                           struct xlx_image_range *zero_r)
 {
-    const struct xlx_image *image = index->image;
+    const struct xlx_image *image = sidecar->image;
     const struct xlx_image_run *run =
         xlx__runs_from(image->runs, image->nr_runs, gfn);
-    if (!run || !index->zero)
+    if (!run || !sidecar->zero)
         return false;
     size_t i = (size_t)(run - image->runs);
-    uint64_t all = index->ordinal[image->nr_runs];
-    uint64_t from = index->ordinal[i] + (gfn > run->gfn ? gfn - run->gfn : 0);
-    from = find_bit(index->zero, from, all, true);
+    uint64_t all = sidecar->ordinal[image->nr_runs];
+    uint64_t from = sidecar->ordinal[i] + (gfn > run->gfn ? gfn - run->gfn : 0);
+    from = find_bit(sidecar->zero, from, all, true);
     if (from == all)
         return false;
-    while (index->ordinal[i + 1] <= from)
+    while (sidecar->ordinal[i + 1] <= from)
         i++;
-    uint64_t end = find_bit(index->zero, from, index->ordinal[i + 1], false);
-    zero_r->gfn = image->runs[i].gfn + from - index->ordinal[i];
+    uint64_t end =
+        find_bit(sidecar->zero, from, sidecar->ordinal[i + 1], false);
+    zero_r->gfn = image->runs[i].gfn + from - sidecar->ordinal[i];
     zero_r->nr = end - from;
     return true;
 }
@@ -110,12 +110,12 @@ bool xlx_image_index_next_zero(const xlx_image_index *index, uint64_t gfn,
 /* --- crc of pages --------------------------------------------------------- */
 
 /* Pages [page, page + nr) by number, at most CRCS. */
-static int check_some(const xlx_image_index *index, uint64_t page, size_t nr,
+static int check_some(const xlx_sidecar *sidecar, uint64_t page, size_t nr,
                       const unsigned char *bytes, size_t *bad_r)
 {
     uint32_t crc[CRCS];
-    int rc = xlx__pread_all(index->fd, crc, nr * sizeof(crc[0]),
-                            index->crc_at + page * sizeof(crc[0]));
+    int rc = xlx__pread_all(sidecar->fd, crc, nr * sizeof(crc[0]),
+                            sidecar->crc_at + page * sizeof(crc[0]));
     for (size_t i = 0; !rc && i < nr; i++) {
         if (xlx__crc32c(0, bytes + i * XLX_PAGE_SIZE, XLX_PAGE_SIZE) == crc[i])
             continue;
@@ -125,15 +125,15 @@ static int check_some(const xlx_image_index *index, uint64_t page, size_t nr,
     return rc;
 }
 
-int xlx_image_index_check(const xlx_image_index *index, uint64_t gfn, size_t nr,
-                          const void *pages, uint64_t *bad_gfn_r)
+int xlx_sidecar_check(const xlx_sidecar *sidecar, uint64_t gfn, size_t nr,
+                      const void *pages, uint64_t *bad_gfn_r)
 {
-    const struct xlx_image *image = index->image;
+    const struct xlx_image *image = sidecar->image;
     const struct xlx_image_run *end = image->runs + image->nr_runs;
     const struct xlx_image_run *run =
         xlx__runs_from(image->runs, image->nr_runs, gfn);
     const unsigned char *bytes = pages;
-    if (!index->crc_at)
+    if (!sidecar->crc_at)
         return 0;
     while (nr) {
         if (!run || run == end || gfn < run->gfn)
@@ -142,8 +142,9 @@ int xlx_image_index_check(const xlx_image_index *index, uint64_t gfn, size_t nr,
         size_t bad;
         n = n < nr ? n : nr;
         n = n < CRCS ? n : CRCS;
-        int rc = check_some(index, index->ordinal[run - image->runs] + first,
-                            (size_t)n, bytes, &bad);
+        int rc =
+            check_some(sidecar, sidecar->ordinal[run - image->runs] + first,
+                       (size_t)n, bytes, &bad);
         if (rc == -EILSEQ)
             *bad_gfn_r = gfn + bad;
         if (rc)

@@ -68,11 +68,11 @@ static inline uint64_t lzx_padded(uint64_t length)
 
 /* --- once read ------------------------------------------------------------ */
 
-struct xlx_image_index {
+struct xlx_sidecar {
     const struct xlx_image *image;
     int fd;
     char *name;
-    struct xlx_image_index_info info;
+    struct xlx_sidecar_info info;
     struct lzx_header header;
     uint64_t *ordinal; /* xlx__ordinals() */
     uint64_t crc_at;   /* of the crcs in the file; 0: there are none */

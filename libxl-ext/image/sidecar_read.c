@@ -17,7 +17,7 @@
 
 struct reading {
     xlx_ctx *ctx;
-    struct xlx_image_index *index;
+    struct xlx_sidecar *sidecar;
     uint64_t size; /* of the file */
     bool seen[LZX_TYPES];
 };
@@ -27,22 +27,23 @@ static int damaged(const struct reading *r, const char *why)
     return xlx__fail(r->ctx, EBADMSG,
                      "%s: damaged (%s), so it is ignored: write it again "
                      "with image-index",
-                     r->index->name, why);
+                     r->sidecar->name, why);
 }
 
 static int get(const struct reading *r, void *to, size_t len, uint64_t at)
 {
-    int rc = xlx__pread_all(r->index->fd, to, len, at);
+    int rc = xlx__pread_all(r->sidecar->fd, to, len, at);
     if (rc == -ENODATA)
         return damaged(r, "cut short");
     if (rc)
-        return xlx__fail_errno(r->ctx, -rc, "%s: cannot read", r->index->name);
+        return xlx__fail_errno(r->ctx, -rc, "%s: cannot read",
+                               r->sidecar->name);
     return 0;
 }
 
 static int no_memory(const struct reading *r)
 {
-    return xlx__fail(r->ctx, ENOMEM, "%s: no memory", r->index->name);
+    return xlx__fail(r->ctx, ENOMEM, "%s: no memory", r->sidecar->name);
 }
 
 /* --- sections ------------------------------------------------------------- */
@@ -50,7 +51,7 @@ static int no_memory(const struct reading *r)
 /* The image's runs, which the numbers of its pages rest on. */
 static int check_runs(struct reading *r, uint64_t at)
 {
-    const struct xlx_image *image = r->index->image;
+    const struct xlx_image *image = r->sidecar->image;
     struct xlx_image_run run[CHUNK / sizeof(struct xlx_image_run)];
     size_t max = XLX__NR(run);
     for (size_t i = 0, n; i < image->nr_runs; i += n) {
@@ -70,71 +71,71 @@ static int check_runs(struct reading *r, uint64_t at)
 
 static int read_crc(struct reading *r, uint64_t at)
 {
-    r->index->crc_at = at;
-    r->index->info.has_crc = true;
+    r->sidecar->crc_at = at;
+    r->sidecar->info.has_crc = true;
     return 0;
 }
 
 static int read_zero(struct reading *r, uint64_t at)
 {
-    struct xlx_image_index *index = r->index;
-    uint64_t pages = index->image->info.pages;
+    struct xlx_sidecar *sidecar = r->sidecar;
+    uint64_t pages = sidecar->image->info.pages;
     size_t words = xlx__zero_words(pages);
-    index->zero = calloc(words + 1, sizeof(*index->zero));
-    if (!index->zero)
+    sidecar->zero = calloc(words + 1, sizeof(*sidecar->zero));
+    if (!sidecar->zero)
         return no_memory(r);
-    int rc = get(r, index->zero, words * sizeof(*index->zero), at);
+    int rc = get(r, sidecar->zero, words * sizeof(*sidecar->zero), at);
     if (rc)
         return rc;
-    if (pages % 64 && index->zero[words - 1] >> pages % 64)
+    if (pages % 64 && sidecar->zero[words - 1] >> pages % 64)
         return damaged(r, "zero pages that the save file does not have");
     for (size_t i = 0; i < words; i++)
-        index->info.zero_pages +=
-            (uint64_t)__builtin_popcountll(index->zero[i]);
-    index->info.has_zero = true;
+        sidecar->info.zero_pages +=
+            (uint64_t)__builtin_popcountll(sidecar->zero[i]);
+    sidecar->info.has_zero = true;
     return 0;
 }
 
 /* Whether its pages are at most those of the image, so that a check ends. */
-static bool bounded(const struct xlx_image_index *index)
+static bool bounded(const struct xlx_sidecar *sidecar)
 {
-    uint64_t left = index->image->info.pages;
-    for (size_t i = 0; i < index->nr_working_set; i++) {
-        if (index->working_set[i].nr > left)
+    uint64_t left = sidecar->image->info.pages;
+    for (size_t i = 0; i < sidecar->nr_working_set; i++) {
+        if (sidecar->working_set[i].nr > left)
             return false;
-        left -= index->working_set[i].nr;
+        left -= sidecar->working_set[i].nr;
     }
     return true;
 }
 
 static int check_working_set(struct reading *r)
 {
-    struct xlx_image_index *index = r->index;
-    size_t size = index->nr_working_set * sizeof(*index->working_set);
-    if (!bounded(index))
+    struct xlx_sidecar *sidecar = r->sidecar;
+    size_t size = sidecar->nr_working_set * sizeof(*sidecar->working_set);
+    if (!bounded(sidecar))
         return damaged(r, "a working set larger than the save file");
     XLX__AUTO_FREE struct xlx_image_range *tidy = NULL;
     size_t nr;
-    int rc = xlx__working_set_tidy(r->ctx, index->image, index->working_set,
-                                   index->nr_working_set, &tidy, &nr);
+    int rc = xlx__working_set_tidy(r->ctx, sidecar->image, sidecar->working_set,
+                                   sidecar->nr_working_set, &tidy, &nr);
     if (rc)
         return rc;
-    if (nr != index->nr_working_set ||
-        (nr && memcmp(tidy, index->working_set, size)))
+    if (nr != sidecar->nr_working_set ||
+        (nr && memcmp(tidy, sidecar->working_set, size)))
         return damaged(r, "a working set that is not in the save file");
     for (size_t i = 0; i < nr; i++)
-        index->info.working_set_pages += tidy[i].nr;
+        sidecar->info.working_set_pages += tidy[i].nr;
     return 0;
 }
 
 static int read_working_set(struct reading *r, uint64_t at, uint64_t length)
 {
-    struct xlx_image_index *index = r->index;
-    index->working_set = malloc(length + 1);
-    if (!index->working_set)
+    struct xlx_sidecar *sidecar = r->sidecar;
+    sidecar->working_set = malloc(length + 1);
+    if (!sidecar->working_set)
         return no_memory(r);
-    index->nr_working_set = length / sizeof(*index->working_set);
-    int rc = get(r, index->working_set, length, at);
+    sidecar->nr_working_set = length / sizeof(*sidecar->working_set);
+    int rc = get(r, sidecar->working_set, length, at);
     return rc ? rc : check_working_set(r);
 }
 
@@ -155,7 +156,7 @@ static uint64_t expected_length(const struct xlx_image *image, uint32_t type)
 
 static int check_length(struct reading *r, const struct lzx_section *section)
 {
-    uint64_t most = expected_length(r->index->image, section->type);
+    uint64_t most = expected_length(r->sidecar->image, section->type);
     bool right = section->type == LZX_WORKING_SET
                      ? section->length <= most &&
                            !(section->length % sizeof(struct xlx_image_range))
@@ -228,19 +229,19 @@ static int read_section(struct reading *r, uint64_t *at)
 
 static int check_header(struct reading *r, const struct lzx_header *header)
 {
-    const char *name = r->index->name;
+    const char *name = r->sidecar->name;
     if (header->version != LZX_VERSION)
         return xlx__fail(r->ctx, ENOTSUP,
                          "%s: version %" PRIu32 " of the format, known is %u",
                          name, header->version, LZX_VERSION);
     if (header->crc != xlx__crc32c(0, header, offsetof(struct lzx_header, crc)))
         return damaged(r, "checksum of the header");
-    struct lzx_identity want = xlx__sidecar_identity(r->index->image);
+    struct lzx_identity want = xlx__sidecar_identity(r->sidecar->image);
     if (memcmp(&want, &header->identity, sizeof(want)))
         return xlx__fail(r->ctx, ESTALE,
                          "%s: does not match %s as it is now, so it is "
                          "ignored: write it again with image-index",
-                         name, r->index->image->name);
+                         name, r->sidecar->image->name);
     if (header->sections > LZX_SECTIONS_MAX)
         return damaged(r, "number of sections");
     return 0;
@@ -255,17 +256,17 @@ static bool same_time(const struct lzx_header *header, int64_t s, uint32_t ns)
 /* Forgets what the image's pages held if it was written to since. */
 static int forget_if_changed(struct reading *r)
 {
-    struct xlx_image_index *index = r->index;
+    struct xlx_sidecar *sidecar = r->sidecar;
     int64_t s;
     uint32_t ns;
-    int rc = xlx__sidecar_mtime(r->ctx, index->image, &s, &ns);
-    if (rc || !index->zero || same_time(&index->header, s, ns))
+    int rc = xlx__sidecar_mtime(r->ctx, sidecar->image, &s, &ns);
+    if (rc || !sidecar->zero || same_time(&sidecar->header, s, ns))
         return rc;
-    index->info.time_differs = true;
-    free(index->zero);
-    index->zero = NULL;
-    index->info.has_zero = false;
-    index->info.zero_pages = 0;
+    sidecar->info.time_differs = true;
+    free(sidecar->zero);
+    sidecar->zero = NULL;
+    sidecar->info.has_zero = false;
+    sidecar->info.zero_pages = 0;
     return 0;
 }
 
@@ -273,14 +274,15 @@ static int forget_if_changed(struct reading *r)
 static int check_magic(const struct reading *r)
 {
     uint64_t magic = 0;
-    int rc = xlx__pread_all(r->index->fd, &magic, sizeof(magic), 0);
+    int rc = xlx__pread_all(r->sidecar->fd, &magic, sizeof(magic), 0);
     if (rc && rc != -ENODATA)
-        return xlx__fail_errno(r->ctx, -rc, "%s: cannot read", r->index->name);
+        return xlx__fail_errno(r->ctx, -rc, "%s: cannot read",
+                               r->sidecar->name);
     if (magic == LZX_MAGIC || !r->size)
         return 0;
     return xlx__fail(r->ctx, EINVAL,
                      "%s: not a sidecar: neither used nor overwritten",
-                     r->index->name);
+                     r->sidecar->name);
 }
 
 static int read_all(struct reading *r)
@@ -288,10 +290,10 @@ static int read_all(struct reading *r)
     uint64_t at = sizeof(struct lzx_header);
     int rc = check_magic(r);
     if (!rc)
-        rc = get(r, &r->index->header, sizeof(struct lzx_header), 0);
+        rc = get(r, &r->sidecar->header, sizeof(struct lzx_header), 0);
     if (!rc)
-        rc = check_header(r, &r->index->header);
-    for (uint32_t i = 0; !rc && i < r->index->header.sections; i++)
+        rc = check_header(r, &r->sidecar->header);
+    for (uint32_t i = 0; !rc && i < r->sidecar->header.sections; i++)
         rc = read_section(r, &at);
     if (!rc && !r->seen[LZX_RUNS])
         rc = damaged(r, "no runs");
@@ -322,8 +324,8 @@ static int open_file(xlx_ctx *ctx, const char *path, uint64_t *size_r)
     return fd;
 }
 
-int xlx_image_index_open(xlx_ctx *ctx, const xlx_image *image, const char *path,
-                         xlx_image_index **index_r)
+int xlx_sidecar_open(xlx_ctx *ctx, const xlx_image *image, const char *path,
+                     xlx_sidecar **sidecar_r)
 {
     char name[PATH_MAX];
     struct reading r = { .ctx = ctx };
@@ -336,35 +338,35 @@ int xlx_image_index_open(xlx_ctx *ctx, const xlx_image *image, const char *path,
     int fd = open_file(ctx, name, &r.size);
     if (fd < 0)
         return fd;
-    struct xlx_image_index *index = calloc(1, sizeof(*index));
-    if (!index) {
+    struct xlx_sidecar *sidecar = calloc(1, sizeof(*sidecar));
+    if (!sidecar) {
         close(fd);
         return xlx__fail(ctx, ENOMEM, "%s: no memory", name);
     }
-    index->image = image;
-    index->fd = fd;
-    index->name = strdup(name);
-    index->ordinal = xlx__ordinals(image);
-    r.index = index;
-    if (!index->name || !index->ordinal)
+    sidecar->image = image;
+    sidecar->fd = fd;
+    sidecar->name = strdup(name);
+    sidecar->ordinal = xlx__ordinals(image);
+    r.sidecar = sidecar;
+    if (!sidecar->name || !sidecar->ordinal)
         rc = xlx__fail(ctx, ENOMEM, "%s: no memory", name);
     else
         rc = read_all(&r);
     if (rc)
-        xlx_image_index_close(index);
+        xlx_sidecar_close(sidecar);
     else
-        *index_r = index;
+        *sidecar_r = sidecar;
     return rc;
 }
 
-void xlx_image_index_close(xlx_image_index *index)
+void xlx_sidecar_close(xlx_sidecar *sidecar)
 {
-    if (!index)
+    if (!sidecar)
         return;
-    close(index->fd);
-    free(index->name);
-    free(index->ordinal);
-    free(index->zero);
-    free(index->working_set);
-    free(index);
+    close(sidecar->fd);
+    free(sidecar->name);
+    free(sidecar->ordinal);
+    free(sidecar->zero);
+    free(sidecar->working_set);
+    free(sidecar);
 }

@@ -143,16 +143,16 @@ static int end(struct writing *w, int rc)
  * -EINVAL.
  */
 static int open_old(xlx_ctx *ctx, const xlx_image *image, const char *path,
-                    xlx_image_index **old_r)
+                    xlx_sidecar **old_r)
 {
-    int rc = xlx_image_index_open(ctx, image, path, old_r);
+    int rc = xlx_sidecar_open(ctx, image, path, old_r);
     if (!rc || rc == -ENOMEM || rc == -EINVAL)
         return rc;
     *old_r = NULL;
     return 0;
 }
 
-static int copy_crc(struct writing *w, const xlx_image_index *old)
+static int copy_crc(struct writing *w, const xlx_sidecar *old)
 {
     unsigned char chunk[16 << 10];
     uint64_t length = w->image->info.pages * sizeof(uint32_t);
@@ -168,7 +168,7 @@ static int copy_crc(struct writing *w, const xlx_image_index *old)
 }
 
 /* What it says of pages, with the time at which that was so. */
-static int copy_pages(struct writing *w, const xlx_image_index *old)
+static int copy_pages(struct writing *w, const xlx_sidecar *old)
 {
     int rc = 0;
     w->header.mtime_s = old->header.mtime_s;
@@ -191,7 +191,7 @@ static int put_working_set(struct writing *w,
 }
 
 static int replace_working_set(xlx_ctx *ctx, const xlx_image *image,
-                               const char *path, const xlx_image_index *old,
+                               const char *path, const xlx_sidecar *old,
                                const struct xlx_image_range *ranges, size_t nr)
 {
     struct writing w = { .ctx = ctx, .image = image, .file.fd = -1 };
@@ -209,24 +209,25 @@ static int replace_working_set(xlx_ctx *ctx, const xlx_image *image,
     return end(&w, rc);
 }
 
-int xlx_image_working_set_write(xlx_ctx *ctx, const xlx_image *image,
-                                const char *path,
-                                const struct xlx_image_range *ranges, size_t nr)
+int xlx_sidecar_working_set_write(xlx_ctx *ctx, const xlx_image *image,
+                                  const char *path,
+                                  const struct xlx_image_range *ranges,
+                                  size_t nr)
 {
-    xlx_image_index *old;
+    xlx_sidecar *old;
     int rc = open_old(ctx, image, path, &old);
     if (rc)
         return rc;
     rc = replace_working_set(ctx, image, path, old, ranges, nr);
-    xlx_image_index_close(old);
+    xlx_sidecar_close(old);
     return rc;
 }
 
-int xlx_image_working_set_add(xlx_ctx *ctx, const xlx_image *image,
-                              const char *path,
-                              const struct xlx_image_range *ranges, size_t nr)
+int xlx_sidecar_working_set_add(xlx_ctx *ctx, const xlx_image *image,
+                                const char *path,
+                                const struct xlx_image_range *ranges, size_t nr)
 {
-    xlx_image_index *old;
+    xlx_sidecar *old;
     int rc = open_old(ctx, image, path, &old);
     if (rc)
         return rc;
@@ -243,7 +244,7 @@ int xlx_image_working_set_add(xlx_ctx *ctx, const xlx_image *image,
             memcpy(all + known, ranges, nr * sizeof(*all));
         rc = replace_working_set(ctx, image, path, old, all, known + nr);
     }
-    xlx_image_index_close(old);
+    xlx_sidecar_close(old);
     return rc;
 }
 
@@ -302,7 +303,7 @@ static int check_unchanged(const struct writing *w)
 }
 
 static int write_all(struct writing *w, const char *path,
-                     struct xlx__walk *walk, const xlx_image_index *old)
+                     struct xlx__walk *walk, const xlx_sidecar *old)
 {
     int rc = xlx__sidecar_mtime(w->ctx, w->image, &w->header.mtime_s,
                                 &w->header.mtime_ns);
@@ -319,34 +320,33 @@ static int write_all(struct writing *w, const char *path,
     return end(w, rc);
 }
 
-int xlx_image_index_write(xlx_ctx *ctx, const xlx_image *image,
-                          const char *path, xlx_image_progress_fn *progress,
-                          void *user)
+int xlx_sidecar_write(xlx_ctx *ctx, const xlx_image *image, const char *path,
+                      xlx_image_progress_fn *progress, void *user)
 {
     struct writing w = { .ctx = ctx, .image = image, .file.fd = -1 };
     struct xlx__walk walk = {
         .ctx = ctx, .image = image, .progress = progress, .progress_user = user
     };
-    xlx_image_index *old;
+    xlx_sidecar *old;
     int rc = open_old(ctx, image, path, &old);
     if (rc)
         return rc;
     rc = write_all(&w, path, &walk, old);
-    xlx_image_index_close(old);
+    xlx_sidecar_close(old);
     return rc;
 }
 
 /* --- beforehand ----------------------------------------------------------- */
 
-int xlx_image_index_can_write(xlx_ctx *ctx, const xlx_image *image,
-                              const char *path)
+int xlx_sidecar_can_write(xlx_ctx *ctx, const xlx_image *image,
+                          const char *path)
 {
     struct writing w = { .ctx = ctx, .image = image, .file.fd = -1 };
-    xlx_image_index *old;
+    xlx_sidecar *old;
     int rc = open_old(ctx, image, path, &old);
     if (rc)
         return rc;
-    xlx_image_index_close(old);
+    xlx_sidecar_close(old);
     rc = begin(&w, path);
     if (w.file.fd >= 0)
         xlx__new_file_drop(&w.file);

@@ -65,7 +65,7 @@ int xlx_image_survey(xlx_ctx *ctx, const xlx_image *image,
 /* --- verify --------------------------------------------------------------- */
 
 struct verify {
-    const xlx_image_index *index;
+    const xlx_sidecar *sidecar;
     xlx_image_bad_fn *bad;
     void *user;
     uint64_t nr_bad;
@@ -84,9 +84,9 @@ static int verify_pages(void *arg, uint64_t gfn, size_t nr,
                         const unsigned char *bytes)
 {
     struct verify *verify = arg;
-    while (verify->index && nr) {
+    while (verify->sidecar && nr) {
         uint64_t wrong;
-        int rc = xlx_image_index_check(verify->index, gfn, nr, bytes, &wrong);
+        int rc = xlx_sidecar_check(verify->sidecar, gfn, nr, bytes, &wrong);
         if (rc != -EILSEQ)
             return rc;
         note_bad(verify, wrong, rc);
@@ -99,11 +99,11 @@ static int verify_pages(void *arg, uint64_t gfn, size_t nr,
 }
 
 int xlx_image_verify(xlx_ctx *ctx, const xlx_image *image,
-                     const xlx_image_index *index,
+                     const xlx_sidecar *sidecar,
                      xlx_image_progress_fn *progress, xlx_image_bad_fn *bad,
                      void *user)
 {
-    struct verify verify = { .index = index, .bad = bad, .user = user };
+    struct verify verify = { .sidecar = sidecar, .bad = bad, .user = user };
     const struct xlx__walk walk = { .ctx = ctx,
                                     .image = image,
                                     .progress = progress,

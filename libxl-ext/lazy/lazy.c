@@ -34,8 +34,8 @@ struct xlx_lazy {
     xlx_ctx *ctx;
     uint32_t domid;
     xlx_image *image;
-    char *sidecar;          /* its absolute path; NULL: beside the image */
-    xlx_image_index *index; /* NULL: none */
+    char *sidecar_path;   /* its absolute path; NULL: beside the image */
+    xlx_sidecar *sidecar; /* NULL: none */
     struct xlx__gfn_range *resident;
     size_t nr_resident;
     struct xlx__paging *paging;         /* opened by start() */
@@ -108,7 +108,7 @@ static int open_paging(xlx_lazy *lazy)
         open_xenstore(lazy);
         lazy->status.pid = (uint32_t)getpid();
         lazy->status.pages = xlx_image_info(lazy->image)->pages;
-        xlx__working_set_use(lazy->pager, lazy->index);
+        xlx__working_set_use(lazy->pager, lazy->sidecar);
     }
     return rc;
 }
@@ -124,7 +124,7 @@ static int check_guest(xlx_lazy *lazy)
 }
 
 int xlx_lazy_open(xlx_ctx *ctx, uint32_t domid, int io_fd, uint64_t offset,
-                  const char *name, const char *sidecar, xlx_lazy **lazy_r)
+                  const char *name, const char *sidecar_path, xlx_lazy **lazy_r)
 {
     int rc = xlx_lazy_check(ctx);
     if (rc)
@@ -154,13 +154,13 @@ int xlx_lazy_open(xlx_ctx *ctx, uint32_t domid, int io_fd, uint64_t offset,
         rc = xlx__pager_new(ctx, NULL, lazy->image, lazy->resident,
                             lazy->nr_resident, &lazy->pager);
     if (!rc)
-        rc = xlx__working_set_name(ctx, sidecar, &lazy->sidecar);
+        rc = xlx__working_set_name(ctx, sidecar_path, &lazy->sidecar_path);
     lazy->status.index_us = xlx__now_us() - begun;
     if (rc) {
         xlx_lazy_close(lazy);
         return rc;
     }
-    lazy->index = xlx__working_set_open(ctx, lazy->image, lazy->sidecar);
+    lazy->sidecar = xlx__working_set_open(ctx, lazy->image, lazy->sidecar_path);
     *lazy_r = lazy;
     return 0;
 }
@@ -172,8 +172,8 @@ void xlx_lazy_close(xlx_lazy *lazy)
     close_paging(lazy);
     xlx__pager_free(lazy->pager);
     free(lazy->resident);
-    free(lazy->sidecar);
-    xlx_image_index_close(lazy->index);
+    free(lazy->sidecar_path);
+    xlx_sidecar_close(lazy->sidecar);
     xlx_image_close(lazy->image);
     free(lazy->published);
     pthread_mutex_destroy(&lazy->status_lock);
@@ -346,7 +346,7 @@ int xlx_lazy_feed(xlx_lazy *lazy, int out)
 
 int xlx_lazy_record(xlx_lazy *lazy, uint64_t ms)
 {
-    int rc = xlx_image_index_can_write(lazy->ctx, lazy->image, lazy->sidecar);
+    int rc = xlx_sidecar_can_write(lazy->ctx, lazy->image, lazy->sidecar_path);
     if (rc)
         return rc;
     xlx__recorder_set(xlx__pager_recorder(lazy->pager),
@@ -474,7 +474,7 @@ int xlx_lazy_serve(xlx_lazy *lazy)
         lazy->control = NULL;
     int rc = xlx__pager_run(lazy->pager);
     if (!rc)
-        xlx__working_set_keep(lazy->ctx, lazy->image, lazy->sidecar,
+        xlx__working_set_keep(lazy->ctx, lazy->image, lazy->sidecar_path,
                               xlx__pager_recorder(lazy->pager));
     xlx__control_stop(lazy->control);
     lazy->control = NULL;

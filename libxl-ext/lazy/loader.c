@@ -9,7 +9,7 @@
 struct xlx__loader {
     struct xlx__guest *guest;
     const xlx_image *image;
-    const xlx_image_index *index; /* zeros, checksums; NULL: none known */
+    const xlx_sidecar *sidecar; /* zeros, checksums; NULL: none known */
     struct xlx__pages *pages;
     struct xlx__stalls *stalls; /* owned */
     unsigned patience_ms;
@@ -57,10 +57,10 @@ void xlx__loader_reset(struct xlx__loader *loader)
     xlx__stalls_reset(loader->stalls);
 }
 
-void xlx__loader_set_index(struct xlx__loader *loader,
-                           const xlx_image_index *index)
+void xlx__loader_set_sidecar(struct xlx__loader *loader,
+                             const xlx_sidecar *sidecar)
 {
-    loader->index = index;
+    loader->sidecar = sidecar;
 }
 
 void xlx__loader_set_patience(struct xlx__loader *loader, unsigned ms)
@@ -86,10 +86,10 @@ static int read_and_check(struct xlx__loader *loader, uint64_t gfn, uint32_t nr,
 {
     uint64_t bad;
     int rc = xlx_image_read(loader->image, gfn, nr, buffer);
-    if (rc || !loader->index)
+    if (rc || !loader->sidecar)
         return rc;
     /* A sidecar that cannot be read is no reason to hold a good page back. */
-    rc = xlx_image_index_check(loader->index, gfn, nr, buffer, &bad);
+    rc = xlx_sidecar_check(loader->sidecar, gfn, nr, buffer, &bad);
     return rc == -EILSEQ ? -EBADMSG : 0;
 }
 
@@ -100,8 +100,8 @@ static int read_all(struct xlx__loader *loader, uint64_t gfn, uint32_t nr,
     uint64_t end = gfn + nr;
     while (gfn < end) {
         struct xlx_image_range zero = { end, 0 };
-        if (!loader->index ||
-            !xlx_image_index_next_zero(loader->index, gfn, &zero) ||
+        if (!loader->sidecar ||
+            !xlx_sidecar_next_zero(loader->sidecar, gfn, &zero) ||
             zero.gfn > end)
             zero.gfn = end;
         uint64_t n = zero.gfn - gfn;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 /*
- * The loader: reads pages of the image, holds them against what its index
+ * The loader: reads pages of the image, holds them against what its sidecar
  * knows, and loads them into the guest.
  *
  * A page that somebody waits for is tried until it works, and the domain is
@@ -32,8 +32,8 @@ void xlx__loader_reset(struct xlx__loader *loader);
 
 /* Before there are threads: zeros and checksums, outlives the loader; how long
  * loads may fail. */
-void xlx__loader_set_index(struct xlx__loader *loader,
-                           const xlx_image_index *index);
+void xlx__loader_set_sidecar(struct xlx__loader *loader,
+                             const xlx_sidecar *sidecar);
 void xlx__loader_set_patience(struct xlx__loader *loader, unsigned ms);
 unsigned xlx__loader_patience(const struct xlx__loader *loader);
 

@@ -26,34 +26,34 @@ int xlx__working_set_name(xlx_ctx *ctx, const char *path, char **sidecar_r)
     return xlx__fail(ctx, ENOMEM, "%s: no memory", path);
 }
 
-xlx_image_index *xlx__working_set_open(xlx_ctx *ctx, const xlx_image *image,
-                                       const char *sidecar)
+xlx_sidecar *xlx__working_set_open(xlx_ctx *ctx, const xlx_image *image,
+                                   const char *sidecar_path)
 {
-    xlx_image_index *index = NULL;
-    int rc = xlx_image_index_open(ctx, image, sidecar, &index);
+    xlx_sidecar *sidecar = NULL;
+    int rc = xlx_sidecar_open(ctx, image, sidecar_path, &sidecar);
     if (rc && rc != -ENOENT)
         xlx__log(ctx, XLX_LOG_INFO, "the sidecar is not used: %s",
                  xlx_ctx_error(ctx));
-    else if (!rc && xlx_image_index_info(index)->time_differs)
+    else if (!rc && xlx_sidecar_info(sidecar)->time_differs)
         xlx__log(ctx, XLX_LOG_INFO,
                  "%s: was modified since its sidecar was written: zero pages "
                  "are read like all others, until image-index writes the "
                  "sidecar again (copies keep the time with cp -p)",
                  xlx_image_name(image));
-    else if (rc && sidecar)
-        xlx__log(ctx, XLX_LOG_INFO, "%s: there is no sidecar yet", sidecar);
-    return rc ? NULL : index;
+    else if (rc && sidecar_path)
+        xlx__log(ctx, XLX_LOG_INFO, "%s: there is no sidecar yet",
+                 sidecar_path);
+    return rc ? NULL : sidecar;
 }
 
-void xlx__working_set_use(struct xlx__pager *pager,
-                          const xlx_image_index *index)
+void xlx__working_set_use(struct xlx__pager *pager, const xlx_sidecar *sidecar)
 {
     struct xlx__gfn_range *recorded = NULL;
     size_t nr;
-    if (!index)
+    if (!sidecar)
         return;
-    xlx__loader_set_index(xlx__pager_loader(pager), index);
-    const struct xlx_image_range *set = xlx_image_working_set(index, &nr);
+    xlx__loader_set_sidecar(xlx__pager_loader(pager), sidecar);
+    const struct xlx_image_range *set = xlx_sidecar_working_set(sidecar, &nr);
     if (nr)
         recorded = calloc(nr, sizeof(*recorded));
     if (!recorded)
@@ -66,7 +66,7 @@ void xlx__working_set_use(struct xlx__pager *pager,
 
 /* --- when it is complete -------------------------------------------------- */
 
-static int keep(xlx_ctx *ctx, const xlx_image *image, const char *sidecar,
+static int keep(xlx_ctx *ctx, const xlx_image *image, const char *sidecar_path,
                 const struct xlx__gfn_range *runs, size_t nr)
 {
     struct xlx_image_range *ranges = calloc(nr, sizeof(*ranges));
@@ -75,13 +75,13 @@ static int keep(xlx_ctx *ctx, const xlx_image *image, const char *sidecar,
     for (size_t i = 0; i < nr; i++)
         ranges[i] = (struct xlx_image_range){ runs[i].start,
                                               runs[i].end - runs[i].start };
-    int rc = xlx_image_working_set_add(ctx, image, sidecar, ranges, nr);
+    int rc = xlx_sidecar_working_set_add(ctx, image, sidecar_path, ranges, nr);
     free(ranges);
     return rc;
 }
 
 void xlx__working_set_keep(xlx_ctx *ctx, const xlx_image *image,
-                           const char *sidecar,
+                           const char *sidecar_path,
                            const struct xlx__recorder *recorder)
 {
     struct xlx__gfn_range *runs;
@@ -101,7 +101,7 @@ void xlx__working_set_keep(xlx_ctx *ctx, const xlx_image *image,
     if (rc)
         xlx__fail(ctx, -rc, "no memory");
     else if (nr)
-        rc = keep(ctx, image, sidecar, runs, nr);
+        rc = keep(ctx, image, sidecar_path, runs, nr);
     if (rc)
         xlx__log(ctx, XLX_LOG_WARN, "%s: not recorded: %s", image->name,
                  xlx_ctx_error(ctx));

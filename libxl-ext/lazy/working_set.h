@@ -15,19 +15,18 @@ int xlx__working_set_name(xlx_ctx *ctx, const char *path, char **sidecar_r);
 
 /* The sidecar; NULL when there is none to be used, which is logged unless
  * nobody named it. */
-xlx_image_index *xlx__working_set_open(xlx_ctx *ctx, const xlx_image *image,
-                                       const char *sidecar);
+xlx_sidecar *xlx__working_set_open(xlx_ctx *ctx, const xlx_image *image,
+                                   const char *sidecar_path);
 
-/* Gives the pager what `index` (or NULL) knows; it outlives the pager. */
-void xlx__working_set_use(struct xlx__pager *pager,
-                          const xlx_image_index *index);
+/* Gives the pager what `sidecar` (or NULL) knows; it outlives the pager. */
+void xlx__working_set_use(struct xlx__pager *pager, const xlx_sidecar *sidecar);
 
 /*
  * Adds what was recorded, if anything was to be, to the sidecar. Logged, with
  * the reason when it could not be.
  */
 void xlx__working_set_keep(xlx_ctx *ctx, const xlx_image *image,
-                           const char *sidecar,
+                           const char *sidecar_path,
                            const struct xlx__recorder *recorder);
 
 #endif

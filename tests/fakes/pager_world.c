@@ -73,7 +73,7 @@ int pager_world_teardown(void **state)
     struct world *w = *state;
     xlx__pager_free(w->pager);
     paging_fake_free(w->fake);
-    xlx_image_index_close(w->index);
+    xlx_sidecar_close(w->sidecar);
     xlx_image_close(w->image);
     close(w->fd);
     xlx_ctx_free(w->ctx);
@@ -99,12 +99,10 @@ void pager_world_use_checksums(struct world *w)
     char path[] = "/tmp/xlx-lzx-XXXXXX";
     close(mkstemp(path));
     unlink(path);
-    assert_int_equal(xlx_image_index_write(w->ctx, w->image, path, NULL, NULL),
-                     0);
-    assert_int_equal(xlx_image_index_open(w->ctx, w->image, path, &w->index),
-                     0);
+    assert_int_equal(xlx_sidecar_write(w->ctx, w->image, path, NULL, NULL), 0);
+    assert_int_equal(xlx_sidecar_open(w->ctx, w->image, path, &w->sidecar), 0);
     unlink(path);
-    xlx__loader_set_index(xlx__pager_loader(w->pager), w->index);
+    xlx__loader_set_sidecar(xlx__pager_loader(w->pager), w->sidecar);
 }
 
 static void write_page(struct world *w, uint64_t gfn, const void *page)

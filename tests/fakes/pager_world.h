@@ -20,7 +20,7 @@ struct world {
     xlx_ctx *ctx;
     int fd;
     xlx_image *image;
-    xlx_image_index *index; /* NULL: none */
+    xlx_sidecar *sidecar; /* NULL: none */
     struct paging_fake *fake;
     struct xlx__pager *pager;
     /* What report() saw. */

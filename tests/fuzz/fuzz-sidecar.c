@@ -53,36 +53,36 @@ static void sum_up(unsigned char *bytes, size_t size)
     }
 }
 
-static void check_zero(const xlx_image *image, const xlx_image_index *index)
+static void check_zero(const xlx_image *image, const xlx_sidecar *sidecar)
 {
     char page[XLX_PAGE_SIZE];
     struct xlx_image_range zero;
     uint64_t pages = 0, next = 0;
-    while (xlx_image_index_next_zero(index, next, &zero)) {
+    while (xlx_sidecar_next_zero(sidecar, next, &zero)) {
         MUST(zero.nr && zero.gfn >= next);
         MUST(!xlx_image_read(image, zero.gfn, 1, page));
         MUST(!xlx_image_read(image, zero.gfn + zero.nr - 1, 1, page));
         next = zero.gfn + zero.nr;
         pages += zero.nr;
     }
-    MUST(pages == xlx_image_index_info(index)->zero_pages);
+    MUST(pages == xlx_sidecar_info(sidecar)->zero_pages);
 }
 
 static void check_working_set(const xlx_image *image,
-                              const xlx_image_index *index)
+                              const xlx_sidecar *sidecar)
 {
     char page[XLX_PAGE_SIZE];
     uint64_t pages = 0;
     size_t nr;
-    const struct xlx_image_range *ws = xlx_image_working_set(index, &nr);
+    const struct xlx_image_range *ws = xlx_sidecar_working_set(sidecar, &nr);
     for (size_t i = 0; i < nr; i++)
         for (uint64_t k = 0; k < ws[i].nr; k++, pages++)
             MUST(!xlx_image_read(image, ws[i].gfn + k, 1, page));
-    MUST(pages == xlx_image_index_info(index)->working_set_pages);
+    MUST(pages == xlx_sidecar_info(sidecar)->working_set_pages);
     MUST(pages <= xlx_image_info(image)->pages);
 }
 
-static void check_crcs(const xlx_image *image, const xlx_image_index *index)
+static void check_crcs(const xlx_image *image, const xlx_sidecar *sidecar)
 {
     char page[XLX_PAGE_SIZE];
     uint64_t bad;
@@ -91,7 +91,7 @@ static void check_crcs(const xlx_image *image, const xlx_image_index *index)
     for (size_t i = 0; i < nr; i++)
         for (uint64_t gfn = run[i].gfn; gfn < run[i].gfn + run[i].nr; gfn++) {
             MUST(!xlx_image_read(image, gfn, 1, page));
-            int rc = xlx_image_index_check(index, gfn, 1, page, &bad);
+            int rc = xlx_sidecar_check(sidecar, gfn, 1, page, &bad);
             MUST(!rc || (rc == -EILSEQ && bad == gfn));
         }
 }
@@ -101,17 +101,17 @@ static bool try_sidecar(const xlx_image *image, const void *data, size_t size)
 {
     char path[64];
     xlx_ctx *ctx;
-    xlx_image_index *index;
+    xlx_sidecar *sidecar;
     int fd = memfd_create("sidecar", MFD_CLOEXEC);
     MUST(fd >= 0 && write(fd, data, size) == (ssize_t)size);
     snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
     MUST(!xlx_ctx_new(&ctx));
-    int rc = xlx_image_index_open(ctx, image, path, &index);
+    int rc = xlx_sidecar_open(ctx, image, path, &sidecar);
     if (!rc) {
-        check_zero(image, index);
-        check_working_set(image, index);
-        check_crcs(image, index);
-        xlx_image_index_close(index);
+        check_zero(image, sidecar);
+        check_working_set(image, sidecar);
+        check_crcs(image, sidecar);
+        xlx_sidecar_close(sidecar);
     } else {
         MUST(*xlx_ctx_error(ctx) && !strchr(xlx_ctx_error(ctx), '\n'));
     }

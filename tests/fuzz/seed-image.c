@@ -41,8 +41,8 @@ static int save_sidecar(const char *dir)
     if (xlx_ctx_new(&ctx))
         return 1;
     xlx_image *image = sidecar_image(ctx);
-    int failed = xlx_image_index_write(ctx, image, path, NULL, NULL) ||
-                 xlx_image_working_set_write(ctx, image, path, touched, 2);
+    int failed = xlx_sidecar_write(ctx, image, path, NULL, NULL) ||
+                 xlx_sidecar_working_set_write(ctx, image, path, touched, 2);
     if (failed)
         fprintf(stderr, "%s\n", xlx_ctx_error(ctx));
     xlx_image_close(image);

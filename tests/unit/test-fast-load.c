@@ -21,9 +21,9 @@
 struct fixture {
     xlx_ctx *ctx;
     struct image_build b;
-    char dir[64], path[96], sidecar[112];
+    char dir[64], path[96], sidecar_path[112];
     xlx_image *image;
-    xlx_image_index *index;
+    xlx_sidecar *sidecar;
     struct physmap_fake *physmap;
     struct xlx__fast_job job;
 };
@@ -70,7 +70,7 @@ static int setup(void **state)
     strcpy(f->dir, "/tmp/xlx-fast-XXXXXX");
     assert_non_null(mkdtemp(f->dir));
     snprintf(f->path, sizeof(f->path), "%s/g.save", f->dir);
-    snprintf(f->sidecar, sizeof(f->sidecar), "%s.lzx", f->path);
+    snprintf(f->sidecar_path, sizeof(f->sidecar_path), "%s.lzx", f->path);
     assert_int_equal(xlx_ctx_new(&f->ctx), 0);
     build_guest(&f->b);
     write_image(f);
@@ -81,11 +81,11 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     struct fixture *f = *state;
-    xlx_image_index_close(f->index);
+    xlx_sidecar_close(f->sidecar);
     xlx_image_close(f->image);
     physmap_fake_free(f->physmap);
     unlink(f->path);
-    unlink(f->sidecar);
+    unlink(f->sidecar_path);
     int left = rmdir(f->dir);
     build_free(&f->b);
     xlx_ctx_free(f->ctx);
@@ -194,12 +194,10 @@ static void with_sidecar(struct fixture *f)
     xlx_image_close(f->image);
     write_image(f);
     assert_int_equal(xlx_image_open(f->ctx, f->path, &f->image), 0);
-    assert_int_equal(xlx_image_index_write(f->ctx, f->image, NULL, NULL, NULL),
-                     0);
-    assert_int_equal(xlx_image_index_open(f->ctx, f->image, NULL, &f->index),
-                     0);
+    assert_int_equal(xlx_sidecar_write(f->ctx, f->image, NULL, NULL, NULL), 0);
+    assert_int_equal(xlx_sidecar_open(f->ctx, f->image, NULL, &f->sidecar), 0);
     f->job.image = f->image;
-    f->job.index = f->index;
+    f->job.sidecar = f->sidecar;
 }
 
 /* Over what was in the host's memory; also when nobody knew them for zeros. */
@@ -210,11 +208,11 @@ static void zeros_are_written(void **state)
     zero_page(f, 3);
     zero_page(f, 4);
     with_sidecar(f);
-    assert_int_equal(xlx_image_index_info(f->index)->zero_pages, 3);
+    assert_int_equal(xlx_sidecar_info(f->sidecar)->zero_pages, 3);
     assert_int_equal(xlx__fast_load(f->ctx, &f->job), 0);
     expect_all(f);
     start_anew(f);
-    f->job.index = NULL;
+    f->job.sidecar = NULL;
     assert_int_equal(xlx__fast_load(f->ctx, &f->job), 0);
     expect_all(f);
 }
@@ -237,7 +235,7 @@ static void a_wrong_checksum_fails(void **state)
     assert_non_null(strstr(xlx_ctx_error(f->ctx), "g.save: gfn 0x5: "));
     /* Nobody knows better without. */
     start_anew(f);
-    f->job.index = NULL;
+    f->job.sidecar = NULL;
     assert_int_equal(xlx__fast_load(f->ctx, &f->job), 0);
 }
 

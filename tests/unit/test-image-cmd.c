@@ -344,9 +344,8 @@ static void a_signal_ends_a_job(void **state)
     job_begin(&job, &env, "test");
     assert_true(job_progress(&job, 0, 40));
     raise(SIGINT);
-    assert_int_equal(
-        xlx_image_index_write(f->ctx, image, NULL, job_progress, &job),
-        -ECANCELED);
+    assert_int_equal(xlx_sidecar_write(f->ctx, image, NULL, job_progress, &job),
+                     -ECANCELED);
     assert_int_not_equal(access(f->sidecar, F_OK), 0);
     job_end(&job);
     xlx_image_close(image);

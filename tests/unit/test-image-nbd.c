@@ -22,7 +22,7 @@
 struct fixture {
     xlx_ctx *ctx;
     struct image_build b;
-    char dir[64], path[96], socket[96], pidfile[96], uri[160], sidecar[96];
+    char dir[64], path[96], socket[96], pidfile[96], uri[160], sidecar_path[96];
     xlx_image *image;
     pid_t server;
     bool one_thread; /* of the server, see start_to_hang() */
@@ -38,7 +38,7 @@ static int setup(void **state)
     snprintf(f->path, sizeof(f->path), "%s/g.save", f->dir);
     snprintf(f->socket, sizeof(f->socket), "%s/socket", f->dir);
     snprintf(f->pidfile, sizeof(f->pidfile), "%s/pid", f->dir);
-    snprintf(f->sidecar, sizeof(f->sidecar), "%s/g.lzx", f->dir);
+    snprintf(f->sidecar_path, sizeof(f->sidecar_path), "%s/g.lzx", f->dir);
     snprintf(f->uri, sizeof(f->uri), "nbd+unix:///?socket=%s", f->socket);
     return xlx_ctx_new(&f->ctx);
 }
@@ -60,7 +60,7 @@ static int teardown(void **state)
     xlx_image_close(f->image);
     stop_server(f);
     unlink(f->path);
-    unlink(f->sidecar);
+    unlink(f->sidecar_path);
     int left = rmdir(f->dir);
     build_free(&f->b);
     xlx_ctx_free(f->ctx);
@@ -167,39 +167,38 @@ static void an_export_is_read_as_a_file_is(void **state)
 static void its_sidecar_lies_where_one_says(void **state)
 {
     struct fixture *f = *state;
-    xlx_image_index *index;
+    xlx_sidecar *sidecar;
     save(f);
     start_server(f, NULL, NULL);
     must_open(f);
-    assert_int_equal(xlx_image_index_open(f->ctx, f->image, NULL, &index),
+    assert_int_equal(xlx_sidecar_open(f->ctx, f->image, NULL, &sidecar),
                      -ENOENT);
     assert_non_null(strstr(xlx_ctx_error(f->ctx), "no sidecar was named"));
-    assert_int_equal(xlx_image_index_write(f->ctx, f->image, NULL, NULL, NULL),
+    assert_int_equal(xlx_sidecar_write(f->ctx, f->image, NULL, NULL, NULL),
                      -EINVAL);
     assert_int_equal(
-        xlx_image_index_write(f->ctx, f->image, f->sidecar, NULL, NULL), 0);
-    assert_int_equal(xlx_image_index_open(f->ctx, f->image, f->sidecar, &index),
-                     0);
+        xlx_sidecar_write(f->ctx, f->image, f->sidecar_path, NULL, NULL), 0);
     assert_int_equal(
-        xlx_image_verify(f->ctx, f->image, index, NULL, NULL, NULL), 0);
-    xlx_image_index_close(index);
+        xlx_sidecar_open(f->ctx, f->image, f->sidecar_path, &sidecar), 0);
+    assert_int_equal(
+        xlx_image_verify(f->ctx, f->image, sidecar, NULL, NULL, NULL), 0);
+    xlx_sidecar_close(sidecar);
 }
 
 /* An export has no time and no number: its contents tell which one it is. */
 static void a_sidecar_of_another_export_is_not_used(void **state)
 {
     struct fixture *f = *state;
-    xlx_image_index *index;
+    xlx_sidecar *sidecar;
     save(f);
     start_server(f, NULL, NULL);
     must_open(f);
-    assert_int_equal(xlx_image_index_can_write(f->ctx, f->image, NULL),
-                     -EINVAL);
-    assert_int_equal(xlx_image_index_can_write(f->ctx, f->image, f->sidecar),
+    assert_int_equal(xlx_sidecar_can_write(f->ctx, f->image, NULL), -EINVAL);
+    assert_int_equal(xlx_sidecar_can_write(f->ctx, f->image, f->sidecar_path),
                      0);
-    assert_int_not_equal(access(f->sidecar, F_OK), 0);
+    assert_int_not_equal(access(f->sidecar_path, F_OK), 0);
     assert_int_equal(
-        xlx_image_index_write(f->ctx, f->image, f->sidecar, NULL, NULL), 0);
+        xlx_sidecar_write(f->ctx, f->image, f->sidecar_path, NULL, NULL), 0);
     xlx_image_close(f->image);
     stop_server(f);
 
@@ -213,8 +212,8 @@ static void a_sidecar_of_another_export_is_not_used(void **state)
     write_built(f);
     start_server(f, NULL, NULL);
     must_open(f);
-    assert_int_equal(xlx_image_index_open(f->ctx, f->image, f->sidecar, &index),
-                     -ESTALE);
+    assert_int_equal(
+        xlx_sidecar_open(f->ctx, f->image, f->sidecar_path, &sidecar), -ESTALE);
     assert_non_null(strstr(xlx_ctx_error(f->ctx), "does not match"));
 }
 

@@ -13,9 +13,9 @@
 struct fixture {
     xlx_ctx *ctx;
     struct image_build b;
-    char dir[64], path[96], sidecar[128];
+    char dir[64], path[96], sidecar_path[128];
     xlx_image *image;
-    xlx_image_index *index;
+    xlx_sidecar *sidecar;
     int lines; /* that were logged */
 };
 
@@ -34,7 +34,7 @@ static int setup(void **state)
     if (!mkdtemp(f->dir))
         return -1;
     snprintf(f->path, sizeof(f->path), "%s/guest.save", f->dir);
-    snprintf(f->sidecar, sizeof(f->sidecar), "%s.lzx", f->path);
+    snprintf(f->sidecar_path, sizeof(f->sidecar_path), "%s.lzx", f->path);
     int rc = xlx_ctx_new(&f->ctx);
     xlx_ctx_set_log(f->ctx, count_line, &f->lines, XLX_LOG_INFO);
     return rc;
@@ -43,10 +43,10 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     struct fixture *f = *state;
-    xlx_image_index_close(f->index);
+    xlx_sidecar_close(f->sidecar);
     xlx_image_close(f->image);
     unlink(f->path);
-    unlink(f->sidecar);
+    unlink(f->sidecar_path);
     int left = rmdir(f->dir); /* fails with a temporary file in it */
     build_free(&f->b);
     xlx_ctx_free(f->ctx);
@@ -88,17 +88,17 @@ static void start(struct fixture *f)
     open_image(f);
 }
 
-static int open_index(struct fixture *f)
+static int open_sidecar(struct fixture *f)
 {
-    xlx_image_index_close(f->index);
-    f->index = NULL;
-    return xlx_image_index_open(f->ctx, f->image, NULL, &f->index);
+    xlx_sidecar_close(f->sidecar);
+    f->sidecar = NULL;
+    return xlx_sidecar_open(f->ctx, f->image, NULL, &f->sidecar);
 }
 
-static void must_index(struct fixture *f)
+static void must_write_sidecar(struct fixture *f)
 {
-    if (xlx_image_index_write(f->ctx, f->image, NULL, NULL, NULL) ||
-        open_index(f))
+    if (xlx_sidecar_write(f->ctx, f->image, NULL, NULL, NULL) ||
+        open_sidecar(f))
         fail_msg("%s", xlx_ctx_error(f->ctx));
 }
 
@@ -106,7 +106,7 @@ static void expect_zero(struct fixture *f, uint64_t from, uint64_t gfn,
                         uint64_t nr)
 {
     struct xlx_image_range zero = { 0 };
-    assert_true(xlx_image_index_next_zero(f->index, from, &zero));
+    assert_true(xlx_sidecar_next_zero(f->sidecar, from, &zero));
     assert_int_equal(zero.gfn, gfn);
     assert_int_equal(zero.nr, nr);
 }
@@ -116,8 +116,9 @@ static void expect_working_set(struct fixture *f,
                                size_t nr_want)
 {
     size_t nr;
-    assert_int_equal(open_index(f), 0);
-    const struct xlx_image_range *have = xlx_image_working_set(f->index, &nr);
+    assert_int_equal(open_sidecar(f), 0);
+    const struct xlx_image_range *have =
+        xlx_sidecar_working_set(f->sidecar, &nr);
     assert_int_equal(nr, nr_want);
     for (size_t i = 0; i < nr; i++) {
         assert_int_equal(have[i].gfn, want[i].gfn);
@@ -133,7 +134,7 @@ static void without_one_nothing_is_said(void **state)
 {
     struct fixture *f = *state;
     start(f);
-    assert_int_equal(open_index(f), -ENOENT);
+    assert_int_equal(open_sidecar(f), -ENOENT);
     assert_int_equal(f->lines, 0);
 }
 
@@ -142,17 +143,17 @@ static void zero_pages_are_known(void **state)
     struct fixture *f = *state;
     struct xlx_image_range zero;
     start(f);
-    must_index(f);
-    assert_true(xlx_image_index_info(f->index)->has_zero);
-    assert_int_equal(xlx_image_index_info(f->index)->zero_pages, 4);
+    must_write_sidecar(f);
+    assert_true(xlx_sidecar_info(f->sidecar)->has_zero);
+    assert_int_equal(xlx_sidecar_info(f->sidecar)->zero_pages, 4);
     /* Two runs of the image meet behind gfn 2. */
     expect_zero(f, 0, 1, 2);
     expect_zero(f, 2, 2, 1);
     expect_zero(f, 3, 3, 1);
     expect_zero(f, 4, 0x107, 1);
     expect_zero(f, 0x80, 0x107, 1);
-    assert_false(xlx_image_index_next_zero(f->index, 0x108, &zero));
-    assert_false(xlx_image_index_next_zero(f->index, UINT64_MAX, &zero));
+    assert_false(xlx_sidecar_next_zero(f->sidecar, 0x108, &zero));
+    assert_false(xlx_sidecar_next_zero(f->sidecar, UINT64_MAX, &zero));
 }
 
 static void pages_are_held_against_their_crc(void **state)
@@ -161,23 +162,23 @@ static void pages_are_held_against_their_crc(void **state)
     static char pages[73][XLX_PAGE_SIZE];
     uint64_t bad = 0;
     start(f);
-    must_index(f);
-    assert_true(xlx_image_index_info(f->index)->has_crc);
+    must_write_sidecar(f);
+    assert_true(xlx_sidecar_info(f->sidecar)->has_crc);
     assert_int_equal(xlx_image_read(f->image, 0, 73, pages), 0);
-    assert_int_equal(xlx_image_index_check(f->index, 0, 73, pages, &bad), 0);
+    assert_int_equal(xlx_sidecar_check(f->sidecar, 0, 73, pages, &bad), 0);
     pages[71][5] ^= 1;
-    assert_int_equal(xlx_image_index_check(f->index, 0, 71, pages, &bad), 0);
-    assert_int_equal(xlx_image_index_check(f->index, 0, 73, pages, &bad),
+    assert_int_equal(xlx_sidecar_check(f->sidecar, 0, 71, pages, &bad), 0);
+    assert_int_equal(xlx_sidecar_check(f->sidecar, 0, 73, pages, &bad),
                      -EILSEQ);
     assert_int_equal(bad, 71);
-    assert_int_equal(xlx_image_index_check(f->index, 70, 3, pages[70], &bad),
+    assert_int_equal(xlx_sidecar_check(f->sidecar, 70, 3, pages[70], &bad),
                      -EILSEQ);
     assert_int_equal(bad, 71);
-    assert_int_equal(xlx_image_index_check(f->index, 72, 2, pages[71], &bad),
+    assert_int_equal(xlx_sidecar_check(f->sidecar, 72, 2, pages[71], &bad),
                      -EILSEQ);
-    assert_int_equal(xlx_image_index_check(f->index, 0x90, 1, pages, &bad),
+    assert_int_equal(xlx_sidecar_check(f->sidecar, 0x90, 1, pages, &bad),
                      -ENOENT);
-    assert_int_equal(xlx_image_index_check(f->index, 0x108, 1, pages, &bad),
+    assert_int_equal(xlx_sidecar_check(f->sidecar, 0x108, 1, pages, &bad),
                      -ENOENT);
 }
 
@@ -193,13 +194,13 @@ static void a_working_set_is_tidied(void **state)
         { 0x104, 3 }, { 5, 1 }, { 71, 2 }, { 4, 1 }, { 6, 1 }
     };
     start(f);
-    assert_int_equal(xlx_image_working_set_write(f->ctx, f->image, NULL,
-                                                 touched, NR(touched)),
+    assert_int_equal(xlx_sidecar_working_set_write(f->ctx, f->image, NULL,
+                                                   touched, NR(touched)),
                      0);
     expect_working_set(f, want, NR(want));
-    assert_int_equal(xlx_image_index_info(f->index)->working_set_pages, 8);
-    assert_false(xlx_image_index_info(f->index)->has_crc);
-    assert_false(xlx_image_index_info(f->index)->has_zero);
+    assert_int_equal(xlx_sidecar_info(f->sidecar)->working_set_pages, 8);
+    assert_false(xlx_sidecar_info(f->sidecar)->has_crc);
+    assert_false(xlx_sidecar_info(f->sidecar)->has_zero);
 }
 
 static void a_working_set_grows_and_goes(void **state)
@@ -212,16 +213,16 @@ static void a_working_set_grows_and_goes(void **state)
                                                    { 11, 1 } };
     start(f);
     assert_int_equal(
-        xlx_image_working_set_add(f->ctx, f->image, NULL, first, 1), 0);
+        xlx_sidecar_working_set_add(f->ctx, f->image, NULL, first, 1), 0);
     expect_working_set(f, first, 1);
-    assert_int_equal(xlx_image_working_set_add(f->ctx, f->image, NULL, then, 2),
-                     0);
+    assert_int_equal(
+        xlx_sidecar_working_set_add(f->ctx, f->image, NULL, then, 2), 0);
     expect_working_set(f, both, 3);
     assert_int_equal(
-        xlx_image_working_set_write(f->ctx, f->image, NULL, then, 2), 0);
+        xlx_sidecar_working_set_write(f->ctx, f->image, NULL, then, 2), 0);
     expect_working_set(f, then, 2);
     assert_int_equal(
-        xlx_image_working_set_write(f->ctx, f->image, NULL, NULL, 0), 0);
+        xlx_sidecar_working_set_write(f->ctx, f->image, NULL, NULL, 0), 0);
     expect_working_set(f, NULL, 0);
 }
 
@@ -232,17 +233,17 @@ static void each_keeps_what_the_other_wrote(void **state)
     char page[XLX_PAGE_SIZE];
     uint64_t bad;
     start(f);
-    must_index(f);
+    must_write_sidecar(f);
     assert_int_equal(
-        xlx_image_working_set_write(f->ctx, f->image, NULL, touched, 1), 0);
+        xlx_sidecar_working_set_write(f->ctx, f->image, NULL, touched, 1), 0);
     expect_working_set(f, touched, 1);
-    assert_int_equal(xlx_image_index_info(f->index)->zero_pages, 4);
+    assert_int_equal(xlx_sidecar_info(f->sidecar)->zero_pages, 4);
     assert_int_equal(xlx_image_read(f->image, 0x106, 1, page), 0);
-    assert_int_equal(xlx_image_index_check(f->index, 0x106, 1, page, &bad), 0);
+    assert_int_equal(xlx_sidecar_check(f->sidecar, 0x106, 1, page, &bad), 0);
     page[0] ^= 1;
-    assert_int_equal(xlx_image_index_check(f->index, 0x106, 1, page, &bad),
+    assert_int_equal(xlx_sidecar_check(f->sidecar, 0x106, 1, page, &bad),
                      -EILSEQ);
-    must_index(f);
+    must_write_sidecar(f);
     expect_working_set(f, touched, 1);
     assert_int_equal(f->lines, 0);
 }
@@ -266,9 +267,9 @@ static void the_most_runs_are_taken(void **state)
     for (uint32_t i = 0; i < nr; i++)
         touched[i] = (struct xlx_image_range){ 2ull * (nr - 1 - i), 1 };
     assert_int_equal(
-        xlx_image_working_set_write(f->ctx, &image, NULL, touched, nr), 0);
-    assert_int_equal(xlx_image_index_open(f->ctx, &image, NULL, &f->index), 0);
-    xlx_image_working_set(f->index, &have);
+        xlx_sidecar_working_set_write(f->ctx, &image, NULL, touched, nr), 0);
+    assert_int_equal(xlx_sidecar_open(f->ctx, &image, NULL, &f->sidecar), 0);
+    xlx_sidecar_working_set(f->sidecar, &have);
     assert_int_equal(have, XLX_WORKING_SET_MAX);
     image.storage->ops->close(image.storage);
     free(touched);
@@ -281,9 +282,8 @@ static void it_may_lie_elsewhere(void **state)
     char path[128];
     start(f);
     snprintf(path, sizeof(path), "%s/elsewhere", f->dir);
-    assert_int_equal(xlx_image_index_write(f->ctx, f->image, path, NULL, NULL),
-                     0);
-    assert_int_equal(open_index(f), -ENOENT);
+    assert_int_equal(xlx_sidecar_write(f->ctx, f->image, path, NULL, NULL), 0);
+    assert_int_equal(open_sidecar(f), -ENOENT);
     assert_non_null(strstr(xlx_ctx_error(f->ctx), "no such sidecar"));
     int fd = open(f->path, O_RDONLY | O_CLOEXEC);
     xlx_image_close(f->image);
@@ -291,8 +291,7 @@ static void it_may_lie_elsewhere(void **state)
     assert_int_equal(
         xlx_image_open_fd(f->ctx, fd, f->b.libxc, f->path, &f->image), 0);
     close(fd);
-    assert_int_equal(xlx_image_index_open(f->ctx, f->image, path, &f->index),
-                     0);
+    assert_int_equal(xlx_sidecar_open(f->ctx, f->image, path, &f->sidecar), 0);
     expect_zero(f, 0, 1, 2);
     unlink(path);
 }
@@ -307,8 +306,8 @@ static void a_guest_without_pages_has_one_too(void **state)
     assert_int_equal(fwrite(f->b.bytes, f->b.len, 1, file), 1);
     fclose(file);
     open_image(f);
-    must_index(f);
-    assert_false(xlx_image_index_next_zero(f->index, 0, &zero));
+    must_write_sidecar(f);
+    assert_false(xlx_sidecar_next_zero(f->sidecar, 0, &zero));
 }
 
 /* --- of another image ----------------------------------------------------- */
@@ -320,21 +319,21 @@ static void an_image_that_was_written_to_has_no_known_zeros(void **state)
     const struct timespec times[2] = { { 1000, 5 }, { 1000, 6 } };
     struct xlx_image_range zero;
     start(f);
-    must_index(f);
+    must_write_sidecar(f);
     assert_int_equal(utimensat(AT_FDCWD, f->path, times, 0), 0);
-    assert_int_equal(open_index(f), 0);
-    assert_false(xlx_image_index_info(f->index)->has_zero);
-    assert_int_equal(xlx_image_index_info(f->index)->zero_pages, 0);
-    assert_true(xlx_image_index_info(f->index)->time_differs);
-    assert_false(xlx_image_index_next_zero(f->index, 0, &zero));
-    assert_true(xlx_image_index_info(f->index)->has_crc);
+    assert_int_equal(open_sidecar(f), 0);
+    assert_false(xlx_sidecar_info(f->sidecar)->has_zero);
+    assert_int_equal(xlx_sidecar_info(f->sidecar)->zero_pages, 0);
+    assert_true(xlx_sidecar_info(f->sidecar)->time_differs);
+    assert_false(xlx_sidecar_next_zero(f->sidecar, 0, &zero));
+    assert_true(xlx_sidecar_info(f->sidecar)->has_crc);
 
     /* Also when the sidecar is written again meanwhile. */
     assert_int_equal(
-        xlx_image_working_set_write(f->ctx, f->image, NULL, touched, 1), 0);
-    assert_int_equal(open_index(f), 0);
-    assert_false(xlx_image_index_info(f->index)->has_zero);
-    assert_true(xlx_image_index_info(f->index)->has_crc);
+        xlx_sidecar_working_set_write(f->ctx, f->image, NULL, touched, 1), 0);
+    assert_int_equal(open_sidecar(f), 0);
+    assert_false(xlx_sidecar_info(f->sidecar)->has_zero);
+    assert_true(xlx_sidecar_info(f->sidecar)->has_crc);
 }
 
 static void set_time(const struct fixture *f, time_t s, long ns)
@@ -355,13 +354,12 @@ static void a_time_of_whole_seconds_is_the_same_one(void **state)
                  { 1001, 0, false }, { 999, 0, false }, { 999, 5, false } };
     start(f);
     set_time(f, 1000, 5);
-    must_index(f);
+    must_write_sidecar(f);
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         set_time(f, rows[i].s, rows[i].ns);
-        assert_int_equal(open_index(f), 0);
-        assert_int_equal(xlx_image_index_info(f->index)->has_zero,
-                         rows[i].same);
-        assert_int_equal(xlx_image_index_info(f->index)->time_differs,
+        assert_int_equal(open_sidecar(f), 0);
+        assert_int_equal(xlx_sidecar_info(f->sidecar)->has_zero, rows[i].same);
+        assert_int_equal(xlx_sidecar_info(f->sidecar)->time_differs,
                          !rows[i].same);
     }
 }
@@ -370,16 +368,16 @@ static void another_save_has_another_sidecar(void **state)
 {
     struct fixture *f = *state;
     start(f);
-    must_index(f);
+    must_write_sidecar(f);
     f->b.bytes[f->b.tail + 16] ^= 1; /* something in HVM_PARAMS or so */
     FILE *file = fopen(f->path, "r+");
     assert_int_equal(fwrite(f->b.bytes, f->b.len, 1, file), 1);
     fclose(file);
     open_image(f);
     f->lines = 0;
-    assert_int_equal(open_index(f), -ESTALE);
+    assert_int_equal(open_sidecar(f), -ESTALE);
     assert_int_equal(f->lines, 1);
-    must_index(f);
+    must_write_sidecar(f);
     expect_zero(f, 0, 1, 2);
 }
 
@@ -388,7 +386,7 @@ static void another_save_has_another_sidecar(void **state)
 static size_t read_sidecar(struct fixture *f, unsigned char **bytes_r)
 {
     *bytes_r = malloc(1 << 16);
-    FILE *file = fopen(f->sidecar, "r");
+    FILE *file = fopen(f->sidecar_path, "r");
     assert_non_null(file);
     size_t size = fread(*bytes_r, 1, 1 << 16, file);
     fclose(file);
@@ -401,9 +399,10 @@ static size_t make_whole(struct fixture *f, unsigned char **bytes_r)
     static const struct xlx_image_range touched[] = { { 9, 2 }, { 0x103, 3 } };
     xlx_image *image = sidecar_image(f->ctx);
     assert_int_equal(
-        xlx_image_index_write(f->ctx, image, f->sidecar, NULL, NULL), 0);
-    assert_int_equal(
-        xlx_image_working_set_write(f->ctx, image, f->sidecar, touched, 2), 0);
+        xlx_sidecar_write(f->ctx, image, f->sidecar_path, NULL, NULL), 0);
+    assert_int_equal(xlx_sidecar_working_set_write(f->ctx, image,
+                                                   f->sidecar_path, touched, 2),
+                     0);
     xlx_image_close(image);
     return read_sidecar(f, bytes_r);
 }
@@ -454,8 +453,8 @@ static void what_is_no_file_is_refused(void **state)
 {
     struct fixture *f = *state;
     start(f);
-    assert_int_equal(mkfifo(f->sidecar, 0600), 0);
-    assert_int_equal(open_index(f), -EINVAL);
+    assert_int_equal(mkfifo(f->sidecar_path, 0600), 0);
+    assert_int_equal(open_sidecar(f), -EINVAL);
     assert_int_equal(f->lines, 1);
 }
 
@@ -474,17 +473,15 @@ static void an_interrupted_one_leaves_the_old(void **state)
     static const struct xlx_image_range touched[] = { { 9, 2 } };
     uint64_t stop = 70;
     start(f);
+    assert_int_equal(xlx_sidecar_write(f->ctx, f->image, NULL, stop_at, &stop),
+                     -ECANCELED);
+    assert_int_equal(open_sidecar(f), -ENOENT);
     assert_int_equal(
-        xlx_image_index_write(f->ctx, f->image, NULL, stop_at, &stop),
-        -ECANCELED);
-    assert_int_equal(open_index(f), -ENOENT);
-    assert_int_equal(
-        xlx_image_working_set_write(f->ctx, f->image, NULL, touched, 1), 0);
-    assert_int_equal(
-        xlx_image_index_write(f->ctx, f->image, NULL, stop_at, &stop),
-        -ECANCELED);
+        xlx_sidecar_working_set_write(f->ctx, f->image, NULL, touched, 1), 0);
+    assert_int_equal(xlx_sidecar_write(f->ctx, f->image, NULL, stop_at, &stop),
+                     -ECANCELED);
     expect_working_set(f, touched, 1);
-    assert_false(xlx_image_index_info(f->index)->has_crc);
+    assert_false(xlx_sidecar_info(f->sidecar)->has_crc);
 }
 
 /* A file may only become so long: each write fails once. */
@@ -496,27 +493,27 @@ static void a_full_disk_leaves_the_old(void **state)
     unsigned char *bytes;
     start(f);
     assert_int_equal(
-        xlx_image_working_set_write(f->ctx, f->image, NULL, touched, 1), 0);
-    must_index(f);
+        xlx_sidecar_working_set_write(f->ctx, f->image, NULL, touched, 1), 0);
+    must_write_sidecar(f);
     size_t size = read_sidecar(f, &bytes);
     free(bytes);
-    unlink(f->sidecar);
+    unlink(f->sidecar_path);
     assert_int_equal(
-        xlx_image_working_set_write(f->ctx, f->image, NULL, touched, 1), 0);
+        xlx_sidecar_working_set_write(f->ctx, f->image, NULL, touched, 1), 0);
     signal(SIGXFSZ, SIG_IGN);
     getrlimit(RLIMIT_FSIZE, &was);
     for (size_t most = 0; most < size; most += 8) {
         limit = (struct rlimit){ most, was.rlim_max };
         setrlimit(RLIMIT_FSIZE, &limit);
-        int rc = xlx_image_index_write(f->ctx, f->image, NULL, NULL, NULL);
+        int rc = xlx_sidecar_write(f->ctx, f->image, NULL, NULL, NULL);
         setrlimit(RLIMIT_FSIZE, &was);
         assert_true(rc == -EFBIG || rc == -ENOSPC);
         expect_working_set(f, touched, 1);
-        assert_false(xlx_image_index_info(f->index)->has_crc);
+        assert_false(xlx_sidecar_info(f->sidecar)->has_crc);
     }
     limit = (struct rlimit){ size, was.rlim_max };
     setrlimit(RLIMIT_FSIZE, &limit);
-    must_index(f);
+    must_write_sidecar(f);
     setrlimit(RLIMIT_FSIZE, &was);
 }
 
@@ -531,9 +528,9 @@ static void an_image_written_to_meanwhile_is_noticed(void **state)
     struct fixture *f = *state;
     start(f);
     assert_int_equal(
-        xlx_image_index_write(f->ctx, f->image, NULL, write_to_image, f->path),
+        xlx_sidecar_write(f->ctx, f->image, NULL, write_to_image, f->path),
         -ESTALE);
-    assert_int_equal(open_index(f), -ENOENT);
+    assert_int_equal(open_sidecar(f), -ENOENT);
 }
 
 static void a_missing_folder_is_told(void **state)
@@ -541,7 +538,7 @@ static void a_missing_folder_is_told(void **state)
     struct fixture *f = *state;
     start(f);
     assert_int_equal(
-        xlx_image_index_write(f->ctx, f->image, "/nowhere/x.lzx", NULL, NULL),
+        xlx_sidecar_write(f->ctx, f->image, "/nowhere/x.lzx", NULL, NULL),
         -ENOENT);
     assert_int_equal(f->lines, 1);
 }

@@ -24,7 +24,7 @@ struct world {
     int fd;
     size_t libxc, page[BUILD_PAGES_NOTED];
     xlx_image *image;
-    xlx_image_index *index;
+    xlx_sidecar *sidecar;
     struct paging_fake *fake;
     struct xlx__pager *pager;
     _Atomic int reasons;
@@ -85,10 +85,10 @@ static void forget_pager(struct world *w)
     free(w->absolute);
     if (w->fake)
         paging_fake_free(w->fake);
-    xlx_image_index_close(w->index);
+    xlx_sidecar_close(w->sidecar);
     w->pager = NULL;
     w->fake = NULL;
-    w->index = NULL;
+    w->sidecar = NULL;
     w->absolute = NULL;
 }
 
@@ -117,8 +117,8 @@ static void begin(struct world *w)
     xlx__pager_set_patience(w->pager, 10, XLX__HANG_MS);
     xlx__pager_set_report(w->pager, report, w);
     assert_int_equal(xlx__working_set_name(w->ctx, w->named, &w->absolute), 0);
-    w->index = xlx__working_set_open(w->ctx, w->image, w->absolute);
-    xlx__working_set_use(w->pager, w->index);
+    w->sidecar = xlx__working_set_open(w->ctx, w->image, w->absolute);
+    xlx__working_set_use(w->pager, w->sidecar);
     w->recorded =
         xlx__backfill_recorded(xlx__pager_backfill(w->pager), &w->nr_recorded);
     assert_int_equal(xlx__pager_start(w->pager, 1), 0);
@@ -263,7 +263,7 @@ static void a_damaged_sidecar_is_not_used(void **state)
     record(w, touched, 1);
     assert_int_equal(truncate(w->sidecar, 30), 0);
     begin(w);
-    assert_null(w->index);
+    assert_null(w->sidecar);
     assert_int_equal(w->nr_recorded, 0);
     assert_int_equal(xlx__pager_run(w->pager), 0);
     assert_int_equal(w->fake->paged_pages, 0);
@@ -282,8 +282,7 @@ static void known_zeros_are_not_read(void **state)
     struct world *w = *state;
     static const unsigned char zeros[XLX_PAGE_SIZE];
     struct stat st;
-    assert_int_equal(xlx_image_index_write(w->ctx, w->image, NULL, NULL, NULL),
-                     0);
+    assert_int_equal(xlx_sidecar_write(w->ctx, w->image, NULL, NULL, NULL), 0);
     assert_int_equal(fstat(w->fd, &st), 0);
     write_page(w, 1, 0xee); /* would be seen if it were read */
     const struct timespec times[2] = { st.st_atim, st.st_mtim };
@@ -309,15 +308,14 @@ static void that_zeros_are_not_known_any_more_is_said(void **state)
     struct world *w = *state;
     const struct timespec times[2] = { { 1000, 0 }, { 1000, 0 } };
     char said[256] = "";
-    assert_int_equal(xlx_image_index_write(w->ctx, w->image, NULL, NULL, NULL),
-                     0);
+    assert_int_equal(xlx_sidecar_write(w->ctx, w->image, NULL, NULL, NULL), 0);
     xlx_ctx_set_log(w->ctx, keep_text, said, XLX_LOG_INFO);
     begin(w);
     assert_string_equal(said, "");
     assert_int_equal(futimens(w->fd, times), 0);
     begin(w);
     assert_non_null(strstr(said, "was modified since"));
-    assert_non_null(w->index); /* the rest of it is used */
+    assert_non_null(w->sidecar); /* the rest of it is used */
 }
 
 static void a_page_with_a_wrong_checksum_is_kept_aside(void **state)
@@ -325,8 +323,7 @@ static void a_page_with_a_wrong_checksum_is_kept_aside(void **state)
     struct world *w = *state;
     pthread_t thread;
     void *rc;
-    assert_int_equal(xlx_image_index_write(w->ctx, w->image, NULL, NULL, NULL),
-                     0);
+    assert_int_equal(xlx_sidecar_write(w->ctx, w->image, NULL, NULL, NULL), 0);
     write_page(w, 20, 0xee);
     begin(w);
     assert_int_equal(pthread_create(&thread, NULL, run, w), 0);

@@ -553,22 +553,22 @@ static int call_image_verify(struct place *p)
     return xlx_image_verify(p->ctx, p->image, NULL, NULL, NULL, NULL);
 }
 
-static int call_index_write(struct place *p)
+static int call_sidecar_write(struct place *p)
 {
-    return xlx_image_index_write(p->ctx, p->image, NULL, NULL, NULL);
+    return xlx_sidecar_write(p->ctx, p->image, NULL, NULL, NULL);
 }
 
-static int call_index_can_write(struct place *p)
+static int call_sidecar_can_write(struct place *p)
 {
-    return xlx_image_index_can_write(p->ctx, p->image, NULL);
+    return xlx_sidecar_can_write(p->ctx, p->image, NULL);
 }
 
-static int call_index_open(struct place *p)
+static int call_sidecar_open(struct place *p)
 {
-    xlx_image_index *index;
-    int rc = xlx_image_index_open(p->ctx, p->image, NULL, &index);
+    xlx_sidecar *sidecar;
+    int rc = xlx_sidecar_open(p->ctx, p->image, NULL, &sidecar);
     if (!rc)
-        xlx_image_index_close(index);
+        xlx_sidecar_close(sidecar);
     return rc;
 }
 
@@ -576,12 +576,12 @@ static const struct xlx_image_range some[] = { { 3, 4 }, { 10, 2 } };
 
 static int call_working_set_write(struct place *p)
 {
-    return xlx_image_working_set_write(p->ctx, p->image, NULL, some, 2);
+    return xlx_sidecar_working_set_write(p->ctx, p->image, NULL, some, 2);
 }
 
 static int call_working_set_add(struct place *p)
 {
-    return xlx_image_working_set_add(p->ctx, p->image, NULL, some, 2);
+    return xlx_sidecar_working_set_add(p->ctx, p->image, NULL, some, 2);
 }
 
 static int call_optimize(struct place *p)
@@ -594,7 +594,7 @@ static int call_optimize(struct place *p)
 static void with_sidecar(struct place *p)
 {
     start_image(p);
-    must(p, call_index_write(p));
+    must(p, call_sidecar_write(p));
 }
 
 static int call_lazy_list(struct place *p)
@@ -780,12 +780,13 @@ static const struct call {
     { "xlx_image_copy", start_image, call_image_copy, 0 },
     { "xlx_image_survey", start_image, call_image_survey, 0 },
     { "xlx_image_verify", start_image, call_image_verify, 0 },
-    { "xlx_image_index_write", start_image, call_index_write, 0 },
-    { "xlx_image_index_can_write", start_image, call_index_can_write, 0 },
-    { "xlx_image_index_open", with_sidecar, call_index_open, 0 },
-    { "xlx_image_index_open", start_image, call_index_open, FAILS | QUIET },
-    { "xlx_image_working_set_write", with_sidecar, call_working_set_write, 0 },
-    { "xlx_image_working_set_add", with_sidecar, call_working_set_add, 0 },
+    { "xlx_sidecar_write", start_image, call_sidecar_write, 0 },
+    { "xlx_sidecar_can_write", start_image, call_sidecar_can_write, 0 },
+    { "xlx_sidecar_open", with_sidecar, call_sidecar_open, 0 },
+    { "xlx_sidecar_open", start_image, call_sidecar_open, FAILS | QUIET },
+    { "xlx_sidecar_working_set_write", with_sidecar, call_working_set_write,
+      0 },
+    { "xlx_sidecar_working_set_add", with_sidecar, call_working_set_add, 0 },
     { "xlx_image_optimize", start_image, call_optimize, 0 },
     { "xlx_usb_move", with_stick, call_move, 0 },
     { "xlx_usb_detach_hub", with_hub, call_detach_hub, LEAVES },
@@ -839,16 +840,16 @@ static const char *const left_out[] = {
     "xlx_fast_image",
     "xlx_fast_more",
     "xlx_image_close",
-    "xlx_image_index_close",
-    "xlx_image_index_info",
-    "xlx_image_index_next_zero",
+    "xlx_sidecar_close",
+    "xlx_sidecar_info",
+    "xlx_sidecar_next_zero",
     "xlx_image_info",
     "xlx_image_is_proxy_file",
     "xlx_image_is_uri",
     "xlx_image_name",
     "xlx_image_packer",
     "xlx_image_runs",
-    "xlx_image_working_set",
+    "xlx_sidecar_working_set",
     "xlx_lazy_cancel",
     "xlx_lazy_close",
     "xlx_lazy_fill",
@@ -861,7 +862,7 @@ static const char *const left_out[] = {
     "xlx_lazy_parse_prefetch",
     "xlx_lazy_parse_record",
     "xlx_image_read",
-    "xlx_image_index_check",
+    "xlx_sidecar_check",
     /* A failure is a finding of theirs, or a report: test-doctor,
      * test-usb-retry, test-usb-watch, test-evtchn-watch have their seams fail.
      */
