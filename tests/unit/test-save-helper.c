@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 /*
- * The pager's process, its supervisor and the reserve, each killed in turn:
+ * The pager's process, its supervisor and the standby, each killed in turn:
  * there are always three again, and in the end none. What they do for a domain
  * is a fake here.
  */
@@ -225,7 +225,7 @@ static void kill_pager(void)
         usleep(1000);
 }
 
-/* Who started the pager. Its reserve takes its place at once, or a moment
+/* Who started the pager. Its standby takes its place at once, or a moment
  * later: nobody needs it before the next pager dies. */
 static void kill_supervisor(void)
 {
@@ -258,7 +258,7 @@ static bool is_zombie(pid_t pid)
 }
 
 /* The supervisor's child that is not the pager; 0: there is none. */
-static pid_t reserve(void)
+static pid_t find_standby(void)
 {
     pid_t found = 0;
     DIR *dir = opendir("/proc");
@@ -271,10 +271,10 @@ static pid_t reserve(void)
     return found;
 }
 
-static pid_t wait_for_reserve(pid_t old)
+static pid_t wait_for_standby(pid_t old)
 {
     pid_t pid;
-    while ((pid = reserve()) == 0 || pid == old)
+    while ((pid = find_standby()) == 0 || pid == old)
         usleep(1000);
     return pid;
 }
@@ -295,7 +295,7 @@ static void each_is_replaced(void **state)
         pid_t old = seen->supervisor;
         kill_pager();
         assert_int_equal(seen->take_overs, 2 * i - 1);
-        wait_for_reserve(0);
+        wait_for_standby(0);
         kill_supervisor();
         kill_pager();
         assert_int_equal(seen->take_overs, 2 * i);
@@ -309,12 +309,12 @@ static void each_is_replaced(void **state)
     assert_int_equal(seen->confines, 1 + seen->take_overs);
 }
 
-static void a_reserve_is_replaced_and_knows_the_pager(void **state)
+static void a_standby_is_replaced_and_knows_the_pager(void **state)
 {
     go(*state);
-    pid_t old = wait_for_reserve(0);
+    pid_t old = wait_for_standby(0);
     kill(old, SIGKILL);
-    wait_for_reserve(old);
+    wait_for_standby(old);
     kill_supervisor();
     kill_pager();
     assert_int_equal(seen->take_overs, 1);
@@ -328,7 +328,7 @@ static void pager_and_supervisor_may_die_at_once(void **state)
     go(*state);
     for (int i = 1; i <= 3; i++) {
         pid_t pager = seen->serving, supervisor = seen->supervisor;
-        wait_for_reserve(0);
+        wait_for_standby(0);
         kill(supervisor, i % 2 ? SIGSTOP : SIGKILL);
         kill(pager, SIGKILL);
         kill(supervisor, SIGKILL);
@@ -344,7 +344,7 @@ static void pager_and_supervisor_may_die_at_once(void **state)
 static void a_pager_that_is_done_is_not_replaced(void **state)
 {
     go(*state);
-    wait_for_reserve(0);
+    wait_for_standby(0);
     kill(seen->supervisor, SIGSTOP);
     pid_t pager = seen->serving;
     seen->finish = true;
@@ -489,7 +489,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(each_is_replaced),
-        TEST(a_reserve_is_replaced_and_knows_the_pager),
+        TEST(a_standby_is_replaced_and_knows_the_pager),
         TEST(pager_and_supervisor_may_die_at_once),
         TEST(a_pager_that_is_done_is_not_replaced),
         TEST(a_pager_that_cannot_be_confined_undoes_its_start),

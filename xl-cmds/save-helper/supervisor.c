@@ -3,14 +3,14 @@
  * The processes that outlive the save helper:
  *
  *   helper --fork--> supervisor --fork--> pager
- *                          +------fork--> reserve
+ *                          +------fork--> standby
  *
  * A pager has threads, and the copy of a process with threads has locks that
  * nobody will ever open: so no pager forks. The supervisor does nothing but
  * wait. When the pager dies it makes another one, which takes over; when the
- * standby (here: reserve) dies, another standby. That waits for the
- * supervisor's end, and is the supervisor from then on. So each may be killed
- * at any time, the pager and one of the others at once.
+ * standby dies, another standby. That waits for the supervisor's end, and is
+ * the supervisor from then on. So each may be killed at any time, the pager and
+ * one of the others at once.
  *
  * Who has ended is told by sockets that the kernel closes. Whether it was done
  * is in memory that all share, so that no word about it can get lost.
@@ -78,22 +78,22 @@ struct guard {
     struct common *common;
     int channel; /* to the helper: its "go" stays in there for the next pager */
     int bond;    /* ends with the pager; of the pager, its own end; -1: none */
-    int partner; /* between supervisor and reserve: ends with either */
+    int partner; /* between supervisor and standby: ends with either */
 };
 
-static void leave(const struct guard *g)
+static void dismiss_all(const struct guard *g)
 {
     atomic_store(&g->common->over, true);
 }
 
 /* Both ends of a socket; 0 or -errno. */
-static int tie(int ends[2])
+static int make_bond(int ends[2])
 {
     return socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) ? -errno
                                                                        : 0;
 }
 
-static void close_one(int *fd)
+static void close_end(int *fd)
 {
     if (*fd >= 0)
         close(*fd);
@@ -112,7 +112,7 @@ static int cancel_start(struct guard *g, struct pager_reply *reply)
     return reply->rc;
 }
 
-static int begin(struct guard *g, bool first, struct pager_reply *reply)
+static int start_paging(struct guard *g, bool first, struct pager_reply *reply)
 {
     reply->rc = first ? xlx_lazy_start(g->lazy) : xlx_lazy_take_over(g->lazy);
     if (reply->rc) {
@@ -182,16 +182,17 @@ static void say_ready(const struct guard *g)
                 strerror(errno));
 }
 
-static int pager_main(struct guard *g, bool first)
+static int be_pager(struct guard *g, bool first)
 {
     struct pager_reply reply = { 0 };
     int rc;
-    if (!begin(g, first, &reply) && !give_up_rights(g, first, &reply) && !first)
+    if (!start_paging(g, first, &reply) && !give_up_rights(g, first, &reply) &&
+        !first)
         return EXIT_FAILURE;
     if (send(g->channel, &reply, sizeof(reply), MSG_NOSIGNAL) < 0 && first)
         fprintf(stderr, "domain %u: the helper has exited\n", g->h->domid);
     if (reply.rc) {
-        leave(g);
+        dismiss_all(g);
         return EXIT_SUCCESS;
     }
     make_ready(g, first);
@@ -205,13 +206,13 @@ static int pager_main(struct guard *g, bool first)
         xlx_lazy_cancel(g->lazy);
         rc = 0;
     }
-    leave(g);
+    dismiss_all(g);
     return rc && rc != -ESRCH ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
-/* --- the reserve ---------------------------------------------------------- */
+/* --- the standby ---------------------------------------------------------- */
 
-/* Tells the reserve which bond is the pager's. One that is dead is replaced by
+/* Tells the standby which bond is the pager's. One that is dead is replaced by
  * another, which has it from the start. */
 static void hand_over(int partner, int bond)
 {
@@ -248,7 +249,7 @@ static bool take_bond(struct guard *g)
         return false;
     struct cmsghdr *c = CMSG_FIRSTHDR(&m);
     if (c && c->cmsg_type == SCM_RIGHTS) {
-        close_one(&g->bond);
+        close_end(&g->bond);
         memcpy(&g->bond, CMSG_DATA(c), sizeof(int));
     }
     return true;
@@ -260,7 +261,7 @@ static int stand_by(struct guard *g)
 {
     while (take_bond(g))
         ;
-    close_one(&g->partner);
+    close_end(&g->partner);
     if (atomic_load(&g->common->over))
         return EXIT_SUCCESS;
     fprintf(stderr,
@@ -271,11 +272,11 @@ static int stand_by(struct guard *g)
 }
 
 /* Without one the guest is served all the same. */
-static void reserve_start(struct guard *g)
+static void start_standby(struct guard *g)
 {
     int ends[2];
-    close_one(&g->partner);
-    int rc = tie(ends);
+    close_end(&g->partner);
+    int rc = make_bond(ends);
     if (!rc) {
         pid_t pid = fork();
         if (pid == 0) {
@@ -289,32 +290,32 @@ static void reserve_start(struct guard *g)
     }
     if (!rc)
         return;
-    close_one(&g->partner);
+    close_end(&g->partner);
     fprintf(stderr, "domain %u: the supervisor has no standby: %s\n",
             g->h->domid, strerror(-rc));
 }
 
 /* --- the supervisor ------------------------------------------------------- */
 
-/* The bond is the reserve's before there is a pager: where this process dies in
+/* The bond is the standby's before there is a pager: where this process dies in
  * between, its end is that of the pager. 0 or -errno. */
-static int pager_start(struct guard *g, bool first)
+static int start_pager(struct guard *g, bool first)
 {
-    int ends[2], rc = tie(ends);
+    int ends[2], rc = make_bond(ends);
     if (rc)
         return rc;
     hand_over(g->partner, ends[0]);
     pid_t pid = fork();
     if (pid == 0) {
         close(ends[0]);
-        close_one(&g->bond);
-        close_one(&g->partner);
+        close_end(&g->bond);
+        close_end(&g->partner);
         g->bond = ends[1];
-        _exit(pager_main(g, first));
+        _exit(be_pager(g, first));
     }
     rc = pid < 0 ? -errno : 0;
     close(ends[1]);
-    close_one(&g->bond);
+    close_end(&g->bond);
     g->bond = ends[0];
     return rc;
 }
@@ -323,7 +324,7 @@ static int give_up(const struct guard *g, const char *why)
 {
     fprintf(stderr, "domain %u: %s\n", g->h->domid, why);
     xlx_lazy_abandon(g->h->ctx, g->h->domid, why);
-    leave(g);
+    dismiss_all(g);
     return EXIT_FAILURE;
 }
 
@@ -331,7 +332,7 @@ static int give_up(const struct guard *g, const char *why)
 #define DEATHS_IN_A_ROW 20
 #define QUICK_DEATH_S 2
 
-/* Returns when the pager has ended; until then there is a reserve. */
+/* Returns when the pager has ended; until then there is a standby. */
 static void wait_for_the_pager(struct guard *g)
 {
     while (g->bond >= 0) {
@@ -343,7 +344,7 @@ static void wait_for_the_pager(struct guard *g)
             return;
         if (pfd[1].revents) {
             fprintf(stderr, "domain %u: the standby died\n", g->h->domid);
-            reserve_start(g);
+            start_standby(g);
         }
     }
 }
@@ -353,7 +354,7 @@ static int supervise(struct guard *g)
     int quick = 0;
     time_t begun = time(NULL);
     if (g->partner < 0)
-        reserve_start(g);
+        start_standby(g);
     for (;;) {
         wait_for_the_pager(g);
         if (atomic_load(&g->common->over))
@@ -364,13 +365,13 @@ static int supervise(struct guard *g)
         if (quick == DEATHS_IN_A_ROW)
             return give_up(g, "the pager dies repeatedly: destroy the domain "
                               "and restore it again");
-        if (pager_start(g, false))
+        if (start_pager(g, false))
             return give_up(g, "the pager died, and no process is left to "
                               "start another");
     }
 }
 
-static int supervisor_main(struct helper *h, xlx_lazy *lazy, int channel)
+static int be_supervisor(struct helper *h, xlx_lazy *lazy, int channel)
 {
     struct guard g = {
         .h = h, .lazy = lazy, .channel = channel, .bond = -1, .partner = -1
@@ -379,10 +380,10 @@ static int supervisor_main(struct helper *h, xlx_lazy *lazy, int channel)
                     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (g.common == MAP_FAILED)
         return EXIT_FAILURE;
-    reserve_start(&g);
-    if (!pager_start(&g, true))
+    start_standby(&g);
+    if (!start_pager(&g, true))
         return supervise(&g);
-    leave(&g);
+    dismiss_all(&g);
     return EXIT_FAILURE;
 }
 
@@ -403,7 +404,7 @@ int pager_spawn(struct helper *h, xlx_lazy *lazy, int *channel_r)
     if (pid == 0) {
         close(pair[0]);
         detach_from_libxl(h);
-        _exit(supervisor_main(h, lazy, pair[1]));
+        _exit(be_supervisor(h, lazy, pair[1]));
     }
     close(pair[1]);
     *channel_r = pair[0];

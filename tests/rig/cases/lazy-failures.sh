@@ -44,7 +44,7 @@ fails() {
     [ ! -e "$RIG_TMP/saved" ] || rig_fail "$1: a file was written"
 }
 
-# Pager, supervisor and reserve: nobody is left.
+# Pager, supervisor and standby: nobody is left.
 all_killed() {
     lazy_restore_stopped "$lazy_file"
     has_supervisor || rig_fail "all killed: no supervisor"

@@ -66,10 +66,10 @@ supervisor_killed() {
     lazy_restore_stopped --bwlimit=4M "$lazy_file"
     rig_wait_for 20 are_three || failed "not three processes"
     kill -KILL "$(supervisor)"
-    rig_wait_for 20 are_three || failed "no new reserve"
+    rig_wait_for 20 are_three || failed "no new standby"
     kill_pager # the new supervisor works
     kill -KILL "$(supervisor)" "$pager"
-    rig_wait_for 20 has_new_pager || failed "no pager of the reserve"
+    rig_wait_for 20 has_new_pager || failed "no pager of the standby"
     pager=$(lazy_field "$domid" pid)
     all_is_right
 }
