@@ -163,14 +163,14 @@ struct xlx_image_config {
 };
 
 /*
- * Reads the guest's configuration.
+ * Reads the guest's configuration. `size` is sizeof(*config_r).
  *
  * -ENOENT   the image was opened by xlx_image_open_fd(), or has none
  * -EBADMSG  it is not JSON
  * -ENOMEM; or as pread(2)
  */
 int xlx_image_config(xlx_ctx *ctx, const xlx_image *image,
-                     struct xlx_image_config *config_r);
+                     struct xlx_image_config *config_r, size_t size);
 
 /*
  * Called with the progress of a long operation, in pages, at least once for
@@ -186,12 +186,12 @@ struct xlx_image_survey {
 
 /*
  * Reads all pages and counts the redundant ones. Takes 8 bytes of memory for
- * each page. `progress` may be NULL. Errors as xlx_image_read(), and
- * -ECANCELED, -ENOMEM.
+ * each page. `progress` may be NULL, `size` is sizeof(*survey_r). Errors as
+ * xlx_image_read(), and -ECANCELED, -ENOMEM.
  */
 int xlx_image_survey(xlx_ctx *ctx, const xlx_image *image,
                      xlx_image_progress_fn *progress, void *user,
-                     struct xlx_image_survey *survey_r);
+                     struct xlx_image_survey *survey_r, size_t size);
 
 /* --- the sidecar ---------------------------------------------------------- */
 

@@ -152,7 +152,8 @@ static int survey(struct cmd_env *env, const xlx_image *image, struct view *v)
 {
     struct job job;
     job_begin(&job, env, "image-info");
-    int rc = xlx_image_survey(env->ctx, image, job_progress, &job, &v->survey);
+    int rc = xlx_image_survey(env->ctx, image, job_progress, &job, &v->survey,
+                              sizeof(v->survey));
     job_end(&job);
     v->has_survey = !rc;
     return rc;
@@ -177,7 +178,7 @@ static int show(struct cmd_env *env, const struct cmd_opts *opts,
 {
     struct view v = { .file = opts->argv[0], .info = xlx_image_info(image) };
     xlx_image_runs(image, &v.runs);
-    int rc = xlx_image_config(env->ctx, image, &v.config);
+    int rc = xlx_image_config(env->ctx, image, &v.config, sizeof(v.config));
     if (rc == -ENOMEM)
         return CMD_FAILED;
     look_at_sidecar(env, image, opts->arg[OPT_SIDECAR], &v);

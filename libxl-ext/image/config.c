@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <yajl/yajl_parse.h>
 
+#include "core/array.h"
 #include "core/clean.h"
 #include "image/internal.h"
 
@@ -102,7 +103,7 @@ static bool parse(const unsigned char *text, size_t len,
 }
 
 int xlx_image_config(xlx_ctx *ctx, const xlx_image *image,
-                     struct xlx_image_config *config_r)
+                     struct xlx_image_config *config_r, size_t size)
 {
     struct xlx_image_config config = { 0 };
     size_t len = image->config_len;
@@ -128,6 +129,6 @@ int xlx_image_config(xlx_ctx *ctx, const xlx_image *image,
     if (!parse(text, len, &config))
         return xlx__fail(ctx, EBADMSG, "%s: its configuration is not JSON",
                          image->name);
-    *config_r = config;
+    xlx__copy_sized(config_r, size, &config, sizeof(config));
     return 0;
 }

@@ -5,6 +5,7 @@
  */
 #include <stdlib.h>
 
+#include "core/array.h"
 #include "core/clean.h"
 #include "image/walk.h"
 
@@ -39,7 +40,7 @@ static int by_hash(const void *a, const void *b)
 
 int xlx_image_survey(xlx_ctx *ctx, const xlx_image *image,
                      xlx_image_progress_fn *progress, void *user,
-                     struct xlx_image_survey *survey_r)
+                     struct xlx_image_survey *survey_r, size_t size)
 {
     XLX__AUTO_FREE uint64_t *hash =
         calloc(image->info.pages + 1, sizeof(*hash));
@@ -58,7 +59,7 @@ int xlx_image_survey(xlx_ctx *ctx, const xlx_image *image,
     qsort(hash, survey.nr, sizeof(*hash), by_hash);
     for (uint64_t i = 1; i < survey.nr; i++)
         survey.found.duplicate_pages += hash[i] == hash[i - 1];
-    *survey_r = survey.found;
+    xlx__copy_sized(survey_r, size, &survey.found, sizeof(survey.found));
     return 0;
 }
 

@@ -150,7 +150,8 @@ static void an_export_is_read_as_a_file_is(void **state)
     start_server(f, NULL, NULL);
     must_open(f);
     assert_int_equal(xlx_image_info(f->image)->pages, 1200);
-    assert_int_equal(xlx_image_config(f->ctx, f->image, &config), 0);
+    assert_int_equal(
+        xlx_image_config(f->ctx, f->image, &config, sizeof(config)), 0);
     assert_string_equal(config.name, "test");
     expect_page(f, 0);
     expect_page(f, 0x20c7);

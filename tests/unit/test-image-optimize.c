@@ -123,8 +123,8 @@ static void expect_same_rest(struct fixture *f)
     assert_int_equal(other_records(f->image, &nr_a),
                      other_records(f->written, &nr_b));
     assert_int_equal(nr_a, nr_b);
-    assert_int_equal(xlx_image_config(f->ctx, f->image, &a), 0);
-    assert_int_equal(xlx_image_config(f->ctx, f->written, &b), 0);
+    assert_int_equal(xlx_image_config(f->ctx, f->image, &a, sizeof(a)), 0);
+    assert_int_equal(xlx_image_config(f->ctx, f->written, &b, sizeof(b)), 0);
     assert_memory_equal(&a, &b, sizeof(a));
     /* libxl's records behind libxc's stream */
     uint64_t tail = f->image->end - f->image->info.libxc_end;

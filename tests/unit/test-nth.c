@@ -529,7 +529,7 @@ static int call_image_proxy_file(struct place *p)
 static int call_image_config(struct place *p)
 {
     struct xlx_image_config config;
-    return xlx_image_config(p->ctx, p->image, &config);
+    return xlx_image_config(p->ctx, p->image, &config, sizeof(config));
 }
 
 static int call_image_copy(struct place *p)
@@ -545,7 +545,8 @@ static int call_image_copy(struct place *p)
 static int call_image_survey(struct place *p)
 {
     struct xlx_image_survey survey;
-    return xlx_image_survey(p->ctx, p->image, NULL, NULL, &survey);
+    return xlx_image_survey(p->ctx, p->image, NULL, NULL, &survey,
+                            sizeof(survey));
 }
 
 static int call_image_verify(struct place *p)
