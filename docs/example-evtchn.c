@@ -22,23 +22,22 @@ static void print_log(void *user, enum xlx_log_level level, const char *text)
 
 static int look(xlx_ctx *ctx, const char *guest)
 {
-    struct xlx_evtchn_info info;
-    struct xlx_evtchn_port *ports;
+    xlx_evtchn_channels *channels;
     struct xlx_evtchn_finding *findings;
     uint32_t domid;
     int nr, rc = xlx_domain_find(ctx, guest, &domid);
     if (!rc)
-        rc = xlx_evtchn_list(ctx, domid, &info, &ports);
+        rc = xlx_evtchn_list(ctx, domid, &channels);
     if (rc < 0)
         return rc;
-    nr = xlx_evtchn_diagnose(&info, ports, &findings);
-    printf("%u channels\n", info.nr_ports);
+    nr = xlx_evtchn_diagnose(channels, &findings, sizeof(*findings));
+    printf("%u channels\n", xlx_evtchn_info(channels)->nr_ports);
     for (int i = 0; i < nr; i++)
         printf("%s: %s\n", xlx_evtchn_finding_name(findings[i].code),
                findings[i].text);
     if (nr >= 0)
         free(findings);
-    free(ports);
+    xlx_evtchn_channels_free(channels);
     return nr < 0 ? nr : 0;
 }
 
@@ -57,7 +56,8 @@ static int keep_spread(xlx_ctx *ctx, const char *guest, uint32_t hot)
 {
     const struct xlx_evtchn_watch_config config = { guest, hot, 0 };
     xlx_evtchn_watch *watch;
-    int rc = xlx_evtchn_watch_new(ctx, &config, tell, NULL, &watch);
+    int rc =
+        xlx_evtchn_watch_new(ctx, &config, sizeof(config), tell, NULL, &watch);
     if (rc)
         return rc;
     struct pollfd fds[] = { { xlx_evtchn_watch_fd(watch), POLLIN, 0 },

@@ -76,18 +76,32 @@ struct xlx_evtchn_info {
 /* "closed", "unbound", "interdomain", "pirq", "virq" or "ipi". Never NULL. */
 const char *xlx_evtchn_type_name(enum xlx_evtchn_type type);
 
+/* The channels of a domain at one moment. */
+typedef struct xlx_evtchn_channels xlx_evtchn_channels;
+
 /*
- * Lists the domain's event channels that are not closed, sorted by port. Free
- * *list_r with free(); it is NULL if there are none. What a guest wrote to
- * xenstore is used only if it agrees with what the hypervisor reports.
+ * Lists the domain's event channels that are not closed. What a guest wrote to
+ * xenstore is used only if it agrees with what the hypervisor reports. Free
+ * *channels_r with xlx_evtchn_channels_free(). Returns how many there are.
  *
  * -ESRCH   no such domain
  * -EACCES  not allowed
  * -ENXIO   no Xen here
  */
 int xlx_evtchn_list(xlx_ctx *ctx, uint32_t domid,
-                    struct xlx_evtchn_info *info_r,
-                    struct xlx_evtchn_port **list_r);
+                    xlx_evtchn_channels **channels_r);
+
+/* NULL is allowed. */
+void xlx_evtchn_channels_free(xlx_evtchn_channels *channels);
+
+/* What applies to all of them. Valid until they are freed. */
+const struct xlx_evtchn_info *
+xlx_evtchn_info(const xlx_evtchn_channels *channels);
+
+/* One of them, `i` from 0 in the order of their ports, valid until they are
+ * freed. NULL: there are not so many. */
+const struct xlx_evtchn_port *
+xlx_evtchn_port(const xlx_evtchn_channels *channels, uint32_t i);
 
 /* The kinds of findings about a domain's channels. */
 enum xlx_evtchn_finding_code {
@@ -104,12 +118,12 @@ struct xlx_evtchn_finding {
 };
 
 /*
- * Returns the findings about a list of xlx_evtchn_list(). Pure. Free *list_r
- * with free(); it is NULL if there are none. Returns how many; -ENOMEM.
+ * Returns the findings about channels of xlx_evtchn_list(). Pure. Free *list_r
+ * with free(); it is NULL if there are none. `size` is sizeof(**list_r).
+ * Returns how many; -ENOMEM.
  */
-int xlx_evtchn_diagnose(const struct xlx_evtchn_info *info,
-                        const struct xlx_evtchn_port *ports,
-                        struct xlx_evtchn_finding **list_r);
+int xlx_evtchn_diagnose(const xlx_evtchn_channels *channels,
+                        struct xlx_evtchn_finding **list_r, size_t size);
 
 /* "one-vcpu", "one-queue", "no-patch", "pv", "forbidden". Never NULL. */
 const char *xlx_evtchn_finding_name(enum xlx_evtchn_finding_code code);
@@ -125,7 +139,8 @@ struct xlx_evtchn_offer {
     uint64_t vectors[4]; /* bit v % 64 of vectors[v / 64] is vector v */
 };
 
-/* A channel whose binding changes. Vector 0 is the upcall. */
+/* A channel whose binding changes, whole: what is added later stands in a
+ * struct of its own. Vector 0 is the upcall. */
 struct xlx_evtchn_change {
     uint32_t port;
     uint32_t from_vcpu, to_vcpu; /* to the upcall: where it was */
@@ -154,13 +169,12 @@ struct xlx_evtchn_plan {
  * so does a binding that is right already. A channel is moved only if that
  * evens out the load.
  *
- * Free *list_r, sorted by port, with free(); it is NULL if nothing changes.
- * Returns how many; -ENOMEM.
+ * `size` is sizeof(*plan_r). Free *list_r, sorted by port, with free(); it is
+ * NULL if nothing changes. Returns how many; -ENOMEM.
  */
-int xlx_evtchn_plan(const struct xlx_evtchn_info *info,
-                    const struct xlx_evtchn_port *ports,
+int xlx_evtchn_plan(const xlx_evtchn_channels *channels,
                     const struct xlx_evtchn_offer *offers, int nr_offers,
-                    uint32_t hot, struct xlx_evtchn_plan *plan_r,
+                    uint32_t hot, struct xlx_evtchn_plan *plan_r, size_t size,
                     struct xlx_evtchn_change **list_r);
 
 /*
@@ -227,14 +241,16 @@ struct xlx_evtchn_spread_config {
  * with a vector request in xenstore get that vector. A channel that was closed
  * meanwhile is left out with a warning; any other failure undoes all changes.
  * *list_r is what was done, or would be; free it with free(), it is NULL if
- * nothing was. Returns how many.
+ * nothing was. `config_size` is sizeof(*config), and `plan_size` that of
+ * *plan_r. Returns how many.
  *
  * -EACCES  the guest offers no vectors, or no longer offers one
+ * -E2BIG   a config of a newer version sets what this one does not have
  */
 int xlx_evtchn_spread(xlx_ctx *ctx, uint32_t domid,
                       const struct xlx_evtchn_spread_config *config,
-                      struct xlx_evtchn_plan *plan_r,
-                      struct xlx_evtchn_change **list_r);
+                      size_t config_size, struct xlx_evtchn_plan *plan_r,
+                      size_t plan_size, struct xlx_evtchn_change **list_r);
 
 /* --- a policy that lasts ------------------------------------------------- */
 
@@ -272,10 +288,11 @@ int xlx_evtchn_policy_remove(xlx_ctx *ctx, const char *guest);
 
 /*
  * Lists all policies, sorted by name. Free *list_r with free(); it is NULL if
- * there is none. A file that is no policy is left out, with a warning. Returns
- * how many. Works also where no Xen runs.
+ * there is none. `size` is sizeof(**list_r). A file that is no policy is left
+ * out, with a warning. Returns how many. Works also where no Xen runs.
  */
-int xlx_evtchn_policy_list(xlx_ctx *ctx, struct xlx_evtchn_policy **list_r);
+int xlx_evtchn_policy_list(xlx_ctx *ctx, struct xlx_evtchn_policy **list_r,
+                           size_t size);
 
 /*
  * Tells every guest that runs its policy: after a start, a restore or a
@@ -318,11 +335,12 @@ typedef void xlx_evtchn_report_fn(void *user,
  */
 typedef struct xlx_evtchn_watch xlx_evtchn_watch;
 
-/* The context belongs to the watch until that is freed. -EBUSY this guest has a
- * watch already; -EINVAL a domain without UUID; else as above. */
+/* The context belongs to the watch until that is freed. `size` is
+ * sizeof(*config). -EBUSY this guest has a watch already; -EINVAL a domain
+ * without UUID; else as above. */
 int xlx_evtchn_watch_new(xlx_ctx *ctx,
                          const struct xlx_evtchn_watch_config *config,
-                         xlx_evtchn_report_fn *report, void *user,
+                         size_t size, xlx_evtchn_report_fn *report, void *user,
                          xlx_evtchn_watch **watch_r);
 
 /* NULL is allowed. Bindings stay. */

@@ -38,8 +38,8 @@ const char cmd_evtchn_list_details[] =
 
 /* What there was at one time. */
 struct listing {
-    struct xlx_evtchn_info info;
-    struct xlx_evtchn_port *ports;
+    xlx_evtchn_channels *channels;
+    const struct xlx_evtchn_info *info;
     struct xlx_evtchn_offer *offers;
     int nr_offers;
     struct xlx_evtchn_finding *findings;
@@ -108,9 +108,9 @@ static void put_row(struct columns *t, const struct xlx_evtchn_info *info,
 
 static bool print_table(struct cmd_env *env, const struct listing *l)
 {
-    struct columns *t = columns_new(l->info.vectors ? vector_heads : heads);
-    for (uint32_t i = 0; i < l->info.nr_ports; i++)
-        put_row(t, &l->info, &l->ports[i]);
+    struct columns *t = columns_new(l->info->vectors ? vector_heads : heads);
+    for (uint32_t i = 0; i < l->info->nr_ports; i++)
+        put_row(t, l->info, xlx_evtchn_port(l->channels, i));
     bool printed = columns_print(t, env->out, env->err, 0);
     columns_free(t);
     return printed;
@@ -217,18 +217,18 @@ static int print_json(FILE *out, const struct listing *l)
     if (!g)
         return CMD_FAILED;
     yajl_gen_map_open(g);
-    json_number(g, "domid", l->info.domid);
-    json_bool(g, "hvm", l->info.hvm);
-    json_number(g, "vcpus", l->info.vcpus);
-    json_bool(g, "vectors", l->info.vectors);
-    json_bool(g, "allowed", l->info.allowed);
-    json_bool(g, "counting", l->info.counting);
+    json_number(g, "domid", l->info->domid);
+    json_bool(g, "hvm", l->info->hvm);
+    json_number(g, "vcpus", l->info->vcpus);
+    json_bool(g, "vectors", l->info->vectors);
+    json_bool(g, "allowed", l->info->allowed);
+    json_bool(g, "counting", l->info->counting);
     json_string(g, "ports");
     yajl_gen_array_open(g);
-    for (uint32_t i = 0; i < l->info.nr_ports; i++)
-        put_port(g, &l->info, &l->ports[i]);
+    for (uint32_t i = 0; i < l->info->nr_ports; i++)
+        put_port(g, l->info, xlx_evtchn_port(l->channels, i));
     yajl_gen_array_close(g);
-    if (l->info.allowed)
+    if (l->info->allowed)
         put_offers(g, l);
     put_findings(g, l);
     yajl_gen_map_close(g);
@@ -247,11 +247,13 @@ struct call {
 
 static bool look(struct cmd_env *env, uint32_t domid, struct listing *l)
 {
-    if (xlx_evtchn_list(env->ctx, domid, &l->info, &l->ports) < 0)
+    if (xlx_evtchn_list(env->ctx, domid, &l->channels) < 0)
         return false;
-    if (l->info.allowed)
+    l->info = xlx_evtchn_info(l->channels);
+    if (l->info->allowed)
         l->nr_offers = xlx_evtchn_offers(env->ctx, domid, &l->offers);
-    l->nr_findings = xlx_evtchn_diagnose(&l->info, l->ports, &l->findings);
+    l->nr_findings =
+        xlx_evtchn_diagnose(l->channels, &l->findings, sizeof(*l->findings));
     if (l->nr_findings < 0)
         fprintf(env->err, "error: no memory\n");
     /* A guest that writes nonsense does not hide its channels. */
@@ -271,7 +273,7 @@ static int list_channels(void *user)
         status = CMD_FAILED;
     free(l.offers);
     free(l.findings);
-    free(l.ports);
+    xlx_evtchn_channels_free(l.channels);
     return status;
 }
 

@@ -107,7 +107,7 @@ static bool is_of(const struct xlx_evtchn_policy *policy, const char *guest)
 static int print_policies(struct cmd_env *env, const char *guest, bool json)
 {
     struct xlx_evtchn_policy *list;
-    int nr = xlx_evtchn_policy_list(env->ctx, &list), kept = 0;
+    int nr = xlx_evtchn_policy_list(env->ctx, &list, sizeof(*list)), kept = 0;
     if (nr < 0)
         return CMD_FAILED;
     for (int i = 0; i < nr; i++)
@@ -131,21 +131,20 @@ static int print_policies(struct cmd_env *env, const char *guest, bool json)
 /* Why a guest that runs cannot obey it now: each is only worth a note. */
 static void note_obstacles(struct cmd_env *env, const char *guest)
 {
-    struct xlx_evtchn_info info;
-    struct xlx_evtchn_port *ports = NULL;
+    xlx_evtchn_channels *channels = NULL;
     struct xlx_evtchn_finding *findings = NULL;
     uint32_t domid;
     int nr = -1;
     if (!xlx_domain_find(env->ctx, guest, &domid) &&
-        xlx_evtchn_list(env->ctx, domid, &info, &ports) >= 0)
-        nr = xlx_evtchn_diagnose(&info, ports, &findings);
+        xlx_evtchn_list(env->ctx, domid, &channels) >= 0)
+        nr = xlx_evtchn_diagnose(channels, &findings, sizeof(*findings));
     for (int i = 0; i < nr; i++)
         if (findings[i].code == XLX_EVTCHN_NO_PATCH ||
             findings[i].code == XLX_EVTCHN_PV ||
             findings[i].code == XLX_EVTCHN_FORBIDDEN)
             fprintf(env->out, "note: %s\n", findings[i].text);
     free(findings);
-    free(ports);
+    xlx_evtchn_channels_free(channels);
 }
 
 int cmd_evtchn_policy(struct cmd_env *env, int argc, char **argv)

@@ -173,7 +173,8 @@ static int watch_guest(struct cmd_env *env,
     xlx_evtchn_watch *watch = NULL;
     int status = CMD_FAILED;
     if (follow_begin(&follow) &&
-        !xlx_evtchn_watch_new(env->ctx, config, tell, &printer, &watch))
+        !xlx_evtchn_watch_new(env->ctx, config, sizeof(*config), tell, &printer,
+                              &watch))
         status =
             follow_run(&follow, xlx_evtchn_watch_fd(watch), dispatch, watch);
     xlx_evtchn_watch_free(watch);
@@ -192,7 +193,8 @@ static int spread_once(struct cmd_env *env, const char *dom,
     int status = CMD_OK;
     if (xlx_domain_find(env->ctx, dom, &domid))
         return CMD_FAILED;
-    int nr = xlx_evtchn_spread(env->ctx, domid, config, &plan, &list);
+    int nr = xlx_evtchn_spread(env->ctx, domid, config, sizeof(*config), &plan,
+                               sizeof(plan), &list);
     if (nr < 0)
         return CMD_FAILED;
     if (json)

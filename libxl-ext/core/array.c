@@ -16,3 +16,14 @@ void xlx__copy_sized(void *to, size_t size, const void *from, size_t has)
     memset(to, 0, size);
     memcpy(to, from, size < has ? size : has);
 }
+
+void *xlx__list_sized(void *list, int nr, size_t has, size_t size)
+{
+    if (!list || size == has)
+        return list;
+    char *sized = calloc((size_t)nr, size);
+    for (size_t i = 0; sized && i < (size_t)nr; i++)
+        xlx__copy_sized(sized + i * size, size, (char *)list + i * has, has);
+    free(list);
+    return sized;
+}

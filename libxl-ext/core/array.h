@@ -22,4 +22,9 @@ void *xlx__array_more(void *array, size_t nr, size_t size);
  * as it is here, of `has` bytes: cut, or with zeros behind. */
 void xlx__copy_sized(void *to, size_t size, const void *from, size_t has);
 
+/* Makes of `list`, `nr` elements of `has` bytes from malloc(3), one with
+ * elements of its caller's `size`, each as above. It takes `list` over. NULL
+ * for NULL, and without memory. */
+void *xlx__list_sized(void *list, int nr, size_t has, size_t size);
+
 #endif

@@ -5,8 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/array.h"
 #include "core/clean.h"
 #include "core/clock.h"
+#include "core/config.h"
 #include "evtchn/job.h"
 #include "evtchn/spread.h"
 
@@ -41,7 +43,7 @@ static int count_and_list(xlx_ctx *ctx, struct xlx__evtchn_job *job,
     int sampled = sample(ctx, job, ms);
     if (sampled < 0)
         return sampled;
-    int nr = xlx_evtchn_list(ctx, job->info.domid, &info, ports_r);
+    int nr = xlx__evtchn_list(ctx, job->info.domid, &info, ports_r);
     if (sampled)
         stop_sampling(ctx, job->info.domid);
     if (nr < 0)
@@ -122,8 +124,8 @@ static int index_before(const struct xlx__evtchn_job *job,
 {
     struct xlx_evtchn_change *list;
     struct xlx_evtchn_plan plan;
-    int rc = xlx_evtchn_plan(&job->info, in->ports, in->offers, in->nr_offers,
-                             in->hot, &plan, &list);
+    int rc = xlx__evtchn_plan(&job->info, in->ports, in->offers, in->nr_offers,
+                              in->hot, &plan, &list);
     if (rc < 0)
         return rc;
     free(list);
@@ -152,12 +154,12 @@ static int plan_all(xlx_ctx *ctx, const struct xlx__evtchn_job *job,
     if (list && !index_before(job, in, &index)) {
         granted = grant(ctx, job, in->ports, list, &nr);
         bool full = in->hot && granted >= in->hot;
-        more = xlx_evtchn_plan(&job->info, in->ports, in->offers,
-                               full ? 0 : in->nr_offers,
-                               full      ? in->hot
-                               : in->hot ? in->hot - granted
-                                         : 0,
-                               &plan, &planned);
+        more = xlx__evtchn_plan(&job->info, in->ports, in->offers,
+                                full ? 0 : in->nr_offers,
+                                full      ? in->hot
+                                : in->hot ? in->hot - granted
+                                          : 0,
+                                &plan, &planned);
         if (more >= 0 && !is_for_all(in->how, &plan)) {
             more = 0;
             plan.hot = 0;
@@ -260,9 +262,16 @@ int xlx__evtchn_spread(xlx_ctx *ctx, uint32_t domid,
 
 int xlx_evtchn_spread(xlx_ctx *ctx, uint32_t domid,
                       const struct xlx_evtchn_spread_config *config,
-                      struct xlx_evtchn_plan *plan_r,
-                      struct xlx_evtchn_change **list_r)
+                      size_t config_size, struct xlx_evtchn_plan *plan_r,
+                      size_t plan_size, struct xlx_evtchn_change **list_r)
 {
-    return xlx__evtchn_spread(ctx, domid, config, XLX__SPREAD_ALL, plan_r,
-                              list_r);
+    struct xlx_evtchn_spread_config known;
+    struct xlx_evtchn_plan plan;
+    int rc = xlx__take_config(ctx, &known, sizeof(known), config, config_size);
+    if (!rc)
+        rc = xlx__evtchn_spread(ctx, domid, &known, XLX__SPREAD_ALL, &plan,
+                                list_r);
+    if (rc >= 0)
+        xlx__copy_sized(plan_r, plan_size, &plan, sizeof(plan));
+    return rc;
 }

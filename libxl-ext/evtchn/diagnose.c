@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
-/*
- * What a list of event channels tells. Pure.
- */
+#include "evtchn/diagnose.h"
+
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -9,8 +8,6 @@
 #include <string.h>
 
 #include "core/array.h"
-
-#include "libxl_ext_evtchn.h"
 
 struct findings {
     struct xlx_evtchn_finding *v;
@@ -31,7 +28,7 @@ find(struct findings *f, enum xlx_evtchn_finding_code code, const char *fmt,
     }
     f->v = v;
     v += f->nr++;
-    v->code = code;
+    *v = (struct xlx_evtchn_finding){ .code = code };
     va_start(ap, fmt);
     vsnprintf(v->text, sizeof(v->text), fmt, ap);
     va_end(ap);
@@ -132,9 +129,9 @@ static void look_at_host(struct findings *f, const struct xlx_evtchn_info *info)
              "the upcall");
 }
 
-int xlx_evtchn_diagnose(const struct xlx_evtchn_info *info,
-                        const struct xlx_evtchn_port *ports,
-                        struct xlx_evtchn_finding **list_r)
+int xlx__evtchn_diagnose(const struct xlx_evtchn_info *info,
+                         const struct xlx_evtchn_port *ports,
+                         struct xlx_evtchn_finding **list_r)
 {
     struct findings f = { 0 };
     for (uint32_t i = 0; info->vcpus > 1 && i < info->nr_ports; i++)

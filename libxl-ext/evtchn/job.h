@@ -45,7 +45,7 @@ enum xlx__spread_how {
     XLX__SPREAD_WISHES,  /* only those for which the guest wishes a vector */
 };
 
-/* As xlx_evtchn_spread(). */
+/* As xlx_evtchn_spread(), of the channels that `how` has. */
 int xlx__evtchn_spread(xlx_ctx *ctx, uint32_t domid,
                        const struct xlx_evtchn_spread_config *config,
                        enum xlx__spread_how how, struct xlx_evtchn_plan *plan_r,

@@ -169,9 +169,9 @@ static int name_all(xlx_ctx *ctx, uint32_t domid, struct xlx_evtchn_port *list,
     return rc;
 }
 
-int xlx_evtchn_list(xlx_ctx *ctx, uint32_t domid,
-                    struct xlx_evtchn_info *info_r,
-                    struct xlx_evtchn_port **list_r)
+int xlx__evtchn_list(xlx_ctx *ctx, uint32_t domid,
+                     struct xlx_evtchn_info *info_r,
+                     struct xlx_evtchn_port **list_r)
 {
     struct xlx__evtchn_features features;
     struct xlx_evtchn_info info;

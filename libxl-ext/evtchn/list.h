@@ -15,10 +15,16 @@ int xlx__evtchn_look(xlx_ctx *ctx, uint32_t domid,
                      struct xlx_evtchn_info *info_r,
                      struct xlx__evtchn_features *features_r);
 
-/* As xlx_evtchn_list(), but without the names of devices. */
+/* The channels that are not closed, sorted by port, without the names of
+ * devices. *list_r for free(). Returns how many. */
 int xlx__evtchn_ports(xlx_ctx *ctx, uint32_t domid,
                       const struct xlx__evtchn_features *features,
                       struct xlx_evtchn_port **list_r);
+
+/* The same with these names, and the domain. */
+int xlx__evtchn_list(xlx_ctx *ctx, uint32_t domid,
+                     struct xlx_evtchn_info *info_r,
+                     struct xlx_evtchn_port **list_r);
 
 /* Reports what a slot of the seam said, with what was done and to what. */
 int xlx__evtchn_failed(xlx_ctx *ctx, uint32_t domid, int rc);

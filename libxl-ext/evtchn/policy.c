@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/array.h"
 #include "core/clean.h"
 #include "core/uuid.h"
 #include "xen/domain.h"
@@ -123,13 +124,21 @@ static const char *vectors_of(const struct xlx_evtchn_policy *list, int nr,
 
 /* --- the calls ----------------------------------------------------------- */
 
-int xlx_evtchn_policy_list(xlx_ctx *ctx, struct xlx_evtchn_policy **list_r)
+int xlx_evtchn_policy_list(xlx_ctx *ctx, struct xlx_evtchn_policy **list_r,
+                           size_t size)
 {
     XLX__AUTO_FREE struct xlx__dom *doms = NULL;
+    struct xlx_evtchn_policy *list = NULL;
     int nr_doms;
     *list_r = NULL;
     XLX__AUTO_CLOSE int lock = xlx__evtchn_policy_lock(ctx);
-    return lock < 0 ? lock : load(ctx, list_r, &doms, &nr_doms);
+    int nr = lock < 0 ? lock : load(ctx, &list, &doms, &nr_doms);
+    if (nr <= 0) {
+        free(list);
+        return nr;
+    }
+    *list_r = xlx__list_sized(list, nr, sizeof(*list), size);
+    return *list_r ? nr : xlx__fail(ctx, ENOMEM, "evtchn-policy: no memory");
 }
 
 int xlx_evtchn_policy_apply(xlx_ctx *ctx)

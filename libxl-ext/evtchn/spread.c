@@ -397,11 +397,11 @@ static uint32_t counted_cpus(const struct spread *s)
     return nr;
 }
 
-int xlx_evtchn_plan(const struct xlx_evtchn_info *info,
-                    const struct xlx_evtchn_port *ports,
-                    const struct xlx_evtchn_offer *offers, int nr_offers,
-                    uint32_t hot, struct xlx_evtchn_plan *plan_r,
-                    struct xlx_evtchn_change **list_r)
+int xlx__evtchn_plan(const struct xlx_evtchn_info *info,
+                     const struct xlx_evtchn_port *ports,
+                     const struct xlx_evtchn_offer *offers, int nr_offers,
+                     uint32_t hot, struct xlx_evtchn_plan *plan_r,
+                     struct xlx_evtchn_change **list_r)
 {
     struct spread s = { .nr_cpus = info->vcpus };
     int rc = -ENOMEM;

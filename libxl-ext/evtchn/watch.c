@@ -15,6 +15,7 @@
 #include "core/array.h"
 #include "core/clean.h"
 #include "core/clock.h"
+#include "core/config.h"
 #include "core/uuid.h"
 #include "evtchn/job.h"
 #include "evtchn/offers.h"
@@ -142,20 +143,21 @@ static int start_watch(xlx_evtchn_watch *w)
 
 int xlx_evtchn_watch_new(xlx_ctx *ctx,
                          const struct xlx_evtchn_watch_config *config,
-                         xlx_evtchn_report_fn *report, void *user,
+                         size_t size, xlx_evtchn_report_fn *report, void *user,
                          xlx_evtchn_watch **watch_r)
 {
     xlx_evtchn_watch *w = calloc(1, sizeof(*w));
     if (!w)
         return xlx__fail(ctx, ENOMEM, "watch: no memory");
     w->ctx = ctx;
-    w->config = *config;
     w->report = report;
     w->user = user;
     w->lock = w->epoll = w->timer = -1;
+    int rc = xlx__take_config(ctx, &w->config, sizeof(w->config), config, size);
     if (!w->config.every_ms)
         w->config.every_ms = DEFAULT_EVERY_MS;
-    int rc = start_watch(w);
+    if (!rc)
+        rc = start_watch(w);
     w->config.guest = NULL; /* the caller's */
     if (rc)
         xlx_evtchn_watch_free(w);

@@ -8,6 +8,8 @@
 
 #include "cmd.h"
 #include "evtchn/devices.h"
+#include "evtchn/diagnose.h"
+#include "evtchn/list.h"
 #include "fakes/evtchn_world.h"
 
 static int setup(void **state)
@@ -25,7 +27,7 @@ static int teardown(void **state)
 static int list(struct evtchn_world *w, struct xlx_evtchn_info *info,
                 struct xlx_evtchn_port **ports)
 {
-    int nr = xlx_evtchn_list(w->ctx, 5, info, ports);
+    int nr = xlx__evtchn_list(w->ctx, 5, info, ports);
     if (nr < 0)
         fail_msg("list: %s", xlx_ctx_error(w->ctx));
     assert_int_equal(nr, (int)info->nr_ports);
@@ -127,7 +129,7 @@ static void a_list_that_does_not_go_on_ends(void **state)
     struct xlx_evtchn_info info;
     struct xlx_evtchn_port *ports;
     w->mem->patched = w->mem->stuck = true;
-    assert_int_equal(xlx_evtchn_list(w->ctx, 5, &info, &ports), -EIO);
+    assert_int_equal(xlx__evtchn_list(w->ctx, 5, &info, &ports), -EIO);
     assert_non_null(strstr(xlx_ctx_error(w->ctx), "does not continue"));
 }
 
@@ -179,7 +181,7 @@ static void what_a_backend_serves_is_named_by_the_other_end(void **state)
     struct evtchn_world *w = *state;
     struct xlx_evtchn_info info;
     struct xlx_evtchn_port *ports;
-    int nr = xlx_evtchn_list(w->ctx, 0, &info, &ports);
+    int nr = xlx__evtchn_list(w->ctx, 0, &info, &ports);
     assert_int_equal(nr, 11);
     assert_false(info.hvm);
     assert_string_equal(ports[0].device, "xenstore of domain 5");
@@ -282,7 +284,7 @@ static const char *said(struct evtchn_world *w,
     struct xlx_evtchn_port *ports;
     struct xlx_evtchn_finding *findings;
     list(w, &info, &ports);
-    int nr = xlx_evtchn_diagnose(&info, ports, &findings);
+    int nr = xlx__evtchn_diagnose(&info, ports, &findings);
     text[0] = '\0';
     for (int i = 0; i < nr; i++)
         if (findings[i].code == code && !*text)
@@ -342,11 +344,11 @@ static void without_memory_nothing_is_told(void **state)
     struct xlx_evtchn_finding *findings = NULL;
     (void)state;
     no_memory = true;
-    int rc = xlx_evtchn_diagnose(&info, NULL, &findings);
+    int rc = xlx__evtchn_diagnose(&info, NULL, &findings);
     no_memory = false;
     assert_int_equal(rc, -ENOMEM);
     assert_null(findings);
-    assert_int_equal(xlx_evtchn_diagnose(&info, NULL, &findings), 2);
+    assert_int_equal(xlx__evtchn_diagnose(&info, NULL, &findings), 2);
     free(findings);
 }
 

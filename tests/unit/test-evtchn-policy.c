@@ -342,7 +342,8 @@ static void a_failure_of_xenstore_is_reported(void **state)
         /* Whoever applies it later brings both together. */
         assert_true(xlx_evtchn_policy_apply(w->ctx) >= 0);
         struct xlx_evtchn_policy *list;
-        assert_int_equal(xlx_evtchn_policy_list(w->ctx, &list), 1);
+        assert_int_equal(xlx_evtchn_policy_list(w->ctx, &list, sizeof(*list)),
+                         1);
         expect_node(w, list[0].vectors);
         free(list);
     }

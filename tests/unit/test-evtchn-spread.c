@@ -55,8 +55,8 @@ static void offer(struct input *in, uint32_t vcpu, unsigned first, unsigned nr)
 
 static void make(const struct input *in, struct output *out)
 {
-    out->nr = xlx_evtchn_plan(&in->info, in->ports, in->offers, in->nr_offers,
-                              in->hot, &out->plan, &out->list);
+    out->nr = xlx__evtchn_plan(&in->info, in->ports, in->offers, in->nr_offers,
+                               in->hot, &out->plan, &out->list);
     assert_true(out->nr >= 0);
 }
 

@@ -79,8 +79,9 @@ static void start(struct fixture *f, uint32_t every_ms)
 {
     const struct xlx_evtchn_watch_config config = { .guest = "guest",
                                                     .every_ms = every_ms };
-    assert_int_equal(
-        xlx_evtchn_watch_new(f->w->ctx, &config, report, f, &f->watch), 0);
+    assert_int_equal(xlx_evtchn_watch_new(f->w->ctx, &config, sizeof(config),
+                                          report, f, &f->watch),
+                     0);
 }
 
 #define HOUR_MS 3600000u

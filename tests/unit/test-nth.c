@@ -410,10 +410,9 @@ static int call_usb_watch(struct place *p)
 
 static int call_evtchn_list(struct place *p)
 {
-    struct xlx_evtchn_info info;
-    struct xlx_evtchn_port *list = NULL;
-    int rc = xlx_evtchn_list(p->ctx, WORLD_DOMID, &info, &list);
-    free(list);
+    xlx_evtchn_channels *channels = NULL;
+    int rc = xlx_evtchn_list(p->ctx, WORLD_DOMID, &channels);
+    xlx_evtchn_channels_free(channels);
     return rc;
 }
 
@@ -446,7 +445,8 @@ static int call_evtchn_spread(struct place *p)
     const struct xlx_evtchn_spread_config config = { .hot = 0 };
     struct xlx_evtchn_plan plan;
     struct xlx_evtchn_change *list = NULL;
-    int rc = xlx_evtchn_spread(p->ctx, WORLD_DOMID, &config, &plan, &list);
+    int rc = xlx_evtchn_spread(p->ctx, WORLD_DOMID, &config, sizeof(config),
+                               &plan, sizeof(plan), &list);
     free(list);
     return rc;
 }
@@ -461,8 +461,8 @@ static int call_evtchn_watch(struct place *p)
 {
     const struct xlx_evtchn_watch_config config = { .guest = "guest" };
     xlx_evtchn_watch *watch;
-    int rc =
-        xlx_evtchn_watch_new(p->ctx, &config, no_evtchn_report, NULL, &watch);
+    int rc = xlx_evtchn_watch_new(p->ctx, &config, sizeof(config),
+                                  no_evtchn_report, NULL, &watch);
     if (!rc)
         xlx_evtchn_watch_free(watch);
     return rc;
@@ -481,7 +481,7 @@ static int call_policy_remove(struct place *p)
 static int call_policy_list(struct place *p)
 {
     struct xlx_evtchn_policy *list = NULL;
-    int rc = xlx_evtchn_policy_list(p->ctx, &list);
+    int rc = xlx_evtchn_policy_list(p->ctx, &list, sizeof(*list));
     free(list);
     return rc;
 }
@@ -637,19 +637,25 @@ static int call_status_json(struct place *p)
     return text ? 0 : -ENOMEM;
 }
 
+/* Channels for a call that needs some: their allocations do not count. */
+static int list_channels(struct place *p, xlx_evtchn_channels **channels_r)
+{
+    struct nth later = allocations;
+    allocations = (struct nth){ 0 };
+    int rc = xlx_evtchn_list(p->ctx, WORLD_DOMID, channels_r);
+    allocations = later;
+    return rc < 0 ? rc : 0;
+}
+
 static int call_diagnose(struct place *p)
 {
-    struct xlx_evtchn_info info;
-    struct xlx_evtchn_port *ports = NULL;
+    xlx_evtchn_channels *channels = NULL;
     struct xlx_evtchn_finding *list = NULL;
-    struct nth later = allocations; /* only those of the second call count */
-    allocations = (struct nth){ 0 };
-    int rc = xlx_evtchn_list(p->ctx, WORLD_DOMID, &info, &ports);
-    allocations = later;
-    if (rc >= 0)
-        rc = xlx_evtchn_diagnose(&info, ports, &list);
+    int rc = list_channels(p, &channels);
+    if (!rc)
+        rc = xlx_evtchn_diagnose(channels, &list, sizeof(*list));
     free(list);
-    free(ports);
+    xlx_evtchn_channels_free(channels);
     return rc;
 }
 
@@ -712,19 +718,17 @@ static void with_helpers(struct place *p)
 
 static int call_plan(struct place *p)
 {
-    static const struct xlx_evtchn_info info = {
-        .domid = 5, .hvm = true, .vcpus = 2, .vectors = true, .nr_ports = 1
-    };
-    static const struct xlx_evtchn_port port = { .port = 10,
-                                                 .type = XLX_EVTCHN_INTERDOMAIN,
-                                                 .device = "vbd/51712" };
     static const struct xlx_evtchn_offer offers[] = { { 0, { 0, 1 } },
                                                       { 1, { 0, 1 } } };
+    xlx_evtchn_channels *channels = NULL;
     struct xlx_evtchn_plan plan;
     struct xlx_evtchn_change *list = NULL;
-    (void)p;
-    int rc = xlx_evtchn_plan(&info, &port, offers, 2, 1, &plan, &list);
+    int rc = list_channels(p, &channels);
+    if (!rc)
+        rc =
+            xlx_evtchn_plan(channels, offers, 2, 1, &plan, sizeof(plan), &list);
     free(list);
+    xlx_evtchn_channels_free(channels);
     return rc;
 }
 
@@ -825,7 +829,10 @@ static const char *const left_out[] = {
     "xlx_on_xen",
     "xlx_xen_running",
     "xlx_doctor_state_name",
+    "xlx_evtchn_channels_free",
     "xlx_evtchn_finding_name",
+    "xlx_evtchn_info",
+    "xlx_evtchn_port",
     "xlx_evtchn_type_name",
     "xlx_lazy_state_name",
     "xlx_usb_outcome_name",
