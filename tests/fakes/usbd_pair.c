@@ -211,8 +211,8 @@ static int set_interface(struct xlx__usbfs *fs, int fd, uint32_t intf,
 static int clear_halt(struct xlx__usbfs *fs, int fd, uint32_t endpoint)
 {
     struct usbd_dev *dev = dev_of(fs, fd);
-    (void)endpoint;
     dev->clear_halts++;
+    dev->cleared = endpoint;
     return dev->gone ? -ENODEV : take_rc(&dev->clear_halt_rc);
 }
 

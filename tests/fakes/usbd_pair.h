@@ -33,6 +33,7 @@ struct usbd_dev {
     int submit_rc, set_interface_rc, clear_halt_rc, reset_rc; /* next one's */
     bool at_once; /* a transfer is done when it was submitted */
     unsigned resets, clear_halts, discards, submits, reaps;
+    uint32_t cleared; /* the last endpoint of clear_halt() */
     uint32_t alt[32];
 };
 
