@@ -32,6 +32,7 @@ static struct {
     int event; /* eventfd(2): the descriptor of event channels */
     uint32_t port;
     bool pending, masked;
+    int err; /* of copies and events; 0: none */
 } xen;
 
 static int answer(int rc)
@@ -80,6 +81,8 @@ int xengnttab_grant_copy(xengnttab_handle *xgt, uint32_t count,
 {
     const struct xlx__usb_guest_ops *ops = xen.guest->ops;
     (void)xgt;
+    if (xen.err)
+        return answer(-xen.err);
     for (xengnttab_grant_copy_segment_t *c = segs; c < segs + count; c++) {
         bool in = c->flags == GNTCOPY_source_gref;
         union xengnttab_copy_ptr *guest = in ? &c->source : &c->dest;
@@ -87,6 +90,8 @@ int xengnttab_grant_copy(xengnttab_handle *xgt, uint32_t count,
         struct xlx__segment seg = { guest->foreign.ref, guest->foreign.offset,
                                     c->len };
         assert_true(in || c->flags == GNTCOPY_dest_gref);
+        assert_int_not_equal(c->len,
+                             0); /* Xen looks at its grant all the same */
         assert_int_equal(guest->foreign.domid, DOMID);
         int rc = in ? ops->copy_in(xen.guest, &seg, 1, ours, c->len)
                     : ops->copy_out(xen.guest, &seg, 1, ours, c->len);
@@ -148,7 +153,7 @@ int xenevtchn_unbind(xenevtchn_handle *xce, evtchn_port_t port)
 int xenevtchn_notify(xenevtchn_handle *xce, evtchn_port_t port)
 {
     (void)xce;
-    return answer(xen.guest->ops->notify(xen.guest, port));
+    return answer(xen.err ? -xen.err : xen.guest->ops->notify(xen.guest, port));
 }
 
 /* A port that was read is masked until it is unmasked. */
@@ -156,6 +161,8 @@ xenevtchn_port_or_error_t xenevtchn_pending(xenevtchn_handle *xce)
 {
     eventfd_t value;
     (void)xce;
+    if (xen.err)
+        return answer(-xen.err);
     if (eventfd_read(xen.event, &value))
         return -1;
     xen.masked = true;
@@ -381,6 +388,33 @@ static void each_event_is_told_once(void **state)
     end(&s);
 }
 
+static void port_0_is_one_too(void **state)
+{
+    (void)state;
+    struct subject s = begin(true);
+    uint32_t port = 99;
+    send_event();
+    assert_int_equal(s.g->ops->pending(s.g, &port), 1);
+    assert_int_equal(port, 0);
+    end(&s);
+}
+
+static void what_calls_fail_with_is_told(void **state)
+{
+    (void)state;
+    struct subject s = begin(true);
+    uint8_t bytes[LENGTH] = { 0 };
+    uint32_t port = 0;
+    xen.err = ENXIO;
+    assert_int_equal(s.g->ops->copy_in(s.g, pieces, 4, bytes, LENGTH), -ENXIO);
+    assert_int_equal(s.g->ops->copy_out(s.g, pieces, 4, bytes, LENGTH), -ENXIO);
+    assert_int_equal(s.g->ops->notify(s.g, 1), -ENXIO);
+    assert_int_equal(s.g->ops->pending(s.g, &port), -ENXIO);
+    xen.err = EINTR;
+    assert_int_equal(s.g->ops->pending(s.g, &port), 0);
+    end(&s);
+}
+
 static void its_events_are_of_the_domain_alone(void **state)
 {
     (void)state;
@@ -407,6 +441,8 @@ int main(void)
         cmocka_unit_test(the_fake_keeps_it),
         cmocka_unit_test(usb_guest_xen_keeps_it),
         cmocka_unit_test(each_event_is_told_once),
+        cmocka_unit_test(port_0_is_one_too),
+        cmocka_unit_test(what_calls_fail_with_is_told),
         cmocka_unit_test(its_events_are_of_the_domain_alone),
         cmocka_unit_test(what_cannot_be_opened_leaves_nothing_open),
     };
