@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: LGPL-2.1-only */
+/*
+ * The contract of the memory of a domain that is being made, over one in
+ * memory, and over physmap_xen.c with that one behind Xen's libraries, whose
+ * functions are here. Over Xen itself: tests/rig/cases/lazy-restore-paused.sh
+ * and what else restores a guest.
+ */
+#include "test.h"
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+#define __XEN_TOOLS__ 1
+#include <xencall.h>
+#include <xenforeignmemory.h>
+#include <xen/memory.h>
+
+#include "fakes/physmap_fake.h"
+
+#define DOMID 7u /* the fake's */
+#define GFNS (4 * XLX__PHYSMAP_PAGES_2M)
+#define PAGE 4096u
+
+struct subject {
+    struct physmap_fake *fake;
+    struct xlx__physmap *p;
+    xlx_ctx *ctx;
+};
+
+/* --- Xen's libraries ------------------------------------------------------ */
+
+static struct {
+    struct xlx__physmap *domain;
+    int open, buffers, mapped;
+} xen;
+
+static int answer(int rc)
+{
+    if (rc >= 0)
+        return rc;
+    errno = -rc;
+    return -1;
+}
+
+xencall_handle *xencall_open(struct xentoollog_logger *logger, unsigned flags)
+{
+    (void)logger, (void)flags;
+    xen.open++;
+    return (xencall_handle *)&xen;
+}
+
+int xencall_close(xencall_handle *xcall)
+{
+    (void)xcall;
+    xen.open--;
+    return 0;
+}
+
+void *xencall_alloc_buffer(xencall_handle *xcall, size_t size)
+{
+    (void)xcall;
+    xen.buffers++;
+    return malloc(size);
+}
+
+void xencall_free_buffer(xencall_handle *xcall, void *buffer)
+{
+    (void)xcall;
+    xen.buffers--;
+    free(buffer);
+}
+
+/* How many extents got memory; fewer where there is no more. */
+int xencall2(xencall_handle *xcall, unsigned op, uint64_t cmd, uint64_t arg)
+{
+    struct xen_memory_reservation *r = (void *)(uintptr_t)arg;
+    size_t done;
+    (void)xcall;
+    assert_int_equal(op, __HYPERVISOR_memory_op);
+    assert_int_equal(cmd, XENMEM_populate_physmap);
+    assert_int_equal(r->domid, DOMID);
+    assert_int_equal(r->mem_flags, 0);
+    int rc = xen.domain->ops->populate(xen.domain, r->extent_start.p,
+                                       r->nr_extents, r->extent_order, &done);
+    return rc && rc != -ENOMEM ? answer(rc) : (int)done;
+}
+
+xenforeignmemory_handle *xenforeignmemory_open(struct xentoollog_logger *logger,
+                                               unsigned flags)
+{
+    (void)logger, (void)flags;
+    xen.open++;
+    return (xenforeignmemory_handle *)&xen;
+}
+
+int xenforeignmemory_close(xenforeignmemory_handle *fmem)
+{
+    (void)fmem;
+    xen.open--;
+    return 0;
+}
+
+/* A gfn that cannot be mapped leaves a hole, and has its own error. */
+void *xenforeignmemory_map(xenforeignmemory_handle *fmem, uint32_t domid,
+                           int prot, size_t pages, const xen_pfn_t gfn[],
+                           int error[])
+{
+    void *at = NULL;
+    size_t bad;
+    (void)fmem;
+    assert_int_equal(domid, DOMID);
+    assert_int_equal(prot, PROT_READ | PROT_WRITE);
+    int rc = xen.domain->ops->map(xen.domain, gfn, pages, &at, &bad);
+    if (rc == -EIO) { /* the call as a whole */
+        errno = EIO;
+        return NULL;
+    }
+    if (rc) {
+        error[bad] = rc;
+        at = mmap(NULL, pages * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS,
+                  -1, 0);
+    }
+    xen.mapped++;
+    return at;
+}
+
+int xenforeignmemory_unmap(xenforeignmemory_handle *fmem, void *at,
+                           size_t pages)
+{
+    (void)fmem;
+    xen.mapped--;
+    return munmap(at, pages * PAGE);
+}
+
+/* --- the cases ------------------------------------------------------------ */
+
+static void gfns_get_memory(struct subject *s)
+{
+    const uint64_t pages[] = { 3, 5, 4 }, big[] = { 1024, 512 };
+    size_t done = 99;
+    assert_int_equal(s->p->ops->populate(s->p, pages, 3, 0, &done), 0);
+    assert_int_equal(done, 3);
+    assert_int_equal(
+        s->p->ops->populate(s->p, big, 2, XLX__PHYSMAP_ORDER_2M, &done), 0);
+    assert_int_equal(done, 2);
+    assert_int_equal(physmap_fake_count(s->fake, 0), 3);
+    assert_int_equal(physmap_fake_count(s->fake, XLX__PHYSMAP_ORDER_2M), 1024);
+}
+
+static void where_there_is_no_more_is_told(struct subject *s)
+{
+    const uint64_t gfn[] = { 0, 1, 2 };
+    size_t done = 99;
+    s->fake->limit = 2;
+    assert_int_equal(s->p->ops->populate(s->p, gfn, 3, 0, &done), -ENOMEM);
+    assert_int_equal(done, 2);
+    done = 99;
+    s->fake->limit = 0;
+    s->fake->no_2m_end = GFNS;
+    assert_int_equal(s->p->ops->populate(s->p, &(uint64_t){ 512 }, 1,
+                                         XLX__PHYSMAP_ORDER_2M, &done),
+                     -ENOMEM);
+    assert_int_equal(done, 0);
+}
+
+static void a_call_that_fails_gives_none(struct subject *s)
+{
+    const uint64_t gfn[] = { 0, 1 };
+    size_t done = 99;
+    s->fake->populates = (struct nth){ .fail_at = 1 };
+    s->fake->fail_err = -ESRCH;
+    assert_int_equal(s->p->ops->populate(s->p, gfn, 2, 0, &done), -ESRCH);
+    assert_int_equal(done, 0);
+    assert_int_equal(s->fake->pages, 0);
+}
+
+static void populate(struct subject *s)
+{
+    const uint64_t gfn[] = { 8, 9, 20 };
+    size_t done;
+    assert_int_equal(s->p->ops->populate(s->p, gfn, 3, 0, &done), 0);
+}
+
+static void pages_are_mapped_in_order(struct subject *s)
+{
+    const uint64_t gfn[] = { 20, 8, 9 };
+    unsigned char page[PAGE], *at = NULL;
+    size_t bad = 99;
+    populate(s);
+    assert_int_equal(s->p->ops->map(s->p, gfn, 3, (void **)&at, &bad), 0);
+    for (unsigned char i = 0; i < 3; i++) {
+        assert_int_equal(at[i * PAGE + 7], PHYSMAP_FAKE_GARBAGE);
+        memset(at + i * PAGE, i + 1, PAGE);
+        physmap_fake_read(s->fake, gfn[i], page);
+        assert_memory_equal(page, at + i * PAGE, PAGE);
+    }
+    munmap(at, 3 * PAGE);
+}
+
+static void the_first_that_cannot_be_mapped_is_named(struct subject *s)
+{
+    const uint64_t gfn[] = { 8, 20, 9 };
+    void *at = s;
+    size_t bad = 99;
+    populate(s);
+    s->fake->has_bad_gfn = true;
+    s->fake->fail_err = -EINVAL;
+    for (size_t i = 0; i < 3; i++) {
+        s->fake->bad_gfn = gfn[i];
+        assert_int_equal(s->p->ops->map(s->p, gfn, 3, &at, &bad), -EINVAL);
+        assert_int_equal(bad, i);
+    }
+    assert_ptr_equal(at, s);
+    assert_int_equal(xen.mapped, 0);
+}
+
+static void a_map_that_fails_is_the_firsts(struct subject *s)
+{
+    const uint64_t gfn[] = { 8, 20, 9 };
+    void *at = s;
+    size_t bad = 99;
+    populate(s);
+    s->fake->maps = (struct nth){ .fail_at = 1 };
+    assert_int_equal(s->p->ops->map(s->p, gfn, 3, &at, &bad), -EIO);
+    assert_int_equal(bad, 0);
+    assert_ptr_equal(at, s);
+}
+
+/* --- the subjects --------------------------------------------------------- */
+
+static struct subject begin(bool real)
+{
+    struct subject s = { .fake = physmap_fake_new(GFNS) };
+    memset(&xen, 0, sizeof(xen));
+    xen.domain = s.p = &s.fake->base;
+    assert_int_equal(xlx_ctx_new(&s.ctx), 0);
+    if (real)
+        assert_int_equal(xlx__physmap_open(s.ctx, DOMID, &s.p), 0);
+    return s;
+}
+
+static void end(struct subject *s)
+{
+    s->p->ops->close(s->p);
+    assert_int_equal(xen.open, 0);
+    assert_int_equal(xen.buffers, 0);
+    physmap_fake_free(s->fake);
+    xlx_ctx_free(s->ctx);
+}
+
+static void run_cases(bool real)
+{
+    static void (*const cases[])(struct subject *) = {
+        gfns_get_memory,
+        where_there_is_no_more_is_told,
+        a_call_that_fails_gives_none,
+        pages_are_mapped_in_order,
+        the_first_that_cannot_be_mapped_is_named,
+        a_map_that_fails_is_the_firsts,
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct subject s = begin(real);
+        cases[i](&s);
+        end(&s);
+    }
+}
+
+static void the_fake_keeps_it(void **state)
+{
+    (void)state;
+    run_cases(false);
+}
+
+static void physmap_xen_keeps_it(void **state)
+{
+    (void)state;
+    run_cases(true);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_fake_keeps_it),
+        cmocka_unit_test(physmap_xen_keeps_it),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
