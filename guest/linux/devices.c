@@ -122,10 +122,12 @@ static void scan_queues(const struct frontend *d, const char *folder)
 static void scan_device(struct frontend *d, const char *id)
 {
 	char folder[PATH_MAX_HERE];
+	unsigned int state;
 
 	snprintf(d->path, sizeof(d->path), "%s/%s", d->kind, id);
 	snprintf(folder, sizeof(folder), "device/%s", d->path);
-	if (xenbus_read_driver_state(folder) != XenbusStateConnected)
+	state = xenbus_read_unsigned(folder, "state", XenbusStateUnknown);
+	if (state != XenbusStateConnected)
 		return;
 	name_device(d, id);
 	scan_queue(d, folder, 0);

@@ -10,13 +10,11 @@
 #include <linux/module.h>
 #include <linux/moduleparam.h>
 #include <linux/mutex.h>
-#include <linux/notifier.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 #include <linux/workqueue.h>
 
 #include <asm/xen/hypervisor.h>
-#include <xen/xen-ops.h>
 #include <xen/xen.h>
 #include <xen/xenbus.h>
 
@@ -176,6 +174,7 @@ static void node_changed(struct xenbus_watch *watch, const char *path,
 	xv_check_soon();
 }
 
+/* xenbus sets its watches anew after a resume, and each is called then. */
 static struct xenbus_watch device_watch = {
 	.node = "device",
 	.callback = node_changed,
@@ -185,14 +184,6 @@ static struct xenbus_watch policy_watch = {
 	.node = "libxl-ext/vectors",
 	.callback = node_changed,
 };
-
-static int resumed(struct notifier_block *nb, unsigned long action, void *data)
-{
-	xv_check_soon();
-	return NOTIFY_OK;
-}
-
-static struct notifier_block resume_notifier = { .notifier_call = resumed };
 
 /* The core has moved what it had there, and with that unbound it. */
 static int cpu_is_dead(unsigned int cpu)
@@ -284,7 +275,6 @@ static void stop_looking(void)
 	ready = false;
 	unregister_xenbus_watch(&policy_watch);
 	unregister_xenbus_watch(&device_watch);
-	xen_resume_notifier_unregister(&resume_notifier);
 	if (hotplug_state > 0)
 		cpuhp_remove_state_nocalls(hotplug_state);
 	cancel_delayed_work_sync(&poll_work);
@@ -305,7 +295,6 @@ static int start_looking(void)
 		unregister_xenbus_watch(&device_watch);
 		return err;
 	}
-	xen_resume_notifier_register(&resume_notifier);
 	hotplug_state = cpuhp_setup_state_nocalls(
 		CPUHP_BP_PREPARE_DYN, "xen-vec:dead", NULL, cpu_is_dead);
 	if (hotplug_state < 0) {
