@@ -60,7 +60,7 @@ static int follow(xlx_ctx *ctx, uint32_t domid)
     const struct timespec pause = { 0, 200 * 1000 * 1000 };
     struct xlx_lazy_status s;
     int rc;
-    while (!(rc = xlx_lazy_status(ctx, domid, &s)) &&
+    while (!(rc = xlx_lazy_status(ctx, domid, &s, sizeof(s))) &&
            (s.state == XLX_LAZY_FILLING || s.state == XLX_LAZY_STALLED)) {
         printf("%s: %" PRIu64 " of %" PRIu64 " pages, %" PRIu64 " faults\n",
                xlx_lazy_state_name(s.state), s.done, s.held_back, s.faults);

@@ -58,24 +58,31 @@ enum xlx_lazy_answer {
 struct xlx_lazy_feature {
     const char *name; /* one word that never changes: "paging", "hap", ... */
     const char *text; /* for YES its purpose, else what to do or expect */
-    int needed;       /* without it no guest can be restored lazily */
+    bool needed;      /* without it no guest can be restored lazily */
     enum xlx_lazy_answer answer;
 };
 
-#define XLX_LAZY_FEATURES 11
-
-struct xlx_lazy_report {
-    int possible;     /* every needed feature is there */
-    char reason[256]; /* why it is not possible; else "" */
-    struct xlx_lazy_feature features[XLX_LAZY_FEATURES];
-};
+/* Which features this host has, and which are missing. */
+typedef struct xlx_lazy_report xlx_lazy_report;
 
 /*
- * Reports which features this host has, and which are missing. Without root all
- * are XLX_LAZY_UNKNOWN. Needs no domain; changes nothing. The texts are valid
- * as long as the library is loaded. Fills in the whole report; any thread.
+ * Asks this host for all features. Without root all are XLX_LAZY_UNKNOWN. Needs
+ * no domain; changes nothing; any thread. Free *report_r with
+ * xlx_lazy_report_free(). 0 or -ENOMEM.
  */
-void xlx_lazy_report(struct xlx_lazy_report *report_r);
+int xlx_lazy_report_new(xlx_lazy_report **report_r);
+
+/* NULL is allowed. */
+void xlx_lazy_report_free(xlx_lazy_report *report);
+
+/* Why no guest can be restored lazily, valid until the report is freed. NULL:
+ * every needed feature is there. */
+const char *xlx_lazy_report_reason(const xlx_lazy_report *report);
+
+/* One feature, `i` from 0 in a fixed order, valid until the report is freed.
+ * NULL: there are not so many. */
+const struct xlx_lazy_feature *
+xlx_lazy_report_feature(const xlx_lazy_report *report, unsigned i);
 
 /*
  * Prepares the lazy restore of `domid` from the libxc stream at byte `offset`
@@ -171,20 +178,23 @@ struct xlx_lazy_prefetch {
 
 /*
  * Reads "0" (nothing), a size ("512K", "64M", "1G") or a time ("500ms", "2s").
- * 0 or -EINVAL; keeps no error text.
+ * `size` is sizeof(*prefetch_r). 0 or -EINVAL; keeps no error text.
  */
 int xlx_lazy_parse_prefetch(const char *text,
-                            struct xlx_lazy_prefetch *prefetch_r);
+                            struct xlx_lazy_prefetch *prefetch_r, size_t size);
 
 /*
  * Loads the working set of the sidecar in the order of first touch, after
  * xlx_lazy_start() and before the domain runs. Blocks. The backfill loads the
- * remainder first. Without a sidecar it does nothing.
+ * remainder first. Without a sidecar it does nothing. `size` is
+ * sizeof(*prefetch).
  *
  * 0; -EIO a load failed, -ENOMEM, -EAGAIN: xlx_lazy_serve() tries again to load
- * these pages, so this is no reason to give up the restore.
+ * these pages, so this is no reason to give up the restore. -E2BIG: a newer
+ * program sets a limit that this library does not have; nothing is loaded.
  */
-int xlx_lazy_prefetch(xlx_lazy *lazy, const struct xlx_lazy_prefetch *prefetch);
+int xlx_lazy_prefetch(xlx_lazy *lazy, const struct xlx_lazy_prefetch *prefetch,
+                      size_t size);
 
 /*
  * Sets the limit of the backfill in bytes a second, at most
@@ -280,15 +290,18 @@ struct xlx_lazy_status {
 
 /*
  * Reads the status of a domain that is being restored lazily, or was since this
- * host booted. 0; -ENOENT there is none; -EBADMSG an invalid status file.
+ * host booted. `size` is sizeof(*status_r). 0; -ENOENT there is none; -EBADMSG
+ * an invalid status file.
  */
 int xlx_lazy_status(xlx_ctx *ctx, uint32_t domid,
-                    struct xlx_lazy_status *status_r);
+                    struct xlx_lazy_status *status_r, size_t size);
 
-/* The status as a JSON object with the names above; the caller frees it with
- * free(). Bytes of image and reason that are not UTF-8 are \xHH there. NULL
- * without memory. */
-char *xlx_lazy_status_json(const struct xlx_lazy_status *status);
+/*
+ * The status, of sizeof(*status) `size`, as a JSON object with the names above;
+ * the caller frees it with free(). Bytes of image and reason that are not UTF-8
+ * are \xHH there. NULL without memory.
+ */
+char *xlx_lazy_status_json(const struct xlx_lazy_status *status, size_t size);
 
 /* What the backfill is to do; touched pages are always loaded at once. */
 enum xlx_lazy_fill {
@@ -316,15 +329,17 @@ struct xlx_lazy_change {
 
 /*
  * Sends a change to the pager of a domain, and returns the status after it in
- * *status_r (may be NULL). Takes a few milliseconds, at most 5 s.
+ * *status_r (may be NULL). `change_size` is sizeof(*change), and `status_size`
+ * that of *status_r. Takes a few milliseconds, at most 5 s.
  *
  * 0; -ENOTCONN, not logged, no pager listens: the domain is complete, was
  * never restored lazily, or does not run yet; -EINVAL a limit
- * above XLX_LAZY_BWLIMIT_MAX; -EACCES not root; -ETIMEDOUT no answer.
+ * above XLX_LAZY_BWLIMIT_MAX; -E2BIG a change that this library does not know;
+ * -EACCES not root; -ETIMEDOUT no answer.
  */
 int xlx_lazy_set(xlx_ctx *ctx, uint32_t domid,
-                 const struct xlx_lazy_change *change,
-                 struct xlx_lazy_status *status_r);
+                 const struct xlx_lazy_change *change, size_t change_size,
+                 struct xlx_lazy_status *status_r, size_t status_size);
 
 /*
  * Follows one domain without polling: the descriptor is readable when there is
@@ -342,10 +357,10 @@ int xlx_lazy_watch_fd(const xlx_lazy_watch *watch);
  * Does not block. 1: *status_r is a new status, about five times a second
  * during the fill; 0: nothing new; -EPIPE, not logged, the pager has
  * exited: xlx_lazy_status() says how it ended, or whether another one replaced
- * it; -EBADMSG not a status.
+ * it; -EBADMSG not a status. `size` is sizeof(*status_r).
  */
 int xlx_lazy_watch_dispatch(xlx_lazy_watch *watch,
-                            struct xlx_lazy_status *status_r);
+                            struct xlx_lazy_status *status_r, size_t size);
 
 /* NULL is allowed. */
 void xlx_lazy_watch_free(xlx_lazy_watch *watch);

@@ -78,8 +78,8 @@ static int any_incomplete(xlx_ctx *ctx)
     if (nr < 0)
         return nr;
     for (int i = 0; i < nr && !any; i++)
-        any =
-            xlx_lazy_status(ctx, domids[i], &s) || s.state != XLX_LAZY_COMPLETE;
+        any = xlx_lazy_status(ctx, domids[i], &s, sizeof(s)) ||
+              s.state != XLX_LAZY_COMPLETE;
     free(domids);
     return any;
 }
@@ -157,7 +157,7 @@ static int spare_images(struct cmd_env *env, const char *command,
     if (nr < 0)
         return not_known(env, command, path, "a guest is filling from it");
     for (int i = 0; i < nr && status == CMD_OK; i++) {
-        int rc = xlx_lazy_status(env->ctx, domids[i], &s);
+        int rc = xlx_lazy_status(env->ctx, domids[i], &s, sizeof(s));
         if (rc && rc != -ENOENT)
             status = not_known(env, command, path,
                                "a guest is filling from "

@@ -53,7 +53,8 @@ static bool read_statuses(struct listing *l, const uint32_t *domids, int nr)
 {
     l->status = calloc((size_t)nr + 1, sizeof(*l->status));
     for (int i = 0; l->status && i < nr; i++) {
-        int rc = xlx_lazy_status(l->env->ctx, domids[i], &l->status[l->nr]);
+        int rc = xlx_lazy_status(l->env->ctx, domids[i], &l->status[l->nr],
+                                 sizeof(l->status[l->nr]));
         l->nr += !rc;
         l->incomplete |= rc && rc != -ENOENT; /* it went meanwhile */
     }
@@ -200,7 +201,7 @@ static int print_json(FILE *out, const struct xlx_lazy_status *list, int nr)
 {
     fputs("[", out);
     for (int i = 0; i < nr; i++) {
-        char *json = xlx_lazy_status_json(&list[i]);
+        char *json = xlx_lazy_status_json(&list[i], sizeof(list[i]));
         if (!json)
             return CMD_FAILED;
         fprintf(out, "%s%s", i ? ",\n" : "", json);

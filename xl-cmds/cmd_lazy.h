@@ -18,6 +18,6 @@ static inline unsigned cmd_lazy_percent(const struct xlx_lazy_status *s)
 void cmd_lazy_bar(const struct xlx_lazy_status *s, char *bar, unsigned width);
 
 /* What lazy-check prints: on a host without Xen only the reason. */
-void cmd_lazy_print_report(FILE *out, const struct xlx_lazy_report *report);
+void cmd_lazy_print_report(FILE *out, const xlx_lazy_report *report);
 
 #endif

@@ -27,47 +27,49 @@ static const char *answer_name(enum xlx_lazy_answer answer)
 }
 
 /* Without Xen nothing else was asked. */
-static bool is_on_xen(const struct xlx_lazy_report *report)
+static bool is_on_xen(const xlx_lazy_report *report)
 {
-    for (int i = 0; i < XLX_LAZY_FEATURES; i++)
-        if (!strcmp(report->features[i].name, "xen"))
-            return report->features[i].answer != XLX_LAZY_NO;
+    const struct xlx_lazy_feature *f;
+    for (unsigned i = 0; (f = xlx_lazy_report_feature(report, i)); i++)
+        if (!strcmp(f->name, "xen"))
+            return f->answer != XLX_LAZY_NO;
     return true;
 }
 
-static void print_features(FILE *out, const struct xlx_lazy_report *report)
+static void print_features(FILE *out, const xlx_lazy_report *report)
 {
+    const struct xlx_lazy_feature *f;
     fprintf(out, "%-12s %-7s  %s\n", "FEATURE", "ANSWER",
             "WHAT IT IS FOR, OR WHAT TO DO");
-    for (int i = 0; i < XLX_LAZY_FEATURES; i++) {
-        const struct xlx_lazy_feature *f = &report->features[i];
+    for (unsigned i = 0; (f = xlx_lazy_report_feature(report, i)); i++)
         fprintf(out, "%-12s %-7s  %s\n", f->name, answer_name(f->answer),
                 f->answer == XLX_LAZY_UNKNOWN ? "" : f->text);
-    }
 }
 
-void cmd_lazy_print_report(FILE *out, const struct xlx_lazy_report *report)
+void cmd_lazy_print_report(FILE *out, const xlx_lazy_report *report)
 {
+    const char *reason = xlx_lazy_report_reason(report);
     if (is_on_xen(report))
         print_features(out, report);
-    if (report->possible)
-        fputs("Guests can be restored lazily.\n", out);
+    if (reason)
+        fprintf(out, "Guests cannot be restored lazily: %s.\n", reason);
     else
-        fprintf(out, "Guests cannot be restored lazily: %s.\n", report->reason);
+        fputs("Guests can be restored lazily.\n", out);
 }
 
-static int print_json(FILE *out, const struct xlx_lazy_report *report)
+static int print_json(FILE *out, const xlx_lazy_report *report)
 {
+    const struct xlx_lazy_feature *f;
+    const char *reason = xlx_lazy_report_reason(report);
     yajl_gen g = json_open(out);
     if (!g)
         return CMD_FAILED;
     yajl_gen_map_open(g);
-    json_bool(g, "possible", report->possible);
-    json_text(g, "reason", report->reason);
+    json_bool(g, "possible", !reason);
+    json_text(g, "reason", reason ? reason : "");
     json_string(g, "features");
     yajl_gen_array_open(g);
-    for (int i = 0; i < XLX_LAZY_FEATURES; i++) {
-        const struct xlx_lazy_feature *f = &report->features[i];
+    for (unsigned i = 0; (f = xlx_lazy_report_feature(report, i)); i++) {
         yajl_gen_map_open(g);
         json_text(g, "name", f->name);
         json_text(g, "answer", answer_name(f->answer));
@@ -83,18 +85,23 @@ static int print_json(FILE *out, const struct xlx_lazy_report *report)
 
 int cmd_lazy_check(struct cmd_env *env, int argc, char **argv)
 {
-    struct xlx_lazy_report report;
+    xlx_lazy_report *report;
     struct cmd_opts opts;
     int status;
     if (!cmd_parse_alone(env, cmd_find("lazy-check"), argc, argv, &opts,
                          &status))
         return status;
 
-    xlx_lazy_report(&report);
-    status = CMD_OK;
+    if (xlx_lazy_report_new(&report)) {
+        fputs("error: no memory\n", env->err);
+        return CMD_FAILED;
+    }
     if (opts.set[OPT_CHECK_JSON])
-        status = print_json(env->out, &report);
+        status = print_json(env->out, report);
     else
-        cmd_lazy_print_report(env->out, &report);
-    return status == CMD_OK && !report.possible ? CMD_FAILED : status;
+        cmd_lazy_print_report(env->out, report);
+    if (xlx_lazy_report_reason(report))
+        status = CMD_FAILED;
+    xlx_lazy_report_free(report);
+    return status;
 }

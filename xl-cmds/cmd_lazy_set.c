@@ -69,7 +69,7 @@ int cmd_lazy_set(struct cmd_env *env, int argc, char **argv)
         return cmd_usage(env, self, "nothing to set");
     if (xlx_domain_find(env->ctx, opts.argv[0], &domid))
         return CMD_FAILED;
-    int rc = xlx_lazy_set(env->ctx, domid, &change, NULL);
+    int rc = xlx_lazy_set(env->ctx, domid, &change, sizeof(change), NULL, 0);
     if (rc == -ENOTCONN)
         fprintf(env->err,
                 "%s: domain %u: no pager listens: its memory is "

@@ -101,7 +101,9 @@ static void say_reason(FILE *err, const char *command, char *said, size_t size,
 static int ask_to_finish(struct cmd_env *env, uint32_t domid, bool *asked)
 {
     const struct xlx_lazy_change finish = { .fill = XLX_LAZY_FILL_FINISH };
-    int rc = *asked ? 0 : xlx_lazy_set(env->ctx, domid, &finish, NULL);
+    int rc = *asked ? 0
+                    : xlx_lazy_set(env->ctx, domid, &finish, sizeof(finish),
+                                   NULL, 0);
     *asked = !rc;
     return rc == -ENOTCONN ? 0 : rc;
 }
@@ -122,7 +124,7 @@ int cmd_wait_until_filled(struct cmd_env *env, const char *command,
     struct xlx_lazy_status s;
     for (;;) {
         /* Without it nothing tells that memory is complete. */
-        if (xlx_lazy_status(env->ctx, domid, &s))
+        if (xlx_lazy_status(env->ctx, domid, &s, sizeof(s)))
             return CMD_FAILED;
         if (bar)
             show(env->err, &progress, &s);

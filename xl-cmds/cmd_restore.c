@@ -313,7 +313,7 @@ static const char *take(struct call *call, const char *arg)
                    : NULL;
     }
     call->prefetch = value ? value + 1 : "";
-    return xlx_lazy_parse_prefetch(call->prefetch, &prefetch)
+    return xlx_lazy_parse_prefetch(call->prefetch, &prefetch, sizeof(prefetch))
                ? "--prefetch takes a size (=64M), a time (=2s) or =0"
                : NULL;
 }

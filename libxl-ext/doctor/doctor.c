@@ -160,7 +160,7 @@ static bool is_of_host(const struct xlx_lazy_feature *f)
 static void check_release(struct xlx__doctor *d,
                           const struct xlx_lazy_report *report)
 {
-    for (int i = 0; i < XLX_LAZY_FEATURES; i++)
+    for (int i = 0; i < XLX__LAZY_FEATURES; i++)
         if (!strcmp(report->features[i].name, "release"))
             check_feature(d, "release", &report->features[i],
                           XLX_DOCTOR_MISSING);
@@ -169,7 +169,7 @@ static void check_release(struct xlx__doctor *d,
 static void check_paging(struct xlx__doctor *d,
                          const struct xlx_lazy_report *report)
 {
-    for (int i = 0; i < XLX_LAZY_FEATURES; i++) {
+    for (int i = 0; i < XLX__LAZY_FEATURES; i++) {
         char check[64];
         if (is_of_host(&report->features[i]))
             continue;

@@ -11,8 +11,10 @@
 
 #include <yajl/yajl_tree.h>
 
+#include "core/array.h"
 #include "core/clean.h"
 #include "core/clock.h"
+#include "core/config.h"
 #include "core/io.h"
 #include "lazy/control.h"
 #include "lazy/message.h"
@@ -133,7 +135,7 @@ static int await_answer(struct xlx_lazy_watch *w,
 {
     int64_t until = xlx__now_ms() + ANSWER_MS;
     for (;;) {
-        int rc = xlx_lazy_watch_dispatch(w, status);
+        int rc = xlx_lazy_watch_dispatch(w, status, sizeof(*status));
         if (rc)
             return rc == -EPIPE ? -ENOTCONN : rc;
         struct pollfd pfd = { .fd = w->fd, .events = POLLIN };
@@ -146,15 +148,17 @@ static int await_answer(struct xlx_lazy_watch *w,
 }
 
 int xlx_lazy_set(xlx_ctx *ctx, uint32_t domid,
-                 const struct xlx_lazy_change *change,
-                 struct xlx_lazy_status *status_r)
+                 const struct xlx_lazy_change *change, size_t change_size,
+                 struct xlx_lazy_status *status_r, size_t status_size)
 {
+    struct xlx_lazy_change what;
     struct xlx_lazy_status status;
     struct xlx_lazy_watch *w;
-    if (change->set_bwlimit && change->bwlimit > XLX_LAZY_BWLIMIT_MAX)
-        return xlx__fail(ctx, EINVAL, "domain %u: a limit above 1 TiB/s",
-                         domid);
-    int rc = ask(ctx, domid, change, false, &w);
+    int rc = xlx__take_config(ctx, &what, sizeof(what), change, change_size);
+    if (!rc && what.set_bwlimit && what.bwlimit > XLX_LAZY_BWLIMIT_MAX)
+        rc = xlx__fail(ctx, EINVAL, "domain %u: a limit above 1 TiB/s", domid);
+    if (!rc)
+        rc = ask(ctx, domid, &what, false, &w);
     if (rc)
         return rc;
     rc = await_answer(w, &status);
@@ -162,7 +166,7 @@ int xlx_lazy_set(xlx_ctx *ctx, uint32_t domid,
     if (rc < 0)
         return rc;
     if (status_r)
-        *status_r = status;
+        xlx__copy_sized(status_r, status_size, &status, sizeof(status));
     return 0;
 }
 
@@ -178,17 +182,22 @@ int xlx_lazy_watch_fd(const xlx_lazy_watch *watch)
 }
 
 /* The latest of what has come; what is before it is old. */
-int xlx_lazy_watch_dispatch(xlx_lazy_watch *w, struct xlx_lazy_status *status_r)
+int xlx_lazy_watch_dispatch(xlx_lazy_watch *w, struct xlx_lazy_status *status_r,
+                            size_t size)
 {
+    struct xlx_lazy_status status;
     int news = 0, rc, more;
     do {
         more = w->len < sizeof(w->text) ? read_some(w) : 0;
-        while ((rc = take_line(w, status_r)) > 0)
+        while ((rc = take_line(w, &status)) > 0)
             news = 1;
         if (rc < 0)
             return rc;
     } while (more > 0);
-    return news ? 1 : more;
+    if (!news)
+        return more;
+    xlx__copy_sized(status_r, size, &status, sizeof(status));
+    return 1;
 }
 
 void xlx_lazy_watch_free(xlx_lazy_watch *watch)

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "core/clock.h"
+#include "core/config.h"
 #include "lazy/control.h"
 #include "lazy/pager.h"
 #include "lazy/status.h"
@@ -355,14 +356,19 @@ int xlx_lazy_record(xlx_lazy *lazy, uint64_t ms)
     return 0;
 }
 
-int xlx_lazy_prefetch(xlx_lazy *lazy, const struct xlx_lazy_prefetch *prefetch)
+int xlx_lazy_prefetch(xlx_lazy *lazy, const struct xlx_lazy_prefetch *prefetch,
+                      size_t size)
 {
+    struct xlx_lazy_prefetch limit;
     size_t nr;
+    int rc = xlx__take_config(lazy->ctx, &limit, sizeof(limit), prefetch, size);
+    if (rc)
+        return rc;
     xlx__backfill_recorded(xlx__pager_backfill(lazy->pager), &nr);
-    if (!nr || !prefetch->bytes || !prefetch->ms)
+    if (!nr || !limit.bytes || !limit.ms)
         return 0;
-    int rc = xlx__pager_prefetch(lazy->pager, prefetch->bytes / XLX_PAGE_SIZE,
-                                 (uint64_t)prefetch->ms * 1000);
+    rc = xlx__pager_prefetch(lazy->pager, limit.bytes / XLX_PAGE_SIZE,
+                             limit.ms * 1000);
     if (rc)
         xlx__log(lazy->ctx, XLX_LOG_WARN,
                  "domain %u: not all recorded pages could be prefetched",
@@ -396,7 +402,7 @@ static char *status_json(void *user)
 {
     struct xlx_lazy_status status;
     snapshot(user, &status);
-    return xlx_lazy_status_json(&status);
+    return xlx_lazy_status_json(&status, sizeof(status));
 }
 
 static void change(void *user, const struct xlx_lazy_change *what)
@@ -499,7 +505,7 @@ int xlx_lazy_abandon(xlx_ctx *ctx, uint32_t domid, const char *reason)
     } else {
         struct xlx_lazy_status status;
         paging->ops->pause(paging);
-        if (!xlx_lazy_status(ctx, domid, &status)) {
+        if (!xlx_lazy_status(ctx, domid, &status, sizeof(status))) {
             status.state = XLX_LAZY_FAILED;
             snprintf(status.reason, sizeof(status.reason), "%s", reason);
             xlx__lazy_status_write(run_dir, &status);

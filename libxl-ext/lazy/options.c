@@ -70,7 +70,7 @@ int xlx_lazy_parse_bwlimit(const char *text, uint64_t *bwlimit_r)
 }
 
 int xlx_lazy_parse_prefetch(const char *text,
-                            struct xlx_lazy_prefetch *prefetch_r)
+                            struct xlx_lazy_prefetch *prefetch_r, size_t size)
 {
     struct xlx_lazy_prefetch p = { .bytes = UINT64_MAX,
                                    .ms = XLX_LAZY_PREFETCH_MS_MAX };
@@ -83,6 +83,6 @@ int xlx_lazy_parse_prefetch(const char *text,
     if (rc)
         rc = in_time(text, XLX_LAZY_PREFETCH_MS_MAX, &p.ms);
     if (!rc)
-        *prefetch_r = p;
+        xlx__copy_sized(prefetch_r, size, &p, sizeof(p));
     return rc;
 }

@@ -141,15 +141,17 @@ static int replace_file(const char *run_dir, uint32_t domid, const char *text)
     return rc ? rc : xlx__write_whole(dir, name, text, strlen(text), 0);
 }
 
-char *xlx_lazy_status_json(const struct xlx_lazy_status *status)
+char *xlx_lazy_status_json(const struct xlx_lazy_status *status, size_t size)
 {
+    struct xlx_lazy_status all;
     const unsigned char *text;
     size_t len;
     char *copy = NULL;
     yajl_gen gen = yajl_gen_alloc(NULL);
     if (!gen)
         return NULL;
-    generate(gen, status);
+    xlx__copy_sized(&all, sizeof(all), status, size);
+    generate(gen, &all);
     if (yajl_gen_get_buf(gen, &text, &len) == yajl_gen_status_ok && len)
         copy = strndup((const char *)text, len);
     yajl_gen_free(gen);
@@ -159,7 +161,7 @@ char *xlx_lazy_status_json(const struct xlx_lazy_status *status)
 int xlx__lazy_status_write(const char *run_dir,
                            const struct xlx_lazy_status *status)
 {
-    XLX__AUTO_FREE char *text = xlx_lazy_status_json(status);
+    XLX__AUTO_FREE char *text = xlx_lazy_status_json(status, sizeof(*status));
     if (!text)
         return -ENOMEM;
     return replace_file(run_dir, status->domid, text);
@@ -285,6 +287,8 @@ static void look_for_the_pager(struct xlx_lazy_status *status, time_t written)
 
 int xlx__lazy_status_parse(const char *text, struct xlx_lazy_status *status)
 {
+    /* All of it is copied to a caller, what is behind a text as well. */
+    memset(status, 0, sizeof(*status));
     yajl_val tree = yajl_tree_parse(text, NULL, 0);
     int rc = tree ? from_tree(tree, status) : -EBADMSG;
     yajl_tree_free(tree);
@@ -309,10 +313,10 @@ static int read_status(const char *path, struct xlx_lazy_status *status)
 }
 
 int xlx_lazy_status(xlx_ctx *ctx, uint32_t domid,
-                    struct xlx_lazy_status *status_r)
+                    struct xlx_lazy_status *status_r, size_t size)
 {
     char path[PATH_MAX];
-    struct xlx_lazy_status status = { 0 };
+    struct xlx_lazy_status status;
     snprintf(path, sizeof(path), "%s/lazy/%u.json",
              xlx_ctx_path(ctx, XLX_PATH_RUN), domid);
     int rc = read_status(path, &status);
@@ -325,7 +329,7 @@ int xlx_lazy_status(xlx_ctx *ctx, uint32_t domid,
                          path);
     if (rc)
         return xlx__fail_errno(ctx, -rc, "%s", path);
-    *status_r = status;
+    xlx__copy_sized(status_r, size, &status, sizeof(status));
     return 0;
 }
 
@@ -343,7 +347,7 @@ static bool is_gone(xlx_ctx *ctx, uint32_t domid)
  * nothing. */
 static bool is_left_behind(xlx_ctx *ctx, const char *path, uint32_t domid)
 {
-    struct xlx_lazy_status status = { 0 };
+    struct xlx_lazy_status status;
     int rc = read_status(path, &status);
     if (rc && rc != -EBADMSG)
         return false;

@@ -48,9 +48,9 @@ static void try_status(const char *text)
         MUST(memchr(status->image, 0, sizeof(status->image)));
         MUST(memchr(status->reason, 0, sizeof(status->reason)));
         MUST(strcmp(xlx_lazy_state_name(status->state), "unknown"));
-        char *once = xlx_lazy_status_json(&status[0]);
+        char *once = xlx_lazy_status_json(&status[0], sizeof(status[0]));
         MUST(once && !xlx__lazy_status_parse(once, &status[1]));
-        char *twice = xlx_lazy_status_json(&status[1]);
+        char *twice = xlx_lazy_status_json(&status[1], sizeof(status[1]));
         MUST(twice && !strcmp(once, twice));
         free(once);
         free(twice);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 #include "test.h"
 
+#include <limits.h>
+
 #include "cmd_lazy.h"
 #include "lazy/check.h"
 
@@ -23,7 +25,7 @@ static struct xlx_lazy_report report_on(struct xlx__paging_host host)
 static const struct xlx_lazy_feature *
 feature(const struct xlx_lazy_report *report, const char *name)
 {
-    for (int i = 0; i < XLX_LAZY_FEATURES; i++)
+    for (int i = 0; i < XLX__LAZY_FEATURES; i++)
         if (!strcmp(report->features[i].name, name))
             return &report->features[i];
     fail_msg("no feature %s", name);
@@ -34,7 +36,7 @@ static void assert_refused(struct xlx__paging_host host, const char *name,
                            const char *reason)
 {
     struct xlx_lazy_report report = report_on(host);
-    assert_false(report.possible);
+    assert_non_null(xlx_lazy_report_reason(&report));
     assert_non_null(strstr(report.reason, reason));
     assert_int_equal(feature(&report, name)->answer, XLX_LAZY_NO);
     assert_true(feature(&report, name)->needed);
@@ -45,10 +47,22 @@ static void a_patched_host_can_do_all(void **state)
 {
     (void)state;
     struct xlx_lazy_report report = report_on(good());
-    assert_true(report.possible);
-    assert_string_equal(report.reason, "");
-    for (int i = 0; i < XLX_LAZY_FEATURES; i++)
+    assert_null(xlx_lazy_report_reason(&report));
+    for (int i = 0; i < XLX__LAZY_FEATURES; i++)
         assert_int_equal(report.features[i].answer, XLX_LAZY_YES);
+}
+
+static void features_are_lent_one_by_one(void **state)
+{
+    (void)state;
+    struct xlx_lazy_report report = report_on(good());
+    unsigned last = XLX__LAZY_FEATURES - 1;
+    assert_string_equal(xlx_lazy_report_feature(&report, 0)->name, "xen");
+    assert_string_equal(xlx_lazy_report_feature(&report, last)->name,
+                        "save-refused");
+    assert_null(xlx_lazy_report_feature(&report, last + 1));
+    assert_null(xlx_lazy_report_feature(&report, UINT_MAX));
+    xlx_lazy_report_free(NULL);
 }
 
 static void each_needed_feature_is_missed(void **state)
@@ -85,7 +99,7 @@ static void unpatched_paging_is_told_apart(void **state)
     struct xlx__paging_host host = good();
     host.features = -ESRCH;
     struct xlx_lazy_report report = report_on(host);
-    assert_false(report.possible);
+    assert_non_null(xlx_lazy_report_reason(&report));
     assert_int_equal(feature(&report, "paging")->answer, XLX_LAZY_YES);
     assert_int_equal(feature(&report, "resume")->answer, XLX_LAZY_NO);
     assert_int_equal(feature(&report, "hypercalls")->answer, XLX_LAZY_NO);
@@ -97,7 +111,7 @@ static void the_others_are_only_told(void **state)
     struct xlx__paging_host host = good();
     host.features = ALL & ~(XLX__PAGING_ALL_SLEEP | XLX__PAGING_REFUSES);
     struct xlx_lazy_report report = report_on(host);
-    assert_true(report.possible);
+    assert_null(xlx_lazy_report_reason(&report));
     for (const char *const *name =
              (const char *[]){ "sleep", "save-refused", NULL };
          *name; name++) {
@@ -115,7 +129,7 @@ static void without_xen_the_rest_is_unknown(void **state)
                                      .pv_control = -ENODEV };
     assert_refused(host, "xen", "not root");
     struct xlx_lazy_report report = report_on(host);
-    for (int i = 1; i < XLX_LAZY_FEATURES; i++)
+    for (int i = 1; i < XLX__LAZY_FEATURES; i++)
         assert_int_equal(report.features[i].answer, XLX_LAZY_UNKNOWN);
 }
 
@@ -125,7 +139,7 @@ static void what_is_not_told_is_not_possible(void **state)
     struct xlx__paging_host host = good();
     host.features = -EPERM;
     struct xlx_lazy_report report = report_on(host);
-    assert_false(report.possible);
+    assert_non_null(xlx_lazy_report_reason(&report));
     assert_string_equal(report.reason, "Xen does not tell");
     assert_int_equal(feature(&report, "paging")->answer, XLX_LAZY_UNKNOWN);
     /* What is known to be missing is the better reason. */
@@ -170,6 +184,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_patched_host_can_do_all),
+        cmocka_unit_test(features_are_lent_one_by_one),
         cmocka_unit_test(each_needed_feature_is_missed),
         cmocka_unit_test(unpatched_paging_is_told_apart),
         cmocka_unit_test(the_others_are_only_told),

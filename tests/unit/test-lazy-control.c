@@ -57,7 +57,7 @@ static char *status(void *user)
                                  .done = (uint64_t)w->changes,
                                  .bwlimit = w->last.bwlimit };
     pthread_mutex_unlock(&w->lock);
-    return xlx_lazy_status_json(&s);
+    return xlx_lazy_status_json(&s, sizeof(s));
 }
 
 static void tick(void *user)
@@ -138,13 +138,15 @@ static void a_change_arrives_and_is_answered(void **state)
                                           .set_bwlimit = true,
                                           .bwlimit = XLX_LAZY_BWLIMIT_MAX,
                                           .retry = true };
-    assert_int_equal(xlx_lazy_set(w->ctx, 5, &what, &s), 0);
+    assert_int_equal(
+        xlx_lazy_set(w->ctx, 5, &what, sizeof(what), &s, sizeof(s)), 0);
     assert_told(w, &what);
     assert_int_equal(s.domid, 5);
     assert_int_equal(s.bwlimit, XLX_LAZY_BWLIMIT_MAX);
 
     const struct xlx_lazy_change nothing = { 0 };
-    assert_int_equal(xlx_lazy_set(w->ctx, 5, &nothing, NULL), 0);
+    assert_int_equal(
+        xlx_lazy_set(w->ctx, 5, &nothing, sizeof(nothing), NULL, 0), 0);
     assert_told(w, &nothing);
 }
 
@@ -172,13 +174,15 @@ static void nobody_listens_is_not_logged(void **state)
     int logged = 0;
     xlx_ctx_set_log(w->ctx, count_call, &logged, XLX_LOG_ERROR);
     const struct xlx_lazy_change nothing = { 0 };
-    assert_int_equal(xlx_lazy_set(w->ctx, 6, &nothing, NULL), -ENOTCONN);
+    assert_int_equal(
+        xlx_lazy_set(w->ctx, 6, &nothing, sizeof(nothing), NULL, 0), -ENOTCONN);
     assert_string_equal(xlx_ctx_error(w->ctx), "domain 6: no pager listens");
     assert_int_equal(logged, 0);
     const struct xlx_lazy_change too_much = { .set_bwlimit = true,
                                               .bwlimit =
                                                   XLX_LAZY_BWLIMIT_MAX + 1 };
-    assert_int_equal(xlx_lazy_set(w->ctx, 5, &too_much, NULL), -EINVAL);
+    assert_int_equal(
+        xlx_lazy_set(w->ctx, 5, &too_much, sizeof(too_much), NULL, 0), -EINVAL);
     assert_int_equal(w->changes, 0);
 }
 
@@ -228,7 +232,7 @@ static void silent_clients_do_not_keep_others_out(void **state)
     int fd[XLX__CLIENTS_MAX];
     for (int i = 0; i < XLX__CLIENTS_MAX; i++)
         fd[i] = connect_raw(w);
-    while (xlx_lazy_set(w->ctx, 5, &nothing, NULL))
+    while (xlx_lazy_set(w->ctx, 5, &nothing, sizeof(nothing), NULL, 0))
         usleep(10000);
     for (int i = 0; i < XLX__CLIENTS_MAX; i++) {
         char c;
@@ -278,7 +282,8 @@ static void a_client_that_does_not_read_is_let_go(void **state)
     while (send(fd, "{}\n", 3, MSG_NOSIGNAL) == 3)
         usleep(10);
     close(fd);
-    assert_int_equal(xlx_lazy_set(w->ctx, 5, &nothing, NULL), 0);
+    assert_int_equal(
+        xlx_lazy_set(w->ctx, 5, &nothing, sizeof(nothing), NULL, 0), 0);
 }
 
 static void a_watch_sees_changes_and_the_end(void **state)
@@ -288,16 +293,16 @@ static void a_watch_sees_changes_and_the_end(void **state)
     struct xlx_lazy_status s = { 0 };
     xlx_lazy_watch *watch;
     assert_int_equal(xlx_lazy_watch_new(w->ctx, 5, &watch), 0);
-    assert_int_equal(xlx_lazy_set(w->ctx, 5, &what, NULL), 0);
+    assert_int_equal(xlx_lazy_set(w->ctx, 5, &what, sizeof(what), NULL, 0), 0);
     struct pollfd pfd = { .fd = xlx_lazy_watch_fd(watch), .events = POLLIN };
     while (s.bwlimit != 77) {
         assert_int_equal(poll(&pfd, 1, 10000), 1);
-        assert_true(xlx_lazy_watch_dispatch(watch, &s) >= 0);
+        assert_true(xlx_lazy_watch_dispatch(watch, &s, sizeof(s)) >= 0);
     }
     xlx__control_stop(w->control);
     w->control = NULL;
     int rc;
-    while ((rc = xlx_lazy_watch_dispatch(watch, &s)) >= 0)
+    while ((rc = xlx_lazy_watch_dispatch(watch, &s, sizeof(s))) >= 0)
         assert_int_equal(poll(&pfd, 1, 10000), 1);
     assert_int_equal(rc, -EPIPE);
     assert_string_equal(xlx_ctx_error(w->ctx), "domain 5: its pager exited");
@@ -313,10 +318,11 @@ static void a_socket_that_is_left_is_replaced(void **state)
     const struct xlx__control_user user = { change, status, tick, w, 300 };
     const struct xlx_lazy_change what = { .retry = true };
     assert_int_equal(xlx__control_start(w->ctx, 5, &user, &second), 0);
-    assert_int_equal(xlx_lazy_set(w->ctx, 5, &what, NULL), 0);
+    assert_int_equal(xlx_lazy_set(w->ctx, 5, &what, sizeof(what), NULL, 0), 0);
     assert_told(w, &what);
     xlx__control_stop(second);
-    assert_int_equal(xlx_lazy_set(w->ctx, 5, &what, NULL), -ENOTCONN);
+    assert_int_equal(xlx_lazy_set(w->ctx, 5, &what, sizeof(what), NULL, 0),
+                     -ENOTCONN);
 }
 
 static void sockets_are_counted(void **state)

@@ -62,7 +62,7 @@ static void every_field_comes_back(void **state)
     struct world *w = *state;
     struct xlx_lazy_status s = example(), back;
     assert_int_equal(xlx__lazy_status_write(w->run, &s), 0);
-    assert_int_equal(xlx_lazy_status(w->ctx, 12, &back), 0);
+    assert_int_equal(xlx_lazy_status(w->ctx, 12, &back, sizeof(back)), 0);
     assert_memory_equal(&s, &back, sizeof(s));
 }
 
@@ -76,7 +76,7 @@ static void any_name_comes_back(void **state)
         memset(s.image, 0, sizeof(s.image));
         strcpy(s.image, names[i]);
         assert_int_equal(xlx__lazy_status_write(w->run, &s), 0);
-        assert_int_equal(xlx_lazy_status(w->ctx, 12, &back), 0);
+        assert_int_equal(xlx_lazy_status(w->ctx, 12, &back, sizeof(back)), 0);
         assert_string_equal(back.image, s.image);
     }
 }
@@ -88,7 +88,7 @@ static void a_second_status_replaces_the_first(void **state)
     assert_int_equal(xlx__lazy_status_write(w->run, &s), 0);
     s.done = 5;
     assert_int_equal(xlx__lazy_status_write(w->run, &s), 0);
-    assert_int_equal(xlx_lazy_status(w->ctx, 12, &back), 0);
+    assert_int_equal(xlx_lazy_status(w->ctx, 12, &back, sizeof(back)), 0);
     assert_int_equal(back.done, 5);
 }
 
@@ -116,7 +116,7 @@ static void an_unknown_domain_has_none(void **state)
 {
     struct world *w = *state;
     struct xlx_lazy_status s;
-    assert_int_equal(xlx_lazy_status(w->ctx, 12, &s), -ENOENT);
+    assert_int_equal(xlx_lazy_status(w->ctx, 12, &s, sizeof(s)), -ENOENT);
     assert_string_equal(xlx_ctx_error(w->ctx),
                         "domain 12: was not restored lazily on this host");
 }
@@ -147,7 +147,7 @@ static void a_file_that_is_no_status_is_refused(void **state)
     assert_int_equal(xlx__lazy_status_write(w->run, &s), 0);
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         write_text(w, bad[i]);
-        assert_int_equal(xlx_lazy_status(w->ctx, 12, &s), -EBADMSG);
+        assert_int_equal(xlx_lazy_status(w->ctx, 12, &s, sizeof(s)), -EBADMSG);
     }
 }
 
@@ -163,10 +163,10 @@ static void the_list_of_bad_pages_is_bounded(void **state)
     s.nr_bad = XLX_LAZY_BAD_MAX;
     for (size_t i = 0; i < s.nr_bad; i++)
         s.bad[i] = (struct xlx_image_range){ INT64_MAX, INT64_MAX };
-    char *json = xlx_lazy_status_json(&s);
+    char *json = xlx_lazy_status_json(&s, sizeof(s));
     assert_true(strlen(json) + 2 <= XLX__ANSWER_MAX);
     assert_int_equal(xlx__lazy_status_write(w->run, &s), 0);
-    assert_int_equal(xlx_lazy_status(w->ctx, 12, &back), 0);
+    assert_int_equal(xlx_lazy_status(w->ctx, 12, &back, sizeof(back)), 0);
     assert_memory_equal(&s, &back, sizeof(s));
 
     char text[XLX__ANSWER_MAX], *at = strstr(json, "\"bad\":[");
@@ -195,16 +195,16 @@ static void a_pager_that_is_gone_counts_as_failed(void **state)
     s.state = XLX_LAZY_FILLING;
     s.pid = (uint32_t)getpid();
     assert_int_equal(xlx__lazy_status_write(w->run, &s), 0);
-    assert_int_equal(xlx_lazy_status(w->ctx, 12, &back), 0);
+    assert_int_equal(xlx_lazy_status(w->ctx, 12, &back, sizeof(back)), 0);
     assert_int_equal(back.state, XLX_LAZY_FILLING);
 
     waitpid(pid, NULL, 0);
     s.pid = (uint32_t)pid;
     assert_int_equal(xlx__lazy_status_write(w->run, &s), 0);
-    assert_int_equal(xlx_lazy_status(w->ctx, 12, &back), 0);
+    assert_int_equal(xlx_lazy_status(w->ctx, 12, &back, sizeof(back)), 0);
     assert_int_equal(back.state, XLX_LAZY_FILLING); /* another may come */
     let_it_age(w, 60);
-    assert_int_equal(xlx_lazy_status(w->ctx, 12, &back), 0);
+    assert_int_equal(xlx_lazy_status(w->ctx, 12, &back, sizeof(back)), 0);
     assert_int_equal(back.state, XLX_LAZY_FAILED);
     assert_non_null(strstr(back.reason, "no longer there"));
 }
@@ -246,7 +246,7 @@ static void a_guest_is_listed_until_it_is_destroyed(void **state)
         xs_mem_put(xs, "/local/domain/12", NULL);
         assert_int_equal(xlx_lazy_list(w->ctx, &domids), 0);
         free(domids);
-        assert_int_equal(xlx_lazy_status(w->ctx, 12, &s), -ENOENT);
+        assert_int_equal(xlx_lazy_status(w->ctx, 12, &s, sizeof(s)), -ENOENT);
     }
 }
 

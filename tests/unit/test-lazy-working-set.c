@@ -385,14 +385,17 @@ static void sizes_and_times_are_told_apart(void **state)
     };
     struct xlx_lazy_prefetch p = { 1, 2 };
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-        assert_int_equal(xlx_lazy_parse_prefetch(bad[i], &p), -EINVAL);
+        assert_int_equal(xlx_lazy_parse_prefetch(bad[i], &p, sizeof(p)),
+                         -EINVAL);
     assert_int_equal(p.bytes, 1);
     for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
-        assert_int_equal(xlx_lazy_parse_prefetch(good[i].text, &p), 0);
+        assert_int_equal(xlx_lazy_parse_prefetch(good[i].text, &p, sizeof(p)),
+                         0);
         assert_int_equal(p.bytes, good[i].bytes);
         assert_int_equal(p.ms, good[i].ms);
     }
-    assert_int_equal(xlx_lazy_parse_prefetch(XLX_LAZY_PREFETCH_DEFAULT, &p), 0);
+    assert_int_equal(
+        xlx_lazy_parse_prefetch(XLX_LAZY_PREFETCH_DEFAULT, &p, sizeof(p)), 0);
 }
 
 static void a_limit_is_a_rate_or_none(void **state)

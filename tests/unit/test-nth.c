@@ -609,7 +609,7 @@ static int call_lazy_list(struct place *p)
 static int call_lazy_status(struct place *p)
 {
     struct xlx_lazy_status status;
-    return xlx_lazy_status(p->ctx, 7, &status);
+    return xlx_lazy_status(p->ctx, 7, &status, sizeof(status));
 }
 
 static int call_lazy_watch(struct place *p)
@@ -624,14 +624,14 @@ static int call_lazy_watch(struct place *p)
 static int call_lazy_set(struct place *p)
 {
     const struct xlx_lazy_change change = { .retry = true };
-    return xlx_lazy_set(p->ctx, 7, &change, NULL);
+    return xlx_lazy_set(p->ctx, 7, &change, sizeof(change), NULL, 0);
 }
 
 /* NULL is its error. */
 static int call_status_json(struct place *p)
 {
     const struct xlx_lazy_status status = { .domid = 7, .image = "image" };
-    char *text = xlx_lazy_status_json(&status);
+    char *text = xlx_lazy_status_json(&status, sizeof(status));
     (void)p;
     free(text);
     return text ? 0 : -ENOMEM;
@@ -645,6 +645,16 @@ static int list_channels(struct place *p, xlx_evtchn_channels **channels_r)
     int rc = xlx_evtchn_list(p->ctx, WORLD_DOMID, channels_r);
     allocations = later;
     return rc < 0 ? rc : 0;
+}
+
+static int call_lazy_report(struct place *p)
+{
+    xlx_lazy_report *report;
+    int rc = xlx_lazy_report_new(&report);
+    (void)p;
+    if (!rc)
+        xlx_lazy_report_free(report);
+    return rc;
 }
 
 static int call_diagnose(struct place *p)
@@ -811,6 +821,7 @@ static const struct call {
     { "xlx_lazy_watch_new", start_image, call_lazy_watch, FAILS | QUIET },
     { "xlx_lazy_set", start_image, call_lazy_set, FAILS | QUIET },
     { "xlx_lazy_status_json", start_image, call_status_json, NO_CTX },
+    { "xlx_lazy_report_new", start_image, call_lazy_report, NO_CTX },
 };
 
 #define NR_CALLS (sizeof(calls) / sizeof(calls[0]))
@@ -863,7 +874,9 @@ static const char *const left_out[] = {
     "xlx_lazy_fill",
     "xlx_lazy_image",
     "xlx_lazy_limit",
-    "xlx_lazy_report",
+    "xlx_lazy_report_feature",
+    "xlx_lazy_report_free",
+    "xlx_lazy_report_reason",
     "xlx_lazy_started",
     /* They allocate nothing, and call no seam. */
     "xlx_lazy_parse_bwlimit",

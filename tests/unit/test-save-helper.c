@@ -100,10 +100,12 @@ static int fake_record(xlx_lazy *lazy, uint64_t ms)
     return 0;
 }
 
-static int fake_prefetch(xlx_lazy *lazy, const struct xlx_lazy_prefetch *p)
+static int fake_prefetch(xlx_lazy *lazy, const struct xlx_lazy_prefetch *p,
+                         size_t size)
 {
     (void)lazy;
     (void)p;
+    (void)size;
     seen->prefetches++;
     return 0;
 }
@@ -128,7 +130,7 @@ static int fake_confine(const struct helper *h, const xlx_lazy *lazy)
 #define pager_confine fake_confine
 #define xlx_lazy_fill fake_fill
 #define xlx_lazy_record fake_record
-#define xlx_lazy_prefetch(lazy, p) fake_prefetch(lazy, p)
+#define xlx_lazy_prefetch(lazy, p, size) fake_prefetch(lazy, p, size)
 #define xlx_lazy_start fake_start
 #define xlx_lazy_take_over fake_take_over
 #define xlx_lazy_started fake_started

@@ -81,7 +81,7 @@ static bool read_prefetch(struct helper *h)
     const char *text = is_set("XL_EXT_LAZY_PREFETCH")
                            ? getenv("XL_EXT_LAZY_PREFETCH")
                            : XLX_LAZY_PREFETCH_DEFAULT;
-    if (!xlx_lazy_parse_prefetch(text, &h->prefetch))
+    if (!xlx_lazy_parse_prefetch(text, &h->prefetch, sizeof(h->prefetch)))
         return true;
     fprintf(stderr,
             "xl-ext-save-helper: XL_EXT_LAZY_PREFETCH is '%s': give a "

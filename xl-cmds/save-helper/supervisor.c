@@ -156,7 +156,7 @@ static void make_ready(const struct guard *g, bool first)
     if (g->h->record)
         xlx_lazy_record(g->lazy, g->h->record_ms);
     if (first)
-        xlx_lazy_prefetch(g->lazy, &g->h->prefetch);
+        xlx_lazy_prefetch(g->lazy, &g->h->prefetch, sizeof(g->h->prefetch));
 }
 
 /*
