@@ -9,62 +9,42 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
-#include <time.h>
 #include <unistd.h>
 
-#include <xenctrl.h>
+/* Its xenctrl.h has to come before Xen's other headers. */
+#include "guest-info.h"
+
 #include <xenforeignmemory.h>
 
 #define EVERY_US 10000
 #define SEEK_US 2000
 
-static xc_interface *xch;
-
-static unsigned long long now_us(void)
-{
-    struct timespec ts;
-
-    clock_gettime(CLOCK_REALTIME, &ts);
-    return ts.tv_sec * 1000000ull + ts.tv_nsec / 1000;
-}
-
-/* Whether there is one, which is put into *domid; *paused tells how it is. */
-static int exists(uint32_t *domid, int *paused)
-{
-    xc_domaininfo_t info;
-
-    if (xc_domain_getinfolist(xch, *domid, 1, &info) != 1 ||
-        (info.flags & XEN_DOMINF_dying))
-        return 0;
-    *domid = info.domain;
-    *paused = !!(info.flags & XEN_DOMINF_paused);
-    return 1;
-}
-
 int main(int argc, char **argv)
 {
+    xc_interface *xch = xc_interface_open(NULL, NULL, 0);
     xenforeignmemory_handle *fmem = xenforeignmemory_open(NULL, 0);
     const volatile uint64_t *count;
     unsigned long long now;
+    xc_domaininfo_t info;
     uint32_t domid;
     xen_pfn_t gfn;
-    int paused;
 
-    xch = xc_interface_open(NULL, NULL, 0);
     if (argc != 3 || !fmem || !xch)
         return fputs("usage: guest-rate DOMID GFN (in dom0)\n", stderr), 2;
     domid = strtoul(argv[1], NULL, 0);
     gfn = strtoul(argv[2], NULL, 0);
     setvbuf(stdout, NULL, _IOLBF, 0);
-    while (!exists(&domid, &paused) || paused)
+    while (!find_domain(xch, domid, &info) || info.flags & XEN_DOMINF_paused)
         usleep(SEEK_US);
+    domid = info.domain;
     now = now_us();
     count = xenforeignmemory_map(fmem, domid, PROT_READ, 1, &gfn, NULL);
     if (!count)
         return perror("guest-rate"), 1;
-    for (; exists(&domid, &paused); now = now_us()) {
+    while (find_domain(xch, domid, &info) && info.domain == domid) {
         printf("%llu %lu %lu\n", now, count[0], count[1]);
         usleep(EVERY_US);
+        now = now_us();
     }
     return 0;
 }
