@@ -292,6 +292,9 @@ $(B)/unit-tsan/%: $(B)/tsan/tests/unit/%.o | $(tested_tsan).so
 	$(call say,LD)
 	$(Q)$(call test_link,tsan)
 
+# test-libxl-contract: what it has in place of libxl is found by dlsym().
+%/test-libxl-contract: LDFLAGS_ALL += -rdynamic
+
 # test-nth: the library in one object that calls nth_malloc() for malloc().
 nth_renamed := malloc calloc realloc reallocarray strdup strndup opendir \
                open_memstream
