@@ -115,8 +115,10 @@ static int alloc_irq(struct irq_domain *d, unsigned int virq, unsigned int nr,
 		return err;
 	irq_domain_set_info(d, virq, 0, &chip, NULL, handle_edge_irq, NULL,
 			    "edge");
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 15, 0)
 	/* It can be moved at any time: one hypercall does it. */
 	irq_set_status_flags(virq, IRQ_MOVE_PCNTXT);
+#endif
 	return 0;
 }
 
