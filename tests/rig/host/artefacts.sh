@@ -60,6 +60,15 @@ kernel_artefact() {
     suite_artefact kernel linux-image-amd64 "$1" "${own_modules[@]}"
 }
 
+# dom0's kernel, or the newest.
+guest_kernel_artefact() (
+    [ "$guest_kernels" = newest ] || { echo "$kernel"; return; }
+    choose_suite "$newest_kernel_host"
+    update_lists deb "$lists_days" && root=$(build_root_artefact) || return
+    suite=$newest_kernel_suite
+    update_lists deb "$lists_days" && kernel_artefact "$root"
+)
+
 dom0_root_artefact() {
     local packages own_inputs=("$rig/host/system.sh")
     packages=$(dom0_packages)
@@ -144,7 +153,8 @@ own_xen() {
 kernel_and_guest() {
     build_root=$(build_root_artefact) || return
     kernel=$(kernel_artefact "$build_root") || return
-    guest=$(guest_artefact "$kernel") || return
+    guest_kernel=$(guest_kernel_artefact) || return
+    guest=$(guest_artefact "$guest_kernel") || return
     printf '%s\n' "$kernel" "$guest" "$build_root"
 }
 

@@ -23,6 +23,11 @@ choose_suite() {
     export suite=$1
 }
 
+# Guests may run the newest kernel that the archive has. Its headers' programs
+# run on the release for which it was made.
+newest_kernel_suite=trixie-backports
+newest_kernel_host=trixie
+
 # Whether this host runs the suite, so that what dom0 runs can be built here.
 host_is_suite() {
     [ "$(. /etc/os-release && echo "${VERSION_CODENAME:-}")" = "$suite" ]
