@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: LGPL-2.1-only
 #
-# 140 plugs on one controller, each of which the guest is told of: QEMU's backend
-# falls silent after 256 plug events. 1,000 in cases-long.
+# Plugs on one controller, each of which the guest is told of. 1,000 in cases-long,
+# as QEMU's backend falls silent after 256 plug events.
 
 . /rig/host/cases/usb.bash
 
-plugs=${plugs:-140}
+plugs=${plugs:-20}
 
 plug tablet tablet
 start_guest
@@ -18,7 +18,7 @@ for ((i = 1; i <= plugs; i++)); do
     rig_wait_for 10 guest_has_seen $i $((i - 1)) || rig_fail "plug $i: not seen"
     xl usb-detach $guest "$tablet" >/dev/null || rig_fail "detach $i"
     rig_wait_for 10 guest_has_seen $i $i || rig_fail "plug $i: seen for ever"
-    [ $((i % 50)) -ne 0 ] || echo "$i plugs in $((SECONDS - started)) s"
+    [ $((i % 10)) -ne 0 ] || echo "$i plugs in $((SECONDS - started)) s"
 done
 echo "ok: the guest has seen $plugs plugs"
 kill $watcher
