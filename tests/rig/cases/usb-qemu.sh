@@ -18,13 +18,7 @@ truncate -s 1M "$rig_tmp/image"
 qdisk="disk = [ 'format=raw, vdev=xvda, backendtype=qdisk, target=$rig_tmp/image' ]"
 
 # The pid of the guest's own QEMU, which libxl started.
-device_model() {
-    local p
-    for p in /proc/[0-9]*; do
-        tr '\0' ' ' <"$p/cmdline" | grep -q "qemu.* -xen-domid $domid " &&
-            echo "${p##*/}"
-    done 2>/dev/null
-}
+device_model() { processes "qemu.* -xen-domid $domid " | cut -d ' ' -f 1; }
 guest_reads() {
     says "rig disk" rig_guest_run $guest "dd if=/dev/xvda bs=8 count=1 \
         iflag=direct 2>/dev/null || head -c 8 /dev/xvda"

@@ -92,20 +92,30 @@ has_driver() { [ "$(rig_usb_driver "$1")" = "$2" ]; }
 
 has_no_driver() { ! rig_usb_driver "$1" >/dev/null; }
 
+# processes PATTERN : the pid and the command line of each that matches; fails when
+# none does. Forks nothing: processes are dear in an emulated dom0, and each refusal
+# is followed by two looks.
+processes() {
+    local p args found=1
+    for p in /proc/[0-9]*; do
+        { mapfile -d '' -t args <"$p/cmdline"; } 2>/dev/null || continue
+        [[ "${args[*]}" =~ $1 ]] || continue
+        echo "${p##*/} ${args[*]}"
+        found=0
+    done
+    return $found
+}
+
 usb_processes() {
-    local p
-    for p in /proc/[0-9]*/cmdline; do
-        { tr '\0' ' ' <"$p"; echo; } 2>/dev/null
-    done | grep -E '[x]l-ext-usb-backend|[q]emu-system'
+    local found
+    found=$(processes 'xl-ext-usb-backend|qemu-system') && sed 's/^[0-9]* //' <<<"$found"
 }
 
 no_usb_process() { ! usb_processes; }
 
 drivers() {
-    local intf
-    for intf in /sys/bus/usb/devices/*:*; do
-        echo "${intf##*/} $(readlink "$intf/driver")"
-    done
+    echo /sys/bus/usb/devices/*:*
+    find -H /sys/bus/usb/devices/*:* -maxdepth 1 -name driver -printf '%h %l\n'
 }
 
 # All that a refused or undone command may not change.
