@@ -16,7 +16,7 @@ struct loader {
     uint64_t extent[XLX__FAST_WINDOW]; /* a list for Xen */
 };
 
-static int failed(struct loader *l, int rc, const char *what, uint64_t gfn)
+static int fail_load(struct loader *l, int rc, const char *what, uint64_t gfn)
 {
     return xlx__fail_errno(l->ctx, -rc, "domain %u: gfn 0x%" PRIx64 ": %s",
                            l->job->physmap->domid, gfn, what);
@@ -34,7 +34,7 @@ static int populate_pages(struct loader *l, size_t nr)
 {
     size_t done;
     int rc = nr ? populate(l, nr, 0, &done) : 0;
-    return rc ? failed(l, rc, "allocate memory for it", l->extent[done]) : 0;
+    return rc ? fail_load(l, rc, "allocate memory for it", l->extent[done]) : 0;
 }
 
 /* By single pages. The list of blocks is the caller's again afterwards. */
@@ -81,7 +81,7 @@ static int populate_blocks(struct loader *l)
         if (!rc)
             return 0;
         if (rc != -ENOMEM)
-            return failed(l, rc, "allocate memory for it", l->extent[done]);
+            return fail_load(l, rc, "allocate memory for it", l->extent[done]);
         rc = populate_split(l, l->extent[done]);
         if (rc)
             return rc;
@@ -99,7 +99,7 @@ static int map(struct loader *l, char **at_r)
     void *at;
     int rc = physmap->ops->map(physmap, l->window.gfn, l->window.nr, &at, &bad);
     if (rc)
-        return failed(l, rc, "map it", l->window.gfn[bad]);
+        return fail_load(l, rc, "map it", l->window.gfn[bad]);
     *at_r = at;
     return 0;
 }
@@ -113,7 +113,8 @@ static int read_piece(struct loader *l, uint64_t gfn, size_t nr, char *to)
         return xlx__fail(l->ctx, EBADMSG,
                          "%s: gfn 0x%" PRIx64 ": its checksum is wrong",
                          xlx_image_name(job->image), bad);
-    return rc ? failed(l, rc, "read the save file from this page on", bad) : 0;
+    return rc ? fail_load(l, rc, "read the save file from this page on", bad)
+              : 0;
 }
 
 static int read_window(struct loader *l, char *at)

@@ -28,7 +28,8 @@ bool xlx__fast_first(const struct xlx_image_run *runs, size_t nr_runs,
 }
 
 /* Appends those of [gfn, end) that are not the distribution's. */
-static void append(struct xlx__fast_window *window, uint64_t gfn, uint64_t end)
+static void add_to_window(struct xlx__fast_window *window, uint64_t gfn,
+                          uint64_t end)
 {
     for (gfn = pass_stock(gfn); gfn < end; gfn = pass_stock(gfn + 1))
         window->gfn[window->nr++] = gfn;
@@ -48,8 +49,8 @@ bool xlx__fast_window_next(const struct xlx_image_run *runs, size_t nr_runs,
     const struct xlx_image_run *run = xlx__runs_from(runs, nr_runs, first);
     for (; run != runs + nr_runs && run->gfn < stop; run++) {
         uint64_t run_end = run->gfn + run->nr;
-        append(window_r, run->gfn > first ? run->gfn : first,
-               run_end < stop ? run_end : stop);
+        add_to_window(window_r, run->gfn > first ? run->gfn : first,
+                      run_end < stop ? run_end : stop);
     }
     return true;
 }

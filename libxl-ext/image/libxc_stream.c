@@ -292,8 +292,8 @@ static int check_end(struct index *ix, const struct xlx__record *record)
                                         &ix->image->special);
 }
 
-static int refuse(struct index *ix, const struct xlx__record *record,
-                  const struct record_type *type)
+static int refuse_record(struct index *ix, const struct xlx__record *record,
+                         const struct record_type *type)
 {
     bool checkpoint = record->type == FMT_CHECKPOINT ||
                       record->type == FMT_CHECKPOINT_DIRTY_PFN_LIST;
@@ -367,7 +367,7 @@ static int check_known(struct index *ix, const struct xlx__record *record,
                        const struct record_type *type)
 {
     if (!(type->guests & 1u << ix->image->info.guest))
-        return refuse(ix, record, type);
+        return refuse_record(ix, record, type);
     int rc = check_length(ix, record, type);
     return rc || !type->check ? rc : type->check(ix, record);
 }
@@ -387,7 +387,7 @@ static int check_record(struct index *ix, const struct xlx__record *record)
 
 /* --- the whole ------------------------------------------------------------ */
 
-static int finish(struct index *ix, uint64_t at)
+static int finish_index(struct index *ix, uint64_t at)
 {
     int rc = runs_failed(ix, at, xlx__runs_finish(&ix->runs));
     if (rc)
@@ -426,7 +426,7 @@ int xlx__libxc_index(struct xlx__source *src, uint64_t offset,
             at = xlx__record_end(&record);
     }
     if (!rc)
-        rc = finish(&ix, at);
+        rc = finish_index(&ix, at);
     free(ix.runs.run);
     return rc;
 }

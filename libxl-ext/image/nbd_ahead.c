@@ -18,7 +18,7 @@ void xlx__nbd_ahead_init(struct xlx__nbd_ahead *ahead,
 
 /* --- the caller has the lock --- */
 
-static void forget(struct xlx__nbd_ahead *ahead)
+static void drop_connection(struct xlx__nbd_ahead *ahead)
 {
     xlx__nbd_drop(ahead->server, &ahead->connection);
     for (size_t i = 0; i < XLX__NBD_AHEAD; i++)
@@ -26,21 +26,21 @@ static void forget(struct xlx__nbd_ahead *ahead)
     atomic_store(&ahead->used, false);
 }
 
-static int answer(const struct xlx__nbd_ahead *ahead, int64_t cookie)
+static int await_answer(const struct xlx__nbd_ahead *ahead, int64_t cookie)
 {
     return xlx__nbd_answer(ahead->server, &ahead->connection, cookie);
 }
 
-static int ask(struct xlx__nbd_ahead *ahead, uint64_t offset, size_t len)
+static int ask_ahead(struct xlx__nbd_ahead *ahead, uint64_t offset, size_t len)
 {
     struct xlx__nbd_connection *c = &ahead->connection;
     unsigned i = ahead->next % XLX__NBD_AHEAD;
     int rc = 0;
     if (!xlx__nbd_is_mine(c))
-        forget(ahead);
+        drop_connection(ahead);
     /* Nobody came for it. Until it is answered its buffer is written to. */
     if (ahead->request[i].cookie)
-        rc = answer(ahead, ahead->request[i].cookie);
+        rc = await_answer(ahead, ahead->request[i].cookie);
     ahead->request[i].cookie = 0;
     if (!ahead->request[i].buf)
         ahead->request[i].buf = malloc(XLX__NBD_AHEAD_LEN_MAX);
@@ -61,15 +61,15 @@ static bool take_block(struct xlx__nbd_ahead *ahead, void *buf, size_t len,
                        uint64_t offset)
 {
     if (!xlx__nbd_is_mine(&ahead->connection)) {
-        forget(ahead);
+        drop_connection(ahead);
         return false;
     }
     for (size_t i = 0; i < XLX__NBD_AHEAD; i++) {
         if (!ahead->request[i].cookie || ahead->request[i].offset != offset ||
             len > ahead->request[i].len)
             continue;
-        if (answer(ahead, ahead->request[i].cookie)) {
-            forget(ahead); /* the others would be waited for as long */
+        if (await_answer(ahead, ahead->request[i].cookie)) {
+            drop_connection(ahead); /* the others would be waited for as long */
             return false;
         }
         ahead->request[i].cookie = 0;
@@ -84,13 +84,13 @@ static bool take_block(struct xlx__nbd_ahead *ahead, void *buf, size_t len,
  * when a client leaves before them (raw_send_socket, sock >= 0), and then
  * nobody has an image any more.
  */
-static void finish(struct xlx__nbd_ahead *ahead)
+static void collect_answers(struct xlx__nbd_ahead *ahead)
 {
     bool mine = xlx__nbd_is_mine(&ahead->connection);
     for (size_t i = 0; mine && i < XLX__NBD_AHEAD; i++)
         if (ahead->request[i].cookie)
-            mine = !answer(ahead, ahead->request[i].cookie);
-    forget(ahead);
+            mine = !await_answer(ahead, ahead->request[i].cookie);
+    drop_connection(ahead);
 }
 
 /* --- it has not --- */
@@ -99,8 +99,8 @@ void xlx__nbd_ahead_ask(struct xlx__nbd_ahead *ahead, uint64_t offset,
                         size_t len)
 {
     pthread_mutex_lock(&ahead->lock);
-    if (ask(ahead, offset, len))
-        forget(ahead);
+    if (ask_ahead(ahead, offset, len))
+        drop_connection(ahead);
     else
         atomic_store(&ahead->used, true);
     pthread_mutex_unlock(&ahead->lock);
@@ -120,7 +120,7 @@ bool xlx__nbd_ahead_take(struct xlx__nbd_ahead *ahead, void *buf, size_t len,
 void xlx__nbd_ahead_settle(struct xlx__nbd_ahead *ahead)
 {
     pthread_mutex_lock(&ahead->lock);
-    finish(ahead);
+    collect_answers(ahead);
     for (size_t i = 0; i < XLX__NBD_AHEAD; i++) {
         free(ahead->request[i].buf);
         ahead->request[i].buf = NULL;

@@ -55,7 +55,7 @@ struct rewrite {
 
 /* --- output --------------------------------------------------------------- */
 
-static int put(struct rewrite *w, const void *bytes, size_t len)
+static int write_part(struct rewrite *w, const void *bytes, size_t len)
 {
     const char *from = bytes;
     while (len) {
@@ -73,7 +73,7 @@ static int put(struct rewrite *w, const void *bytes, size_t len)
 }
 
 /* Copies bytes [from, to) of the image. */
-static int put_from(struct rewrite *w, uint64_t from, uint64_t to)
+static int write_part_from(struct rewrite *w, uint64_t from, uint64_t to)
 {
     while (from < to) {
         size_t n = to - from < CHUNK ? (size_t)(to - from) : CHUNK;
@@ -81,7 +81,7 @@ static int put_from(struct rewrite *w, uint64_t from, uint64_t to)
         if (rc)
             return xlx__fail_errno(w->ctx, -rc, "%s: cannot read byte %" PRIu64,
                                    w->image->name, from);
-        rc = put(w, w->buffer, n);
+        rc = write_part(w, w->buffer, n);
         if (rc)
             return rc;
         from += n;
@@ -103,8 +103,8 @@ static int put_padding(struct rewrite *w, uint64_t len)
     for (uint32_t i = 0; i < head.data.count; i++)
         pfn[i] = (uint64_t)FMT_PFN_XTAB << FMT_PFN_TYPE_SHIFT |
                  (w->image->info.max_gfn + 1);
-    int rc = put(w, &head, sizeof(head));
-    return rc ? rc : put(w, pfn, pfns);
+    int rc = write_part(w, &head, sizeof(head));
+    return rc ? rc : write_part(w, pfn, pfns);
 }
 
 /* Makes what follows in `ahead` bytes begin at a page of the file. */
@@ -117,7 +117,7 @@ static int pad(struct rewrite *w, uint64_t ahead)
 }
 
 /* Those that are not zeros; the file has holes for the others. */
-static int put_pages(struct rewrite *w, const unsigned char *bytes, size_t nr)
+static int write_pages(struct rewrite *w, const unsigned char *bytes, size_t nr)
 {
     int rc = 0;
     for (size_t i = 0, n; !rc && i < nr; i += n) {
@@ -128,7 +128,7 @@ static int put_pages(struct rewrite *w, const unsigned char *bytes, size_t nr)
         if (zero)
             w->at += n * XLX_PAGE_SIZE;
         else
-            rc = put(w, bytes + i * XLX_PAGE_SIZE, n * XLX_PAGE_SIZE);
+            rc = write_part(w, bytes + i * XLX_PAGE_SIZE, n * XLX_PAGE_SIZE);
     }
     return rc;
 }
@@ -163,11 +163,11 @@ static int put_record(struct rewrite *w, bool with_pages)
     if (!rc && pages)
         rc = pad(w, sizeof(head) + pfns);
     if (!rc)
-        rc = put(w, &head, sizeof(head));
+        rc = write_part(w, &head, sizeof(head));
     if (!rc)
-        rc = put(w, w->pfn, pfns);
+        rc = write_part(w, w->pfn, pfns);
     if (!rc)
-        rc = put_pages(w, w->buffer, pages);
+        rc = write_pages(w, w->buffer, pages);
     w->done += pages;
     w->nr = 0;
     return rc;
@@ -179,7 +179,8 @@ static int put_pfn(struct rewrite *w, uint64_t pfn, bool with_page)
     return w->nr == RECORD_PAGES ? put_record(w, with_page) : 0;
 }
 
-static void mark(struct rewrite *w, const uint64_t *ordinal, uint64_t gfn)
+static void mark_as_first(struct rewrite *w, const uint64_t *ordinal,
+                          uint64_t gfn)
 {
     const struct xlx_image *image = w->image;
     size_t i = (size_t)(xlx__runs_from(image->runs, image->nr_runs, gfn) -
@@ -200,7 +201,7 @@ static int put_first(struct rewrite *w, const struct xlx_image_range *first,
         rc = xlx__fail(w->ctx, ENOMEM, "%s: no memory", w->image->name);
     for (size_t i = 0; !rc && i < nr_tidy; i++) {
         for (uint64_t k = 0; !rc && k < tidy[i].nr; k++) {
-            mark(w, ordinal, tidy[i].gfn + k);
+            mark_as_first(w, ordinal, tidy[i].gfn + k);
             rc = put_pfn(w, tidy[i].gfn + k, true);
         }
     }
@@ -263,12 +264,12 @@ static int put_front(struct rewrite *w)
     if (header.optional_data_len)
         gap = (uint32_t)(-image->info.libxc_start % FMT_RECORD_ALIGN);
     header.optional_data_len += gap;
-    rc = put(w, &header, sizeof(header));
+    rc = write_part(w, &header, sizeof(header));
     if (!rc)
-        rc = put_from(w, sizeof(header), end);
+        rc = write_part_from(w, sizeof(header), end);
     if (!rc)
-        rc = put(w, nothing, gap);
-    return rc ? rc : put_from(w, end, image->info.libxc_start);
+        rc = write_part(w, nothing, gap);
+    return rc ? rc : write_part_from(w, end, image->info.libxc_start);
 }
 
 /* All pages in the place of the first PAGE_DATA record. */
@@ -277,13 +278,13 @@ static int put_records(struct rewrite *w, const struct xlx_image_range *first,
 {
     const struct xlx_image *image = w->image;
     bool pages_put = false;
-    int rc = put(w, &image->headers, sizeof(image->headers));
+    int rc = write_part(w, &image->headers, sizeof(image->headers));
     for (size_t i = 0; !rc && i < image->nr_records; i++) {
         const struct xlx__record *record = &image->records[i];
         rc = xlx__record_recheck(w->src, record);
         if (!rc && record->type != FMT_PAGE_DATA &&
             record->type != FORMER_PADDING)
-            rc = put_from(w, record->offset, xlx__record_end(record));
+            rc = write_part_from(w, record->offset, xlx__record_end(record));
         if (rc || record->type != FMT_PAGE_DATA)
             continue;
         if (!pages_put) {
@@ -305,7 +306,7 @@ static int put_all(struct rewrite *w, const struct xlx_image_range *first,
     int rc = put_front(w);
     if (!rc)
         rc = put_records(w, first, nr);
-    return rc ? rc : put_from(w, image->info.libxc_end, image->end);
+    return rc ? rc : write_part_from(w, image->info.libxc_end, image->end);
 }
 
 /* --- and back

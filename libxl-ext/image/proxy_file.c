@@ -30,14 +30,16 @@ struct note {
 
 /* --- making one ----------------------------------------------------------- */
 
-static int failed(xlx_ctx *ctx, const xlx_image *image, int rc)
+static int fail_proxy_file(xlx_ctx *ctx, const xlx_image *image, int rc)
 {
     return xlx__fail_errno(ctx, -rc, "%s: a proxy file in memory", image->name);
 }
 
-static int go_to(xlx_ctx *ctx, const xlx_image *image, int fd, uint64_t at)
+static int seek_to(xlx_ctx *ctx, const xlx_image *image, int fd, uint64_t at)
 {
-    return lseek(fd, (off_t)at, SEEK_SET) < 0 ? failed(ctx, image, -errno) : 0;
+    return lseek(fd, (off_t)at, SEEK_SET) < 0
+               ? fail_proxy_file(ctx, image, -errno)
+               : 0;
 }
 
 static int put_note(xlx_ctx *ctx, const xlx_image *image, int fd)
@@ -55,11 +57,11 @@ static int put_note(xlx_ctx *ctx, const xlx_image *image, int fd)
     int rc = xlx__write_all(fd, &note, sizeof(note));
     if (!rc)
         rc = xlx__write_all(fd, image->name, note.uri_len);
-    return rc ? failed(ctx, image, rc) : 0;
+    return rc ? fail_proxy_file(ctx, image, rc) : 0;
 }
 
 /* Each part at the place where it was. */
-static int fill(xlx_ctx *ctx, const xlx_image *image, int fd)
+static int write_proxy_file(xlx_ctx *ctx, const xlx_image *image, int fd)
 {
     const struct xlx_image_info *info = &image->info;
     if (info->libxc_start > KEPT_MAX || image->end - info->libxc_end > KEPT_MAX)
@@ -70,13 +72,13 @@ static int fill(xlx_ctx *ctx, const xlx_image *image, int fd)
     if (!rc)
         rc = put_note(ctx, image, fd);
     if (!rc)
-        rc = go_to(ctx, image, fd, info->libxc_end);
+        rc = seek_to(ctx, image, fd, info->libxc_end);
     if (!rc)
         rc = xlx_image_copy(ctx, image, info->libxc_end, image->end, fd);
     if (!rc)
-        rc = go_to(ctx, image, fd, 0);
+        rc = seek_to(ctx, image, fd, 0);
     if (!rc && fcntl(fd, F_ADD_SEALS, SEALS))
-        rc = failed(ctx, image, -errno);
+        rc = fail_proxy_file(ctx, image, -errno);
     return rc;
 }
 
@@ -88,8 +90,8 @@ int xlx_image_proxy_file(xlx_ctx *ctx, const xlx_image *image, int *fd_r)
                          image->name);
     int fd = memfd_create("save-file", MFD_CLOEXEC | MFD_ALLOW_SEALING);
     if (fd < 0)
-        return failed(ctx, image, -errno);
-    int rc = fill(ctx, image, fd);
+        return fail_proxy_file(ctx, image, -errno);
+    int rc = write_proxy_file(ctx, image, fd);
     if (rc)
         close(fd);
     else

@@ -19,7 +19,7 @@ static int by_start(const void *a, const void *b)
 }
 
 /* Joins sorted ranges that touch or overlap; returns how many are left. */
-static size_t join(struct xlx__gfn_range *range, size_t nr)
+static size_t join_ranges(struct xlx__gfn_range *range, size_t nr)
 {
     size_t last = 0;
     for (size_t i = 1; i < nr; i++) {
@@ -44,7 +44,7 @@ int xlx__image_resident(xlx_ctx *ctx, const xlx_image *image,
     for (size_t i = 0; i < special->nr; i++)
         ranges[i + 1] = special->range[i];
     qsort(ranges, special->nr + 1, sizeof(*ranges), by_start);
-    *nr_r = join(ranges, special->nr + 1);
+    *nr_r = join_ranges(ranges, special->nr + 1);
     *ranges_r = ranges;
     return 0;
 }

@@ -37,7 +37,7 @@ static uint64_t next_offset(const struct xlx_image_run *run)
     return removes(run) ? run->offset : run->offset + run->nr * XLX_PAGE_SIZE;
 }
 
-static int append(struct xlx__runs *runs, struct xlx_image_run run)
+static int append_run(struct xlx__runs *runs, struct xlx_image_run run)
 {
     if (runs->nr) {
         struct xlx_image_run *last = &runs->run[runs->nr - 1];
@@ -61,7 +61,7 @@ int xlx__runs_add(struct xlx__runs *runs, uint64_t gfn, uint64_t nr,
         runs->overlaid = true;
     if (gfn + nr > runs->end)
         runs->end = gfn + nr;
-    return append(runs, (struct xlx_image_run){ gfn, nr, offset });
+    return append_run(runs, (struct xlx_image_run){ gfn, nr, offset });
 }
 
 int xlx__runs_remove(struct xlx__runs *runs, uint64_t gfn, uint64_t nr,
@@ -70,7 +70,8 @@ int xlx__runs_remove(struct xlx__runs *runs, uint64_t gfn, uint64_t nr,
     if (gfn >= runs->end)
         return 0; /* they never had one */
     runs->overlaid = true;
-    return append(runs, (struct xlx_image_run){ gfn, nr, offset | REMOVES });
+    return append_run(runs,
+                      (struct xlx_image_run){ gfn, nr, offset | REMOVES });
 }
 
 static int by_gfn(const void *a, const void *b)
@@ -127,7 +128,7 @@ static int show(struct xlx__runs *out, const struct xlx_image_run *run,
     if (removes(run))
         return 0;
     uint64_t offset = run->offset + (gfn - run->gfn) * XLX_PAGE_SIZE;
-    return append(out, (struct xlx_image_run){ gfn, end - gfn, offset });
+    return append_run(out, (struct xlx_image_run){ gfn, end - gfn, offset });
 }
 
 /*

@@ -19,7 +19,7 @@ struct xlx__runs {
     size_t nr, cap;
     size_t limit;  /* of nr */
     uint64_t end;  /* behind the highest gfn with a page so far */
-    bool overlaid; /* not ascending: finish() has work to do */
+    bool overlaid; /* not ascending: xlx__runs_finish() has work to do */
 };
 
 /*

@@ -253,7 +253,8 @@ static int check_end(struct xlx__source *src, uint64_t at,
 }
 
 /* libxl refuses unknown records, also those marked optional; so do we. */
-static int refuse(struct xlx__source *src, uint64_t at, uint32_t type)
+static int refuse_libxl_record(struct xlx__source *src, uint64_t at,
+                               uint32_t type)
 {
     if (type == FMT_LIBXL_CHECKPOINT_END || type == FMT_LIBXL_CHECKPOINT_STATE)
         return xlx__source_fail(src, ENOTSUP, at,
@@ -289,7 +290,7 @@ static int read_libxl_record(struct xlx__source *src, uint64_t *at,
     case FMT_LIBXL_EMULATOR_CONTEXT:
         return check_emulator(src, start, &record);
     default:
-        return refuse(src, start, record.type);
+        return refuse_libxl_record(src, start, record.type);
     }
 }
 

@@ -30,7 +30,7 @@ static int damaged(const struct reading *r, const char *why)
                      r->sidecar->name, why);
 }
 
-static int get(const struct reading *r, void *to, size_t len, uint64_t at)
+static int read_at(const struct reading *r, void *to, size_t len, uint64_t at)
 {
     int rc = xlx__pread_all(r->sidecar->fd, to, len, at);
     if (rc == -ENODATA)
@@ -56,7 +56,7 @@ static int check_runs(struct reading *r, uint64_t at)
     size_t max = XLX__NR(run);
     for (size_t i = 0, n; i < image->nr_runs; i += n) {
         n = image->nr_runs - i < max ? image->nr_runs - i : max;
-        int rc = get(r, run, n * sizeof(run[0]), at + i * sizeof(run[0]));
+        int rc = read_at(r, run, n * sizeof(run[0]), at + i * sizeof(run[0]));
         if (rc)
             return rc;
         for (size_t k = 0; k < n; k++) {
@@ -84,7 +84,7 @@ static int read_zero(struct reading *r, uint64_t at)
     sidecar->zero = calloc(words + 1, sizeof(*sidecar->zero));
     if (!sidecar->zero)
         return no_memory(r);
-    int rc = get(r, sidecar->zero, words * sizeof(*sidecar->zero), at);
+    int rc = read_at(r, sidecar->zero, words * sizeof(*sidecar->zero), at);
     if (rc)
         return rc;
     if (pages % 64 && sidecar->zero[words - 1] >> pages % 64)
@@ -135,7 +135,7 @@ static int read_working_set(struct reading *r, uint64_t at, uint64_t length)
     if (!sidecar->working_set)
         return no_memory(r);
     sidecar->nr_working_set = length / sizeof(*sidecar->working_set);
-    int rc = get(r, sidecar->working_set, length, at);
+    int rc = read_at(r, sidecar->working_set, length, at);
     return rc ? rc : check_working_set(r);
 }
 
@@ -191,7 +191,7 @@ static int check_crc(struct reading *r, const struct lzx_section *section,
     uint32_t crc = 0;
     for (uint64_t done = 0, n; done < section->length; done += n) {
         n = section->length - done < CHUNK ? section->length - done : CHUNK;
-        int rc = get(r, chunk, (size_t)n, at + done);
+        int rc = read_at(r, chunk, (size_t)n, at + done);
         if (rc)
             return rc;
         crc = xlx__crc32c(crc, chunk, (size_t)n);
@@ -207,7 +207,7 @@ static int read_section(struct reading *r, uint64_t *at)
     struct lzx_section section;
     if (*at > r->size || sizeof(section) > r->size - *at)
         return damaged(r, "cut short");
-    int rc = get(r, &section, sizeof(section), *at);
+    int rc = read_at(r, &section, sizeof(section), *at);
     if (rc)
         return rc;
     *at += sizeof(section);
@@ -285,12 +285,12 @@ static int check_magic(const struct reading *r)
                      r->sidecar->name);
 }
 
-static int read_all(struct reading *r)
+static int read_sidecar(struct reading *r)
 {
     uint64_t at = sizeof(struct lzx_header);
     int rc = check_magic(r);
     if (!rc)
-        rc = get(r, &r->sidecar->header, sizeof(struct lzx_header), 0);
+        rc = read_at(r, &r->sidecar->header, sizeof(struct lzx_header), 0);
     if (!rc)
         rc = check_header(r, &r->sidecar->header);
     for (uint32_t i = 0; !rc && i < r->sidecar->header.sections; i++)
@@ -351,7 +351,7 @@ int xlx_sidecar_open(xlx_ctx *ctx, const xlx_image *image, const char *path,
     if (!sidecar->name || !sidecar->ordinal)
         rc = xlx__fail(ctx, ENOMEM, "%s: no memory", name);
     else
-        rc = read_all(&r);
+        rc = read_sidecar(&r);
     if (rc)
         xlx_sidecar_close(sidecar);
     else

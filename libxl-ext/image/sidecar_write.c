@@ -21,7 +21,7 @@ struct writing {
     struct lzx_section section; /* the open one */
 };
 
-static int failed(const struct writing *w, int rc)
+static int fail_writing(const struct writing *w, int rc)
 {
     return rc ? xlx__fail_errno(w->ctx, -rc, "%s: cannot write", w->file.path)
               : 0;
@@ -29,12 +29,12 @@ static int failed(const struct writing *w, int rc)
 
 /* --- the file, by sections ------------------------------------------------ */
 
-static int put(struct writing *w, const void *bytes, size_t len)
+static int add_bytes(struct writing *w, const void *bytes, size_t len)
 {
     w->section.crc = xlx__crc32c(w->section.crc, bytes, len);
     w->section.length += len;
     w->at += len;
-    return failed(w, xlx__write_all(w->file.fd, bytes, len));
+    return fail_writing(w, xlx__write_all(w->file.fd, bytes, len));
 }
 
 /* The header of what follows is not known yet: room is left for it. */
@@ -42,15 +42,15 @@ static int put_blank(struct writing *w, size_t len)
 {
     static const unsigned char blank[sizeof(struct lzx_header)];
     w->at += len;
-    return failed(w, xlx__write_all(w->file.fd, blank, len));
+    return fail_writing(w, xlx__write_all(w->file.fd, blank, len));
 }
 
 static int put_at(struct writing *w, const void *bytes, size_t len, uint64_t at)
 {
     ssize_t n = pwrite(w->file.fd, bytes, len, (off_t)at);
     if (n < 0)
-        return failed(w, -errno);
-    return failed(w, n == (ssize_t)len ? 0 : -ENOSPC);
+        return fail_writing(w, -errno);
+    return fail_writing(w, n == (ssize_t)len ? 0 : -ENOSPC);
 }
 
 static int begin_section(struct writing *w, enum lzx_type type)
@@ -76,7 +76,7 @@ static int put_section(struct writing *w, enum lzx_type type, const void *bytes,
 {
     int rc = begin_section(w, type);
     if (!rc)
-        rc = put(w, bytes, len);
+        rc = add_bytes(w, bytes, len);
     return rc ? rc : end_section(w);
 }
 
@@ -88,13 +88,13 @@ static int put_runs(struct writing *w)
     for (size_t i = 0; !rc && i < image->nr_runs; i++) {
         struct xlx_image_run run = image->runs[i];
         run.offset -= image->info.libxc_start;
-        rc = put(w, &run, sizeof(run));
+        rc = add_bytes(w, &run, sizeof(run));
     }
     return rc ? rc : end_section(w);
 }
 
 /* Readable by whoever may read the image: it tells what is in its pages. */
-static int begin(struct writing *w, const char *path)
+static int begin_sidecar(struct writing *w, const char *path)
 {
     struct xlx__storage *storage = w->image->storage;
     struct timespec mtime;
@@ -162,7 +162,7 @@ static int copy_crc(struct writing *w, const xlx_sidecar *old)
         rc = xlx__pread_all(old->fd, chunk, (size_t)n, old->crc_at + done);
         if (rc)
             return xlx__fail_errno(w->ctx, -rc, "%s: cannot read", old->name);
-        rc = put(w, chunk, (size_t)n);
+        rc = add_bytes(w, chunk, (size_t)n);
     }
     return rc ? rc : end_section(w);
 }
@@ -199,7 +199,7 @@ static int replace_working_set(xlx_ctx *ctx, const xlx_image *image,
     size_t nr_tidy;
     int rc = xlx__working_set_tidy(ctx, image, ranges, nr, &tidy, &nr_tidy);
     if (!rc)
-        rc = begin(&w, path);
+        rc = begin_sidecar(&w, path);
     if (w.file.fd < 0)
         return rc;
     if (!rc && old)
@@ -268,10 +268,10 @@ static int put_page_crcs(void *arg, uint64_t gfn, size_t nr,
         if (xlx__page_is_zero(page))
             p->zero[p->done / 64] |= 1ull << p->done % 64;
     }
-    return put(p->w, crc, nr * sizeof(crc[0]));
+    return add_bytes(p->w, crc, nr * sizeof(crc[0]));
 }
 
-static int put_pages(struct writing *w, struct xlx__walk *walk)
+static int add_pages(struct writing *w, struct xlx__walk *walk)
 {
     const struct xlx_image *image = w->image;
     size_t words = xlx__zero_words(image->info.pages);
@@ -308,11 +308,11 @@ static int write_all(struct writing *w, const char *path,
     int rc = xlx__sidecar_mtime(w->ctx, w->image, &w->header.mtime_s,
                                 &w->header.mtime_ns);
     if (!rc)
-        rc = begin(w, path);
+        rc = begin_sidecar(w, path);
     if (w->file.fd < 0)
         return rc;
     if (!rc)
-        rc = put_pages(w, walk);
+        rc = add_pages(w, walk);
     if (!rc && old)
         rc = put_working_set(w, old->working_set, old->nr_working_set);
     if (!rc)
@@ -347,7 +347,7 @@ int xlx_sidecar_can_write(xlx_ctx *ctx, const xlx_image *image,
     if (rc)
         return rc;
     xlx_sidecar_close(old);
-    rc = begin(&w, path);
+    rc = begin_sidecar(&w, path);
     if (w.file.fd >= 0)
         xlx__new_file_drop(&w.file);
     return rc;

@@ -41,7 +41,8 @@ static size_t next_take(const struct xlx__source *src, uint64_t offset)
     return src->take * 2 < XLX__SOURCE_MAX ? src->take * 2 : XLX__SOURCE_MAX;
 }
 
-static int fill(struct xlx__source *src, uint64_t offset, const char *what)
+static int fill_window(struct xlx__source *src, uint64_t offset,
+                       const char *what)
 {
     size_t len = src->take = next_take(src, offset);
     if (len > src->size - offset)
@@ -70,7 +71,7 @@ int xlx__source_get(struct xlx__source *src, uint64_t offset, size_t len,
         return rc;
     if (offset < src->start || offset - src->start > src->len ||
         len > src->len - (offset - src->start)) {
-        rc = fill(src, offset, what);
+        rc = fill_window(src, offset, what);
         if (rc)
             return rc;
     }

@@ -53,7 +53,7 @@ static int room(struct thin *thin, size_t *room_r)
     return rc;
 }
 
-static int put(struct thin *thin, const void *bytes, size_t len)
+static int feed_bytes(struct thin *thin, const void *bytes, size_t len)
 {
     const unsigned char *from = bytes;
     while (len) {
@@ -72,7 +72,7 @@ static int put(struct thin *thin, const void *bytes, size_t len)
 }
 
 /* Copies `len` bytes of the file from `offset`. */
-static int put_from(struct thin *thin, uint64_t offset, uint64_t len)
+static int feed_from(struct thin *thin, uint64_t offset, uint64_t len)
 {
     while (len) {
         size_t n;
@@ -139,7 +139,7 @@ static int put_batch_pages(struct thin *thin, const struct batch *batch)
         for (n = 1; i + n < batch->pages; n++)
             if (batch->page[i + n] != batch->page[i] + n * XLX_PAGE_SIZE)
                 break;
-        rc = put_from(thin, batch->page[i], (uint64_t)n * XLX_PAGE_SIZE);
+        rc = feed_from(thin, batch->page[i], (uint64_t)n * XLX_PAGE_SIZE);
     }
     thin->pages += batch->pages;
     return rc;
@@ -159,9 +159,9 @@ static int put_batch(struct thin *thin, const struct batch *batch)
     };
     if (!batch->pfns)
         return 0;
-    int rc = put(thin, &head, sizeof(head));
+    int rc = feed_bytes(thin, &head, sizeof(head));
     if (!rc)
-        rc = put(thin, batch->pfn, batch->pfns * sizeof(uint64_t));
+        rc = feed_bytes(thin, batch->pfn, batch->pfns * sizeof(uint64_t));
     if (!rc)
         rc = put_batch_pages(thin, batch);
     return rc;
@@ -198,7 +198,7 @@ static int thin_pages(struct thin *thin, const struct xlx__record *record)
 static int thin_stream(struct thin *thin)
 {
     const struct xlx_image *image = thin->image;
-    int rc = put(thin, &image->headers, sizeof(image->headers));
+    int rc = feed_bytes(thin, &image->headers, sizeof(image->headers));
     for (size_t i = 0; !rc && i < image->nr_records; i++) {
         const struct xlx__record *record = &image->records[i];
         rc = xlx__record_recheck(&thin->src, record);
@@ -207,8 +207,8 @@ static int thin_stream(struct thin *thin)
         if (record->type == FMT_PAGE_DATA)
             rc = thin_pages(thin, record);
         else
-            rc =
-                put_from(thin, record->offset, fmt_record_size(record->length));
+            rc = feed_from(thin, record->offset,
+                           fmt_record_size(record->length));
     }
     return rc ? rc : flush(thin);
 }

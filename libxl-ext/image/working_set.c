@@ -23,7 +23,7 @@ static bool is_full(const struct tidy *tidy)
     return tidy->nr >= XLX_WORKING_SET_MAX;
 }
 
-static bool append(struct tidy *tidy, uint64_t gfn)
+static bool append_gfn(struct tidy *tidy, uint64_t gfn)
 {
     struct xlx_image_range *last = tidy->nr ? &tidy->range[tidy->nr - 1] : NULL;
     if (last && last->gfn + last->nr == gfn) {
@@ -48,7 +48,7 @@ static bool add_pages(struct tidy *tidy, const struct xlx_image_run *run,
         if (tidy->seen[page / 64] & bit)
             continue;
         tidy->seen[page / 64] |= bit;
-        if (!append(tidy, gfn))
+        if (!append_gfn(tidy, gfn))
             return false;
     }
     return true;

@@ -237,7 +237,7 @@ static enum xlx__policy_step next_bad(struct xlx__backfill *fill,
 
 /* --- the threads ---------------------------------------------------------- */
 
-static void tick(struct xlx__backfill *fill)
+static void report_fill(struct xlx__backfill *fill)
 {
     uint64_t now = xlx__now_us();
     xlx__shared_set(fill->guest->shared, XLX__FILL_US, now - fill->begun);
@@ -278,7 +278,7 @@ static bool fill_all(struct xlx__backfill *fill, struct xlx__filler *f)
             nanosleep(&later, NULL);
         else if (!fill_and_rest(fill, f, &run))
             return false;
-        tick(fill);
+        report_fill(fill);
     }
     return false;
 }

@@ -35,7 +35,7 @@ static size_t place_of(const struct xlx__bad *bad, uint64_t gfn)
     return low;
 }
 
-static bool make_room(struct xlx__bad *bad)
+static bool make_room_for_run(struct xlx__bad *bad)
 {
     struct xlx__bad_block *more =
         xlx__array_more(bad->block, bad->nr, sizeof(*more));
@@ -50,7 +50,7 @@ static struct xlx__bad_block *block_at(struct xlx__bad *bad, uint64_t gfn)
     size_t at = place_of(bad, gfn);
     if (at < bad->nr && bad->block[at].gfn == gfn)
         return bad->block + at;
-    if (!make_room(bad))
+    if (!make_room_for_run(bad))
         return NULL;
     memmove(bad->block + at + 1, bad->block + at,
             (bad->nr++ - at) * sizeof(*bad->block));

@@ -110,9 +110,9 @@ static int send_request(struct xlx_lazy_watch *w,
     return 0;
 }
 
-static int ask(xlx_ctx *ctx, uint32_t domid,
-               const struct xlx_lazy_change *change, bool watch,
-               struct xlx_lazy_watch **w_r)
+static int ask_pager(xlx_ctx *ctx, uint32_t domid,
+                     const struct xlx_lazy_change *change, bool watch,
+                     struct xlx_lazy_watch **w_r)
 {
     struct xlx_lazy_watch *w = calloc(1, sizeof(*w));
     if (!w)
@@ -158,7 +158,7 @@ int xlx_lazy_set(xlx_ctx *ctx, uint32_t domid,
     if (!rc && what.set_bwlimit && what.bwlimit > XLX_LAZY_BWLIMIT_MAX)
         rc = xlx__fail(ctx, EINVAL, "domain %u: a limit above 1 TiB/s", domid);
     if (!rc)
-        rc = ask(ctx, domid, &what, false, &w);
+        rc = ask_pager(ctx, domid, &what, false, &w);
     if (rc)
         return rc;
     rc = await_answer(w, &status);
@@ -173,7 +173,7 @@ int xlx_lazy_set(xlx_ctx *ctx, uint32_t domid,
 int xlx_lazy_watch_new(xlx_ctx *ctx, uint32_t domid, xlx_lazy_watch **watch_r)
 {
     const struct xlx_lazy_change nothing = { 0 };
-    return ask(ctx, domid, &nothing, true, watch_r);
+    return ask_pager(ctx, domid, &nothing, true, watch_r);
 }
 
 int xlx_lazy_watch_fd(const xlx_lazy_watch *watch)

@@ -88,7 +88,7 @@ static char *status_line(struct xlx__control *control)
     return line;
 }
 
-static void refuse(struct client *c, const char *why)
+static void refuse_client(struct client *c, const char *why)
 {
     say(c, xlx__error_text(why));
     if (c->fd >= 0)
@@ -101,7 +101,7 @@ static void handle(struct xlx__control *control, struct client *c)
     const char *why;
     bool watch;
     if (xlx__request_parse(c->line, &change, &watch, &why)) {
-        refuse(c, why);
+        refuse_client(c, why);
         return;
     }
     control->user.change(control->user.user, &change);
@@ -125,9 +125,9 @@ static void read_from(struct xlx__control *control, struct client *c)
     c->line[c->len] = '\0';
     char *end = memchr(c->line, '\n', c->len);
     if (!end && c->len == sizeof(c->line) - 1)
-        refuse(c, "the request is too long");
+        refuse_client(c, "the request is too long");
     else if (end && end != c->line + c->len - 1)
-        refuse(c, "one request at a time");
+        refuse_client(c, "one request at a time");
     else if (end)
         handle(control, c);
 }

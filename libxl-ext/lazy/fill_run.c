@@ -47,8 +47,8 @@ static int read_one_by_one(struct xlx__filler *f, uint64_t gfn, uint32_t nr,
     return 0;
 }
 
-static int read_piece(struct xlx__filler *f, uint64_t gfn, uint32_t nr,
-                      char *to, bool *unread)
+static int read_piece_of_run(struct xlx__filler *f, uint64_t gfn, uint32_t nr,
+                             char *to, bool *unread)
 {
     memset(unread, 0, nr * sizeof(*unread));
     xlx__throttle_give_way(f->throttle);
@@ -67,9 +67,9 @@ static int read_ahead(struct xlx__filler *f, const struct xlx__gfn_range *run)
     f->what = "read of the save file";
     for (uint64_t at = run->start; at < run->end; at += READ_PIECE) {
         uint64_t left = run->end - at, i = at - run->start;
-        int rc =
-            read_piece(f, at, left < READ_PIECE ? (uint32_t)left : READ_PIECE,
-                       f->buffer + i * XLX_PAGE_SIZE, f->unread + i);
+        int rc = read_piece_of_run(
+            f, at, left < READ_PIECE ? (uint32_t)left : READ_PIECE,
+            f->buffer + i * XLX_PAGE_SIZE, f->unread + i);
         if (rc)
             return rc;
     }

@@ -11,7 +11,7 @@ struct list {
     size_t nr;
 };
 
-static int append(struct list *list, uint64_t start, uint64_t end)
+static int append_range(struct list *list, uint64_t start, uint64_t end)
 {
     if (start == end)
         return 0;
@@ -37,14 +37,14 @@ static int subtract(struct list *list, uint64_t start, uint64_t end,
     while (!rc && *next < nr_resident && resident[*next].start < end) {
         const struct xlx__gfn_range *r = &resident[*next];
         if (r->start > start)
-            rc = append(list, start, r->start);
+            rc = append_range(list, start, r->start);
         if (r->end > start)
             start = r->end < end ? r->end : end;
         if (r->end > end)
             break;
         (*next)++;
     }
-    return rc ? rc : append(list, start, end);
+    return rc ? rc : append_range(list, start, end);
 }
 
 int xlx__held_back(const struct xlx_image_run *runs, size_t nr_runs,

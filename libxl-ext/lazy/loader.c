@@ -81,8 +81,8 @@ struct xlx__stalls *xlx__loader_stalls(const struct xlx__loader *loader)
 /* --- reading -------------------------------------------------------------- */
 
 /* Pages that are not known to be zeros. */
-static int read_and_check(struct xlx__loader *loader, uint64_t gfn, uint32_t nr,
-                          void *buffer)
+static int read_checked(struct xlx__loader *loader, uint64_t gfn, uint32_t nr,
+                        void *buffer)
 {
     uint64_t bad;
     int rc = xlx_image_read(loader->image, gfn, nr, buffer);
@@ -93,8 +93,8 @@ static int read_and_check(struct xlx__loader *loader, uint64_t gfn, uint32_t nr,
     return rc == -EILSEQ ? -EBADMSG : 0;
 }
 
-static int read_all(struct xlx__loader *loader, uint64_t gfn, uint32_t nr,
-                    void *buffer)
+static int read_all_pages(struct xlx__loader *loader, uint64_t gfn, uint32_t nr,
+                          void *buffer)
 {
     char *to = buffer;
     uint64_t end = gfn + nr;
@@ -106,7 +106,7 @@ static int read_all(struct xlx__loader *loader, uint64_t gfn, uint32_t nr,
             zero.gfn = end;
         uint64_t n = zero.gfn - gfn;
         if (n) {
-            int rc = read_and_check(loader, gfn, (uint32_t)n, to);
+            int rc = read_checked(loader, gfn, (uint32_t)n, to);
             if (rc)
                 return rc;
         } else {
@@ -125,7 +125,7 @@ int xlx__loader_read(struct xlx__loader *loader, uint64_t gfn, uint32_t nr,
     struct xlx__load_slot load;
     xlx__stalls_enter(loader->stalls, &load, false);
     xlx__stalls_begin(loader->stalls, &load, gfn);
-    int rc = read_all(loader, gfn, nr, buffer);
+    int rc = read_all_pages(loader, gfn, nr, buffer);
     xlx__stalls_leave(loader->stalls, &load);
     return rc;
 }
@@ -145,7 +145,7 @@ static int try_load(struct xlx__loader *loader, uint64_t gfn, void *buffer,
                     bool *is_read, const char **what_r)
 {
     *what_r = "read of the save file";
-    int rc = *is_read ? 0 : read_all(loader, gfn, 1, buffer);
+    int rc = *is_read ? 0 : read_all_pages(loader, gfn, 1, buffer);
     if (rc == -EBADMSG)
         *what_r = "wrong checksum of the page in the save file";
     if (rc)

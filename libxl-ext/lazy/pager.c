@@ -175,7 +175,7 @@ void xlx__pager_change(struct xlx__pager *pager,
 
 /* --- before the domain runs ---------------------------------------------- */
 
-static int mark(struct xlx__pager *pager)
+static int mark_withheld(struct xlx__pager *pager)
 {
     int rc = 0;
     for (size_t i = 0; i < pager->nr_held && !rc; i++)
@@ -193,7 +193,7 @@ int xlx__pager_start(struct xlx__pager *pager, uint64_t ring_gfn)
         return rc;
     rc = paging->ops->claim(paging, xlx_image_info(pager->image)->pages);
     if (!rc)
-        rc = mark(pager);
+        rc = mark_withheld(pager);
     if (rc)
         xlx__pager_cancel(pager);
     else

@@ -82,7 +82,7 @@ static void grow(struct plan *plan, struct stream *s, uint64_t gfn)
     s->end = gfn + 1 + s->size;
 }
 
-static void begin(struct plan *plan, struct stream *s, uint64_t gfn)
+static void begin_stream(struct plan *plan, struct stream *s, uint64_t gfn)
 {
     uint64_t before = plan->first / 4;
     s->start = s->todo = gfn > before ? gfn - before : 0;
@@ -101,7 +101,7 @@ static void plan_fault(struct xlx__policy *policy, uint64_t gfn)
         grow(plan, s, gfn);
     } else {
         s = oldest(plan);
-        begin(plan, s, gfn);
+        begin_stream(plan, s, gfn);
     }
     s->used = ++plan->faults;
 }

@@ -14,8 +14,8 @@
 /* Of a value; a whole message to xenstored has at most 4096 bytes. */
 #define VALUE_MAX 2048
 
-static int put(xlx_ctx *ctx, uint32_t t, uint32_t domid, const char *name,
-               const char *value)
+static int write_node(xlx_ctx *ctx, uint32_t t, uint32_t domid,
+                      const char *name, const char *value)
 {
     return xlx__xs_write(ctx, t, value, XLX__LAZY_XS "/%s", domid, name);
 }
@@ -25,7 +25,7 @@ static int put_number(xlx_ctx *ctx, uint32_t t, uint32_t domid,
 {
     char text[24];
     snprintf(text, sizeof(text), "%" PRIu64, value);
-    return put(ctx, t, domid, name, text);
+    return write_node(ctx, t, domid, name, text);
 }
 
 /* Xenstore's tools take text, and less than a path may have. */
@@ -35,7 +35,7 @@ static int put_bytes(xlx_ctx *ctx, uint32_t t, uint32_t domid, const char *name,
     char text[XLX_LAZY_NAME_MAX * XLX__BYTES_GROW + 1];
     xlx__bytes_to_text(bytes, text);
     xlx__cut_text(text, VALUE_MAX);
-    return put(ctx, t, domid, name, text);
+    return write_node(ctx, t, domid, name, text);
 }
 
 /* --- what changes --------------------------------------------------------- */
@@ -43,7 +43,7 @@ static int put_bytes(xlx_ctx *ctx, uint32_t t, uint32_t domid, const char *name,
 static int put_state(xlx_ctx *ctx, uint32_t t, const char *name,
                      const struct xlx_lazy_status *s)
 {
-    return put(ctx, t, s->domid, name, xlx_lazy_state_name(s->state));
+    return write_node(ctx, t, s->domid, name, xlx_lazy_state_name(s->state));
 }
 
 static int put_reason(xlx_ctx *ctx, uint32_t t, const char *name,
@@ -97,7 +97,7 @@ static const char *field(const struct xlx_lazy_status *s, size_t offset)
     return (const char *)s + offset;
 }
 
-static bool is_news(const struct publication *p, const struct node *node)
+static bool has_changed(const struct publication *p, const struct node *node)
 {
     return !p->before || memcmp(field(p->now, node->offset),
                                 field(p->before, node->offset), node->size);
@@ -106,7 +106,7 @@ static bool is_news(const struct publication *p, const struct node *node)
 static bool has_news(const struct publication *p)
 {
     for (size_t i = 0; i < NR_NODES; i++)
-        if (is_news(p, &nodes[i]))
+        if (has_changed(p, &nodes[i]))
             return true;
     return false;
 }
@@ -131,7 +131,7 @@ static int publish(xlx_ctx *ctx, uint32_t t, void *arg)
         return rc ? rc : -ENOENT;
     rc = p->before ? 0 : xlx__xs_mkdir(ctx, t, 0, 0, XLX__LAZY_XS, domid);
     for (size_t i = 0; !rc && i < NR_NODES; i++)
-        if (is_news(p, &nodes[i]))
+        if (has_changed(p, &nodes[i]))
             rc = put_node(ctx, t, &nodes[i], p->now);
     return rc;
 }

@@ -71,7 +71,7 @@ static int drain(struct xlx__ring *ring)
 }
 
 /* Each question is a hypercall. */
-static bool is_gone(struct xlx__ring *ring, uint64_t *asked)
+static bool guest_is_gone(struct xlx__ring *ring, uint64_t *asked)
 {
     uint64_t now = xlx__now_us();
     if (now - *asked < GONE_US)
@@ -92,7 +92,7 @@ int xlx__ring_serve(struct xlx__ring *ring)
             return xlx__guest_gone(ring->guest) ? -ESRCH : failed;
         if (served > 0 || ready > 0)
             continue;
-        if (is_gone(ring, &asked))
+        if (guest_is_gone(ring, &asked))
             return -ESRCH;
         if (xlx__backfill_is_through(ring->backfill))
             return 0;

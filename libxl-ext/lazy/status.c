@@ -336,7 +336,7 @@ int xlx_lazy_status(xlx_ctx *ctx, uint32_t domid,
 /* A domain that is being restored is introduced in the end, when all of its
  * memory may be there already; its toolstack has written down its VM before.
  * What cannot be asked for is there. */
-static bool is_gone(xlx_ctx *ctx, uint32_t domid)
+static bool domain_is_gone(xlx_ctx *ctx, uint32_t domid)
 {
     return xlx__dom_alive(ctx, domid) == 0 &&
            xlx__xs_exists(ctx, XLX__XS_NO_TX, "/local/domain/%u/vm", domid) ==
@@ -354,12 +354,12 @@ static bool is_left_behind(xlx_ctx *ctx, const char *path, uint32_t domid)
     if (!rc && status.state != XLX_LAZY_FAILED &&
         status.state != XLX_LAZY_COMPLETE)
         return false;
-    return is_gone(ctx, domid);
+    return domain_is_gone(ctx, domid);
 }
 
 /* A guest that was destroyed since: nobody is left to remove what its pager
  * wrote, or did not come to remove. */
-static bool is_over(xlx_ctx *ctx, const char *dir, uint32_t domid)
+static bool remove_if_over(xlx_ctx *ctx, const char *dir, uint32_t domid)
 {
     static const char *const names[] = { "%s/%u.json", "%s/%u.sock",
                                          "%s/.%u.json.new" };
@@ -404,7 +404,8 @@ int xlx_lazy_list(xlx_ctx *ctx, uint32_t **domids_r)
     size_t nr = 0;
     for (struct dirent *d; dir && (d = readdir(dir));) {
         uint32_t domid;
-        if (domid_of_name(d->d_name, &domid) || is_over(ctx, path, domid))
+        if (domid_of_name(d->d_name, &domid) ||
+            remove_if_over(ctx, path, domid))
             continue;
         uint32_t *more = xlx__array_more(domids, nr, sizeof(*domids));
         if (!more)

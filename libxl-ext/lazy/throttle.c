@@ -58,7 +58,7 @@ void xlx__throttle_reset(struct xlx__throttle *throttle)
 }
 
 /* Nobody has anything to wait for: faults may have loaded the last page. */
-static bool is_over(const struct xlx__throttle *throttle)
+static bool is_nothing_left(const struct xlx__throttle *throttle)
 {
     return xlx__guest_stopped(throttle->guest) ||
            xlx__shared_has_all(throttle->guest->shared);
@@ -134,7 +134,8 @@ void xlx__throttle_rest(struct xlx__throttle *throttle, uint64_t worked_us,
     if (!us)
         return;
     for (uint64_t until = xlx__now_us() + us; (now = xlx__now_us()) < until;) {
-        if (is_over(throttle) || xlx__shared_finish(throttle->guest->shared))
+        if (is_nothing_left(throttle) ||
+            xlx__shared_finish(throttle->guest->shared))
             return;
         uint64_t ms = (until - now) / 1000 + 1;
         xlx__guest_nap(throttle->guest, ms < 100 ? (unsigned)ms : 100);
@@ -180,7 +181,7 @@ static bool wait_for_turn(struct xlx__throttle *throttle, uint64_t at,
 {
     for (;;) {
         uint64_t now = xlx__now_us();
-        if (now >= at || is_over(throttle))
+        if (now >= at || is_nothing_left(throttle))
             return true;
         if (has_changed(throttle, changes))
             return false;
@@ -194,12 +195,12 @@ void xlx__throttle_wait(struct xlx__throttle *throttle, uint64_t pages)
     unsigned changes;
     for (;;) {
         while (xlx__shared_fill_paused(throttle->guest->shared) &&
-               !is_over(throttle))
+               !is_nothing_left(throttle))
             xlx__guest_nap(throttle->guest, 100);
         uint64_t at = turn_of(throttle, pages, &changes);
         if (wait_for_turn(throttle, at, changes) &&
             (!xlx__shared_fill_paused(throttle->guest->shared) ||
-             is_over(throttle)))
+             is_nothing_left(throttle)))
             return;
     }
 }

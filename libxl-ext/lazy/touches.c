@@ -62,7 +62,7 @@ static int by_rank(const void *a, const void *b)
 }
 
 /* Neighbours become one run; returns how many runs. */
-static size_t join(struct ranked *touch, size_t nr)
+static size_t join_touches(struct ranked *touch, size_t nr)
 {
     size_t out = 0;
     for (size_t i = 0; i < nr; i++) {
@@ -96,7 +96,7 @@ int xlx__touches_runs(const struct xlx__touches *touches,
         touch[i] =
             (struct ranked){ { touches->gfn[i], touches->gfn[i] + 1 }, i };
     qsort(touch, nr, sizeof(*touch), by_gfn_and_rank);
-    nr = join(touch, nr);
+    nr = join_touches(touch, nr);
     qsort(touch, nr, sizeof(*touch), by_rank);
     struct xlx__gfn_range *runs = calloc(nr, sizeof(*runs));
     for (size_t i = 0; runs && i < nr; i++)

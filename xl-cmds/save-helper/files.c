@@ -125,7 +125,8 @@ static void add_sidecar(struct places *p, const struct helper *h,
         add(p, p->sidecar, true);
 }
 
-static int fill(struct places *p, const struct helper *h, const char *image)
+static int list_places(struct places *p, const struct helper *h,
+                       const char *image)
 {
     const char *run = xlx_ctx_path(h->ctx, XLX_PATH_RUN);
     const char *proc = xlx_ctx_path(h->ctx, XLX_PATH_PROC);
@@ -146,7 +147,7 @@ int pager_confine_files(const char *who, const struct helper *h,
                         const char *image)
 {
     struct places p = { 0 };
-    int rc = fill(&p, h, image);
+    int rc = list_places(&p, h, image);
     if (!rc && mkdir(p.root, 0555) && errno != EEXIST)
         rc = -errno;
     if (rc)
