@@ -19,7 +19,7 @@
 #define ZEROS 3u /* gfns [0, ZEROS) are zeros in the file */
 
 struct world {
-    char dir[32], path[64], sidecar[72];
+    char dir[32], path[64], sidecar_path[72];
     xlx_ctx *ctx;
     int fd;
     size_t libxc, page[BUILD_PAGES_NOTED];
@@ -70,7 +70,7 @@ static int setup(void **state)
     strcpy(w->dir, "/tmp/working-set-XXXXXX");
     assert_non_null(mkdtemp(w->dir));
     snprintf(w->path, sizeof(w->path), "%s/image", w->dir);
-    snprintf(w->sidecar, sizeof(w->sidecar), "%s.lzx", w->path);
+    snprintf(w->sidecar_path, sizeof(w->sidecar_path), "%s.lzx", w->path);
     write_image(w);
     assert_int_equal(xlx_ctx_new(&w->ctx), 0);
     assert_int_equal(
@@ -99,7 +99,7 @@ static int teardown(void **state)
     xlx_image_close(w->image);
     close(w->fd);
     unlink(w->path);
-    unlink(w->sidecar);
+    unlink(w->sidecar_path);
     rmdir(w->dir);
     xlx_ctx_free(w->ctx);
     free(w);
@@ -188,7 +188,7 @@ static void what_was_touched_is_kept_where_one_says(void **state)
     snprintf(named, sizeof(named), "%s/named.lzx", w->dir);
     w->named = named;
     record(w, touched, 1);
-    assert_false(exists(w->sidecar));
+    assert_false(exists(w->sidecar_path));
     begin(w);
     assert_int_equal(w->nr_recorded, 1);
     assert_int_equal(w->recorded[0].start, 600);
@@ -202,10 +202,10 @@ static void an_image_without_a_folder_needs_a_name_for_it(void **state)
     static const uint64_t touched[] = { 600 };
     w->image->storage->has_folder = false;
     record(w, touched, 1);
-    assert_false(exists(w->sidecar));
+    assert_false(exists(w->sidecar_path));
     assert_non_null(strstr(xlx_ctx_error(w->ctx), "no file can lie beside it"));
     assert_int_equal(unlink(w->path), 0);
-    w->named = w->sidecar;
+    w->named = w->sidecar_path;
     record(w, touched, 1);
     begin(w);
     assert_int_equal(w->nr_recorded, 1);
@@ -220,16 +220,16 @@ static void a_name_is_of_the_folder_that_is_current_then(void **state)
     w->named = "some.lzx";
     begin(w);
     assert_string_equal(w->absolute, want);
-    w->named = w->sidecar;
+    w->named = w->sidecar_path;
     begin(w);
-    assert_string_equal(w->absolute, w->sidecar);
+    assert_string_equal(w->absolute, w->sidecar_path);
 }
 
 static void nothing_touched_writes_nothing(void **state)
 {
     struct world *w = *state;
     record(w, NULL, 0);
-    assert_false(exists(w->sidecar));
+    assert_false(exists(w->sidecar_path));
 }
 
 /* The name is another image's by now: its sidecar is not ours to write. */
@@ -243,17 +243,17 @@ static void a_file_that_took_the_name_gets_no_record(void **state)
     assert_true(fd >= 0);
     close(fd);
     record(w, touched, 1);
-    assert_false(exists(w->sidecar));
+    assert_false(exists(w->sidecar_path));
 }
 
 static void a_record_that_cannot_be_written_is_only_told(void **state)
 {
     struct world *w = *state;
     static const uint64_t touched[] = { 600 };
-    assert_int_equal(mkdir(w->sidecar, 0700), 0);
+    assert_int_equal(mkdir(w->sidecar_path, 0700), 0);
     record(w, touched, 1);
     assert_int_equal(w->fake->paged_pages, 0);
-    assert_int_equal(rmdir(w->sidecar), 0);
+    assert_int_equal(rmdir(w->sidecar_path), 0);
 }
 
 static void a_damaged_sidecar_is_not_used(void **state)
@@ -261,7 +261,7 @@ static void a_damaged_sidecar_is_not_used(void **state)
     struct world *w = *state;
     static const uint64_t touched[] = { 600 };
     record(w, touched, 1);
-    assert_int_equal(truncate(w->sidecar, 30), 0);
+    assert_int_equal(truncate(w->sidecar_path, 30), 0);
     begin(w);
     assert_null(w->sidecar);
     assert_int_equal(w->nr_recorded, 0);
