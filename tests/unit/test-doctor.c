@@ -13,7 +13,7 @@
 #include "fakes/evtchn_mem.h"
 #include "fakes/usb_world.h"
 #include "host/process.h"
-#include "libxl_ext_lazy.h"
+#include "lazy/check.h"
 #include "usb/controller/hc.h"
 #include "xen/release.h"
 
@@ -422,7 +422,7 @@ static void all_of_lazy_check_is_there(void **state)
     examine(f);
     for (int i = 0; i < f->nr; i++)
         nr += !strncmp(f->seen[i].check, "lazy-", 5);
-    assert_int_equal(nr, XLX_LAZY_FEATURES - 2);
+    assert_int_equal(nr, XLX__LAZY_FEATURES - 2);
 }
 
 static void vectors_are_told(void **state)
