@@ -137,6 +137,7 @@ static int fake_confine(const struct helper *h, const xlx_lazy *lazy)
 #define xlx_lazy_cancel fake_cancel
 #define xlx_lazy_serve fake_serve
 #define xlx_lazy_abandon fake_abandon
+#include "save-helper/pager.c"
 #include "save-helper/supervisor.c"
 
 /* Of this process. */

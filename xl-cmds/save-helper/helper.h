@@ -50,6 +50,14 @@ int helper_restore(struct helper *h);
 int pager_spawn(struct helper *h, xlx_lazy *lazy, int *channel_r);
 
 /*
+ * The work of the pager's process, which has no thread yet; `first`: no other
+ * pager was there before. Returns its exit status. *over_r: all is done, or
+ * nothing can be done; otherwise the supervisor tries another pager.
+ */
+int pager_main(const struct helper *h, xlx_lazy *lazy, int channel, bool first,
+               bool *over_r);
+
+/*
  * Of the calling process, which is a pager: gives up all that it does not need
  * once paging is on. 0, or -errno and a line on standard error: then it must
  * not serve.

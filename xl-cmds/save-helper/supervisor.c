@@ -100,116 +100,6 @@ static void close_end(int *fd)
     *fd = -1;
 }
 
-/* --- the pager ------------------------------------------------------------ */
-
-/* Of a pager that died before it could say that paging is on. */
-static int cancel_start(struct guard *g, struct pager_reply *reply)
-{
-    xlx_lazy_cancel(g->lazy);
-    reply->rc = -EPIPE;
-    snprintf(reply->text, sizeof(reply->text),
-             "the pager was killed before it had begun");
-    return reply->rc;
-}
-
-static int start_paging(struct guard *g, bool first, struct pager_reply *reply)
-{
-    reply->rc = first ? xlx_lazy_start(g->lazy) : xlx_lazy_take_over(g->lazy);
-    if (reply->rc) {
-        snprintf(reply->text, sizeof(reply->text), "%s",
-                 xlx_ctx_error(g->h->ctx));
-        if (xlx_lazy_started(g->lazy) && reply->rc != -ESRCH)
-            xlx_lazy_abandon(g->h->ctx, g->h->domid, reply->text);
-        return reply->rc;
-    }
-    if (!xlx_lazy_started(g->lazy))
-        return cancel_start(g, reply);
-    if (!first)
-        fprintf(stderr, "domain %u: continues where the last pager stopped\n",
-                g->h->domid);
-    return 0;
-}
-
-/*
- * Xen's handles are open, and no thread is there yet. The first pager undoes
- * its start; a later one exits, and the supervisor, who has all rights, tries
- * again or gives up. False: do not serve.
- */
-static bool give_up_rights(struct guard *g, bool first,
-                           struct pager_reply *reply)
-{
-    if (g->h->unconfined || !pager_confine(g->h, g->lazy))
-        return true;
-    if (first)
-        xlx_lazy_cancel(g->lazy);
-    reply->rc = -EPERM;
-    snprintf(reply->text, sizeof(reply->text),
-             "the pager cannot be confined, as its log explains: "
-             "XL_EXT_LAZY_CONFINE=off lets it run with all of root's rights");
-    return false;
-}
-
-/* While the stock helper restores the rest; one that takes over continues
- * what was recorded. What fails is logged, and no reason to stop. */
-static void make_ready(const struct guard *g, bool first)
-{
-    if (g->h->record)
-        xlx_lazy_record(g->lazy, g->h->record_ms);
-    if (first)
-        xlx_lazy_prefetch(g->lazy, &g->h->prefetch, sizeof(g->h->prefetch));
-}
-
-/*
- * Looks only: a pager that takes over has to find it again. A helper that left
- * without reading all that pagers said is an error first, then what it said.
- */
-static bool may_serve(const struct guard *g)
-{
-    char go;
-    ssize_t n;
-    while ((n = recv(g->channel, &go, 1, MSG_PEEK)) < 0 &&
-           (errno == EINTR || errno == ECONNRESET))
-        ;
-    return n == 1;
-}
-
-/* The helper may have it from the pager before, and be gone. */
-static void say_ready(const struct guard *g)
-{
-    if (send(g->channel, "r", 1, MSG_NOSIGNAL) < 0 && errno != EPIPE &&
-        errno != ECONNRESET)
-        fprintf(stderr, "domain %u: cannot reach the helper: %s\n", g->h->domid,
-                strerror(errno));
-}
-
-static int be_pager(struct guard *g, bool first)
-{
-    struct pager_reply reply = { 0 };
-    int rc;
-    if (!start_paging(g, first, &reply) && !give_up_rights(g, first, &reply) &&
-        !first)
-        return EXIT_FAILURE;
-    if (send(g->channel, &reply, sizeof(reply), MSG_NOSIGNAL) < 0 && first)
-        fprintf(stderr, "domain %u: the helper has exited\n", g->h->domid);
-    if (reply.rc) {
-        dismiss_all(g);
-        return EXIT_SUCCESS;
-    }
-    make_ready(g, first);
-    say_ready(g);
-    /* The stock helper and libxl are at work, and no vCPU runs. */
-    xlx_lazy_fill(g->lazy);
-    if (may_serve(g)) {
-        rc = xlx_lazy_serve(g->lazy);
-    } else {
-        /* The helper failed or was killed: libxl destroys the domain. */
-        xlx_lazy_cancel(g->lazy);
-        rc = 0;
-    }
-    dismiss_all(g);
-    return rc && rc != -ESRCH ? EXIT_FAILURE : EXIT_SUCCESS;
-}
-
 /* --- the standby ---------------------------------------------------------- */
 
 /* Tells the standby which bond is the pager's. One that is dead is replaced by
@@ -296,6 +186,15 @@ static void start_standby(struct guard *g)
 }
 
 /* --- the supervisor ------------------------------------------------------- */
+
+static int be_pager(const struct guard *g, bool first)
+{
+    bool over;
+    int status = pager_main(g->h, g->lazy, g->channel, first, &over);
+    if (over)
+        dismiss_all(g);
+    return status;
+}
 
 /* The bond is the standby's before there is a pager: where this process dies in
  * between, its end is that of the pager. 0 or -errno. */
