@@ -8,7 +8,7 @@
 
 #include "fast/load.h"
 #include "fast/window.h"
-#include "image/image.h"
+#include "image/resident.h"
 
 struct xlx_fast {
     xlx_ctx *ctx;

@@ -5,7 +5,7 @@
 #ifndef XLX_FAST_LOAD_H
 #define XLX_FAST_LOAD_H
 
-#include "image/image.h"
+#include "libxl_ext_image.h"
 #include "xen/physmap.h"
 
 struct xlx__fast_job {

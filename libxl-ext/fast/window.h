@@ -6,7 +6,7 @@
 #ifndef XLX_FAST_WINDOW_H
 #define XLX_FAST_WINDOW_H
 
-#include "image/image.h"
+#include "libxl_ext_image.h"
 
 /*
  * 32 MiB. A window begins and ends with a 2 MiB block. One is mapped at once:

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "core/clean.h"
+#include "image/image.h"
 #include "image/internal.h"
 #include "image/runs.h"
 #include "image/proxy_file.h"
@@ -191,7 +192,8 @@ bool xlx__image_has(const struct xlx_image *image, uint64_t gfn)
 
 bool xlx__image_has_its_name(const xlx_image *image)
 {
-    return image->storage->ops->is_named(image->storage, image->name);
+    return !image->storage->has_folder ||
+           image->storage->ops->is_named(image->storage, image->name);
 }
 
 int xlx_image_read(const xlx_image *image, uint64_t gfn, size_t nr, void *buf)

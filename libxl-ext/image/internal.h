@@ -6,7 +6,7 @@
 #define XLX_IMAGE_INTERNAL_H
 
 #include "image/format.h"
-#include "image/image.h"
+#include "image/resident.h"
 #include "image/source.h"
 
 /*

@@ -5,7 +5,7 @@
 #ifndef XLX_IMAGE_KNOWN_READ_H
 #define XLX_IMAGE_KNOWN_READ_H
 
-#include "image/image.h"
+#include "libxl_ext_image.h"
 
 /*
  * As xlx_image_read(). With a sidecar (NULL: without), a page that it knows to

@@ -9,7 +9,7 @@
 #ifndef XLX_LAZY_BAD_H
 #define XLX_LAZY_BAD_H
 
-#include "image/image.h"
+#include "image/resident.h"
 #include "lazy/pages.h"
 
 struct xlx__bad_block;

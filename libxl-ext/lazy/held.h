@@ -6,7 +6,7 @@
 #ifndef XLX_LAZY_HELD_H
 #define XLX_LAZY_HELD_H
 
-#include "image/image.h"
+#include "image/resident.h"
 
 /*
  * Subtracts the resident ranges from the runs (both sorted, not overlapping);

@@ -9,6 +9,7 @@
 
 #include "core/clock.h"
 #include "core/config.h"
+#include "image/image.h"
 #include "lazy/status.h"
 #include "lazy/working_set.h"
 

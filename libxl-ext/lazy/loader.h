@@ -12,7 +12,7 @@
 #ifndef XLX_LAZY_LOADER_H
 #define XLX_LAZY_LOADER_H
 
-#include "image/image.h"
+#include "libxl_ext_image.h"
 #include "lazy/guest.h"
 #include "lazy/stall.h"
 

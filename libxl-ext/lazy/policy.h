@@ -7,7 +7,7 @@
 #ifndef XLX_LAZY_POLICY_H
 #define XLX_LAZY_POLICY_H
 
-#include "image/image.h"
+#include "image/resident.h"
 #include "lazy/pages.h"
 
 /* Pages of the largest run, and its alignment where possible: 2 MiB. */

@@ -5,7 +5,7 @@
 #ifndef XLX_LAZY_REPLAY_H
 #define XLX_LAZY_REPLAY_H
 
-#include "image/image.h"
+#include "image/resident.h"
 
 /*
  * Groups of at least this many pages are loaded in the order of their first

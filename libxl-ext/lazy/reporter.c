@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "core/clock.h"
+#include "image/image.h"
 #include "lazy/control.h"
 #include "lazy/status.h"
 #include "xen/xenstore.h"

@@ -7,7 +7,7 @@
 #ifndef XLX_LAZY_TOUCHES_H
 #define XLX_LAZY_TOUCHES_H
 
-#include "image/image.h"
+#include "image/resident.h"
 
 /* Touches beyond these are not recorded: 1 GiB of pages, 2 MiB of memory. */
 #define XLX__TOUCHES_MAX (1u << 18)

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "image/internal.h"
+#include "image/image.h"
 
 /* --- before the domain runs ----------------------------------------------- */
 
@@ -88,13 +88,12 @@ void xlx__working_set_keep(xlx_ctx *ctx, const xlx_image *image,
     size_t nr;
     if (!xlx__recorder_is_set(recorder))
         return;
-    /* Another file may have its name by now, and that file a sidecar. An export
-     * has no name of its own: its sidecar says which image it belongs to. */
-    if (image->storage->has_folder && !xlx__image_has_its_name(image)) {
+    /* Another file may have its name by now, and that file a sidecar. */
+    if (!xlx__image_has_its_name(image)) {
         xlx__log(ctx, XLX_LOG_WARN,
                  "%s: not recorded: it is no longer the file that the guest "
                  "is restored from",
-                 image->name);
+                 xlx_image_name(image));
         return;
     }
     int rc = xlx__recorder_runs(recorder, &runs, &nr);
@@ -103,10 +102,10 @@ void xlx__working_set_keep(xlx_ctx *ctx, const xlx_image *image,
     else if (nr)
         rc = keep(ctx, image, sidecar_path, runs, nr);
     if (rc)
-        xlx__log(ctx, XLX_LOG_WARN, "%s: not recorded: %s", image->name,
-                 xlx_ctx_error(ctx));
+        xlx__log(ctx, XLX_LOG_WARN, "%s: not recorded: %s",
+                 xlx_image_name(image), xlx_ctx_error(ctx));
     else
         xlx__log(ctx, XLX_LOG_INFO, "%s: recorded %zu touches in %zu runs",
-                 image->name, xlx__recorder_count(recorder), nr);
+                 xlx_image_name(image), xlx__recorder_count(recorder), nr);
     free(runs);
 }

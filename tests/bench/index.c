@@ -20,7 +20,7 @@
 
 #include "core/io.h"
 #include "fakes/image_build.h"
-#include "image/image.h"
+#include "image/resident.h"
 
 #define ROUNDS 9
 

@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #include "image/format.h"
-#include "image/image.h"
+#include "image/resident.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -14,6 +14,7 @@
 #include "fakes/physmap_fake.h"
 #include "fast/load.h"
 #include "fast/window.h"
+#include "image/resident.h"
 
 #define GFNS 0x100400u /* above 4 GiB are two blocks more */
 #define BLOCK XLX__PHYSMAP_PAGES_2M

@@ -10,7 +10,6 @@
 
 #include "fakes/image_build.h"
 #include "fakes/image_seeds.h"
-#include "image/image.h"
 #include "image/internal.h"
 
 #define NR(array) (sizeof(array) / sizeof((array)[0]))

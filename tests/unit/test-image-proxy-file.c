@@ -13,7 +13,6 @@
 #include <unistd.h>
 
 #include "fakes/image_build.h"
-#include "image/image.h"
 #include "image/internal.h"
 
 struct fixture {

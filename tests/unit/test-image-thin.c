@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "fakes/image_build.h"
-#include "image/image.h"
+#include "image/resident.h"
 
 struct fixture {
     xlx_ctx *ctx;

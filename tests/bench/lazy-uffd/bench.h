@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "image/image.h"
+#include "image/resident.h"
 #include "lazy/policy.h"
 #include "lazy/touches.h"
 
