@@ -22,7 +22,7 @@ static void print_log(void *user, enum xlx_log_level level, const char *text)
 static int list(xlx_ctx *ctx)
 {
     struct xlx_usb_device *devices;
-    int nr = xlx_usb_devices(ctx, &devices);
+    int nr = xlx_usb_devices(ctx, &devices, sizeof(*devices));
     for (int i = 0; i < nr; i++)
         printf("%s %04x:%04x %s%s\n", devices[i].busid, devices[i].vendor,
                devices[i].product,

@@ -74,6 +74,7 @@ struct xlx_usb_port {
     char name[XLX_USB_NAME_MAX];
 };
 
+/* A controller of a guest. */
 struct xlx_usb_hc {
     uint32_t devid;
     enum xlx_usb_type type;
@@ -81,7 +82,8 @@ struct xlx_usb_hc {
     uint32_t state;   /* the backend's XenbusState; 4 is connected, 0 none */
     uint32_t version; /* 1 to 3 */
     uint32_t nr_ports;
-    struct xlx_usb_port port[XLX_USB_PORTS_MAX];
+    /* The first `nr_ports`; they are freed with the list. */
+    const struct xlx_usb_port *port[XLX_USB_PORTS_MAX];
 };
 
 /* The properties of a new controller. All zero are the defaults. */
@@ -158,7 +160,7 @@ enum xlx_usb_flags {
     XLX_USB_BY_HUB = 32,
 };
 
-/* A rule of the policy, as parsed. */
+/* A rule of the policy, as parsed: complete. */
 struct xlx_usb_policy_rule {
     /* The file that contains it; of a long path "..." and the end. */
     char file[XLX_USB_POLICY_FILE_MAX];
@@ -167,7 +169,7 @@ struct xlx_usb_policy_rule {
     char text[XLX_USB_POLICY_RULE_MAX]; /* "DENY: vid=046d class=03" */
 };
 
-/* The policy's verdict on one interface. */
+/* The policy's verdict on one interface: complete. */
 struct xlx_usb_policy_intf {
     /* The interface's number, or -1 if the device has none (it is not
      * configured). Then the codes are the device's own, and as its interfaces
@@ -201,10 +203,11 @@ const char *xlx_usb_type_name(enum xlx_usb_type type);
 
 /*
  * Lists the guest's controllers, sorted by devid, whoever created them. Free
- * *list_r with free(); it is NULL if there are none. Returns how many; -ESRCH
- * no such domain.
+ * *list_r with free(); it is NULL if there are none. `size` is
+ * sizeof(**list_r). Returns how many; -ESRCH no such domain.
  */
-int xlx_usb_list(xlx_ctx *ctx, uint32_t domid, struct xlx_usb_hc **list_r);
+int xlx_usb_list(xlx_ctx *ctx, uint32_t domid, struct xlx_usb_hc **list_r,
+                 size_t size);
 
 /* latency[i] counts the requests that took less than 2^(i + 4) microseconds,
  * the last one all longer ones. One request of eight is timed. */
@@ -238,9 +241,9 @@ int xlx_usb_stats(xlx_ctx *ctx, uint32_t domid,
  * ports, each with whether a guest may get it and, if not, the first reason.
  * Also works without Xen; then there are no guests. The assignments of a guest
  * that cannot be read are reported and left out. Free *list_r with free(); it
- * is NULL if there are none. Returns how many.
+ * is NULL if there are none. `size` is sizeof(**list_r). Returns how many.
  */
-int xlx_usb_devices(xlx_ctx *ctx, struct xlx_usb_device **list_r);
+int xlx_usb_devices(xlx_ctx *ctx, struct xlx_usb_device **list_r, size_t size);
 
 /*
  * Finds the busid of the one device that `device` names.
@@ -254,25 +257,27 @@ int xlx_usb_select(xlx_ctx *ctx, const char *device,
 /*
  * Creates a controller and waits until the guest's driver has connected; one of
  * type devicemodel is there at once. Starts a backend process if the guest
- * needs one. xlx_usb_list() reports the type that `auto` chose.
+ * needs one. xlx_usb_list() reports the type that `auto` chose. `size` is
+ * sizeof(*config).
  *
  * -ESRCH      no such domain
  * -EINVAL     a config that no controller can have
+ * -E2BIG      a config of a newer version sets what this one does not have
  * -ENOTSUP    a type that this guest or this host cannot have
  * -EIO        the device model, or libxl, refuses
  * -ETIMEDOUT  guest or backend did not answer
  */
 int xlx_usb_hc_create(xlx_ctx *ctx, uint32_t domid,
-                      const struct xlx_usb_hc_config *config, int timeout_ms,
-                      uint32_t *devid_r);
+                      const struct xlx_usb_hc_config *config, size_t size,
+                      int timeout_ms, uint32_t *devid_r);
 
 /*
  * The same with the number `devid`, or with the next one for XLX_USB_ANY.
  * -EEXIST there is a controller with that number.
  */
 int xlx_usb_hc_create_as(xlx_ctx *ctx, uint32_t domid, uint32_t devid,
-                         const struct xlx_usb_hc_config *config, int timeout_ms,
-                         uint32_t *devid_r);
+                         const struct xlx_usb_hc_config *config, size_t size,
+                         int timeout_ms, uint32_t *devid_r);
 
 /*
  * Detaches the controller's devices, closes and removes it. Ends the backend
@@ -356,7 +361,7 @@ int xlx_usb_move(xlx_ctx *ctx, uint32_t from_domid,
  * Checks whether the policy of this host (XLX_PATH_USB_POLICY; docs/usb.md has
  * its rules) lets a guest have the device. Without a policy file every device
  * is allowed; with one, what no rule matches is denied. Each call reads the
- * files. On failure the device counts as denied.
+ * files. On failure the device counts as denied. `size` is sizeof(*verdict_r).
  *
  * -EINVAL    not the name of a device
  * -ENODEV    no such device
@@ -366,15 +371,17 @@ int xlx_usb_move(xlx_ctx *ctx, uint32_t from_domid,
  * -E2BIG, -EFBIG  too many rules, too large a file; -errno of reading it
  */
 int xlx_usb_policy_check(xlx_ctx *ctx, const char *device,
-                         struct xlx_usb_policy_verdict *verdict_r);
+                         struct xlx_usb_policy_verdict *verdict_r, size_t size);
 
 /*
  * Returns the verdicts on all devices of this host except hubs, sorted by
- * busid. Free *list_r with free(); it is NULL if there are none. Returns how
- * many; fails as xlx_usb_policy_check() if the policy cannot be read.
+ * busid. Free *list_r with free(); it is NULL if there are none. `size` is
+ * sizeof(**list_r). Returns how many; fails as xlx_usb_policy_check() if the
+ * policy cannot be read.
  */
 int xlx_usb_policy_check_all(xlx_ctx *ctx,
-                             struct xlx_usb_policy_verdict **list_r);
+                             struct xlx_usb_policy_verdict **list_r,
+                             size_t size);
 
 /*
  * Lists the rules in the order in which they are tried, and last, with line 0,
@@ -388,9 +395,9 @@ int xlx_usb_policy_rules(xlx_ctx *ctx, struct xlx_usb_policy_rule **list_r);
 
 #define XLX_USB_CLASSES_MAX 32
 #define XLX_USB_FACES_MAX 4
-#define XLX_USB_WISHES_MAX 64
+#define XLX_USB_ASSIGNMENTS_MAX 64
 
-/* Class, subclass and protocol of interfaces, as "080650". */
+/* Class, subclass and protocol of interfaces, as "080650": complete. */
 struct xlx_usb_face {
     /* Of each interface in all configurations and settings; else only of the
      * active ones, for a device whose descriptors could not be read. */
@@ -420,20 +427,14 @@ struct xlx_usb_identity {
 };
 
 /* One assignment of a guest. */
-struct xlx_usb_wish {
-    struct xlx_usb_identity identity;
+struct xlx_usb_assignment {
+    char uuid[XLX_UUID_MAX]; /* the guest's, and its name */
+    char guest[XLX_GUEST_NAME_MAX];
+    const struct xlx_usb_identity *identity; /* is freed with the list */
     bool required; /* it is an error while it is missing */
     bool once;     /* ends when the guest has the device */
     bool force;    /* attached with XLX_USB_FORCE */
     struct xlx_usb_place place;
-};
-
-/* All assignments of one guest. */
-struct xlx_usb_intent {
-    char uuid[XLX_UUID_MAX];
-    char name[XLX_GUEST_NAME_MAX];
-    uint32_t nr_wishes;
-    struct xlx_usb_wish wish[XLX_USB_WISHES_MAX];
 };
 
 /*
@@ -454,7 +455,7 @@ struct xlx_usb_intent {
  * -EINVAL   not the name of a device, or an impossible place
  * -ENODEV   no such device; -ENOTUNIQ more than one matches
  * -ENOTSUP  a hub, or, by hub, another device
- * -ENOSPC   XLX_USB_WISHES_MAX devices already
+ * -ENOSPC   XLX_USB_ASSIGNMENTS_MAX devices already
  * -EBADMSG  the guest's file of assignments cannot be understood
  */
 int xlx_usb_assign(xlx_ctx *ctx, const char *guest, const char *device,
@@ -484,13 +485,14 @@ int xlx_usb_unassign_once(xlx_ctx *ctx, const char *guest);
 int xlx_usb_hold(xlx_ctx *ctx, uint32_t domid, int timeout_ms);
 
 /*
- * Lists the assignments, sorted by name; `guest` NULL: of all guests. A file
- * that cannot be understood causes a warning and is left out, unless it is the
- * named guest's. Free *list_r with free(); it is NULL if there is nothing.
- * Returns how many.
+ * Lists the assignments, those of a guest one after the other and the guests
+ * sorted by name; `guest` NULL: of all guests. A file that cannot be understood
+ * causes a warning and is left out, unless it is the named guest's. Free
+ * *list_r with free(); it is NULL if there is nothing. `size` is
+ * sizeof(**list_r). Returns how many.
  */
-int xlx_usb_intent_list(xlx_ctx *ctx, const char *guest,
-                        struct xlx_usb_intent **list_r);
+int xlx_usb_assignments(xlx_ctx *ctx, const char *guest,
+                        struct xlx_usb_assignment **list_r, size_t size);
 
 /* The outcome for one device, or for one port. */
 enum xlx_usb_outcome {
@@ -512,10 +514,11 @@ struct xlx_usb_report {
     enum xlx_usb_outcome outcome;
     const char *guest; /* its name, or the file that cannot be read */
     uint32_t domid;
-    const struct xlx_usb_wish *wish; /* NULL if it is about a port only */
-    const char *busid;               /* where the device is, or was */
-    struct xlx_usb_place place;      /* XLX_USB_ANY if there is none */
-    const char *reason;              /* one line, or "" */
+    /* NULL if it is about a port only. */
+    const struct xlx_usb_assignment *assignment;
+    const char *busid;          /* where the device is, or was */
+    struct xlx_usb_place place; /* XLX_USB_ANY if there is none */
+    const char *reason;         /* one line, or "" */
 };
 
 /* Called for one device or port, by the thread that reconciles. */
@@ -566,16 +569,17 @@ struct xlx_usb_reconcile_config {
 /*
  * Makes one pass over the assignments: frees ports whose device is gone or came
  * back as another, attaches what is missing, and calls `report` for each
- * device. One failure does not stop the others. `config` NULL: all. Skips a
- * guest that does not run. Before that, each guest whose USB backend was killed
- * gets another one, which is logged as a warning.
+ * device. One failure does not stop the others. `config` NULL: all; `size` is
+ * sizeof(*config). Skips a guest that does not run. Before that, each guest
+ * whose USB backend was killed gets another one, which is logged as a warning.
  *
  * Returns how many devices failed, or are required and missing; -errno if the
- * state could not be read.
+ * state could not be read; -E2BIG a config of a newer version sets what this
+ * one does not have.
  */
 int xlx_usb_reconcile(xlx_ctx *ctx,
                       const struct xlx_usb_reconcile_config *config,
-                      xlx_usb_report_fn *report, void *user);
+                      size_t size, xlx_usb_report_fn *report, void *user);
 
 /*
  * A watch repeats that when a device appears or disappears, a guest starts or
@@ -585,11 +589,11 @@ int xlx_usb_reconcile(xlx_ctx *ctx,
  */
 typedef struct xlx_usb_watch xlx_usb_watch;
 
-/* The context belongs to the watch until that is freed. -EBUSY this host has a
- * watch already. */
+/* The context belongs to the watch until that is freed. `config` and `size` as
+ * above. -EBUSY this host has a watch already. */
 int xlx_usb_watch_new(xlx_ctx *ctx,
                       const struct xlx_usb_reconcile_config *config,
-                      xlx_usb_report_fn *report, void *user,
+                      size_t size, xlx_usb_report_fn *report, void *user,
                       xlx_usb_watch **watch_r);
 
 /* NULL is allowed. Attached devices stay attached. */

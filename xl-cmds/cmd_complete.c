@@ -155,7 +155,7 @@ static void say_guests(const struct line *l)
 static void say_devices(const struct line *l, bool all)
 {
     struct xlx_usb_device *list = NULL;
-    int nr = xlx_usb_devices(l->env->ctx, &list);
+    int nr = xlx_usb_devices(l->env->ctx, &list, sizeof(*list));
     for (int i = 0; i < nr; i++)
         if (list[i].hub == l->hub && (list[i].assignable || all || l->hub))
             say(l, list[i].busid, list[i].name);
@@ -164,10 +164,11 @@ static void say_devices(const struct line *l, bool all)
 
 static void say_assigned(const struct line *l)
 {
-    struct xlx_usb_intent *list = NULL;
-    int nr = xlx_usb_intent_list(l->env->ctx, l->operand[0], &list);
-    for (uint32_t i = 0; nr > 0 && i < list->nr_wishes; i++)
-        say(l, list->wish[i].identity.busid, list->wish[i].identity.serial);
+    struct xlx_usb_assignment *list = NULL;
+    int nr =
+        xlx_usb_assignments(l->env->ctx, l->operand[0], &list, sizeof(*list));
+    for (int i = 0; i < nr; i++)
+        say(l, list[i].identity->busid, list[i].identity->serial);
     free(list);
 }
 
@@ -179,7 +180,7 @@ static struct xlx_usb_hc *controllers_of(const struct line *l, int *nr_r)
     *nr_r = 0;
     if (!l->nr_operands || xlx_domain_find(l->env->ctx, l->operand[0], &domid))
         return NULL;
-    *nr_r = xlx_usb_list(l->env->ctx, domid, &list);
+    *nr_r = xlx_usb_list(l->env->ctx, domid, &list, sizeof(*list));
     return list;
 }
 
@@ -189,8 +190,8 @@ static void say_attached(const struct line *l)
     struct xlx_usb_hc *list = controllers_of(l, &nr);
     for (int i = 0; i < nr; i++)
         for (uint32_t p = 0; p < list[i].nr_ports; p++)
-            if (list[i].port[p].busid[0])
-                say(l, list[i].port[p].busid, list[i].port[p].name);
+            if (list[i].port[p]->busid[0])
+                say(l, list[i].port[p]->busid, list[i].port[p]->name);
     free(list);
 }
 
@@ -222,7 +223,7 @@ static void say_ports(const struct line *l)
     while (i < nr && devid != XLX_USB_ANY && list[i].devid != devid)
         i++;
     for (uint32_t p = 0; i < nr && p < list[i].nr_ports; p++) {
-        const struct xlx_usb_port *port = &list[i].port[p];
+        const struct xlx_usb_port *port = list[i].port[p];
         char number[16];
         snprintf(number, sizeof(number), "%u", port->number);
         if (!port->busid[0] == !used)

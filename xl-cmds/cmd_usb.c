@@ -165,7 +165,7 @@ static const char *type_of(xlx_ctx *ctx, uint32_t domid, uint32_t devid)
 {
     struct xlx_usb_hc *list = NULL;
     enum xlx_usb_type type = XLX_USB_AUTO;
-    int nr = xlx_usb_list(ctx, domid, &list);
+    int nr = xlx_usb_list(ctx, domid, &list, sizeof(*list));
     for (int i = 0; i < nr; i++)
         if (list[i].devid == devid)
             type = list[i].type;
@@ -414,8 +414,8 @@ int cmd_usb_hc_create(struct cmd_env *env, int argc, char **argv)
     status = read_config(env, &call, &config);
     if (status)
         return status;
-    if (xlx_usb_hc_create(env->ctx, call.domid, &config, call.timeout_ms,
-                          &devid))
+    if (xlx_usb_hc_create(env->ctx, call.domid, &config, sizeof(config),
+                          call.timeout_ms, &devid))
         return CMD_FAILED;
     const char *type = type_of(env->ctx, call.domid, devid);
     if (call.opts.set[CREATE_JSON])

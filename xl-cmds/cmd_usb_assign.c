@@ -138,30 +138,29 @@ static void put_place(struct columns *t, const struct xlx_usb_place *place)
     columns_put(t, PLACE, "%s/%s", hc, port);
 }
 
-static void put_options(struct columns *t, const struct xlx_usb_wish *wish)
+static void put_options(struct columns *t, const struct xlx_usb_assignment *a)
 {
     char text[32] = "";
-    snprintf(text, sizeof(text), "%s%s%s", wish->required ? ",required" : "",
-             wish->once ? ",once" : "", wish->force ? ",force" : "");
+    snprintf(text, sizeof(text), "%s%s%s", a->required ? ",required" : "",
+             a->once ? ",once" : "", a->force ? ",force" : "");
     columns_put(t, OPTIONS, "%s", *text ? text + 1 : "");
 }
 
-static void put_row(struct columns *t, const struct xlx_usb_intent *intent,
-                    const struct xlx_usb_wish *wish)
+static void put_row(struct columns *t, const struct xlx_usb_assignment *a)
 {
     char name[4 * XLX_GUEST_NAME_MAX];
-    cmd_escape(intent->name, name);
+    cmd_escape(a->guest, name);
     columns_row(t);
     columns_put(t, NAME, "%s", name);
-    put_device(t, &wish->identity);
-    put_place(t, &wish->place);
-    put_options(t, wish);
-    columns_put(t, UUID, "%s", intent->uuid);
+    put_device(t, a->identity);
+    put_place(t, &a->place);
+    put_options(t, a);
+    columns_put(t, UUID, "%s", a->uuid);
 }
 
-static void put_wish(yajl_gen g, const struct xlx_usb_wish *wish)
+static void put_assignment(yajl_gen g, const struct xlx_usb_assignment *a)
 {
-    const struct xlx_usb_identity *id = &wish->identity;
+    const struct xlx_usb_identity *id = a->identity;
     yajl_gen_map_open(g);
     json_text(g, "busid", id->busid);
     if (id->controller[0])
@@ -178,42 +177,43 @@ static void put_wish(yajl_gen g, const struct xlx_usb_wish *wish)
     for (uint32_t i = 0; i < id->face[0].nr_classes; i++)
         json_string(g, id->face[0].classes[i]);
     yajl_gen_array_close(g);
-    json_bool(g, "required", wish->required);
-    if (wish->once)
+    json_bool(g, "required", a->required);
+    if (a->once)
         json_bool(g, "once", true);
-    if (wish->force)
+    if (a->force)
         json_bool(g, "force", true);
-    if (wish->place.hc != XLX_USB_ANY)
-        json_number(g, "controller", wish->place.hc);
-    if (wish->place.port != XLX_USB_ANY)
-        json_number(g, "port", wish->place.port);
+    if (a->place.hc != XLX_USB_ANY)
+        json_number(g, "controller", a->place.hc);
+    if (a->place.port != XLX_USB_ANY)
+        json_number(g, "port", a->place.port);
     yajl_gen_map_close(g);
 }
 
-/* `only` one of its wishes; NULL: all. */
-static void put_intent(yajl_gen g, const struct xlx_usb_intent *intent,
-                       const struct xlx_usb_wish *only)
+/* The guest of the first of `list`, with those of its devices that are in it.
+ * Returns how many. */
+static int put_guest(yajl_gen g, const struct xlx_usb_assignment *list, int nr)
 {
+    int i = 0;
     yajl_gen_map_open(g);
-    json_text(g, "name", intent->name);
-    json_text(g, "uuid", intent->uuid);
+    json_text(g, "name", list->guest);
+    json_text(g, "uuid", list->uuid);
     json_string(g, "devices");
     yajl_gen_array_open(g);
-    for (uint32_t w = 0; w < intent->nr_wishes; w++)
-        if (!only || only == &intent->wish[w])
-            put_wish(g, &intent->wish[w]);
+    for (; i < nr && !strcmp(list[i].uuid, list->uuid); i++)
+        put_assignment(g, &list[i]);
     yajl_gen_array_close(g);
     yajl_gen_map_close(g);
+    return i;
 }
 
-static int print_json(FILE *out, const struct xlx_usb_intent *list, int nr)
+static int print_json(FILE *out, const struct xlx_usb_assignment *list, int nr)
 {
     yajl_gen g = json_open(out);
     if (!g)
         return CMD_FAILED;
     yajl_gen_array_open(g);
-    for (int i = 0; i < nr; i++)
-        put_intent(g, &list[i], NULL);
+    for (int i = 0; i < nr;)
+        i += put_guest(g, &list[i], nr - i);
     yajl_gen_array_close(g);
     yajl_gen_free(g);
     return CMD_OK;
@@ -226,12 +226,11 @@ struct listing {
 };
 
 static int print_text(const struct listing *l,
-                      const struct xlx_usb_intent *intents, int nr)
+                      const struct xlx_usb_assignment *list, int nr)
 {
     struct columns *t = columns_new(heads);
     for (int i = 0; i < nr; i++)
-        for (uint32_t w = 0; w < intents[i].nr_wishes; w++)
-            put_row(t, &intents[i], &intents[i].wish[w]);
+        put_row(t, &list[i]);
     bool printed = columns_print(t, l->env->out, l->env->err, 0);
     columns_free(t);
     return printed ? CMD_OK : CMD_FAILED;
@@ -245,21 +244,21 @@ static void say_nothing_assigned(const struct listing *l)
         fprintf(l->env->err, "nothing is assigned to any guest\n");
 }
 
-static int list_intents(void *user)
+static int list_assignments(void *user)
 {
     const struct listing *l = user;
-    struct xlx_usb_intent *intents;
+    struct xlx_usb_assignment *list;
     int status = CMD_OK;
-    int nr = xlx_usb_intent_list(l->env->ctx, l->guest, &intents);
+    int nr = xlx_usb_assignments(l->env->ctx, l->guest, &list, sizeof(*list));
     if (nr < 0)
         return CMD_FAILED;
     if (l->json)
-        status = print_json(l->env->out, intents, nr);
+        status = print_json(l->env->out, list, nr);
     else if (nr)
-        status = print_text(l, intents, nr);
+        status = print_text(l, list, nr);
     else
         say_nothing_assigned(l);
-    free(intents);
+    free(list);
     return status;
 }
 
@@ -271,25 +270,26 @@ static int list(struct cmd_env *env, const struct cmd *self,
     struct listing l = { env, opts->argc ? opts->argv[0] : NULL,
                          opts->set[OPT_JSON] };
     struct live live = {
-        .env = env, .json = l.json, .list = list_intents, .user = &l
+        .env = env, .json = l.json, .list = list_assignments, .user = &l
     };
     if (!opts->set[OPT_WATCH])
-        return list_intents(&l);
+        return list_assignments(&l);
     int status = live_read(&live, self, opts->arg[OPT_WATCH]);
     return status ? status : live_run(&live);
 }
 
 /* --- assigning ------------------------------------------------------------ */
 
-static const struct xlx_usb_wish *find_wish(const struct xlx_usb_intent *intent,
-                                            const char *busid, unsigned flags)
+static const struct xlx_usb_assignment *
+find_assignment(const struct xlx_usb_assignment *list, int nr,
+                const char *busid, unsigned flags)
 {
-    for (uint32_t i = 0; i < intent->nr_wishes; i++) {
-        const struct xlx_usb_identity *id = &intent->wish[i].identity;
+    for (int i = 0; i < nr; i++) {
+        const struct xlx_usb_identity *id = list[i].identity;
         bool by_place = flags & (XLX_USB_BY_PLACE | XLX_USB_BY_HUB);
         if (id->by_place == by_place && id->hub == !!(flags & XLX_USB_BY_HUB) &&
             !strcmp(id->busid, busid))
-            return &intent->wish[i];
+            return &list[i];
     }
     return NULL;
 }
@@ -298,20 +298,21 @@ static const struct xlx_usb_wish *find_wish(const struct xlx_usb_intent *intent,
 static int print_assigned(struct cmd_env *env, const char *guest,
                           const char *busid, unsigned flags)
 {
-    struct xlx_usb_intent *intent = NULL;
-    if (xlx_usb_intent_list(env->ctx, guest, &intent) < 0)
+    struct xlx_usb_assignment *list = NULL;
+    int nr = xlx_usb_assignments(env->ctx, guest, &list, sizeof(*list));
+    if (nr < 0)
         return CMD_FAILED;
-    const struct xlx_usb_wish *wish =
-        intent ? find_wish(intent, busid, flags) : NULL;
-    yajl_gen g = wish ? json_open(env->out) : NULL;
-    if (!wish)
+    const struct xlx_usb_assignment *a =
+        find_assignment(list, nr, busid, flags);
+    yajl_gen g = a ? json_open(env->out) : NULL;
+    if (!a)
         fprintf(env->err, "usb-assign: usb %s: was unassigned meanwhile\n",
                 busid);
     if (g) {
-        put_intent(g, intent, wish);
+        put_guest(g, a, 1);
         yajl_gen_free(g);
     }
-    free(intent);
+    free(list);
     return g ? CMD_OK : CMD_FAILED;
 }
 

@@ -125,7 +125,8 @@ static int list_devices(void *user)
 {
     const struct listing *l = user;
     struct xlx_usb_device *list;
-    int status = CMD_OK, nr = xlx_usb_devices(l->env->ctx, &list);
+    int status = CMD_OK,
+        nr = xlx_usb_devices(l->env->ctx, &list, sizeof(*list));
     if (nr < 0)
         return CMD_FAILED;
     if (l->json)

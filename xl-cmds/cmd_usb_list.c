@@ -215,7 +215,7 @@ static bool print_hc(struct listing *l, const struct xlx_usb_hc *hc)
     struct columns *ports = columns_new(l->stats ? stats_heads : port_heads);
     put_hc_row(t, hc);
     for (uint32_t p = 0; p < hc->nr_ports; p++)
-        put_port_row(l, ports, hc, &hc->port[p]);
+        put_port_row(l, ports, hc, hc->port[p]);
     bool printed = columns_print(t, l->env->out, l->env->err, 0) &&
                    columns_print(ports, l->env->out, l->env->err, 2);
     columns_free(t);
@@ -265,7 +265,7 @@ static void put_hc(struct listing *l, yajl_gen g, const struct xlx_usb_hc *hc)
     json_string(g, "ports");
     yajl_gen_array_open(g);
     for (uint32_t p = 0; p < hc->nr_ports; p++)
-        put_port(l, g, hc, &hc->port[p]);
+        put_port(l, g, hc, hc->port[p]);
     yajl_gen_array_close(g);
     yajl_gen_map_close(g);
 }
@@ -293,7 +293,8 @@ static int list_guest(void *user)
 {
     struct listing *l = user;
     struct xlx_usb_hc *list;
-    int status = CMD_OK, nr = xlx_usb_list(l->env->ctx, l->domid, &list);
+    int status = CMD_OK,
+        nr = xlx_usb_list(l->env->ctx, l->domid, &list, sizeof(*list));
     if (nr < 0)
         return CMD_FAILED;
     if (l->json)

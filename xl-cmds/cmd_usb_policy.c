@@ -248,7 +248,7 @@ static bool print_rules_json(FILE *out, const struct xlx_usb_policy_rule *list,
 static int check_one(struct cmd_env *env, const char *device, bool json)
 {
     struct xlx_usb_policy_verdict verdict;
-    if (xlx_usb_policy_check(env->ctx, device, &verdict))
+    if (xlx_usb_policy_check(env->ctx, device, &verdict, sizeof(verdict)))
         return CMD_FAILED;
     bool done =
         json ? print_json(env->out, &verdict, 1) : print_one(env, &verdict);
@@ -258,7 +258,7 @@ static int check_one(struct cmd_env *env, const char *device, bool json)
 static int check_all(struct cmd_env *env, bool json)
 {
     struct xlx_usb_policy_verdict *list;
-    int nr = xlx_usb_policy_check_all(env->ctx, &list);
+    int nr = xlx_usb_policy_check_all(env->ctx, &list, sizeof(*list));
     if (nr < 0)
         return CMD_FAILED;
     bool done =

@@ -39,7 +39,8 @@ static int once(struct cmd_env *env,
                 const struct xlx_usb_reconcile_config *config,
                 struct usb_printer *printer)
 {
-    if (xlx_usb_reconcile(env->ctx, config, usb_report_print, printer))
+    if (xlx_usb_reconcile(env->ctx, config, sizeof(*config), usb_report_print,
+                          printer))
         return CMD_FAILED;
     if (!printer->told && !printer->json)
         fprintf(env->err, "nothing is assigned to a guest that runs\n");
@@ -59,7 +60,8 @@ static int watch_all(struct cmd_env *env,
     xlx_usb_watch *watch = NULL;
     int status = CMD_FAILED;
     if (follow_begin(&follow) && !usb_watch_confine() &&
-        !xlx_usb_watch_new(env->ctx, config, usb_report_print, printer, &watch))
+        !xlx_usb_watch_new(env->ctx, config, sizeof(*config), usb_report_print,
+                           printer, &watch))
         status = follow_run(&follow, xlx_usb_watch_fd(watch), dispatch, watch);
     xlx_usb_watch_free(watch);
     follow_end(&follow);

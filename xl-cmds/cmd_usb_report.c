@@ -25,17 +25,17 @@ static void print_text(FILE *out, const struct xlx_usb_report *r)
         fprintf(out, ", controller %u port %u", r->place.hc, r->place.port);
     if (*r->reason)
         fprintf(out, ": %s", r->reason);
-    if (r->wish && r->wish->required && r->outcome > XLX_USB_FREED)
+    if (r->assignment && r->assignment->required && r->outcome > XLX_USB_FREED)
         fprintf(out, " (required)");
     fputc('\n', out);
 }
 
-static void put_wish(yajl_gen g, const struct xlx_usb_wish *wish)
+static void put_assignment(yajl_gen g, const struct xlx_usb_assignment *a)
 {
-    json_id(g, "vendor_id", wish->identity.vendor);
-    json_id(g, "product_id", wish->identity.product);
-    json_text(g, "serial", wish->identity.serial);
-    json_bool(g, "required", wish->required);
+    json_id(g, "vendor_id", a->identity->vendor);
+    json_id(g, "product_id", a->identity->product);
+    json_text(g, "serial", a->identity->serial);
+    json_bool(g, "required", a->required);
 }
 
 static void print_json(FILE *out, const struct xlx_usb_report *r)
@@ -55,8 +55,8 @@ static void print_json(FILE *out, const struct xlx_usb_report *r)
         json_number(g, "port", r->place.port);
     }
     json_text(g, "reason", r->reason);
-    if (r->wish)
-        put_wish(g, r->wish);
+    if (r->assignment)
+        put_assignment(g, r->assignment);
     yajl_gen_map_close(g);
     yajl_gen_free(g);
     fputc('\n', out);

@@ -88,7 +88,8 @@ int usb_table_print(void *table)
 {
     const struct usb_table *t = table;
     struct xlx_usb_device *list;
-    int status = CMD_OK, nr = xlx_usb_devices(t->env->ctx, &list);
+    int status = CMD_OK,
+        nr = xlx_usb_devices(t->env->ctx, &list, sizeof(*list));
     if (nr < 0)
         return CMD_FAILED;
     if (t->json)

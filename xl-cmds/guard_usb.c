@@ -12,9 +12,9 @@ static void name_devices(const struct guard_usb *g, char *text, size_t size)
     for (int i = 0; i < g->nr; i++)
         for (uint32_t p = 0; p < g->list[i].nr_ports && n < size; p++) {
             char busid[4 * XLX_USB_BUSID_MAX];
-            if (!g->list[i].port[p].busid[0])
+            if (!g->list[i].port[p]->busid[0])
                 continue;
-            cmd_escape(g->list[i].port[p].busid, busid);
+            cmd_escape(g->list[i].port[p]->busid, busid);
             n += (size_t)snprintf(text + n, size - n, "%s%s", n ? ", " : "",
                                   busid);
         }
@@ -36,7 +36,7 @@ int guard_usb_remove(struct cmd_env *env, uint32_t domid, bool detach,
 {
     char names[256];
     *g = (struct guard_usb){ .domid = domid, .hold = -1 };
-    g->nr = xlx_usb_list(env->ctx, domid, &g->list);
+    g->nr = xlx_usb_list(env->ctx, domid, &g->list, sizeof(*g->list));
     if (g->nr < 0)
         return CMD_FAILED;
     name_devices(g, names, sizeof(names));
@@ -60,11 +60,11 @@ static void attach_again(struct cmd_env *env, const struct guard_usb *g,
     for (uint32_t p = 0; p < hc->nr_ports; p++) {
         const struct xlx_usb_place place = { hc->devid, p + 1 };
         struct xlx_usb_place got;
-        if (hc->port[p].present &&
-            xlx_usb_attach(env->ctx, g->domid, hc->port[p].busid, &place,
+        if (hc->port[p]->present &&
+            xlx_usb_attach(env->ctx, g->domid, hc->port[p]->busid, &place,
                            XLX_USB_FORCE, XLX_USB_TIMEOUT_MS, &got))
             fprintf(env->err, "warning: usb %s: not attached again\n",
-                    hc->port[p].busid);
+                    hc->port[p]->busid);
     }
 }
 
@@ -75,7 +75,7 @@ static bool make_again(struct cmd_env *env, const struct guard_usb *g,
                                               hc->nr_ports };
     uint32_t devid;
     if (!xlx_usb_hc_create_as(env->ctx, g->domid, hc->devid, &config,
-                              XLX_USB_TIMEOUT_MS, &devid))
+                              sizeof(config), XLX_USB_TIMEOUT_MS, &devid))
         return true;
     fprintf(env->err, "warning: USB controller %u: not created again\n",
             hc->devid);
@@ -98,13 +98,13 @@ static void assign_once(struct cmd_env *env, const struct xlx_usb_hc *hc,
                         const char *guest)
 {
     for (uint32_t p = 0; p < hc->nr_ports; p++)
-        if (hc->port[p].present &&
-            xlx_usb_assign(env->ctx, guest, hc->port[p].busid,
+        if (hc->port[p]->present &&
+            xlx_usb_assign(env->ctx, guest, hc->port[p]->busid,
                            XLX_USB_ONCE | XLX_USB_FORCE, NULL))
             fprintf(env->err,
                     "warning: usb %s: is not attached again after the "
                     "restore\n",
-                    hc->port[p].busid);
+                    hc->port[p]->busid);
 }
 
 void guard_usb_begin(struct cmd_env *env, struct guard_usb *g)

@@ -27,3 +27,12 @@ void *xlx__list_sized(void *list, int nr, size_t has, size_t size)
     free(list);
     return sized;
 }
+
+void *xlx__list_with(size_t nr, size_t size, size_t more, void **more_r)
+{
+    size_t align = _Alignof(max_align_t), list = nr * size;
+    list += (align - list % align) % align;
+    char *memory = calloc(1, list + more);
+    *more_r = memory ? memory + list : NULL;
+    return memory;
+}

@@ -27,4 +27,9 @@ void xlx__copy_sized(void *to, size_t size, const void *from, size_t has);
  * for NULL, and without memory. */
 void *xlx__list_sized(void *list, int nr, size_t has, size_t size);
 
+/* Zeroed memory for a list of `nr` elements of its caller's `size`, for free(),
+ * and at *more_r, aligned for anything, for `more` bytes to which they point.
+ * NULL without memory. */
+void *xlx__list_with(size_t nr, size_t size, size_t more, void **more_r);
+
 #endif

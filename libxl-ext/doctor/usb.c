@@ -13,6 +13,7 @@
 #include "host/process.h"
 #include "host/program.h"
 #include "libxl_ext_usb.h"
+#include "usb/assign/intent.h"
 #include "usb/assign/reconcile.h"
 
 #define SERVICE "libxl-ext-usb"
@@ -105,8 +106,8 @@ static pid_t find_watch(xlx_ctx *ctx)
 /* How many guests have something assigned to them, or -errno. */
 static int count_assigned(xlx_ctx *ctx)
 {
-    struct xlx_usb_intent *list = NULL;
-    int nr = xlx_usb_intent_list(ctx, NULL, &list);
+    struct xlx__intent *list = NULL;
+    int nr = xlx__intent_list(ctx, NULL, &list);
     free(list);
     return nr;
 }

@@ -116,10 +116,10 @@ static double cpu_ms(void)
 static void list_ports(xlx_ctx *ctx)
 {
     struct xlx_usb_hc *list;
-    int ports = 0, nr = xlx_usb_list(ctx, 5, &list);
+    int ports = 0, nr = xlx_usb_list(ctx, 5, &list, sizeof(*list));
     for (int i = 0; i < nr; i++)
         for (uint32_t p = 0; p < list[i].nr_ports; p++)
-            ports += list[i].port[p].present;
+            ports += list[i].port[p]->present;
     must(ports == DEVICES, "usb-list: devices are missing");
     free(list);
 }
@@ -127,7 +127,8 @@ static void list_ports(xlx_ctx *ctx)
 static void list_devices(xlx_ctx *ctx)
 {
     struct xlx_usb_device *list;
-    must(xlx_usb_devices(ctx, &list) == DEVICES, "devices are missing");
+    must(xlx_usb_devices(ctx, &list, sizeof(*list)) == DEVICES,
+         "devices are missing");
     free(list);
 }
 

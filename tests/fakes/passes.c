@@ -12,7 +12,7 @@ void passes_report(void *user, const struct xlx_usb_report *r)
     *l = (struct passes_line){ .outcome = r->outcome,
                                .domid = r->domid,
                                .place = r->place,
-                               .wish = r->wish };
+                               .wish = r->assignment };
     snprintf(l->guest, sizeof(l->guest), "%s", r->guest);
     snprintf(l->busid, sizeof(l->busid), "%s", r->busid);
     snprintf(l->reason, sizeof(l->reason), "%s", r->reason);
@@ -25,7 +25,8 @@ int passes_setup(void **state)
     struct passes *f = calloc(1, sizeof(*f));
     f->w = usb_world_new();
     f->now = 1000000;
-    xlx__reconciler_init(&f->r, f->w->ctx, &usual, passes_report, f);
+    xlx__reconciler_init(&f->r, f->w->ctx, &usual, sizeof(usual), passes_report,
+                         f);
     f->r.only_changes = true;
     f->r.busy_ms = 0;
     *state = f;

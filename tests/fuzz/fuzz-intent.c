@@ -24,9 +24,9 @@ static void check_identity(const struct xlx_usb_identity *id)
         MUST(id->face[i].nr_classes <= XLX_USB_CLASSES_MAX);
 }
 
-static void check_intent(const struct xlx_usb_intent *intent)
+static void check_intent(const struct xlx__intent *intent)
 {
-    MUST(intent->nr_wishes <= XLX_USB_WISHES_MAX);
+    MUST(intent->nr_wishes <= XLX_USB_ASSIGNMENTS_MAX);
     for (uint32_t i = 0; i < intent->nr_wishes; i++) {
         const struct xlx_usb_place *place = &intent->wish[i].place;
         check_identity(&intent->wish[i].identity);
@@ -37,7 +37,7 @@ static void check_intent(const struct xlx_usb_intent *intent)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct xlx_usb_intent *intent = calloc(1, sizeof(*intent));
+    struct xlx__intent *intent = calloc(1, sizeof(*intent));
     char *text = calloc(1, size + 1);
     MUST(intent && text);
     if (size)

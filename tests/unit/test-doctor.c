@@ -441,7 +441,8 @@ static uint32_t make_controller(struct fixture *f, uint32_t domid)
 {
     struct xlx_usb_hc_config config = { 0 };
     uint32_t devid;
-    assert_int_equal(xlx_usb_hc_create(f->w->ctx, domid, &config, 1000, &devid),
+    assert_int_equal(xlx_usb_hc_create(f->w->ctx, domid, &config,
+                                       sizeof(config), 1000, &devid),
                      0);
     usb_world_rest(f->w);
     return devid;

@@ -139,7 +139,7 @@ static void seeds_are_understood(void **state)
     (void)state;
     struct seed s = { 0 };
     struct xlx__policy_error error;
-    static struct xlx_usb_intent intent;
+    static struct xlx__intent intent;
     struct xlx_lazy_status status;
     struct xlx_lazy_change change;
     const char *why;

@@ -224,7 +224,8 @@ static void with_hc(struct place *p)
 {
     uint32_t devid;
     start_usb(p);
-    must(p, xlx_usb_hc_create(p->ctx, WORLD_DOMID, &qusb, LONG_MS, &devid));
+    must(p, xlx_usb_hc_create(p->ctx, WORLD_DOMID, &qusb, sizeof(qusb), LONG_MS,
+                              &devid));
     usb_world_rest(p->usb);
 }
 
@@ -277,7 +278,7 @@ static int call_domain_alive(struct place *p)
 static int call_usb_list(struct place *p)
 {
     struct xlx_usb_hc *list = NULL;
-    int rc = xlx_usb_list(p->ctx, WORLD_DOMID, &list);
+    int rc = xlx_usb_list(p->ctx, WORLD_DOMID, &list, sizeof(*list));
     free(list);
     return rc;
 }
@@ -285,7 +286,7 @@ static int call_usb_list(struct place *p)
 static int call_usb_devices(struct place *p)
 {
     struct xlx_usb_device *list = NULL;
-    int rc = xlx_usb_devices(p->ctx, &list);
+    int rc = xlx_usb_devices(p->ctx, &list, sizeof(*list));
     free(list);
     return rc;
 }
@@ -299,13 +300,15 @@ static int call_usb_select(struct place *p)
 static int call_hc_create(struct place *p)
 {
     uint32_t devid;
-    return xlx_usb_hc_create(p->ctx, WORLD_DOMID, &qusb, LONG_MS, &devid);
+    return xlx_usb_hc_create(p->ctx, WORLD_DOMID, &qusb, sizeof(qusb), LONG_MS,
+                             &devid);
 }
 
 static int call_hc_create_as(struct place *p)
 {
     uint32_t devid;
-    return xlx_usb_hc_create_as(p->ctx, WORLD_DOMID, 3, &qusb, LONG_MS, &devid);
+    return xlx_usb_hc_create_as(p->ctx, WORLD_DOMID, 3, &qusb, sizeof(qusb),
+                                LONG_MS, &devid);
 }
 
 static int call_hc_destroy(struct place *p)
@@ -339,13 +342,13 @@ static int call_repair(struct place *p)
 static int call_policy_check(struct place *p)
 {
     static struct xlx_usb_policy_verdict verdict;
-    return xlx_usb_policy_check(p->ctx, "1-2", &verdict);
+    return xlx_usb_policy_check(p->ctx, "1-2", &verdict, sizeof(verdict));
 }
 
 static int call_policy_check_all(struct place *p)
 {
     struct xlx_usb_policy_verdict *list = NULL;
-    int rc = xlx_usb_policy_check_all(p->ctx, &list);
+    int rc = xlx_usb_policy_check_all(p->ctx, &list, sizeof(*list));
     free(list);
     return rc;
 }
@@ -373,10 +376,10 @@ static int call_unassign_once(struct place *p)
     return xlx_usb_unassign_once(p->ctx, "guest");
 }
 
-static int call_intent_list(struct place *p)
+static int call_assignments(struct place *p)
 {
-    struct xlx_usb_intent *list = NULL;
-    int rc = xlx_usb_intent_list(p->ctx, NULL, &list);
+    struct xlx_usb_assignment *list = NULL;
+    int rc = xlx_usb_assignments(p->ctx, NULL, &list, sizeof(*list));
     free(list);
     return rc;
 }
@@ -402,7 +405,8 @@ static int call_usb_watch(struct place *p)
 {
     const struct xlx_usb_reconcile_config config = { .guest = NULL };
     xlx_usb_watch *watch;
-    int rc = xlx_usb_watch_new(p->ctx, &config, no_usb_report, NULL, &watch);
+    int rc = xlx_usb_watch_new(p->ctx, &config, sizeof(config), no_usb_report,
+                               NULL, &watch);
     if (!rc)
         xlx_usb_watch_free(watch);
     return rc;
@@ -777,7 +781,7 @@ static const struct call {
     { "xlx_usb_assign", start_usb, call_assign, 0 },
     { "xlx_usb_unassign", with_wish, call_unassign, 0 },
     { "xlx_usb_unassign_once", with_wish_once, call_unassign_once, 0 },
-    { "xlx_usb_intent_list", with_wish, call_intent_list, 0 },
+    { "xlx_usb_assignments", with_wish, call_assignments, 0 },
     { "xlx_usb_hold", with_stick, call_hold, LEAVES },
     { "xlx_usb_attach_hub", start_usb, call_attach_hub, LEAVES },
     { "xlx_usb_watch_new", start_usb, call_usb_watch, 0 },

@@ -14,8 +14,10 @@ static int setup(void **state)
     const struct xlx_usb_hc_config two = { .ports = 2 };
     struct xlx_usb_place place = { 0, 2 };
     uint32_t devid;
-    assert_int_equal(xlx_usb_hc_create(w->ctx, 5, &two, 5000, &devid), 0);
-    assert_int_equal(xlx_usb_hc_create(w->ctx, 5, &two, 5000, &devid), 0);
+    assert_int_equal(
+        xlx_usb_hc_create(w->ctx, 5, &two, sizeof(two), 5000, &devid), 0);
+    assert_int_equal(
+        xlx_usb_hc_create(w->ctx, 5, &two, sizeof(two), 5000, &devid), 0);
     assert_int_equal(xlx_usb_attach(w->ctx, 5, "1-2", &place, 0, 5000, &place),
                      0);
     assert_int_equal(xlx_usb_assign(w->ctx, "guest", "1-1", 0, NULL), 0);

@@ -25,8 +25,8 @@ static const struct sysfs_dev converter = {
 
 static int nr_wishes(struct passes *f, const char *guest)
 {
-    struct xlx_usb_intent *list = NULL;
-    int nr = xlx_usb_intent_list(f->w->ctx, guest, &list);
+    struct xlx__intent *list = NULL;
+    int nr = xlx__intent_list(f->w->ctx, guest, &list);
     int wishes = nr > 0 ? (int)list->nr_wishes : nr;
     free(list);
     return wishes;
@@ -197,7 +197,7 @@ static void put_hub(struct passes *f, const char *hub, const char *controller)
 static void places_are_called_as_today(void **state)
 {
     struct passes *f = *state;
-    struct xlx_usb_intent *list;
+    struct xlx__intent *list;
     passes_unplug(f, "1-3.1"); /* like them */
     plug_twins(f, "0000:00:14.0", "0000:05:00.0");
     passes_assign(f, "guest", "1-5");
@@ -205,14 +205,14 @@ static void places_are_called_as_today(void **state)
     boot(f);
     put_hub(f, "usb2", "0000:00:14.0");
     put_hub(f, "usb3", "0000:05:00.0");
-    assert_int_equal(xlx_usb_intent_list(f->w->ctx, "guest", &list), 1);
+    assert_int_equal(xlx__intent_list(f->w->ctx, "guest", &list), 1);
     assert_string_equal(list->wish[0].identity.busid, "2-5");
     assert_string_equal(list->wish[1].identity.busid, "3-5");
     free(list);
     passes_now(f);
     assert_told(f, "guest", XLX_USB_WAITS, "2-5");
     assert_int_equal(xlx_usb_unassign(f->w->ctx, "guest", "2-5"), 1);
-    assert_int_equal(xlx_usb_intent_list(f->w->ctx, "guest", &list), 1);
+    assert_int_equal(xlx__intent_list(f->w->ctx, "guest", &list), 1);
     assert_int_equal(list->nr_wishes, 1);
     assert_string_equal(list->wish[0].identity.busid, "3-5");
     free(list);
@@ -513,13 +513,13 @@ static void another_ones_device_in_a_place(void **state)
 static void a_place_is_written_down(void **state)
 {
     struct passes *f = *state;
-    struct xlx_usb_intent *list;
+    struct xlx__intent *list;
     sysfs_mem_put(f->w->sysfs, "bus/usb/devices/usb2/speed", "5000");
     sysfs_mem_put_link(f->w->sysfs, "bus/usb/devices/usb2",
                        "../../../devices/pci0000:00/0000:00:14.0/usb2");
     assign_place(f, "guest", "2-5");
     assign_place(f, "guest", "2-5");
-    assert_int_equal(xlx_usb_intent_list(f->w->ctx, "guest", &list), 1);
+    assert_int_equal(xlx__intent_list(f->w->ctx, "guest", &list), 1);
     assert_int_equal(list->nr_wishes, 1);
     assert_true(list->wish[0].identity.by_place);
     assert_string_equal(list->wish[0].identity.busid, "2-5");
@@ -547,7 +547,7 @@ static void one_that_is_not_authorized(void **state)
     dev.intf[0].name = NULL;
     passes_plug(f, &dev, "1-5", "21");
     sysfs_mem_put(f->w->sysfs, "bus/usb/devices/1-5/authorized", "0");
-    int nr = xlx_usb_devices(f->w->ctx, &list);
+    int nr = xlx_usb_devices(f->w->ctx, &list, sizeof(*list));
     for (int i = 0; i < nr; i++)
         if (!strcmp(list[i].busid, "1-5")) {
             assert_false(list[i].assignable);
@@ -787,7 +787,7 @@ static void one_that_sysfs_cannot_read(void **state)
     passes_assert_line(f, 1, XLX_USB_ATTACHED, "1-1");
     passes_assert_port(f, 1, "1-2");
     assert_in_range(f->pass.next - f->now, 1, 1000);
-    int nr = xlx_usb_devices(f->w->ctx, &list), seen = 0;
+    int nr = xlx_usb_devices(f->w->ctx, &list, sizeof(*list)), seen = 0;
     for (int i = 0; i < nr; i++)
         if (!strcmp(list[i].busid, "1-2"))
             seen +=
@@ -1085,7 +1085,7 @@ static void put_port(struct passes *f, const char *domid, const char *backend,
 static void assert_free(struct passes *f, const char *busid)
 {
     struct xlx_usb_device *list;
-    int nr = xlx_usb_devices(f->w->ctx, &list);
+    int nr = xlx_usb_devices(f->w->ctx, &list, sizeof(*list));
     for (int i = 0; i < nr; i++)
         if (!strcmp(list[i].busid, busid) && list[i].assigned)
             fail_msg("%s: domain %u has it", busid, list[i].domid);
@@ -1110,18 +1110,18 @@ static void busids_of_a_driver_domain(void **state)
     struct xlx_usb_hc *list;
     struct xlx_usb_place place;
     put_port(f, "6", "/local/domain/3/backend/qusb/6/7", "1-2");
-    assert_int_equal(xlx_usb_list(f->w->ctx, 6, &list), 1);
+    assert_int_equal(xlx_usb_list(f->w->ctx, 6, &list, sizeof(*list)), 1);
     assert_int_equal(list->backend_domid, 3);
-    assert_string_equal(list->port[0].busid, "1-2");
-    assert_false(list->port[0].present);
+    assert_string_equal(list->port[0]->busid, "1-2");
+    assert_false(list->port[0]->present);
     free(list);
     assert_int_equal(xlx_usb_find(f->w->ctx, 6, "46f4:0001", &place, NULL),
                      -ENODEV);
     assert_free(f, "1-2");
     passes_unplug(f, "1-2");
     passes_later(f);
-    assert_int_equal(xlx_usb_list(f->w->ctx, 6, &list), 1);
-    assert_string_equal(list->port[0].busid, "1-2");
+    assert_int_equal(xlx_usb_list(f->w->ctx, 6, &list, sizeof(*list)), 1);
+    assert_string_equal(list->port[0]->busid, "1-2");
     free(list);
 }
 

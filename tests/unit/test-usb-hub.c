@@ -325,7 +325,7 @@ static void the_nearest_word_counts(void **state)
 static void it_is_written_down_and_taken_back(void **state)
 {
     struct passes *f = *state;
-    struct xlx_usb_intent *list = NULL;
+    struct xlx__intent *list = NULL;
     assert_int_equal(
         xlx_usb_assign(f->w->ctx, "guest", "1-2", XLX_USB_BY_HUB, NULL),
         -ENOTSUP);
@@ -335,7 +335,7 @@ static void it_is_written_down_and_taken_back(void **state)
         -EINVAL);
     assign_hub(f, "guest", "1-3");
     assign_hub(f, "guest", "1-3");
-    assert_int_equal(xlx_usb_intent_list(f->w->ctx, "guest", &list), 1);
+    assert_int_equal(xlx__intent_list(f->w->ctx, "guest", &list), 1);
     assert_int_equal(list->nr_wishes, 1);
     assert_true(list->wish[0].identity.by_place);
     assert_true(list->wish[0].identity.hub);
@@ -347,7 +347,7 @@ static void it_is_written_down_and_taken_back(void **state)
     /* A place is no hub. */
     assert_int_equal(
         xlx_usb_assign(f->w->ctx, "guest", "1-9", XLX_USB_BY_PLACE, NULL), 0);
-    assert_int_equal(xlx_usb_intent_list(f->w->ctx, "guest", &list), 1);
+    assert_int_equal(xlx__intent_list(f->w->ctx, "guest", &list), 1);
     assert_false(list->wish[0].identity.hub);
     free(list);
 }
@@ -358,7 +358,7 @@ static void the_list_knows(void **state)
     struct xlx_usb_device *list = NULL;
     int assigned = 0;
     assign_hub(f, "guest", "1-3");
-    int nr = xlx_usb_devices(f->w->ctx, &list);
+    int nr = xlx_usb_devices(f->w->ctx, &list, sizeof(*list));
     for (int i = 0; i < nr; i++)
         if (list[i].state == XLX_USB_IS_ASSIGNED) {
             assert_string_equal(list[i].guest, "guest");
@@ -401,20 +401,23 @@ static void a_hub_is_where_its_controller_is(void **state)
 static void hubs_have_an_end(void **state)
 {
     struct xlx__guest *guest = calloc(1, sizeof(*guest));
-    struct xlx__usbdev *devs = calloc(XLX_USB_WISHES_MAX + 1, sizeof(*devs));
+    struct xlx__usbdev *devs =
+        calloc(XLX_USB_ASSIGNMENTS_MAX + 1, sizeof(*devs));
     (void)state;
-    for (int i = 0; i <= XLX_USB_WISHES_MAX; i++)
+    for (int i = 0; i <= XLX_USB_ASSIGNMENTS_MAX; i++)
         snprintf(devs[i].busid, sizeof(devs[i].busid), "1-1.%d.%d", i / 8 + 1,
                  i % 8 + 1);
-    for (int nr = XLX_USB_WISHES_MAX - 1; nr <= XLX_USB_WISHES_MAX + 1; nr++) {
+    for (int nr = XLX_USB_ASSIGNMENTS_MAX - 1;
+         nr <= XLX_USB_ASSIGNMENTS_MAX + 1; nr++) {
         *guest = (struct xlx__guest){ .intent.nr_wishes = 1 };
         struct xlx_usb_identity *id = &guest->intent.wish[0].identity;
         *id = (struct xlx_usb_identity){ .by_place = true, .hub = true };
         strcpy(id->busid, "1-1");
-        int over = nr > XLX_USB_WISHES_MAX;
+        int over = nr > XLX_USB_ASSIGNMENTS_MAX;
         assert_int_equal(xlx__hubs_expand(guest, 1, devs, nr), over);
         assert_int_equal(guest->intent.nr_wishes, nr - over);
-        const struct xlx_usb_wish *last = &guest->intent.wish[nr - over - 1];
+        const struct xlx__intent_wish *last =
+            &guest->intent.wish[nr - over - 1];
         assert_string_equal(last->identity.busid, devs[nr - over - 1].busid);
         assert_false(last->identity.hub);
     }

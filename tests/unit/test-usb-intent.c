@@ -54,10 +54,10 @@ static void put_file(struct usb_world *w, const char *name, const char *text,
     fclose(f);
 }
 
-static struct xlx_usb_intent *list_one(struct usb_world *w, const char *guest)
+static struct xlx__intent *list_one(struct usb_world *w, const char *guest)
 {
-    struct xlx_usb_intent *list;
-    assert_int_equal(xlx_usb_intent_list(w->ctx, guest, &list), 1);
+    struct xlx__intent *list;
+    assert_int_equal(xlx__intent_list(w->ctx, guest, &list), 1);
     return list;
 }
 
@@ -70,11 +70,11 @@ static void what_is_assigned_is_read_again(void **state)
     assert_int_equal(
         xlx_usb_assign(w->ctx, "guest", "1-2", XLX_USB_REQUIRED, NULL), 0);
     assert_int_equal(xlx_usb_assign(w->ctx, "5", "1-3.1", 0, &place), 0);
-    struct xlx_usb_intent *i = list_one(w, "guest");
+    struct xlx__intent *i = list_one(w, "guest");
     assert_string_equal(i->name, "guest");
     assert_string_equal(i->uuid, WORLD_UUID);
     assert_int_equal(i->nr_wishes, 2);
-    const struct xlx_usb_wish *one = &i->wish[0], *two = &i->wish[1];
+    const struct xlx__intent_wish *one = &i->wish[0], *two = &i->wish[1];
     assert_string_equal(one->identity.busid, "1-2");
     assert_int_equal(one->identity.vendor, 0x46f4);
     assert_int_equal(one->identity.product, 1);
@@ -107,7 +107,7 @@ static void put_policy(struct usb_world *w, const char *text)
 static void what_speaks_against_it_is_told(void **state)
 {
     struct usb_world *w = *state;
-    struct xlx_usb_intent *list;
+    struct xlx__intent *list;
     struct xlx_usb_place got;
     const struct xlx_usb_place any = { XLX_USB_ANY, XLX_USB_ANY };
     char said[256] = "";
@@ -125,7 +125,7 @@ static void what_speaks_against_it_is_told(void **state)
                      -EACCES);
     assert_non_null(strstr(said, "it would never be attached"));
     assert_int_equal(xlx_usb_assign(w->ctx, "guest", "1-1", 0, NULL), -EACCES);
-    assert_int_equal(xlx_usb_intent_list(w->ctx, "guest", &list), 1);
+    assert_int_equal(xlx__intent_list(w->ctx, "guest", &list), 1);
     assert_int_equal(list->nr_wishes, 3);
     free(list);
     assert_int_equal(
@@ -150,7 +150,7 @@ static void assigning_again_replaces(void **state)
     stick.intf[1].name = "1-5:1.1";
     sysfs_mem_plug(w->sysfs, &stick);
     assert_int_equal(xlx_usb_assign(w->ctx, "guest", "1-5", 0, NULL), 0);
-    struct xlx_usb_intent *i = list_one(w, "guest");
+    struct xlx__intent *i = list_one(w, "guest");
     assert_int_equal(i->nr_wishes, 1);
     assert_string_equal(i->wish[0].identity.busid, "1-5");
     assert_false(i->wish[0].required);
@@ -159,8 +159,8 @@ static void assigning_again_replaces(void **state)
 
 static void any_byte_of_a_serial_survives(void **state)
 {
-    struct xlx_usb_intent *a = calloc(1, sizeof(*a));
-    struct xlx_usb_intent *b = calloc(1, sizeof(*b));
+    struct xlx__intent *a = calloc(1, sizeof(*a));
+    struct xlx__intent *b = calloc(1, sizeof(*b));
     (void)state;
     strcpy(a->uuid, NEW_UUID);
     strcpy(a->name, "a \"name\" \\ \xc3\xa4\x01");
@@ -186,11 +186,11 @@ static void any_byte_of_a_serial_survives(void **state)
 static void the_limits(void **state)
 {
     struct usb_world *w = *state;
-    struct xlx_usb_intent *i = calloc(1, sizeof(*i));
+    struct xlx__intent *i = calloc(1, sizeof(*i));
     strcpy(i->uuid, WORLD_UUID);
     strcpy(i->name, "guest");
-    i->nr_wishes = XLX_USB_WISHES_MAX;
-    for (int n = 0; n < XLX_USB_WISHES_MAX; n++) {
+    i->nr_wishes = XLX_USB_ASSIGNMENTS_MAX;
+    for (int n = 0; n < XLX_USB_ASSIGNMENTS_MAX; n++) {
         struct xlx_usb_identity *id = &i->wish[n].identity;
         i->wish[n].place = (struct xlx_usb_place){ XLX_USB_ANY, XLX_USB_ANY };
         strcpy(id->busid, "1-9");
@@ -209,7 +209,7 @@ static void the_limits(void **state)
     assert_int_equal(xlx_usb_assign(w->ctx, "guest", "1-2", 0, NULL), -ENOSPC);
     free(i);
     i = list_one(w, "guest");
-    assert_int_equal(i->nr_wishes, XLX_USB_WISHES_MAX);
+    assert_int_equal(i->nr_wishes, XLX_USB_ASSIGNMENTS_MAX);
     free(i);
 }
 
@@ -237,19 +237,19 @@ static void assign_refuses(void **state)
         { "guest", "1-2", { 0, 32 }, -EINVAL },
         { "guest", "1-2", { 65536, 1 }, -EINVAL },
     };
-    struct xlx_usb_intent *list;
+    struct xlx__intent *list;
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
         assert_int_equal(xlx_usb_assign(w->ctx, rows[i].guest, rows[i].busid,
                                         false, &rows[i].place),
                          rows[i].rc);
-    assert_int_equal(xlx_usb_intent_list(w->ctx, NULL, &list), 0);
+    assert_int_equal(xlx__intent_list(w->ctx, NULL, &list), 0);
     assert_null(list);
 }
 
 static void unassign_takes_back(void **state)
 {
     struct usb_world *w = *state;
-    struct xlx_usb_intent *list;
+    struct xlx__intent *list;
     assert_int_equal(xlx_usb_unassign(w->ctx, "guest", "1-2"), -ENOENT);
     xlx_usb_assign(w->ctx, "guest", "1-2", XLX_USB_REQUIRED, NULL);
     xlx_usb_assign(w->ctx, "guest", "1-1", XLX_USB_REQUIRED, NULL);
@@ -267,7 +267,7 @@ static void unassign_takes_back(void **state)
     assert_int_equal(xlx_usb_unassign(w->ctx, "guest", "1-5"), 1);
     assert_int_equal(xlx_usb_unassign(w->ctx, WORLD_UUID, NULL), 1);
     assert_false(is_file(w, WORLD_UUID));
-    assert_int_equal(xlx_usb_intent_list(w->ctx, "guest", &list), 0);
+    assert_int_equal(xlx__intent_list(w->ctx, "guest", &list), 0);
 }
 
 #define HEAD "{\"version\":1,\"name\":\"guest\",\"uuid\":\"" WORLD_UUID "\","
@@ -334,14 +334,14 @@ static const char *const bad_files[] = {
 
 static void assert_bad(struct usb_world *w)
 {
-    struct xlx_usb_intent *list;
+    struct xlx__intent *list;
     char path[PATH_MAX];
     path_of(w, WORLD_UUID, path);
-    assert_true(xlx_usb_intent_list(w->ctx, "guest", &list) < 0);
+    assert_true(xlx__intent_list(w->ctx, "guest", &list) < 0);
     assert_non_null(strstr(xlx_ctx_error(w->ctx), path));
     /* it is neither overwritten nor in the way of others */
     assert_true(xlx_usb_assign(w->ctx, "guest", "1-2", 0, NULL) < 0);
-    assert_int_equal(xlx_usb_intent_list(w->ctx, NULL, &list), 1);
+    assert_int_equal(xlx__intent_list(w->ctx, NULL, &list), 1);
     assert_string_equal(list->name, "other");
     free(list);
 }
@@ -376,16 +376,17 @@ static void a_file_at_the_limit_is_read(void **state)
     put_file(w, WORLD_UUID ".json", text, XLX__INTENT_FILE_MAX);
     free(list_one(w, "guest"));
     put_file(w, WORLD_UUID ".json", text, XLX__INTENT_FILE_MAX + 1);
-    struct xlx_usb_intent *list;
-    assert_int_equal(xlx_usb_intent_list(w->ctx, "guest", &list), -EFBIG);
+    struct xlx__intent *list;
+    assert_int_equal(xlx__intent_list(w->ctx, "guest", &list), -EFBIG);
     free(text);
 }
 
 static void more_devices_than_there_may_be(void **state)
 {
     struct usb_world *w = *state;
-    struct xlx_usb_intent *list;
-    for (int nr = XLX_USB_WISHES_MAX; nr <= XLX_USB_WISHES_MAX + 1; nr++) {
+    struct xlx__intent *list;
+    for (int nr = XLX_USB_ASSIGNMENTS_MAX; nr <= XLX_USB_ASSIGNMENTS_MAX + 1;
+         nr++) {
         char *text, path[PATH_MAX];
         size_t size;
         FILE *f = open_memstream(&text, &size);
@@ -396,9 +397,9 @@ static void more_devices_than_there_may_be(void **state)
         fclose(f);
         path_of(w, WORLD_UUID, path);
         put_file(w, WORLD_UUID ".json", text, size);
-        assert_int_equal(xlx_usb_intent_list(w->ctx, "guest", &list),
-                         nr > XLX_USB_WISHES_MAX ? -EBADMSG : 1);
-        if (nr <= XLX_USB_WISHES_MAX)
+        assert_int_equal(xlx__intent_list(w->ctx, "guest", &list),
+                         nr > XLX_USB_ASSIGNMENTS_MAX ? -EBADMSG : 1);
+        if (nr <= XLX_USB_ASSIGNMENTS_MAX)
             free(list);
         free(text);
     }
@@ -416,7 +417,7 @@ static void keys_of_others_are_left_out(void **state)
     put_file(w, "00000000-0000-4000-8000-00000000000G.json", "x", 1);
     free(list_one(w, "guest"));
     assert_int_equal(xlx_usb_assign(w->ctx, "guest", "1-1", 0, NULL), 0);
-    struct xlx_usb_intent *i = list_one(w, "guest");
+    struct xlx__intent *i = list_one(w, "guest");
     assert_int_equal(i->nr_wishes, 2);
     char *now = xlx__intent_json(i);
     assert_null(strstr(now, "\"x\""));
@@ -433,10 +434,10 @@ static void a_killed_writer_leaves_the_old_file(void **state)
         xlx_usb_assign(w->ctx, "guest", "1-2", XLX_USB_REQUIRED, NULL), 0);
     /* killed between writing and renaming */
     put_file(w, "." WORLD_UUID ".json.new", "{\"vers", 7);
-    struct xlx_usb_intent *i = list_one(w, "guest");
+    struct xlx__intent *i = list_one(w, "guest");
     assert_int_equal(i->nr_wishes, 1);
     free(i);
-    assert_int_equal(xlx_usb_intent_list(w->ctx, NULL, &i), 1);
+    assert_int_equal(xlx__intent_list(w->ctx, NULL, &i), 1);
     free(i);
     assert_int_equal(
         xlx_usb_assign(w->ctx, "guest", "1-1", XLX_USB_REQUIRED, NULL), 0);
@@ -461,7 +462,7 @@ static void a_full_disk_leaves_the_old_file(void **state)
     setrlimit(RLIMIT_FSIZE, &old);
     assert_int_equal(rc, -EFBIG);
     assert_non_null(strstr(xlx_ctx_error(w->ctx), "cannot write"));
-    struct xlx_usb_intent *i = list_one(w, "guest");
+    struct xlx__intent *i = list_one(w, "guest");
     assert_int_equal(i->nr_wishes, 1);
     free(i);
     snprintf(temp, sizeof(temp), "%s/usb/." WORLD_UUID ".json.new", w->dir);
@@ -499,7 +500,7 @@ static void a_new_uuid_is_taken_over_by_name(void **state)
         xlx_usb_assign(w->ctx, "guest", "1-2", XLX_USB_REQUIRED, NULL), 0);
     usb_world_destroy(w);
     usb_world_create(w, 7, NEW_UUID);
-    struct xlx_usb_intent *i = list_one(w, "7");
+    struct xlx__intent *i = list_one(w, "7");
     assert_string_equal(i->uuid, NEW_UUID);
     free(i);
     assert_true(is_file(w, NEW_UUID));
@@ -512,7 +513,7 @@ static void a_new_name_is_taken_over_by_uuid(void **state)
     assert_int_equal(
         xlx_usb_assign(w->ctx, "guest", "1-2", XLX_USB_REQUIRED, NULL), 0);
     xs_mem_put(w->xs, "/local/domain/5/name", "guest--incoming");
-    struct xlx_usb_intent *i = list_one(w, "5");
+    struct xlx__intent *i = list_one(w, "5");
     assert_string_equal(i->name, "guest");
     free(i);
     xs_mem_put(w->xs, "/local/domain/5/name", "renamed");

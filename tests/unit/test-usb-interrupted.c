@@ -83,8 +83,9 @@ static void make_controller(struct usb_world *w)
 {
     static const struct xlx_usb_hc_config usual = { 0 };
     uint32_t devid;
-    assert_int_equal(
-        xlx_usb_hc_create(w->ctx, WORLD_DOMID, &usual, LONG_MS, &devid), 0);
+    assert_int_equal(xlx_usb_hc_create(w->ctx, WORLD_DOMID, &usual,
+                                       sizeof(usual), LONG_MS, &devid),
+                     0);
 }
 
 static void attach_it(struct usb_world *w)
@@ -112,11 +113,11 @@ static int ports_with(struct usb_world *w, const char *busid)
     int ports = 0;
     for (uint32_t domid = WORLD_DOMID; domid <= WORLD_HVM; domid++) {
         struct xlx_usb_hc *list;
-        int nr = xlx_usb_list(w->ctx, domid, &list);
+        int nr = xlx_usb_list(w->ctx, domid, &list, sizeof(*list));
         assert_true(nr >= 0);
         for (int i = 0; i < nr; i++)
             for (uint32_t p = 0; p < list[i].nr_ports; p++)
-                ports += !strcmp(list[i].port[p].busid, busid);
+                ports += !strcmp(list[i].port[p]->busid, busid);
         free(list);
     }
     return ports;

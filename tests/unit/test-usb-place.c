@@ -7,7 +7,7 @@
 
 /* Controllers of a guest: full, USB 1.1, free from port 2, emulated (xHCI and
  * EHCI), the kernel's, another domain's. */
-static const struct xlx_usb_hc hcs[] = {
+static const struct xlx__snapshot hcs[] = {
     { .devid = 0,
       .type = XLX_USB_QUSB,
       .version = 2,
@@ -131,7 +131,7 @@ static void without_a_fitting_controller_one_is_made(void **state)
 /* Sixteen requests a controller: one that always has some on their way. */
 static void isochronous_devices_have_their_own(void **state)
 {
-    static const struct xlx_usb_hc two[] = {
+    static const struct xlx__snapshot two[] = {
         { .devid = 0,
           .type = XLX_USB_QUSB,
           .version = 2,

@@ -531,9 +531,11 @@ static void assert_fails(struct usb_world *w, int rc, const char *says)
     assert_ptr_equal(policy, canary);
     assert_int_equal(xlx_usb_policy_rules(w->ctx, &rules), rc);
     assert_ptr_equal(rules, canary);
-    assert_int_equal(xlx_usb_policy_check_all(w->ctx, &list), rc);
+    assert_int_equal(xlx_usb_policy_check_all(w->ctx, &list, sizeof(*list)),
+                     rc);
     assert_ptr_equal(list, canary);
-    assert_int_equal(xlx_usb_policy_check(w->ctx, "1-2", &verdict), rc);
+    assert_int_equal(
+        xlx_usb_policy_check(w->ctx, "1-2", &verdict, sizeof(verdict)), rc);
     assert_int_equal(verdict.release, 7);
     assert_false(verdict.allowed);
     const char *error = xlx_ctx_error(w->ctx);
@@ -621,7 +623,7 @@ static void a_verdict_tells_all_interfaces(void **state)
     struct usb_world *w = *state;
     struct xlx_usb_policy_verdict v;
     put(w, "", "ALLOW: vid=46f4 class=08\n");
-    assert_int_equal(xlx_usb_policy_check(w->ctx, "1-2", &v), 0);
+    assert_int_equal(xlx_usb_policy_check(w->ctx, "1-2", &v, sizeof(v)), 0);
     assert_string_equal(v.busid, "1-2");
     assert_int_equal(v.vendor, 0x46f4);
     assert_int_equal(v.product, 1);
@@ -657,7 +659,7 @@ static void a_keyboard_that_is_not_active(void **state)
     dev->descriptors = bytes;
     dev->nr_descriptors = sizeof(bytes);
     put(w, "", "DENY: class=03\nALLOW:\n");
-    assert_int_equal(xlx_usb_policy_check(w->ctx, "1-2", &v), 0);
+    assert_int_equal(xlx_usb_policy_check(w->ctx, "1-2", &v, sizeof(v)), 0);
     assert_false(v.allowed);
     assert_int_equal(v.nr_intfs, 3);
     assert_int_equal(v.decided, 2);
@@ -688,7 +690,7 @@ static void kinds_are_counted(void **state)
     put(w, "", "DENY: prot=1f\nALLOW:\n");
     for (int nr = 31; nr <= 33; nr++) {
         dev->nr_descriptors = HEAD + 9 * (size_t)nr;
-        assert_int_equal(xlx_usb_policy_check(w->ctx, "1-2", &v), 0);
+        assert_int_equal(xlx_usb_policy_check(w->ctx, "1-2", &v, sizeof(v)), 0);
         assert_int_equal(v.nr_intfs, XLX_USB_POLICY_INTFS_MAX);
         assert_int_equal(v.allowed, nr == 31);
         assert_int_equal(v.more_intfs, nr == 33);
@@ -701,10 +703,14 @@ static void what_is_no_device_has_no_verdict(void **state)
 {
     struct usb_world *w = *state;
     struct xlx_usb_policy_verdict v;
-    assert_int_equal(xlx_usb_policy_check(w->ctx, "1-9", &v), -ENODEV);
-    assert_int_equal(xlx_usb_policy_check(w->ctx, "../1", &v), -EINVAL);
-    assert_int_equal(xlx_usb_policy_check(w->ctx, "1-3", &v), -ENOTSUP);
-    assert_int_equal(xlx_usb_policy_check(w->ctx, "usb1", &v), -ENOTSUP);
+    assert_int_equal(xlx_usb_policy_check(w->ctx, "1-9", &v, sizeof(v)),
+                     -ENODEV);
+    assert_int_equal(xlx_usb_policy_check(w->ctx, "../1", &v, sizeof(v)),
+                     -EINVAL);
+    assert_int_equal(xlx_usb_policy_check(w->ctx, "1-3", &v, sizeof(v)),
+                     -ENOTSUP);
+    assert_int_equal(xlx_usb_policy_check(w->ctx, "usb1", &v, sizeof(v)),
+                     -ENOTSUP);
 }
 
 static void all_devices_but_hubs_have_one(void **state)
@@ -712,7 +718,7 @@ static void all_devices_but_hubs_have_one(void **state)
     struct usb_world *w = *state;
     struct xlx_usb_policy_verdict *list;
     put(w, "", "DENY: class=08\nALLOW:\n");
-    assert_int_equal(xlx_usb_policy_check_all(w->ctx, &list), 5);
+    assert_int_equal(xlx_usb_policy_check_all(w->ctx, &list, sizeof(*list)), 5);
     static const char *const busids[] = { "1-1", "1-2", "1-3.1", "1-4", "2-1" };
     for (size_t i = 0; i < NR(busids); i++) {
         assert_string_equal(list[i].busid, busids[i]);
@@ -722,7 +728,7 @@ static void all_devices_but_hubs_have_one(void **state)
     free(list);
     for (size_t i = 0; i < NR(busids); i++)
         sysfs_mem_unplug(w->sysfs, busids[i]);
-    assert_int_equal(xlx_usb_policy_check_all(w->ctx, &list), 0);
+    assert_int_equal(xlx_usb_policy_check_all(w->ctx, &list, sizeof(*list)), 0);
     assert_null(list);
 }
 
@@ -735,7 +741,7 @@ static void a_device_that_cannot_be_read_is_not_judged(void **state)
     put(w, "", "DENY: class=ff\nALLOW:\n");
     for (;; n++) {
         w->nth = (struct nth){ .fail_at = n };
-        int rc = xlx_usb_policy_check(w->ctx, "1-2", &v);
+        int rc = xlx_usb_policy_check(w->ctx, "1-2", &v, sizeof(v));
         bool failed = w->nth.calls >= n;
         assert_int_equal(rc, failed ? -EIO : 0);
         if (!failed)

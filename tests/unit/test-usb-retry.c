@@ -261,18 +261,22 @@ static void once_is_for_one_guest_too(void **state)
     struct passes *f = *state;
     struct xlx_usb_reconcile_config config = { .guest = "other" };
     passes_assign(f, "guest", "1-2");
-    assert_int_equal(xlx_usb_reconcile(f->w->ctx, &config, passes_report, f),
-                     -ENOENT);
+    assert_int_equal(
+        xlx_usb_reconcile(f->w->ctx, &config, sizeof(config), passes_report, f),
+        -ENOENT);
     passes_assign(f, "other", "1-4");
-    assert_int_equal(xlx_usb_reconcile(f->w->ctx, &config, passes_report, f),
-                     1);
+    assert_int_equal(
+        xlx_usb_reconcile(f->w->ctx, &config, sizeof(config), passes_report, f),
+        1);
     assert_int_equal(f->nr, 1);
     passes_assert_line(f, 0, XLX_USB_FAILED, "1-4");
     config.guest = "5";
-    assert_int_equal(xlx_usb_reconcile(f->w->ctx, &config, passes_report, f),
-                     0);
+    assert_int_equal(
+        xlx_usb_reconcile(f->w->ctx, &config, sizeof(config), passes_report, f),
+        0);
     passes_assert_line(f, 1, XLX_USB_ATTACHED, "1-2");
-    assert_int_equal(xlx_usb_reconcile(f->w->ctx, NULL, passes_report, f), 1);
+    assert_int_equal(xlx_usb_reconcile(f->w->ctx, NULL, 0, passes_report, f),
+                     1);
 }
 
 struct logged {

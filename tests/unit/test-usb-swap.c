@@ -413,8 +413,9 @@ static void a_port_is_freed_only_as_it_was_seen(void **state)
     struct usb_world *w = usb_world_new();
     struct xlx_usb_place got;
     (void)state;
-    assert_int_equal(
-        xlx_usb_hc_create(w->ctx, WORLD_DOMID, &usual, LONG_MS, &got.hc), 0);
+    assert_int_equal(xlx_usb_hc_create(w->ctx, WORLD_DOMID, &usual,
+                                       sizeof(usual), LONG_MS, &got.hc),
+                     0);
     assert_int_equal(
         xlx_usb_attach(w->ctx, WORLD_DOMID, "1-2", &place, 0, LONG_MS, &got),
         0);

@@ -64,7 +64,8 @@ static int create_as(struct usb_world *w, uint32_t domid,
 {
     const struct xlx_usb_hc_config config = { type, version, ports };
     uint32_t devid;
-    return xlx_usb_hc_create(w->ctx, domid, &config, LONG_MS, &devid);
+    return xlx_usb_hc_create(w->ctx, domid, &config, sizeof(config), LONG_MS,
+                             &devid);
 }
 
 static int destroy(struct usb_world *w, uint32_t domid)
@@ -108,7 +109,7 @@ static void assert_unchanged(struct usb_world *w, const char *before)
 static enum xlx_usb_type only_type(struct usb_world *w, uint32_t domid)
 {
     struct xlx_usb_hc *list;
-    assert_int_equal(xlx_usb_list(w->ctx, domid, &list), 1);
+    assert_int_equal(xlx_usb_list(w->ctx, domid, &list, sizeof(*list)), 1);
     enum xlx_usb_type type = list->type;
     free(list);
     return type;
@@ -199,7 +200,8 @@ static void limits_are_those_of_the_type(void **state)
         assert_int_equal(create_as(w, l->domid, l->type, l->version, l->ports),
                          l->rc);
         if (!l->rc) {
-            assert_int_equal(xlx_usb_list(w->ctx, l->domid, &list), 1);
+            assert_int_equal(
+                xlx_usb_list(w->ctx, l->domid, &list, sizeof(*list)), 1);
             assert_int_equal(list->type, l->type);
             assert_int_equal(list->version, l->got_version);
             assert_int_equal(list->nr_ports, l->got_ports);
@@ -490,8 +492,9 @@ static void one_of_the_same_number_waits_for_its_end(void **state)
     w->qemu_lingers = 2;
     assert_int_equal(create_as(w, 6, XLX_USB_DEVICEMODEL, 2, 0), 0);
     assert_int_equal(destroy(w, 6), 0);
-    assert_int_equal(
-        xlx_usb_hc_create_as(w->ctx, 6, 0, &config, LONG_MS, &devid), 0);
+    assert_int_equal(xlx_usb_hc_create_as(w->ctx, 6, 0, &config, sizeof(config),
+                                          LONG_MS, &devid),
+                     0);
     assert_int_equal(w->qemu_going[0], 0);
     assert_node(w, DM "/0/usb-ver", "2");
 }

@@ -41,7 +41,8 @@ static int setup(void **state)
     f->w = usb_world_new();
     f->uevents = uevent_mem_new();
     f->w->ctx->uevents = uevent_mem_seam(f->uevents);
-    assert_int_equal(xlx_usb_watch_new(f->w->ctx, &usual, report, f, &f->watch),
+    assert_int_equal(xlx_usb_watch_new(f->w->ctx, &usual, sizeof(usual), report,
+                                       f, &f->watch),
                      0);
     *state = f;
     return 0;
@@ -203,13 +204,13 @@ static void there_is_only_one(void **state)
 {
     struct fixture *f = *state;
     xlx_usb_watch *second;
-    assert_int_equal(xlx_usb_watch_new(f->w->ctx, NULL, report, f, &second),
+    assert_int_equal(xlx_usb_watch_new(f->w->ctx, NULL, 0, report, f, &second),
                      -EBUSY);
     assert_non_null(strstr(xlx_ctx_error(f->w->ctx), "reconcile.pid"));
     xlx_usb_watch_free(f->watch);
     f->watch = NULL;
-    assert_int_equal(xlx_usb_watch_new(f->w->ctx, NULL, report, f, &f->watch),
-                     0);
+    assert_int_equal(
+        xlx_usb_watch_new(f->w->ctx, NULL, 0, report, f, &f->watch), 0);
 }
 
 static void half_made_ones_are_taken_apart(void **state)
@@ -219,7 +220,7 @@ static void half_made_ones_are_taken_apart(void **state)
     f->watch = NULL;
     for (int n = 1; n < 40; n++) {
         f->w->nth = (struct nth){ .fail_at = n };
-        if (!xlx_usb_watch_new(f->w->ctx, NULL, report, f, &f->watch))
+        if (!xlx_usb_watch_new(f->w->ctx, NULL, 0, report, f, &f->watch))
             break;
         assert_null(f->watch);
     }
@@ -228,8 +229,8 @@ static void half_made_ones_are_taken_apart(void **state)
     xlx_ctx_set_path(f->w->ctx, XLX_PATH_STATE, "/dev/null/x");
     xlx_usb_watch_free(f->watch);
     f->watch = NULL;
-    assert_int_equal(xlx_usb_watch_new(f->w->ctx, NULL, report, f, &f->watch),
-                     -ENOTDIR);
+    assert_int_equal(
+        xlx_usb_watch_new(f->w->ctx, NULL, 0, report, f, &f->watch), -ENOTDIR);
 }
 
 /* --- uevents -------------------------------------------------------------- */

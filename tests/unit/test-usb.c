@@ -51,7 +51,8 @@ static int detach(struct usb_world *w, uint32_t hc, uint32_t port)
 static int create(struct usb_world *w)
 {
     uint32_t devid;
-    return xlx_usb_hc_create(w->ctx, WORLD_DOMID, &usual, LONG_MS, &devid);
+    return xlx_usb_hc_create(w->ctx, WORLD_DOMID, &usual, sizeof(usual),
+                             LONG_MS, &devid);
 }
 
 static void assert_says(struct usb_world *w, const char *text)
@@ -93,8 +94,9 @@ static void a_controller_is_laid_out_as_libxl_does(void **state)
     struct usb_world *w = *state;
     const struct xlx_usb_hc_config config = { XLX_USB_AUTO, 1, 2 };
     uint32_t devid;
-    assert_int_equal(
-        xlx_usb_hc_create(w->ctx, WORLD_DOMID, &config, LONG_MS, &devid), 0);
+    assert_int_equal(xlx_usb_hc_create(w->ctx, WORLD_DOMID, &config,
+                                       sizeof(config), LONG_MS, &devid),
+                     0);
     assert_int_equal(devid, 0);
     char *dump = xs_mem_dump(w->xs);
     static const char *const lines[] = {
@@ -130,14 +132,14 @@ static void a_devid_can_be_asked_for(void **state)
 {
     struct usb_world *w = *state;
     uint32_t devid;
-    assert_int_equal(
-        xlx_usb_hc_create_as(w->ctx, WORLD_DOMID, 3, &usual, LONG_MS, &devid),
-        0);
+    assert_int_equal(xlx_usb_hc_create_as(w->ctx, WORLD_DOMID, 3, &usual,
+                                          sizeof(usual), LONG_MS, &devid),
+                     0);
     assert_int_equal(devid, 3);
     char *before = usb_world_dump(w);
-    assert_int_equal(
-        xlx_usb_hc_create_as(w->ctx, WORLD_DOMID, 3, &usual, LONG_MS, &devid),
-        -EEXIST);
+    assert_int_equal(xlx_usb_hc_create_as(w->ctx, WORLD_DOMID, 3, &usual,
+                                          sizeof(usual), LONG_MS, &devid),
+                     -EEXIST);
     char *after = usb_world_dump(w);
     assert_string_equal(after, before);
     free(before);
@@ -151,8 +153,9 @@ static void devids_go_on_behind_the_last(void **state)
     assert_int_equal(create(w), 0);
     xs_mem_put(w->xs, "/libxl/5/device/vusb/6/type", "qusb");
     xs_mem_collide(w->xs, 2);
-    assert_int_equal(
-        xlx_usb_hc_create(w->ctx, WORLD_DOMID, &usual, LONG_MS, &devid), 0);
+    assert_int_equal(xlx_usb_hc_create(w->ctx, WORLD_DOMID, &usual,
+                                       sizeof(usual), LONG_MS, &devid),
+                     0);
     assert_int_equal(devid, 7);
 }
 
@@ -264,9 +267,10 @@ static void an_unplugged_device_frees_its_port(void **state)
     struct xlx_usb_hc *list;
     assert_int_equal(attach(w, "1-2"), 0);
     sysfs_mem_unplug(w->sysfs, "1-2");
-    assert_int_equal(xlx_usb_list(w->ctx, WORLD_DOMID, &list), 1);
-    assert_string_equal(list->port[0].busid, "1-2");
-    assert_false(list->port[0].present);
+    assert_int_equal(xlx_usb_list(w->ctx, WORLD_DOMID, &list, sizeof(*list)),
+                     1);
+    assert_string_equal(list->port[0]->busid, "1-2");
+    assert_false(list->port[0]->present);
     free(list);
     assert_int_equal(attach(w, "1-1"), 0); /* not in anybody's way */
     assert_int_equal(detach(w, 0, 1), 0);
@@ -297,17 +301,19 @@ static void the_list_has_what_the_device_says(void **state)
 {
     struct usb_world *w = *state;
     struct xlx_usb_hc *list;
-    assert_int_equal(xlx_usb_list(w->ctx, WORLD_DOMID, &list), 0);
+    assert_int_equal(xlx_usb_list(w->ctx, WORLD_DOMID, &list, sizeof(*list)),
+                     0);
     assert_null(list);
     assert_int_equal(attach(w, "1-2"), 0);
     xs_mem_put(w->xs, "/libxl/5/device/vusb/x/type", "qusb");
     xs_mem_put(w->xs, "/libxl/5/device/vusb/4/type", "nonsense");
-    assert_int_equal(xlx_usb_list(w->ctx, WORLD_DOMID, &list), 1);
+    assert_int_equal(xlx_usb_list(w->ctx, WORLD_DOMID, &list, sizeof(*list)),
+                     1);
     assert_int_equal(list->nr_ports, 8);
     assert_int_equal(list->state, 4);
-    assert_int_equal(list->port[0].vendor, 0x46f4);
-    assert_int_equal(list->port[0].product, 1);
-    assert_string_equal(list->port[0].name, "QEMU QEMU USB HARDDRIVE");
+    assert_int_equal(list->port[0]->vendor, 0x46f4);
+    assert_int_equal(list->port[0]->product, 1);
+    assert_string_equal(list->port[0]->name, "QEMU QEMU USB HARDDRIVE");
     free(list);
 }
 
@@ -322,12 +328,14 @@ static void the_guest_loses_a_controller_it_does_not_close(void **state)
     /* it would take the next one of that name for the old one */
     w->no_frontend = false;
     uint32_t devid;
-    assert_int_equal(
-        xlx_usb_hc_create(w->ctx, WORLD_DOMID, &usual, LONG_MS, &devid), 0);
+    assert_int_equal(xlx_usb_hc_create(w->ctx, WORLD_DOMID, &usual,
+                                       sizeof(usual), LONG_MS, &devid),
+                     0);
     assert_int_equal(devid, 1);
     assert_int_equal(xlx_usb_hc_destroy(w->ctx, WORLD_DOMID, 1, LONG_MS), 0);
-    assert_int_equal(
-        xlx_usb_hc_create(w->ctx, WORLD_DOMID, &usual, LONG_MS, &devid), 0);
+    assert_int_equal(xlx_usb_hc_create(w->ctx, WORLD_DOMID, &usual,
+                                       sizeof(usual), LONG_MS, &devid),
+                     0);
     assert_int_equal(devid, 1);
 }
 
@@ -427,13 +435,15 @@ static void what_a_dead_guest_left_is_put_right_too(void **state)
     usb_world_kill_backend(w);
     assert_driver(w, "1-2", 0, "");
     /* a guest that lives gets another backend */
-    assert_int_equal(xlx_usb_reconcile(w->ctx, NULL, ignore_report, NULL), 0);
+    assert_int_equal(xlx_usb_reconcile(w->ctx, NULL, 0, ignore_report, NULL),
+                     0);
     assert_driver(w, "1-2", 0, "usbfs");
     usb_world_kill_backend(w);
     xs_mem_put(w->xs, "/local/domain/5", NULL);
     xs_mem_put(w->xs, "/libxl/5", NULL);
     xs_mem_put(w->xs, BE, NULL);
-    assert_int_equal(xlx_usb_reconcile(w->ctx, NULL, ignore_report, NULL), 0);
+    assert_int_equal(xlx_usb_reconcile(w->ctx, NULL, 0, ignore_report, NULL),
+                     0);
     assert_driver(w, "1-2", 0, "usb-storage");
     assert_node(w, "/libxl-ext", NULL);
 }
@@ -709,9 +719,10 @@ static void configs_are_checked(void **state)
     };
     for (size_t i = 0; i < sizeof(configs) / sizeof(configs[0]); i++) {
         uint32_t devid;
-        assert_int_equal(xlx_usb_hc_create(w->ctx, WORLD_DOMID,
-                                           &configs[i].config, LONG_MS, &devid),
-                         configs[i].rc);
+        assert_int_equal(
+            xlx_usb_hc_create(w->ctx, WORLD_DOMID, &configs[i].config,
+                              sizeof(configs[i].config), LONG_MS, &devid),
+            configs[i].rc);
     }
 }
 
@@ -722,8 +733,9 @@ static void high_speed_does_not_fit_usb_1(void **state)
     const struct xlx_usb_place there = { 0, ANY };
     struct xlx_usb_place got;
     uint32_t devid;
-    assert_int_equal(
-        xlx_usb_hc_create(w->ctx, WORLD_DOMID, &slow, LONG_MS, &devid), 0);
+    assert_int_equal(xlx_usb_hc_create(w->ctx, WORLD_DOMID, &slow, sizeof(slow),
+                                       LONG_MS, &devid),
+                     0);
     assert_int_equal(
         xlx_usb_attach(w->ctx, WORLD_DOMID, "1-2", &there, 0, LONG_MS, &got),
         -ENOTSUP);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/array.h"
 #include "core/clean.h"
 #include "usb/device/selector.h"
 
@@ -68,9 +69,10 @@ static void report(const struct xlx__policy *policy,
 }
 
 int xlx_usb_policy_check(xlx_ctx *ctx, const char *device,
-                         struct xlx_usb_policy_verdict *verdict_r)
+                         struct xlx_usb_policy_verdict *verdict_r, size_t size)
 {
     AUTO_POLICY struct xlx__policy *policy = NULL;
+    struct xlx_usb_policy_verdict verdict;
     struct xlx__usbdev dev;
     int rc = xlx__select(ctx, device, &dev);
     if (!rc && dev.hub)
@@ -78,13 +80,16 @@ int xlx_usb_policy_check(xlx_ctx *ctx, const char *device,
                          dev.busid);
     if (!rc)
         rc = xlx__policy_load(ctx, &policy);
-    if (!rc)
-        report(policy, &dev, verdict_r);
-    return rc;
+    if (rc)
+        return rc;
+    report(policy, &dev, &verdict);
+    xlx__copy_sized(verdict_r, size, &verdict, sizeof(verdict));
+    return 0;
 }
 
 int xlx_usb_policy_check_all(xlx_ctx *ctx,
-                             struct xlx_usb_policy_verdict **list_r)
+                             struct xlx_usb_policy_verdict **list_r,
+                             size_t size)
 {
     AUTO_POLICY struct xlx__policy *policy = NULL;
     XLX__AUTO_FREE struct xlx__usbdev *devs = NULL;
@@ -102,8 +107,8 @@ int xlx_usb_policy_check_all(xlx_ctx *ctx,
         free(list);
         list = NULL;
     }
-    *list_r = list;
-    return nr;
+    *list_r = xlx__list_sized(list, nr, sizeof(*list), size);
+    return nr && !*list_r ? xlx__fail(ctx, ENOMEM, "usb: no memory") : nr;
 }
 
 int xlx_usb_policy_rules(xlx_ctx *ctx, struct xlx_usb_policy_rule **list_r)

@@ -75,7 +75,8 @@ static int warn_unfit(xlx_ctx *ctx, uint32_t domid, const char *busid)
         rc = xlx__type_auto(ctx, domid, &hc.type);
     if (!rc)
         rc = xlx__type_config(ctx, 0, 0, &hc);
-    const struct xlx_usb_hc like = { .type = hc.type, .version = hc.version };
+    const struct xlx__snapshot like = { .type = hc.type,
+                                        .version = hc.version };
     const char *unfit = rc ? NULL : xlx__place_unfit(&like, &dev);
     if (unfit)
         xlx__warn(ctx, "usb %s: cannot be attached to domain %u: %s", busid,
@@ -84,7 +85,7 @@ static int warn_unfit(xlx_ctx *ctx, uint32_t domid, const char *busid)
 }
 
 static int read_wish(xlx_ctx *ctx, const char *device,
-                     struct xlx_usb_wish *wish)
+                     struct xlx__intent_wish *wish)
 {
     struct xlx__usbdev dev;
     int rc = xlx__select(ctx, device, &dev);
@@ -131,7 +132,7 @@ static int read_place(xlx_ctx *ctx, const char *device, bool hub,
 
 /* A guest that nothing is written down for yet. */
 static int new_intent(xlx_ctx *ctx, const char *guest,
-                      struct xlx_usb_intent *intent)
+                      struct xlx__intent *intent)
 {
     XLX__AUTO_FREE struct xlx__dom *doms = NULL;
     uint32_t domid;
@@ -151,14 +152,14 @@ static int new_intent(xlx_ctx *ctx, const char *guest,
     rc = xlx__intent_load(ctx, doms[i].uuid, intent);
     if (rc != -ENOENT)
         return rc;
-    *intent = (struct xlx_usb_intent){ 0 };
+    *intent = (struct xlx__intent){ 0 };
     strcpy(intent->uuid, doms[i].uuid);
     strcpy(intent->name, doms[i].name);
     return 0;
 }
 
 static int find_intent(xlx_ctx *ctx, const char *guest,
-                       struct xlx_usb_intent *intent)
+                       struct xlx__intent *intent)
 {
     XLX__AUTO_FREE struct xlx__guest *guests = NULL;
     int nr = xlx__guests_load(ctx, &guests, NULL, NULL);
@@ -186,7 +187,7 @@ static bool is_twin(xlx_ctx *ctx, const struct xlx_usb_identity *old,
 
 /* The wish for the same device: for its place, or else for it when it was
  * elsewhere; nr_wishes when there is none. */
-static uint32_t find_same(xlx_ctx *ctx, const struct xlx_usb_intent *intent,
+static uint32_t find_same(xlx_ctx *ctx, const struct xlx__intent *intent,
                           const struct xlx_usb_identity *id)
 {
     uint32_t found = intent->nr_wishes;
@@ -202,7 +203,7 @@ static uint32_t find_same(xlx_ctx *ctx, const struct xlx_usb_intent *intent,
     return found;
 }
 
-static int warn_running(xlx_ctx *ctx, const struct xlx_usb_intent *intent,
+static int warn_running(xlx_ctx *ctx, const struct xlx__intent *intent,
                         const char *busid)
 {
     XLX__AUTO_FREE struct xlx__dom *doms = NULL;
@@ -214,16 +215,16 @@ static int warn_running(xlx_ctx *ctx, const struct xlx_usb_intent *intent,
 }
 
 /* Replaces the wish for the same device, or appends. */
-static int add_wish(xlx_ctx *ctx, struct xlx_usb_intent *intent,
-                    const struct xlx_usb_wish *wish)
+static int add_wish(xlx_ctx *ctx, struct xlx__intent *intent,
+                    const struct xlx__intent_wish *wish)
 {
     uint32_t i = find_same(ctx, intent, &wish->identity);
-    if (i == XLX_USB_WISHES_MAX)
+    if (i == XLX_USB_ASSIGNMENTS_MAX)
         return xlx__fail(ctx, ENOSPC, "guest %s: has %u devices already",
-                         intent->name, XLX_USB_WISHES_MAX);
+                         intent->name, XLX_USB_ASSIGNMENTS_MAX);
     if (wish->once && i < intent->nr_wishes && !intent->wish[i].once)
         return 0;
-    struct xlx_usb_wish all = *wish;
+    struct xlx__intent_wish all = *wish;
     if (i < intent->nr_wishes)
         xlx__identity_add_faces(&all.identity, &intent->wish[i].identity);
     intent->wish[i] = all;
@@ -235,10 +236,10 @@ static int add_wish(xlx_ctx *ctx, struct xlx_usb_intent *intent,
 int xlx_usb_assign(xlx_ctx *ctx, const char *guest, const char *device,
                    unsigned flags, const struct xlx_usb_place *place)
 {
-    struct xlx_usb_wish wish = { .required = flags & XLX_USB_REQUIRED,
-                                 .once = flags & XLX_USB_ONCE,
-                                 .force = flags & XLX_USB_FORCE,
-                                 .place = { XLX_USB_ANY, XLX_USB_ANY } };
+    struct xlx__intent_wish wish = { .required = flags & XLX_USB_REQUIRED,
+                                     .once = flags & XLX_USB_ONCE,
+                                     .force = flags & XLX_USB_FORCE,
+                                     .place = { XLX_USB_ANY, XLX_USB_ANY } };
     if (place)
         wish.place = *place;
     bool hub = flags & XLX_USB_BY_HUB;
@@ -257,7 +258,7 @@ int xlx_usb_assign(xlx_ctx *ctx, const char *guest, const char *device,
     XLX__AUTO_CLOSE int lock = xlx__intent_lock(ctx);
     if (lock < 0)
         return lock;
-    XLX__AUTO_FREE struct xlx_usb_intent *intent = calloc(1, sizeof(*intent));
+    XLX__AUTO_FREE struct xlx__intent *intent = calloc(1, sizeof(*intent));
     if (!intent)
         return xlx__fail(ctx, ENOMEM, "guest %s: no memory", guest);
     rc = find_intent(ctx, guest, intent);
@@ -284,7 +285,7 @@ static bool is_written_so(const struct xlx_usb_identity *id,
     return sel->kind != XLX__SELECT_ADDRESS && xlx__selector_matches(sel, &dev);
 }
 
-static int mark_written(const struct xlx_usb_intent *intent,
+static int mark_written(const struct xlx__intent *intent,
                         const struct xlx__selector *sel, bool *marked)
 {
     int nr = 0;
@@ -295,10 +296,10 @@ static int mark_written(const struct xlx_usb_intent *intent,
 
 /* Buses get new numbers at each boot: what a place is called today goes
  * before what it was called. */
-static int mark_places(xlx_ctx *ctx, const struct xlx_usb_intent *intent,
+static int mark_places(xlx_ctx *ctx, const struct xlx__intent *intent,
                        const struct xlx__selector *sel, bool *marked)
 {
-    XLX__AUTO_FREE struct xlx_usb_intent *today = malloc(sizeof(*today));
+    XLX__AUTO_FREE struct xlx__intent *today = malloc(sizeof(*today));
     if (!today)
         return xlx__fail(ctx, ENOMEM, "guest %s: no memory", intent->name);
     *today = *intent;
@@ -309,7 +310,7 @@ static int mark_places(xlx_ctx *ctx, const struct xlx_usb_intent *intent,
 
 /* Those that the text names as they are written down; when there is none, the
  * one plugged in that it names. Marks them and returns how many. */
-static int mark(xlx_ctx *ctx, const struct xlx_usb_intent *intent,
+static int mark(xlx_ctx *ctx, const struct xlx__intent *intent,
                 const char *device, bool *marked)
 {
     struct xlx__selector sel;
@@ -327,7 +328,7 @@ static int mark(xlx_ctx *ctx, const struct xlx_usb_intent *intent,
     return rc && rc != -ENODEV ? rc : nr;
 }
 
-static void remove_marked(struct xlx_usb_intent *intent, const bool *marked)
+static void remove_marked(struct xlx__intent *intent, const bool *marked)
 {
     uint32_t kept = 0;
     for (uint32_t i = 0; i < intent->nr_wishes; i++)
@@ -336,10 +337,10 @@ static void remove_marked(struct xlx_usb_intent *intent, const bool *marked)
     intent->nr_wishes = kept;
 }
 
-static int unassign(xlx_ctx *ctx, struct xlx_usb_intent *intent,
+static int unassign(xlx_ctx *ctx, struct xlx__intent *intent,
                     const char *device)
 {
-    bool marked[XLX_USB_WISHES_MAX] = { false };
+    bool marked[XLX_USB_ASSIGNMENTS_MAX] = { false };
     int nr = (int)intent->nr_wishes;
     if (device)
         nr = mark(ctx, intent, device, marked);
@@ -365,7 +366,7 @@ int xlx_usb_unassign(xlx_ctx *ctx, const char *guest, const char *device)
     XLX__AUTO_CLOSE int lock = xlx__intent_lock(ctx);
     if (lock < 0)
         return lock;
-    XLX__AUTO_FREE struct xlx_usb_intent *intent = calloc(1, sizeof(*intent));
+    XLX__AUTO_FREE struct xlx__intent *intent = calloc(1, sizeof(*intent));
     if (!intent)
         return xlx__fail(ctx, ENOMEM, "guest %s: no memory", guest);
     int rc = find_intent(ctx, guest, intent);
@@ -380,8 +381,8 @@ int xlx_usb_unassign(xlx_ctx *ctx, const char *guest, const char *device)
 int xlx__intent_fulfil(xlx_ctx *ctx, const char *uuid,
                        const struct xlx_usb_identity *id)
 {
-    bool marked[XLX_USB_WISHES_MAX] = { false };
-    XLX__AUTO_FREE struct xlx_usb_intent *intent = calloc(1, sizeof(*intent));
+    bool marked[XLX_USB_ASSIGNMENTS_MAX] = { false };
+    XLX__AUTO_FREE struct xlx__intent *intent = calloc(1, sizeof(*intent));
     if (!intent)
         return xlx__fail(ctx, ENOMEM, "guest %s: no memory", uuid);
     int rc = xlx__intent_load(ctx, uuid, intent);
@@ -397,12 +398,12 @@ int xlx__intent_fulfil(xlx_ctx *ctx, const char *uuid,
 
 int xlx_usb_unassign_once(xlx_ctx *ctx, const char *guest)
 {
-    bool marked[XLX_USB_WISHES_MAX] = { false };
+    bool marked[XLX_USB_ASSIGNMENTS_MAX] = { false };
     int nr = 0;
     XLX__AUTO_CLOSE int lock = xlx__intent_lock(ctx);
     if (lock < 0)
         return lock;
-    XLX__AUTO_FREE struct xlx_usb_intent *intent = calloc(1, sizeof(*intent));
+    XLX__AUTO_FREE struct xlx__intent *intent = calloc(1, sizeof(*intent));
     if (!intent)
         return xlx__fail(ctx, ENOMEM, "guest %s: no memory", guest);
     int rc = find_intent(ctx, guest, intent);
@@ -418,9 +419,9 @@ int xlx_usb_unassign_once(xlx_ctx *ctx, const char *guest)
 /* --- listing -------------------------------------------------------------- */
 
 static int list_one(xlx_ctx *ctx, const char *guest,
-                    struct xlx_usb_intent **list_r)
+                    struct xlx__intent **list_r)
 {
-    XLX__AUTO_FREE struct xlx_usb_intent *intent = calloc(1, sizeof(*intent));
+    XLX__AUTO_FREE struct xlx__intent *intent = calloc(1, sizeof(*intent));
     if (!intent)
         return xlx__fail(ctx, ENOMEM, "guest %s: no memory", guest);
     int rc = find_intent(ctx, guest, intent);
@@ -432,10 +433,10 @@ static int list_one(xlx_ctx *ctx, const char *guest,
     return 1;
 }
 
-int xlx_usb_intent_list(xlx_ctx *ctx, const char *guest,
-                        struct xlx_usb_intent **list_r)
+int xlx__intent_list(xlx_ctx *ctx, const char *guest,
+                     struct xlx__intent **list_r)
 {
-    struct xlx_usb_intent *list = NULL;
+    struct xlx__intent *list = NULL;
     XLX__AUTO_CLOSE int lock = xlx__intent_lock(ctx);
     if (lock < 0)
         return lock;

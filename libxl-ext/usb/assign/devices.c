@@ -137,7 +137,7 @@ static void give(struct wishes *w, int g, uint32_t i, enum turn turn,
                  struct xlx_usb_device *list)
 {
     const struct xlx_usb_identity *id = &w->guests[g].intent.wish[i].identity;
-    bool *given = &w->given[(uint32_t)g * XLX_USB_WISHES_MAX + i];
+    bool *given = &w->given[(uint32_t)g * XLX_USB_ASSIGNMENTS_MAX + i];
     int dev;
     if (*given ||
         xlx__identity_match(id, w->devs, w->nr_devs, w->taken, &dev) !=
@@ -165,7 +165,7 @@ static void note_attached(struct wishes *w, int dev, const char *guest, bool at)
 {
     for (int g = 0; g < w->nr && !w->taken[dev]; g++)
         for (uint32_t i = 0; i < w->guests[g].intent.nr_wishes; i++) {
-            bool *given = &w->given[(uint32_t)g * XLX_USB_WISHES_MAX + i];
+            bool *given = &w->given[(uint32_t)g * XLX_USB_ASSIGNMENTS_MAX + i];
             if (*given || strcmp(w->guests[g].intent.name, guest) ||
                 !could_be(w, &w->guests[g].intent.wish[i].identity, dev, at))
                 continue;
@@ -197,7 +197,7 @@ static void give_all(struct wishes *w, struct xlx_usb_device *list)
 /* What is written down is replaced as a whole: reading it needs no lock. */
 static int load_guests(xlx_ctx *ctx, struct xlx__guest **list_r)
 {
-    XLX__AUTO_FREE struct xlx_usb_intent *intents = NULL;
+    XLX__AUTO_FREE struct xlx__intent *intents = NULL;
     struct xlx__guest *list = NULL;
     int nr = xlx__intent_load_all(ctx, &intents, NULL, NULL);
     if (nr > 0 && !(list = calloc((size_t)nr, sizeof(*list))))
@@ -216,7 +216,7 @@ static int name_assigned(xlx_ctx *ctx, const struct xlx__usbdev *devs, int nr,
     if (nr_guests <= 0)
         return nr_guests;
     XLX__AUTO_FREE bool *given =
-        calloc((size_t)nr_guests * XLX_USB_WISHES_MAX, sizeof(*given));
+        calloc((size_t)nr_guests * XLX_USB_ASSIGNMENTS_MAX, sizeof(*given));
     XLX__AUTO_FREE bool *taken = calloc((size_t)nr + 1, sizeof(*taken));
     if (!given || !taken || xlx__hubs_expand(guests, nr_guests, devs, nr) < 0)
         return xlx__fail(ctx, ENOMEM, "usb: no memory");
@@ -232,7 +232,7 @@ static int name_assigned(xlx_ctx *ctx, const struct xlx__usbdev *devs, int nr,
 
 /* --- the whole ------------------------------------------------------------ */
 
-int xlx_usb_devices(xlx_ctx *ctx, struct xlx_usb_device **list_r)
+int xlx_usb_devices(xlx_ctx *ctx, struct xlx_usb_device **list_r, size_t size)
 {
     XLX__AUTO_FREE struct xlx__usbdev *devs = NULL;
     XLX__AUTO_FREE struct xlx_usb_device *list = NULL;
@@ -250,8 +250,8 @@ int xlx_usb_devices(xlx_ctx *ctx, struct xlx_usb_device **list_r)
         rc = name_assigned(ctx, devs, nr, list);
     if (rc)
         return rc;
-    *list_r = xlx__steal(list);
-    return nr;
+    *list_r = xlx__list_sized(xlx__steal(list), nr, sizeof(*list), size);
+    return nr && !*list_r ? xlx__fail(ctx, ENOMEM, "usb: no memory") : nr;
 }
 
 int xlx_usb_select(xlx_ctx *ctx, const char *device,

@@ -12,7 +12,7 @@
 #define INCOMING "--incoming"
 
 static const struct xlx__dom *with_uuid(const struct xlx__dom *doms, int nr,
-                                        const struct xlx_usb_intent *intent)
+                                        const struct xlx__intent *intent)
 {
     const struct xlx__dom *found = NULL;
     for (int i = 0; i < nr; i++)
@@ -53,7 +53,7 @@ static bool is_incoming(const char *name)
 /* True when something changed. */
 static bool take_over(struct xlx__guest *guest, const struct xlx__dom *dom)
 {
-    struct xlx_usb_intent *intent = &guest->intent;
+    struct xlx__intent *intent = &guest->intent;
     bool renamed = *dom->name && !is_incoming(dom->name) &&
                    strcmp(intent->name, dom->name);
     bool changed = renamed || strcmp(intent->uuid, dom->uuid);
@@ -70,7 +70,7 @@ void xlx__guests_pair(struct xlx__guest *guests, int nr,
 {
     for (int pass = 0; pass < 2; pass++)
         for (int i = 0; i < nr; i++) {
-            const struct xlx_usb_intent *intent = &guests[i].intent;
+            const struct xlx__intent *intent = &guests[i].intent;
             char old[XLX_UUID_MAX];
             if (guests[i].domid)
                 continue;
@@ -85,7 +85,7 @@ void xlx__guests_pair(struct xlx__guest *guests, int nr,
 
 /* The new file first: a guest in two files is better than one in none. A
  * failure is reported; what is in memory counts. */
-static void write_again(xlx_ctx *ctx, const struct xlx_usb_intent *intent,
+static void write_again(xlx_ctx *ctx, const struct xlx__intent *intent,
                         const char *old)
 {
     if (!xlx__intent_save(ctx, intent) && strcmp(old, intent->uuid))
@@ -111,7 +111,7 @@ static int pair_and_write(xlx_ctx *ctx, struct xlx__guest *guests, int nr)
 int xlx__guests_load(xlx_ctx *ctx, struct xlx__guest **list_r,
                      void (*bad)(void *user, const char *uuid), void *user)
 {
-    XLX__AUTO_FREE struct xlx_usb_intent *intents = NULL;
+    XLX__AUTO_FREE struct xlx__intent *intents = NULL;
     XLX__AUTO_FREE struct xlx__guest *list = NULL;
     int nr = xlx__intent_load_all(ctx, &intents, bad, user);
     if (nr > 0 && !(list = calloc((size_t)nr, sizeof(*list))))

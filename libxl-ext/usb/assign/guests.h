@@ -12,7 +12,7 @@
 struct xlx__guest {
     uint32_t domid; /* 0: does not run */
     bool busy;      /* a command is at work for it: leave it alone */
-    struct xlx_usb_intent intent;
+    struct xlx__intent intent;
 };
 
 /*

@@ -91,9 +91,9 @@ static bool is_used(const struct work *w, int g, uint32_t i)
 
 /* The wishes of `old`, and in the place of those for hubs what is behind them.
  * Returns how many had no room. */
-static int rewrite(struct work *w, int g, const struct xlx_usb_intent *old)
+static int rewrite(struct work *w, int g, const struct xlx__intent *old)
 {
-    struct xlx_usb_intent *new = &w->guests[g].intent;
+    struct xlx__intent *new = &w->guests[g].intent;
     int left_over = 0;
     uint32_t nr = 0;
     for (uint32_t i = 0; i < old->nr_wishes; i++)
@@ -102,11 +102,11 @@ static int rewrite(struct work *w, int g, const struct xlx_usb_intent *old)
     for (int dev = 0; dev < w->nr_devs; dev++) {
         if (w->target[dev].guest != g)
             continue;
-        if (nr == XLX_USB_WISHES_MAX) {
+        if (nr == XLX_USB_ASSIGNMENTS_MAX) {
             left_over++;
             continue;
         }
-        struct xlx_usb_wish *wish = &new->wish[nr++];
+        struct xlx__intent_wish *wish = &new->wish[nr++];
         *wish = old->wish[w->target[dev].wish];
         wish->identity.hub = false;
         strcpy(wish->identity.busid, w->devs[dev].busid);
@@ -127,7 +127,7 @@ static bool has_hub(const struct work *w, int g)
 int xlx__hubs_expand(struct xlx__guest *guests, int nr,
                      const struct xlx__usbdev *devs, int nr_devs)
 {
-    XLX__AUTO_FREE struct xlx_usb_intent *old = malloc(sizeof(*old));
+    XLX__AUTO_FREE struct xlx__intent *old = malloc(sizeof(*old));
     XLX__AUTO_FREE struct target *target =
         calloc((size_t)nr_devs + 1, sizeof(*target));
     struct work w = { guests, nr, devs, nr_devs, target };

@@ -98,7 +98,7 @@ static int read_text(const char *path, char **text_r)
 }
 
 int xlx__intent_load(xlx_ctx *ctx, const char *uuid,
-                     struct xlx_usb_intent *intent_r)
+                     struct xlx__intent *intent_r)
 {
     char path[PATH_MAX];
     int rc = file_path(ctx, uuid, path);
@@ -129,7 +129,7 @@ int xlx__intent_remove(xlx_ctx *ctx, const char *uuid)
     return rc ? rc : xlx__remove_file(ctx, dir, name);
 }
 
-int xlx__intent_save(xlx_ctx *ctx, const struct xlx_usb_intent *intent)
+int xlx__intent_save(xlx_ctx *ctx, const struct xlx__intent *intent)
 {
     char dir[PATH_MAX], name[NAME_SIZE];
     if (!intent->nr_wishes)
@@ -146,16 +146,16 @@ int xlx__intent_save(xlx_ctx *ctx, const struct xlx_usb_intent *intent)
 
 static int by_name(const void *a, const void *b)
 {
-    const struct xlx_usb_intent *x = a, *y = b;
+    const struct xlx__intent *x = a, *y = b;
     int order = strcmp(x->name, y->name);
     return order ? order : strcmp(x->uuid, y->uuid);
 }
 
-int xlx__intent_load_all(xlx_ctx *ctx, struct xlx_usb_intent **list_r,
+int xlx__intent_load_all(xlx_ctx *ctx, struct xlx__intent **list_r,
                          void (*bad)(void *user, const char *uuid), void *user)
 {
     XLX__AUTO_NAMES struct xlx__names uuids = { 0 };
-    XLX__AUTO_FREE struct xlx_usb_intent *list = NULL;
+    XLX__AUTO_FREE struct xlx__intent *list = NULL;
     int nr = 0, rc = xlx__intent_uuids(ctx, &uuids);
     if (rc)
         return rc;
@@ -173,7 +173,7 @@ int xlx__intent_load_all(xlx_ctx *ctx, struct xlx_usb_intent **list_r,
     return nr;
 }
 
-int xlx__intent_renumber(xlx_ctx *ctx, struct xlx_usb_intent *list, int nr)
+int xlx__intent_renumber(xlx_ctx *ctx, struct xlx__intent *list, int nr)
 {
     XLX__AUTO_FREE struct xlx__usbbus *bus = NULL;
     int nr_buses = nr ? xlx__usbbus_list(ctx, &bus) : 0;

@@ -100,7 +100,7 @@ static void put_true(yajl_gen g, const char *key, bool value)
     yajl_gen_bool(g, true);
 }
 
-static void put_wish(yajl_gen g, const struct xlx_usb_wish *wish)
+static void put_wish(yajl_gen g, const struct xlx__intent_wish *wish)
 {
     const struct xlx_usb_identity *id = &wish->identity;
     yajl_gen_map_open(g);
@@ -123,7 +123,7 @@ static void put_wish(yajl_gen g, const struct xlx_usb_wish *wish)
     yajl_gen_map_close(g);
 }
 
-static void put_intent(yajl_gen g, const struct xlx_usb_intent *intent)
+static void put_intent(yajl_gen g, const struct xlx__intent *intent)
 {
     yajl_gen_map_open(g);
     put_string(g, "version");
@@ -138,7 +138,7 @@ static void put_intent(yajl_gen g, const struct xlx_usb_intent *intent)
     yajl_gen_map_close(g);
 }
 
-char *xlx__intent_json(const struct xlx_usb_intent *intent)
+char *xlx__intent_json(const struct xlx__intent *intent)
 {
     const unsigned char *text;
     size_t len;
@@ -281,7 +281,7 @@ static bool get_bool(yajl_val map, const char *key, bool *value_r)
     return !v || YAJL_IS_TRUE(v) || YAJL_IS_FALSE(v);
 }
 
-static const char *read_wish(yajl_val map, struct xlx_usb_wish *wish)
+static const char *read_wish(yajl_val map, struct xlx__intent_wish *wish)
 {
     yajl_val identity = get(map, "identity");
     struct xlx_usb_identity *id = &wish->identity;
@@ -310,7 +310,7 @@ static const char *read_wish(yajl_val map, struct xlx_usb_wish *wish)
     return NULL;
 }
 
-static const char *read_intent(yajl_val tree, struct xlx_usb_intent *intent)
+static const char *read_intent(yajl_val tree, struct xlx__intent *intent)
 {
     yajl_val version = get(tree, "version"), list = get(tree, "devices");
     if (!YAJL_IS_OBJECT(tree))
@@ -322,7 +322,7 @@ static const char *read_intent(yajl_val tree, struct xlx_usb_intent *intent)
         return "its uuid";
     if (!get_escaped(tree, "name", intent->name, sizeof(intent->name)))
         return "its name";
-    if (!YAJL_IS_ARRAY(list) || list->u.array.len > XLX_USB_WISHES_MAX)
+    if (!YAJL_IS_ARRAY(list) || list->u.array.len > XLX_USB_ASSIGNMENTS_MAX)
         return "its devices: not a list, or a longer one than there may be";
     const char *why = NULL;
     for (size_t i = 0; !why && i < list->u.array.len; i++)
@@ -352,7 +352,7 @@ static bool too_deep(const char *text)
     return depth > DEPTH_MAX;
 }
 
-const char *xlx__intent_parse(const char *text, struct xlx_usb_intent *intent_r)
+const char *xlx__intent_parse(const char *text, struct xlx__intent *intent_r)
 {
     memset(intent_r, 0, sizeof(*intent_r));
     yajl_val tree = too_deep(text) ? NULL : yajl_tree_parse(text, NULL, 0);

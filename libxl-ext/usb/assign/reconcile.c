@@ -12,6 +12,7 @@
 
 #include "core/clean.h"
 #include "core/clock.h"
+#include "core/config.h"
 #include "host/lock.h"
 #include "usb/assign/revive.h"
 #include "usb/assign/world.h"
@@ -39,19 +40,17 @@ const char *xlx_usb_outcome_name(enum xlx_usb_outcome outcome)
 
 int xlx__reconciler_init(struct xlx__reconciler *r, xlx_ctx *ctx,
                          const struct xlx_usb_reconcile_config *config,
-                         xlx_usb_report_fn *report, void *user)
+                         size_t size, xlx_usb_report_fn *report, void *user)
 {
-    *r = (struct xlx__reconciler){
-        .ctx = ctx,
-        .timeout_ms =
-            config && config->timeout_ms ? config->timeout_ms : XLX__ANSWER_MS,
-        .report = report,
-        .user = user,
-    };
+    struct xlx_usb_reconcile_config known = { 0 };
+    *r = (struct xlx__reconciler){ .ctx = ctx, .report = report, .user = user };
+    int rc =
+        config ? xlx__take_config(ctx, &known, sizeof(known), config, size) : 0;
+    r->timeout_ms = known.timeout_ms ? known.timeout_ms : XLX__ANSWER_MS;
     r->busy_ms = r->timeout_ms;
-    if (config && config->guest && !(r->guest = strdup(config->guest)))
-        return xlx__fail(ctx, ENOMEM, "guest %s: no memory", config->guest);
-    return 0;
+    if (!rc && known.guest && !(r->guest = strdup(known.guest)))
+        return xlx__fail(ctx, ENOMEM, "guest %s: no memory", known.guest);
+    return rc;
 }
 
 void xlx__reconciler_free(struct xlx__reconciler *r)
@@ -77,8 +76,8 @@ static int64_t now_of(const struct run *run)
 
 /* --- telling -------------------------------------------------------------- */
 
-static const struct xlx_usb_wish *wish_of(const struct run *run,
-                                          const struct xlx__action *a)
+static const struct xlx__intent_wish *wish_of(const struct run *run,
+                                              const struct xlx__action *a)
 {
     return a->wish < 0 ? NULL
                        : &run->view.guests[a->guest].intent.wish[a->wish];
@@ -87,7 +86,7 @@ static const struct xlx_usb_wish *wish_of(const struct run *run,
 static struct xlx__trial *trial_of(struct run *run, const struct xlx__action *a)
 {
     char key[KEY_MAX];
-    const struct xlx_usb_wish *wish = wish_of(run, a);
+    const struct xlx__intent_wish *wish = wish_of(run, a);
     if (wish)
         snprintf(key, sizeof(key), "%s %04x:%04x@%s:%s",
                  run->view.guests[a->guest].intent.uuid, wish->identity.vendor,
@@ -126,7 +125,7 @@ static bool is_known(struct xlx__trial *t, const struct xlx_usb_report *report)
 /* What was to be once is, and is not asked for any more. */
 static void fulfil(struct run *run, const struct xlx__action *a)
 {
-    const struct xlx_usb_wish *wish = wish_of(run, a);
+    const struct xlx__intent_wish *wish = wish_of(run, a);
     if (!wish || !wish->once)
         return;
     XLX__AUTO_CLOSE int lock = xlx__intent_lock(run->r->ctx);
@@ -140,12 +139,17 @@ static void fulfil(struct run *run, const struct xlx__action *a)
 static void report_action(struct run *run, const struct xlx__action *a,
                           enum xlx_usb_outcome outcome, const char *reason)
 {
-    const struct xlx_usb_wish *wish = wish_of(run, a);
+    const struct xlx__intent_wish *wish = wish_of(run, a);
+    const struct xlx__intent *intent =
+        a->guest < 0 ? NULL : &run->view.guests[a->guest].intent;
+    struct xlx_usb_assignment assignment;
+    if (wish)
+        assignment = xlx__assignment_of(intent, wish);
     const struct xlx_usb_report report = {
         .outcome = outcome,
-        .guest = a->guest < 0 ? "" : run->view.guests[a->guest].intent.name,
+        .guest = intent ? intent->name : "",
         .domid = a->domid,
-        .wish = wish,
+        .assignment = wish ? &assignment : NULL,
         .busid = a->busid,
         .place = a->place,
         .reason = reason,
@@ -199,7 +203,7 @@ static int make_controller(struct run *run, const struct xlx__action *a)
         xlx__hc_read(ctx, a->domid, a->place.hc, &hc) != -ENODEV)
         return 0;
     return xlx_usb_hc_create_as(ctx, a->domid, a->place.hc, &config,
-                                run->r->timeout_ms, &devid);
+                                sizeof(config), run->r->timeout_ms, &devid);
 }
 
 /* Another command was faster. */
@@ -469,11 +473,11 @@ int xlx__reconcile_pass(struct xlx__reconciler *r, int64_t now,
 
 int xlx_usb_reconcile(xlx_ctx *ctx,
                       const struct xlx_usb_reconcile_config *config,
-                      xlx_usb_report_fn *report, void *user)
+                      size_t size, xlx_usb_report_fn *report, void *user)
 {
     struct xlx__reconciler r;
     struct xlx__pass pass;
-    int rc = xlx__reconciler_init(&r, ctx, config, report, user);
+    int rc = xlx__reconciler_init(&r, ctx, config, size, report, user);
     if (!rc)
         rc = xlx__reconcile_pass(&r, xlx__now_ms(), &pass);
     xlx__reconciler_free(&r);

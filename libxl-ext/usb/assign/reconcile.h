@@ -28,9 +28,10 @@ struct xlx__pass {
     int64_t next; /* when something is to be tried again; INT64_MAX: nothing */
 };
 
+/* `config` of the caller's `size`; NULL: every guest. */
 int xlx__reconciler_init(struct xlx__reconciler *r, xlx_ctx *ctx,
                          const struct xlx_usb_reconcile_config *config,
-                         xlx_usb_report_fn *report, void *user);
+                         size_t size, xlx_usb_report_fn *report, void *user);
 void xlx__reconciler_free(struct xlx__reconciler *r);
 
 /* `now` is xlx__now_ms(), or what a test says. -errno when there was no looking

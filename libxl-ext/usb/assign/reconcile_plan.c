@@ -32,7 +32,8 @@ struct work {
     int nr;
 };
 
-static const struct xlx_usb_wish *wish_of(const struct work *w, int g, int i)
+static const struct xlx__intent_wish *wish_of(const struct work *w, int g,
+                                              int i)
 {
     return &w->view->guests[g].intent.wish[i];
 }
@@ -44,7 +45,7 @@ static int nr_wishes(const struct work *w, int g)
 
 static struct answer *answer_of(struct work *w, int g, int i)
 {
-    return &w->answer[g * XLX_USB_WISHES_MAX + i];
+    return &w->answer[g * XLX_USB_ASSIGNMENTS_MAX + i];
 }
 
 static int find_dev(const struct xlx__view *v, const char *busid)
@@ -436,7 +437,7 @@ static bool make_room(struct work *w)
 {
     const struct xlx__view *v = w->view;
     size_t devs = (size_t)v->nr_devs + 1, held = (size_t)v->nr_held + 1;
-    size_t wishes = (size_t)v->nr_guests * XLX_USB_WISHES_MAX;
+    size_t wishes = (size_t)v->nr_guests * XLX_USB_ASSIGNMENTS_MAX;
     w->taken = calloc(devs, sizeof(*w->taken));
     w->owner = calloc(devs, sizeof(*w->owner));
     w->good = calloc(held, sizeof(*w->good));

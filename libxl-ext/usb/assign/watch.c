@@ -158,7 +158,7 @@ static int start_usb_watch(xlx_usb_watch *w)
 
 int xlx_usb_watch_new(xlx_ctx *ctx,
                       const struct xlx_usb_reconcile_config *config,
-                      xlx_usb_report_fn *report, void *user,
+                      size_t size, xlx_usb_report_fn *report, void *user,
                       xlx_usb_watch **watch_r)
 {
     xlx_usb_watch *w = calloc(1, sizeof(*w));
@@ -166,7 +166,7 @@ int xlx_usb_watch_new(xlx_ctx *ctx,
         return xlx__fail(ctx, ENOMEM, "watch: no memory");
     w->ctx = ctx;
     w->lock = w->epoll = w->timer = w->inotify = -1;
-    int rc = xlx__reconciler_init(&w->r, ctx, config, report, user);
+    int rc = xlx__reconciler_init(&w->r, ctx, config, size, report, user);
     w->r.only_changes = true;
     w->r.busy_ms = 0;
     if (!rc)

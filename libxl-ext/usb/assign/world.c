@@ -85,8 +85,8 @@ static int look_at_device(xlx_ctx *ctx, struct ports *ports,
 }
 
 static int add_port(xlx_ctx *ctx, struct ports *ports, uint32_t domid,
-                    const struct xlx_usb_hc *hc,
-                    const struct xlx_usb_port *port, bool busy)
+                    const struct xlx__snapshot *hc,
+                    const struct xlx__snapshot_port *port, bool busy)
 {
     struct xlx__held *v =
         xlx__array_more(ports->v, (size_t)ports->nr, sizeof(*v));
@@ -137,7 +137,7 @@ static int lock_guest(xlx_ctx *ctx, struct ports *ports, uint32_t domid,
 
 /* A driver domain's devices are not this host's, whatever their busids. */
 static int look_at_hc(xlx_ctx *ctx, struct ports *ports, uint32_t domid,
-                      const struct xlx_usb_hc *hc, bool busy)
+                      const struct xlx__snapshot *hc, bool busy)
 {
     int rc = 0;
     for (uint32_t p = 0; !rc && !hc->backend_domid && p < hc->nr_ports; p++)
@@ -148,7 +148,7 @@ static int look_at_hc(xlx_ctx *ctx, struct ports *ports, uint32_t domid,
 
 static int look_at_domain(xlx_ctx *ctx, struct ports *ports, uint32_t domid)
 {
-    XLX__AUTO_FREE struct xlx_usb_hc *list = NULL;
+    XLX__AUTO_FREE struct xlx__snapshot *list = NULL;
     bool busy;
     XLX__AUTO_CLOSE int lock = lock_guest(ctx, ports, domid, &busy);
     if (lock < -1)
@@ -194,7 +194,7 @@ static int expand_hubs(xlx_ctx *ctx, struct xlx__guest *guests, int nr,
         xlx__warn(ctx,
                   "%d devices behind hubs are not attached: a guest can have "
                   "%u",
-                  left_over, XLX_USB_WISHES_MAX);
+                  left_over, XLX_USB_ASSIGNMENTS_MAX);
     return left_over < 0 ? xlx__fail(ctx, ENOMEM, "usb: no memory") : 0;
 }
 

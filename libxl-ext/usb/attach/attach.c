@@ -32,7 +32,7 @@ struct attach {
 };
 
 /* 1: the controller has a device with isochronous endpoints, 0 or -errno. */
-static int is_reserved(xlx_ctx *ctx, const struct xlx_usb_hc *hc)
+static int is_reserved(xlx_ctx *ctx, const struct xlx__snapshot *hc)
 {
     struct xlx__usbdev dev = { 0 };
     int rc = 0;
@@ -48,7 +48,7 @@ static int is_reserved(xlx_ctx *ctx, const struct xlx_usb_hc *hc)
     return rc ? rc : dev.isochronous;
 }
 
-static bool has_any(const struct xlx_usb_hc *hc)
+static bool has_any(const struct xlx__snapshot *hc)
 {
     for (uint32_t i = 0; i < hc->nr_ports; i++)
         if (hc->port[i].busid[0])
@@ -58,7 +58,7 @@ static bool has_any(const struct xlx_usb_hc *hc)
 
 /* Somebody asked for that controller. */
 static int warn_shared(xlx_ctx *ctx, const struct attach *a,
-                       const struct xlx_usb_hc *hc)
+                       const struct xlx__snapshot *hc)
 {
     if (a->want->hc == XLX_USB_ANY || a->want->hc != hc->devid ||
         hc->type == XLX_USB_DEVICEMODEL || !has_any(hc))
@@ -91,7 +91,7 @@ static void warn_camera(xlx_ctx *ctx, const struct xlx__usbdev *dev)
 }
 
 static int choose_place(xlx_ctx *ctx, struct attach *a,
-                        const struct xlx_usb_hc *list, int nr)
+                        const struct xlx__snapshot *list, int nr)
 {
     XLX__AUTO_FREE bool *reserved = calloc((size_t)nr + 1, sizeof(*reserved));
     int rc = reserved ? 0 : xlx__fail(ctx, ENOMEM, "usb: no memory");
@@ -112,7 +112,7 @@ static int choose_place(xlx_ctx *ctx, struct attach *a,
 static int choose(xlx_ctx *ctx, struct attach *a)
 {
     static const struct xlx_usb_hc_config usual = { .type = XLX_USB_AUTO };
-    XLX__AUTO_FREE struct xlx_usb_hc *list = NULL;
+    XLX__AUTO_FREE struct xlx__snapshot *list = NULL;
     struct xlx__create *c = &a->create;
     int rc = xlx__usbdev_read_needs(ctx, &a->dev);
     int nr = rc ? rc : xlx__usb_snapshot(ctx, c->hc.domid, &list);

@@ -5,6 +5,7 @@
 
 #include "core/clean.h"
 #include "core/clock.h"
+#include "core/config.h"
 #include "core/undo.h"
 #include "usb/attach/audit.h"
 #include "usb/attach/locks.h"
@@ -24,7 +25,8 @@ void xlx__create_init(struct xlx__create *c, uint32_t domid, int64_t until)
 static int check_suits(xlx_ctx *ctx, const struct xlx__hc *hc,
                        const struct xlx__usbdev *dev)
 {
-    const struct xlx_usb_hc like = { .type = hc->type, .version = hc->version };
+    const struct xlx__snapshot like = { .type = hc->type,
+                                        .version = hc->version };
     const char *unfit = xlx__place_unfit(&like, dev);
     if (!unfit)
         return 0;
@@ -158,23 +160,26 @@ static int create_once(xlx_ctx *ctx, struct xlx__create *c, uint32_t devid,
 }
 
 int xlx_usb_hc_create_as(xlx_ctx *ctx, uint32_t domid, uint32_t devid,
-                         const struct xlx_usb_hc_config *config, int timeout_ms,
-                         uint32_t *devid_r)
+                         const struct xlx_usb_hc_config *config, size_t size,
+                         int timeout_ms, uint32_t *devid_r)
 {
+    struct xlx_usb_hc_config known;
     struct xlx__create c;
     xlx__create_init(&c, domid, xlx__now_ms() + timeout_ms);
-    int rc = xlx__usb_check_domain(ctx, domid);
+    int rc = xlx__take_config(ctx, &known, sizeof(known), config, size);
     if (!rc)
-        rc = create_once(ctx, &c, devid, config);
+        rc = xlx__usb_check_domain(ctx, domid);
+    if (!rc)
+        rc = create_once(ctx, &c, devid, &known);
     if (!rc)
         *devid_r = c.hc.devid;
     return rc;
 }
 
 int xlx_usb_hc_create(xlx_ctx *ctx, uint32_t domid,
-                      const struct xlx_usb_hc_config *config, int timeout_ms,
-                      uint32_t *devid_r)
+                      const struct xlx_usb_hc_config *config, size_t size,
+                      int timeout_ms, uint32_t *devid_r)
 {
-    return xlx_usb_hc_create_as(ctx, domid, XLX_USB_ANY, config, timeout_ms,
-                                devid_r);
+    return xlx_usb_hc_create_as(ctx, domid, XLX_USB_ANY, config, size,
+                                timeout_ms, devid_r);
 }

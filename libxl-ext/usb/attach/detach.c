@@ -33,7 +33,7 @@ static int find_matches(xlx_ctx *ctx, uint32_t domid,
                         struct xlx_usb_place *place_r,
                         char busid_r[XLX_USB_BUSID_MAX])
 {
-    XLX__AUTO_FREE struct xlx_usb_hc *list = NULL;
+    XLX__AUTO_FREE struct xlx__snapshot *list = NULL;
     int matches = 0, nr = xlx__usb_snapshot(ctx, domid, &list);
     for (int i = 0; i < nr; i++)
         for (uint32_t p = 0; p < list[i].nr_ports; p++) {

@@ -12,10 +12,11 @@
 #include "usb/controller/hc.h"
 #include "xen/domain.h"
 
-static int fill(xlx_ctx *ctx, const struct xlx__hc *hc, struct xlx_usb_hc *out)
+static int fill(xlx_ctx *ctx, const struct xlx__hc *hc,
+                struct xlx__snapshot *out)
 {
     uint32_t fe;
-    *out = (struct xlx_usb_hc){
+    *out = (struct xlx__snapshot){
         .devid = hc->devid,
         .type = hc->type,
         .backend_domid = hc->backend_domid,
@@ -30,10 +31,11 @@ static int fill(xlx_ctx *ctx, const struct xlx__hc *hc, struct xlx_usb_hc *out)
     return rc;
 }
 
-int xlx__usb_snapshot(xlx_ctx *ctx, uint32_t domid, struct xlx_usb_hc **list_r)
+int xlx__usb_snapshot(xlx_ctx *ctx, uint32_t domid,
+                      struct xlx__snapshot **list_r)
 {
     XLX__AUTO_FREE struct xlx__hc *hcs = NULL;
-    XLX__AUTO_FREE struct xlx_usb_hc *list = NULL;
+    XLX__AUTO_FREE struct xlx__snapshot *list = NULL;
     int nr = xlx__hc_list(ctx, domid, &hcs);
     if (nr > 0 && !(list = calloc((size_t)nr, sizeof(*list))))
         return xlx__fail(ctx, ENOMEM, "domain %u: no memory", domid);
@@ -46,8 +48,10 @@ int xlx__usb_snapshot(xlx_ctx *ctx, uint32_t domid, struct xlx_usb_hc **list_r)
     return nr;
 }
 
+/* --- for other programs --------------------------------------------------- */
+
 /* One device that sysfs cannot be read for does not spoil the list. */
-static void describe(xlx_ctx *ctx, struct xlx_usb_port *port)
+static void describe_port(xlx_ctx *ctx, struct xlx_usb_port *port)
 {
     struct xlx__usbdev dev;
     if (!xlx__busid_valid(port->busid))
@@ -63,20 +67,64 @@ static void describe(xlx_ctx *ctx, struct xlx_usb_port *port)
     memcpy(port->name, dev.name, sizeof(port->name));
 }
 
-int xlx_usb_list(xlx_ctx *ctx, uint32_t domid, struct xlx_usb_hc **list_r)
+/* `ports` is room for those of this controller. */
+static void describe_hc(xlx_ctx *ctx, const struct xlx__snapshot *from,
+                        struct xlx_usb_hc *hc, struct xlx_usb_port *ports)
 {
-    struct xlx_usb_hc *list = NULL;
-    int rc = xlx__dom_exists(ctx, domid);
-    int nr = rc ? rc : xlx__usb_snapshot(ctx, domid, &list);
-    if (nr < 0)
-        return nr;
+    *hc = (struct xlx_usb_hc){
+        .devid = from->devid,
+        .type = from->type,
+        .backend_domid = from->backend_domid,
+        .state = from->state,
+        .version = from->version,
+        .nr_ports = from->nr_ports,
+    };
+    for (uint32_t p = 0; p < from->nr_ports; p++) {
+        ports[p].number = from->port[p].number;
+        memcpy(ports[p].busid, from->port[p].busid, sizeof(ports[p].busid));
+        if (!hc->backend_domid)
+            describe_port(ctx, &ports[p]);
+        hc->port[p] = &ports[p];
+    }
+}
+
+static int list_snapshot(xlx_ctx *ctx, uint32_t domid,
+                         const struct xlx__snapshot *from, int nr,
+                         struct xlx_usb_hc **list_r, size_t size)
+{
+    size_t nr_ports = 0;
+    void *more;
     for (int i = 0; i < nr; i++)
-        for (uint32_t p = 0; p < list[i].nr_ports && !list[i].backend_domid;
-             p++)
-            describe(ctx, &list[i].port[p]);
-    *list_r = list;
+        nr_ports += from[i].nr_ports;
+    char *list = xlx__list_with((size_t)nr, size,
+                                nr_ports * sizeof(struct xlx_usb_port), &more);
+    if (!list)
+        return xlx__fail(ctx, ENOMEM, "domain %u: no memory", domid);
+    struct xlx_usb_port *ports = more;
+    for (int i = 0; i < nr; i++) {
+        struct xlx_usb_hc hc;
+        describe_hc(ctx, &from[i], &hc, ports);
+        xlx__copy_sized(list + (size_t)i * size, size, &hc, sizeof(hc));
+        ports += hc.nr_ports;
+    }
+    *list_r = (void *)list;
     return nr;
 }
+
+int xlx_usb_list(xlx_ctx *ctx, uint32_t domid, struct xlx_usb_hc **list_r,
+                 size_t size)
+{
+    XLX__AUTO_FREE struct xlx__snapshot *snapshot = NULL;
+    int rc = xlx__dom_exists(ctx, domid);
+    int nr = rc ? rc : xlx__usb_snapshot(ctx, domid, &snapshot);
+    if (nr > 0)
+        return list_snapshot(ctx, domid, snapshot, nr, list_r, size);
+    if (!nr)
+        *list_r = NULL;
+    return nr;
+}
+
+/* --- whose they are ------------------------------------------------------- */
 
 struct owned_list {
     struct xlx__owned *v;
@@ -84,7 +132,7 @@ struct owned_list {
 };
 
 static int add_owned(xlx_ctx *ctx, struct owned_list *list, uint32_t domid,
-                     const struct xlx_usb_hc *hc)
+                     const struct xlx__snapshot *hc)
 {
     for (uint32_t p = 0; p < hc->nr_ports; p++) {
         if (!hc->port[p].busid[0])
@@ -106,7 +154,7 @@ static int add_owned(xlx_ctx *ctx, struct owned_list *list, uint32_t domid,
  * devices are not this host's, whatever their busids. */
 static int add_domain(xlx_ctx *ctx, struct owned_list *list, uint32_t domid)
 {
-    XLX__AUTO_FREE struct xlx_usb_hc *hcs = NULL;
+    XLX__AUTO_FREE struct xlx__snapshot *hcs = NULL;
     int rc = xlx__dom_alive(ctx, domid);
     int nr = rc > 0 ? xlx__usb_snapshot(ctx, domid, &hcs) : rc;
     rc = nr < 0 ? nr : 0;

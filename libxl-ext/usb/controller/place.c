@@ -7,7 +7,7 @@
 
 /* QEMU's EHCI has no companion for slower devices; PVUSB's "2.0" is a number
  * only, and takes them. */
-const char *xlx__place_unfit(const struct xlx_usb_hc *hc,
+const char *xlx__place_unfit(const struct xlx__snapshot *hc,
                              const struct xlx__usbdev *dev)
 {
     bool emulated = hc->type == XLX_USB_DEVICEMODEL;
@@ -27,7 +27,7 @@ const char *xlx__place_unfit(const struct xlx_usb_hc *hc,
     return NULL;
 }
 
-static uint32_t first_free(const struct xlx_usb_hc *hc)
+static uint32_t first_free(const struct xlx__snapshot *hc)
 {
     for (uint32_t i = 0; i < hc->nr_ports; i++)
         if (!hc->port[i].busid[0])
@@ -35,7 +35,7 @@ static uint32_t first_free(const struct xlx_usb_hc *hc)
     return 0;
 }
 
-static bool is_empty(const struct xlx_usb_hc *hc)
+static bool is_empty(const struct xlx__snapshot *hc)
 {
     for (uint32_t i = 0; i < hc->nr_ports; i++)
         if (hc->port[i].busid[0])
@@ -44,7 +44,7 @@ static bool is_empty(const struct xlx_usb_hc *hc)
 }
 
 /* Without a wish. */
-static bool is_for(const struct xlx_usb_hc *hc, bool reserved,
+static bool is_for(const struct xlx__snapshot *hc, bool reserved,
                    const struct xlx__usbdev *dev)
 {
     if (xlx__place_unfit(hc, dev) || !first_free(hc))
@@ -55,7 +55,7 @@ static bool is_for(const struct xlx_usb_hc *hc, bool reserved,
 }
 
 static int choose_port(xlx_ctx *ctx, uint32_t domid,
-                       const struct xlx_usb_hc *hc, uint32_t want,
+                       const struct xlx__snapshot *hc, uint32_t want,
                        uint32_t *port_r)
 {
     if (want == XLX_USB_ANY) {
@@ -80,7 +80,8 @@ static int choose_port(xlx_ctx *ctx, uint32_t domid,
     return 0;
 }
 
-static int choose_in(xlx_ctx *ctx, uint32_t domid, const struct xlx_usb_hc *hc,
+static int choose_in(xlx_ctx *ctx, uint32_t domid,
+                     const struct xlx__snapshot *hc,
                      const struct xlx__usbdev *dev,
                      const struct xlx_usb_place *want,
                      struct xlx_usb_place *place_r)
@@ -97,7 +98,7 @@ static int choose_in(xlx_ctx *ctx, uint32_t domid, const struct xlx_usb_hc *hc,
 }
 
 int xlx__place_choose(xlx_ctx *ctx, uint32_t domid,
-                      const struct xlx_usb_hc *list, const bool *reserved,
+                      const struct xlx__snapshot *list, const bool *reserved,
                       int nr, const struct xlx__usbdev *dev,
                       const struct xlx_usb_place *want,
                       struct xlx_usb_place *place_r)

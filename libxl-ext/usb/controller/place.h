@@ -7,10 +7,11 @@
 
 #include "core/ctx.h"
 #include "libxl_ext_usb.h"
+#include "usb/controller/list.h"
 #include "usb/device/device.h"
 
 /* Why a controller cannot have a device, NULL when it can. */
-const char *xlx__place_unfit(const struct xlx_usb_hc *hc,
+const char *xlx__place_unfit(const struct xlx__snapshot *hc,
                              const struct xlx__usbdev *dev);
 
 /*
@@ -22,7 +23,7 @@ const char *xlx__place_unfit(const struct xlx_usb_hc *hc,
  * reported, as xlx_usb_attach() has them.
  */
 int xlx__place_choose(xlx_ctx *ctx, uint32_t domid,
-                      const struct xlx_usb_hc *list, const bool *reserved,
+                      const struct xlx__snapshot *list, const bool *reserved,
                       int nr, const struct xlx__usbdev *dev,
                       const struct xlx_usb_place *want,
                       struct xlx_usb_place *place_r);
