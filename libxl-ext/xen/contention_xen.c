@@ -6,7 +6,7 @@
 
 #include <xenctrl.h>
 
-#include "xen/paging_call.h"
+#include "xen/toollog.h"
 
 struct contention_xen {
     struct xlx__contention base;

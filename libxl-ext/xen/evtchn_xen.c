@@ -15,8 +15,8 @@
 #include <xen/event_channel.h>
 
 #include "xen/evtchn_abi.h"
-#include "xen/paging_call.h"
 #include "xen/release.h"
+#include "xen/toollog.h"
 
 _Static_assert((int)XLX_EVTCHN_CLOSED == EVTCHNSTAT_closed, "Xen's states");
 _Static_assert((int)XLX_EVTCHN_IPI == EVTCHNSTAT_ipi, "Xen's states");

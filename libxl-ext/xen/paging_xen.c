@@ -10,6 +10,7 @@
 #include <xen/memory.h>
 
 #include "xen/paging_call.h"
+#include "xen/toollog.h"
 
 /* --- memory --------------------------------------------------------------- */
 

@@ -15,7 +15,7 @@
 #include <xen/memory.h>
 
 #include "core/clean.h"
-#include "xen/paging_call.h"
+#include "xen/toollog.h"
 
 struct physmap_xen {
     struct xlx__physmap base;

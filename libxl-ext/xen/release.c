@@ -9,7 +9,7 @@
 
 #include "config.h"
 #include "host/sysfs.h"
-#include "xen/paging_call.h"
+#include "xen/toollog.h"
 
 /* --- the hypervisor ------------------------------------------------------- */
 
