@@ -15,26 +15,6 @@
  */
 static const char *const virtual[] = { "vhci_hcd", "dummy_hcd", "vusb-" };
 
-/* Steps through "a/b/c"; `*path` is NULL behind the last. */
-static const char *component(const char **path, size_t *len_r)
-{
-    const char *start = *path;
-    *len_r = strcspn(start, "/");
-    *path = start[*len_r] ? start + *len_r + 1 : NULL;
-    return start;
-}
-
-bool xlx__usb_use_below(const char *target, const char *busid)
-{
-    size_t len, busid_len = strlen(busid);
-    while (target) {
-        const char *name = component(&target, &len);
-        if (len == busid_len && !memcmp(name, busid, len))
-            return true;
-    }
-    return false;
-}
-
 static bool is_virtual(const char *name, size_t len)
 {
     for (size_t i = 0; i < XLX__NR(virtual); i++)
@@ -49,7 +29,7 @@ static void look_at_path(const char *path, struct xlx__usb_use_found *found)
 {
     size_t len;
     while (path && !found->use) {
-        const char *name = component(&path, &len);
+        const char *name = xlx__usb_use_part(&path, &len);
         if (!is_virtual(name, len))
             continue;
         found->use = XLX__USE_VIRTUAL;

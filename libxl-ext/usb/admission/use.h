@@ -85,4 +85,8 @@ int xlx__usb_use_keyboard(xlx_ctx *ctx, const struct xlx__usbdev *dev,
  */
 bool xlx__usb_use_below(const char *target, const char *busid);
 
+/* The next part of a path such as "a/b/c", and its length; `*path` moves behind
+ * it, and is NULL behind the last one. */
+const char *xlx__usb_use_part(const char **path, size_t *len_r);
+
 #endif
