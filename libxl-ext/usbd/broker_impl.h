@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 /*
  * What the broker's files share: broker.c (loop, messages, end), broker_hc.c
- * (controllers), broker_port.c (ports).
+ * (controllers), broker_port.c (ports), broker_tell.c (lines, the worker).
  */
 #ifndef XLX_USBD_BROKER_IMPL_H
 #define XLX_USBD_BROKER_IMPL_H

@@ -5,53 +5,7 @@
 
 #include "usbd/serve.h"
 
-/* --- answers -------------------------------------------------------------- */
-
-void xlx__usbd_answer(struct xlx__usbd_hc *hc, uint32_t slot,
-                      const struct xlx__front_answer *answer)
-{
-    if (!hc->broken &&
-        xlx__front_answer(hc->urb_page, &hc->state->ring, slot, answer))
-        hc->notify = true;
-}
-
-void xlx__usbd_answer_status(struct xlx__usbd_hc *hc, uint32_t slot,
-                             int32_t status)
-{
-    const struct xlx__front_answer answer = { .status = status };
-    xlx__usbd_answer(hc, slot, &answer);
-}
-
-static void break_off(struct xlx__usbd_hc *hc)
-{
-    hc->broken = true;
-    xlx__usbd_log(hc->usbd,
-                  "controller %u: the guest violates the protocol of the "
-                  "ring: it is no longer served",
-                  hc->devid);
-}
-
-/* --- events --------------------------------------------------------------- */
-
-static uint32_t wanted(const struct xlx__usbd_port *port)
-{
-    bool there = port->dev >= 0 || port->config_slot != XLX__USBD_NO_SLOT;
-    return there && !port->replaced ? port->speed : XLX__USBD_NONE;
-}
-
-/* False: not now. */
-static bool tell_port(struct xlx__usbd_hc *hc, struct xlx__usbd_port *port,
-                      uint32_t speed)
-{
-    int rc = xlx__front_tell(hc->conn_page, port->number, speed);
-    if (rc < 0)
-        break_off(hc);
-    if (rc <= 0)
-        return false;
-    hc->notify |= rc == 1;
-    port->state->told = (uint8_t)speed;
-    return true;
-}
+/* --- requests ------------------------------------------------------------- */
 
 /* After one that was killed, until each device that the guest knows is there
  * again, or is known to be gone. */
@@ -62,32 +16,6 @@ static bool is_coming_back(const struct xlx__usbd_hc *hc)
             return true;
     return false;
 }
-
-static void tell_changes(struct xlx__usbd_hc *hc)
-{
-    for (uint32_t i = 0; i < hc->nr_ports && !hc->broken; i++) {
-        struct xlx__usbd_port *port = &hc->port[i];
-        if (port->awaited)
-            continue;
-        /* One that the guest knows goes before another one comes. */
-        if (port->replaced &&
-            (!port->state->told || tell_port(hc, port, XLX__USBD_NONE)))
-            port->replaced = false;
-        if (!port->replaced && port->state->told != wanted(port))
-            tell_port(hc, port, wanted(port));
-    }
-}
-
-void xlx__usbd_hc_tell(struct xlx__usbd_hc *hc)
-{
-    struct xlx__usb_guest *g = hc->usbd->guest;
-    tell_changes(hc);
-    if (hc->notify)
-        g->ops->notify(g, hc->evtchn);
-    hc->notify = false;
-}
-
-/* --- requests ------------------------------------------------------------- */
 
 static void start_request(struct xlx__usbd_hc *hc, uint32_t slot)
 {
@@ -119,7 +47,7 @@ void xlx__usbd_hc_serve(struct xlx__usbd_hc *hc)
     for (uint32_t i = 0; rc == 1 && i < xlx__front_size() && !hc->broken; i++) {
         rc = xlx__front_next(hc->urb_page, &hc->state->ring, &req, &slot);
         if (rc < 0)
-            break_off(hc);
+            xlx__usbd_hc_break_off(hc);
         if (rc == 1) {
             hc->urb[slot].req = req;
             start_request(hc, slot);

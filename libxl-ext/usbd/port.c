@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 
 #include "usbd/descriptors.h"
 #include "usbd/serve.h"
@@ -56,10 +57,28 @@ static void read_interfaces(struct xlx__usbd_port *port)
             port->intfs |= UINT32_C(1) << intf[i];
 }
 
+/* Whether the loop looks at the device's descriptor. 0 or -errno. */
+static int watch_device(struct xlx__usbd_port *port)
+{
+    /* usbfs: writable when there is something to reap. */
+    struct epoll_event event = { .events = EPOLLOUT, .data.ptr = port };
+    if (port->hc->usbd->epoll < 0)
+        return 0;
+    return epoll_ctl(port->hc->usbd->epoll, EPOLL_CTL_ADD, port->dev, &event)
+               ? -errno
+               : 0;
+}
+
+static void unwatch_device(struct xlx__usbd_port *port)
+{
+    if (port->hc->usbd->epoll >= 0)
+        epoll_ctl(port->hc->usbd->epoll, EPOLL_CTL_DEL, port->dev, NULL);
+}
+
 static void close_device(struct xlx__usbd_port *port)
 {
     if (port->dev >= 0) {
-        xlx__usbd_unwatch(port);
+        unwatch_device(port);
         fs_of(port)->ops->close(fs_of(port), port->dev);
     }
     port->dev = -1;
@@ -114,7 +133,7 @@ static int open_device(struct xlx__usbd_port *port,
     port->speed = m->dev.speed;
     port->super_speed = m->dev.super_speed != 0;
     port->config = m->value;
-    int rc = xlx__usbd_watch(port);
+    int rc = watch_device(port);
     if (!rc)
         rc = read_descriptors(port);
     if (!rc)

@@ -3,10 +3,14 @@
  * What the worker's files share: a guest's controllers, their ports, and the
  * requests on their way. One thread owns all of it.
  *
- *   worker.c  the loop, the broker's messages
- *   hc.c      a controller: its rings, requests to those who do them
- *   port.c    a port: the device on it, its address, its configuration
- *   urb.c     a request on its way to the device and back
+ *   worker.c       the loop, the broker's messages
+ *   hc.c           a controller: its rings, requests to those who do them
+ *   urb.c          a request on its way to the device
+ *   port.c         a port: the device on it, its address, its configuration
+ *   urb_done.c     a request on its way back, or its end
+ *   worker_tell.c  what the log, the broker and the guest are told
+ *
+ * Each calls only those below it.
  */
 #ifndef XLX_USBD_SERVE_H
 #define XLX_USBD_SERVE_H
@@ -83,18 +87,29 @@ struct xlx__usbd {
     unsigned log_lines;
 };
 
-/* --- worker.c ------------------------------------------------------------- */
+/* --- worker_tell.c -------------------------------------------------------- */
 
 void xlx__usbd_log(struct xlx__usbd *d, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
-/* A message about a port, or a controller (port 0). One that cannot be sent
- * ends the loop: the broker is gone. */
+/* A message to the broker. One that cannot be sent ends the loop: the broker is
+ * gone. */
+void xlx__usbd_say(struct xlx__usbd *d, const struct xlx__usbd_message *m);
+/* The same about a port, or a controller (port 0). */
 void xlx__usbd_report(struct xlx__usbd_hc *hc, uint32_t kind, uint32_t port,
                       uint32_t value);
-/* Whether the loop looks at a device's descriptor. 0 or -errno. */
-int xlx__usbd_watch(struct xlx__usbd_port *port);
-void xlx__usbd_unwatch(struct xlx__usbd_port *port);
 int64_t xlx__usbd_now_us(void);
+/* Tells the guest of the ports that changed, and of the answers. */
+void xlx__usbd_hc_tell(struct xlx__usbd_hc *hc);
+void xlx__usbd_answer(struct xlx__usbd_hc *hc, uint32_t slot,
+                      const struct xlx__front_answer *answer);
+/* An answer of a status only. */
+void xlx__usbd_answer_status(struct xlx__usbd_hc *hc, uint32_t slot,
+                             int32_t status);
+/* The guest does not keep to the protocol: it is no longer served. */
+void xlx__usbd_hc_break_off(struct xlx__usbd_hc *hc);
+
+/* --- worker.c ------------------------------------------------------------- */
+
 /* One message of the broker's; takes the descriptor. Also for tests. */
 void xlx__usbd_order(struct xlx__usbd *d, const struct xlx__usbd_message *m,
                      int fd);
@@ -114,13 +129,6 @@ void xlx__usbd_hc_serve(struct xlx__usbd_hc *hc);
 /* Takes what devices did while their requests were submitted, which spares the
  * sleep until they are readable, and tells the guest. */
 void xlx__usbd_hc_reap(struct xlx__usbd_hc *hc);
-/* Tells the guest of the ports that changed, and of the answers. */
-void xlx__usbd_hc_tell(struct xlx__usbd_hc *hc);
-void xlx__usbd_answer(struct xlx__usbd_hc *hc, uint32_t slot,
-                      const struct xlx__front_answer *answer);
-/* An answer of a status only. */
-void xlx__usbd_answer_status(struct xlx__usbd_hc *hc, uint32_t slot,
-                             int32_t status);
 
 /* --- port.c --------------------------------------------------------------- */
 
@@ -158,6 +166,9 @@ void xlx__usbd_port_clear_halt(struct xlx__usbd_port *port, uint32_t slot,
 void xlx__usbd_urb_start(struct xlx__usbd_port *port, uint32_t slot);
 /* The request in `slot` asks for the end of another one. */
 void xlx__usbd_urb_unlink(struct xlx__usbd_hc *hc, uint32_t slot);
+
+/* --- urb_done.c ----------------------------------------------------------- */
+
 /* The device is done with it. */
 void xlx__usbd_urb_done(struct xlx__usbd_hc *hc, struct usbdevfs_urb *kernel);
 /* Ends all of a port's, and waits for that. */

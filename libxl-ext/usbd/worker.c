@@ -2,67 +2,14 @@
 #include "usbd/worker.h"
 
 #include <errno.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "core/array.h"
 #include "usbd/serve.h"
 
-#define LINES_A_MINUTE 60u
-#define MINUTE_US 60000000
-
-int64_t xlx__usbd_now_us(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
-}
-
-static bool may_log(struct xlx__usbd *d)
-{
-    int64_t now = xlx__usbd_now_us();
-    if (now - d->log_from > MINUTE_US) {
-        d->log_from = now;
-        d->log_lines = 0;
-    }
-    return d->log_lines++ < LINES_A_MINUTE;
-}
-
-void xlx__usbd_log(struct xlx__usbd *d, const char *fmt, ...)
-{
-    char line[256];
-    va_list args;
-    if (!may_log(d))
-        return;
-    va_start(args, fmt);
-    vsnprintf(line, sizeof(line), fmt, args);
-    va_end(args);
-    dprintf(2, "xl-ext-usb-backend: domain %u: %s\n", d->domid, line);
-}
-
 /* --- the broker ----------------------------------------------------------- */
-
-static void say(struct xlx__usbd *d, const struct xlx__usbd_message *m)
-{
-    if (d->broker >= 0 && xlx__usbd_send(d->broker, m, -1)) {
-        /* It is gone, or has stopped; the loop ends. */
-        close(d->broker);
-        d->broker = -1;
-    }
-}
-
-void xlx__usbd_report(struct xlx__usbd_hc *hc, uint32_t kind, uint32_t port,
-                      uint32_t value)
-{
-    const struct xlx__usbd_message m = {
-        .kind = kind, .devid = hc->devid, .port = port, .value = value
-    };
-    say(hc->usbd, &m);
-}
 
 static struct xlx__usbd_hc **find_hc(struct xlx__usbd *d, uint32_t devid)
 {
@@ -89,7 +36,7 @@ static void open_hc(struct xlx__usbd *d, const struct xlx__usbd_message *m)
         answer.error = -EEXIST;
     else
         answer.error = room ? xlx__usbd_hc_open(d, m, room) : -ENOSPC;
-    say(d, &answer);
+    xlx__usbd_say(d, &answer);
     /* What came while nobody listened. */
     if (!answer.error)
         xlx__usbd_hc_serve(*room);
@@ -104,7 +51,7 @@ static void close_hc(struct xlx__usbd *d, uint32_t devid)
         xlx__usbd_hc_close(*hc);
         *hc = NULL;
     }
-    say(d, &answer);
+    xlx__usbd_say(d, &answer);
 }
 
 static void order_port(struct xlx__usbd_port *port,
@@ -155,23 +102,6 @@ static void take_orders(struct xlx__usbd *d)
 }
 
 /* --- the loop ------------------------------------------------------------- */
-
-int xlx__usbd_watch(struct xlx__usbd_port *port)
-{
-    /* usbfs: writable when there is something to reap. */
-    struct epoll_event event = { .events = EPOLLOUT, .data.ptr = port };
-    if (port->hc->usbd->epoll < 0)
-        return 0;
-    return epoll_ctl(port->hc->usbd->epoll, EPOLL_CTL_ADD, port->dev, &event)
-               ? -errno
-               : 0;
-}
-
-void xlx__usbd_unwatch(struct xlx__usbd_port *port)
-{
-    if (port->hc->usbd->epoll >= 0)
-        epoll_ctl(port->hc->usbd->epoll, EPOLL_CTL_DEL, port->dev, NULL);
-}
 
 static int watch(struct xlx__usbd *d, int fd, void *who)
 {
