@@ -15,7 +15,7 @@
 #include "core/array.h"
 #include "core/clean.h"
 #include "core/clock.h"
-#include "core/config.h"
+#include "core/sized.h"
 #include "core/uuid.h"
 #include "evtchn/job.h"
 #include "evtchn/offers.h"

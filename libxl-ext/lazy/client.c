@@ -14,7 +14,7 @@
 #include "core/array.h"
 #include "core/clean.h"
 #include "core/clock.h"
-#include "core/config.h"
+#include "core/sized.h"
 #include "core/io.h"
 #include "lazy/control.h"
 #include "lazy/message.h"

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 
 #include "core/clock.h"
-#include "core/config.h"
+#include "core/sized.h"
 #include "image/image.h"
 #include "lazy/status.h"
 #include "lazy/working_set.h"

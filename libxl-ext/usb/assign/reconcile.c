@@ -12,7 +12,7 @@
 
 #include "core/clean.h"
 #include "core/clock.h"
-#include "core/config.h"
+#include "core/sized.h"
 #include "host/lock.h"
 #include "usb/assign/revive.h"
 #include "usb/assign/world.h"

@@ -5,7 +5,7 @@
 
 #include "core/clean.h"
 #include "core/clock.h"
-#include "core/config.h"
+#include "core/sized.h"
 #include "core/undo.h"
 #include "usb/attach/audit.h"
 #include "usb/attach/locks.h"

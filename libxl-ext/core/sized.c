@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
-#include "core/config.h"
+#include "core/sized.h"
 
 #include "core/array.h"
 

@@ -2,8 +2,8 @@
 /*
  * Public structs in which a caller sets what it wants.
  */
-#ifndef XLX_CORE_CONFIG_H
-#define XLX_CORE_CONFIG_H
+#ifndef XLX_CORE_SIZED_H
+#define XLX_CORE_SIZED_H
 
 #include <stddef.h>
 
