@@ -98,6 +98,11 @@ if grep -rn --exclude-dir=core 'log_fn' libxl-ext; then
     echo "only core/ knows the log function"
     bad=1
 fi
+# A compiler looks beside the source first, and would not find the build's.
+if find libxl-ext xl-cmds -name config.h | grep .; then
+    echo "hides the config.h of the build"
+    bad=1
+fi
 for header in $agreed; do
     paths $page | grep -xF "libxl-ext/$header" >/dev/null ||
         { echo "$page: does not name libxl-ext/$header"; bad=1; }
