@@ -104,6 +104,13 @@ void cmd_hint_options(struct cmd_env *env, const struct cmd *cmd, char **argv);
 int cmd_usage(struct cmd_env *env, const struct cmd *cmd, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* As xlx_domain_find(). Where there is no such domain, a line proposes the
+ * guest whose name is near. */
+int cmd_find_domain(struct cmd_env *env, const char *text, uint32_t *domid_r);
+
+/* That line, for a call of the library that has found no such guest. */
+void cmd_hint_domain(struct cmd_env *env, const char *text);
+
 /* A decimal number and nothing else, in [min, max]. */
 bool cmd_read_number(const char *text, uint32_t min, uint32_t max,
                      uint32_t *value);

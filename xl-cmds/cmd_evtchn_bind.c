@@ -81,7 +81,7 @@ int cmd_evtchn_bind(struct cmd_env *env, int argc, char **argv)
     if (opts.argc == 4 && !read_vector(opts.argv[3], &vector))
         return cmd_usage(env, self, "%s: not a vector, 0x20 to 0xff",
                          opts.argv[3]);
-    if (xlx_domain_find(env->ctx, opts.argv[0], &domid) ||
+    if (cmd_find_domain(env, opts.argv[0], &domid) ||
         xlx_evtchn_bind(env->ctx, domid, port, vcpu, vector, &vector))
         return CMD_FAILED;
     fprintf(env->out, "domain %u: port %u: vCPU %u, vector 0x%02x\n", domid,
@@ -103,7 +103,7 @@ int cmd_evtchn_unbind(struct cmd_env *env, int argc, char **argv)
     if (!cmd_read_number(opts.argv[1], 1, PORT_MAX, &port))
         return cmd_usage(env, self, "%s: not a port, 1 to %u", opts.argv[1],
                          PORT_MAX);
-    if (xlx_domain_find(env->ctx, opts.argv[0], &domid))
+    if (cmd_find_domain(env, opts.argv[0], &domid))
         return CMD_FAILED;
     int rc = xlx_evtchn_unbind(env->ctx, domid, port);
     if (rc < 0)
@@ -124,7 +124,7 @@ int cmd_evtchn_allow(struct cmd_env *env, int argc, char **argv)
     bool on = opts.argc == 2 && !strcmp(opts.argv[1], "on");
     if (!on && (opts.argc != 2 || strcmp(opts.argv[1], "off")))
         return cmd_usage(env, self, "takes a domain, and on or off");
-    if (xlx_domain_find(env->ctx, opts.argv[0], &domid))
+    if (cmd_find_domain(env, opts.argv[0], &domid))
         return CMD_FAILED;
     int rc = xlx_evtchn_allow(env->ctx, domid, on);
     if (rc < 0)

@@ -288,7 +288,7 @@ int cmd_evtchn_list(struct cmd_env *env, int argc, char **argv)
         return status;
     if (opts.argc != 1)
         return cmd_usage(env, self, "one domain: %s", self->args);
-    if (xlx_domain_find(env->ctx, opts.argv[0], &call.domid))
+    if (cmd_find_domain(env, opts.argv[0], &call.domid))
         return CMD_FAILED;
     live.json = call.json = opts.set[OPT_JSON];
     call.live = opts.set[OPT_WATCH];

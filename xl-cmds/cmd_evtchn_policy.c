@@ -2,6 +2,7 @@
 /*
  * evtchn-policy: which channels of a guest are to have vectors, for good.
  */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -166,7 +167,10 @@ int cmd_evtchn_policy(struct cmd_env *env, int argc, char **argv)
         return xlx_evtchn_policy_remove(env->ctx, guest) ? CMD_FAILED : CMD_OK;
     if (!set)
         return print_policies(env, guest, opts.set[OPT_JSON]);
-    if (xlx_evtchn_policy_set(env->ctx, guest, opts.arg[OPT_VECTORS]))
+    int rc = xlx_evtchn_policy_set(env->ctx, guest, opts.arg[OPT_VECTORS]);
+    if (rc == -ESRCH)
+        cmd_hint_domain(env, guest);
+    if (rc)
         return CMD_FAILED;
     note_obstacles(env, guest);
     return CMD_OK;

@@ -2,6 +2,7 @@
 /*
  * evtchn-spread.
  */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -171,10 +172,13 @@ static int watch_guest(struct cmd_env *env,
     struct printer printer = { env->out, json };
     struct follow follow;
     xlx_evtchn_watch *watch = NULL;
-    int status = CMD_FAILED;
-    if (follow_begin(&follow) &&
-        !xlx_evtchn_watch_new(env->ctx, config, sizeof(*config), tell, &printer,
-                              &watch))
+    int status = CMD_FAILED, rc = -EINTR;
+    if (follow_begin(&follow))
+        rc = xlx_evtchn_watch_new(env->ctx, config, sizeof(*config), tell,
+                                  &printer, &watch);
+    if (rc == -ESRCH)
+        cmd_hint_domain(env, config->guest);
+    if (!rc)
         status =
             follow_run(&follow, xlx_evtchn_watch_fd(watch), dispatch, watch);
     xlx_evtchn_watch_free(watch);
@@ -191,7 +195,7 @@ static int spread_once(struct cmd_env *env, const char *dom,
     struct xlx_evtchn_plan plan;
     uint32_t domid;
     int status = CMD_OK;
-    if (xlx_domain_find(env->ctx, dom, &domid))
+    if (cmd_find_domain(env, dom, &domid))
         return CMD_FAILED;
     int nr = xlx_evtchn_spread(env->ctx, domid, config, sizeof(*config), &plan,
                                sizeof(plan), &list);

@@ -112,7 +112,7 @@ static int fill_first(struct cmd_env *env, const char *command,
     int rc = any_incomplete(env->ctx);
     if (!rc)
         return CMD_OK;
-    if (rc > 0 && xlx_domain_find(env->ctx, domain, &domid))
+    if (rc > 0 && cmd_find_domain(env, domain, &domid))
         return CMD_FAILED;
     if (rc > 0)
         rc = is_restored_lazily(env->ctx, domid);
@@ -246,7 +246,7 @@ int cmd_guard(struct cmd_env *env, int argc, char **argv)
      */
     if (!domain || !self->options || !xlx_on_xen(env->ctx))
         return cmd_hand_on_command(env, argv);
-    if (xlx_domain_find(env->ctx, domain, &domid))
+    if (cmd_find_domain(env, domain, &domid))
         return CMD_FAILED;
     return without_usb(env, argv, domid, detach);
 }

@@ -67,7 +67,7 @@ int cmd_lazy_set(struct cmd_env *env, int argc, char **argv)
                          opts.arg[OPT_BWLIMIT]);
     if (!change.fill && !change.set_bwlimit && !change.retry)
         return cmd_usage(env, self, "nothing to set");
-    if (xlx_domain_find(env->ctx, opts.argv[0], &domid))
+    if (cmd_find_domain(env, opts.argv[0], &domid))
         return CMD_FAILED;
     int rc = xlx_lazy_set(env->ctx, domid, &change, sizeof(change), NULL, 0);
     if (rc == -ENOTCONN)

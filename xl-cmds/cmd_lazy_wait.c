@@ -156,7 +156,7 @@ static int wait_command(struct cmd_env *env, int argc, char **argv,
         return status;
     if (opts.argc != 1)
         return cmd_usage(env, self, "takes one domain");
-    if (xlx_domain_find(env->ctx, opts.argv[0], &domid))
+    if (cmd_find_domain(env, opts.argv[0], &domid))
         return CMD_FAILED;
     if (opts.set[OPT_WAIT_QUIET])
         how |= CMD_WAIT_QUIET;

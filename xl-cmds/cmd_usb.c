@@ -40,7 +40,7 @@ static bool start(struct cmd_env *env, int argc, char **argv, int min, int max,
     else if (call->opts.argc > max)
         *status = cmd_usage(env, call->cmd, "%s: too many arguments: %s",
                             call->opts.argv[max], call->cmd->args);
-    else if (xlx_domain_find(env->ctx, call->opts.argv[0], &call->domid))
+    else if (cmd_find_domain(env, call->opts.argv[0], &call->domid))
         *status = CMD_FAILED;
     else {
         call->timeout_ms = (int)(wait * 1000);
@@ -278,7 +278,7 @@ static int move(struct cmd_env *env, const struct call *call,
     const struct xlx_usb_place any = { XLX_USB_ANY, XLX_USB_ANY };
     struct xlx_usb_place got;
     uint32_t to;
-    if (xlx_domain_find(env->ctx, call->opts.arg[DETACH_MOVE], &to) ||
+    if (cmd_find_domain(env, call->opts.arg[DETACH_MOVE], &to) ||
         xlx_usb_move(env->ctx, call->domid, &from->place, meant(from), to, &any,
                      flags_of(call), call->timeout_ms, &got))
         return CMD_FAILED;

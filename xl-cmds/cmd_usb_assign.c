@@ -2,6 +2,7 @@
 /*
  * usb-assign and usb-unassign: what guests are to have.
  */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -341,7 +342,11 @@ static int assign(struct cmd_env *env, const struct cmd *self,
             return CMD_FAILED;
         device = busid;
     }
-    if (xlx_usb_assign(env->ctx, opts->argv[0], device, flags_of(opts), &place))
+    int rc =
+        xlx_usb_assign(env->ctx, opts->argv[0], device, flags_of(opts), &place);
+    if (rc == -ESRCH)
+        cmd_hint_domain(env, opts->argv[0]);
+    if (rc)
         return CMD_FAILED;
     if (opts->set[OPT_JSON])
         return print_assigned(env, opts->argv[0], device, flags_of(opts));

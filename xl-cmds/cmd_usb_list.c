@@ -335,7 +335,7 @@ int cmd_usb_list(struct cmd_env *env, int argc, char **argv)
     struct live live = { .env = env, .json = l.json };
     live.list = opts.argc ? list_guest : usb_table_print;
     live.user = opts.argc ? (void *)&l : &table;
-    if (opts.argc && xlx_domain_find(env->ctx, opts.argv[0], &l.domid))
+    if (opts.argc && cmd_find_domain(env, opts.argv[0], &l.domid))
         return CMD_FAILED;
     return list_now(&live, self, &opts);
 }

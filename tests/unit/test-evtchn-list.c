@@ -470,6 +470,8 @@ static void wrong_calls_are_told(void **state)
         { "evtchn-list", CMD_USAGE, "one domain" },
         { "evtchn-list guest old", CMD_USAGE, "one domain" },
         { "evtchn-list guest --bad", CMD_USAGE, "no such option" },
+        { "evtchn-list gues", CMD_FAILED,
+          "domain gues: no such domain\nxl-ext: gues: did you mean guest?\n" },
         { "evtchn-list nobody", CMD_FAILED, "domain nobody: no such domain\n" },
         { "evtchn-list 77", CMD_FAILED, "domain 77: no such domain\n" },
     };

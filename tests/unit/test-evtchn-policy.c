@@ -176,6 +176,7 @@ static void what_cannot_be_is_refused(void **state)
         { "evtchn-policy guest -j -v vif", CMD_USAGE, "sets none" },
         { "evtchn-policy guest", CMD_FAILED, "guest: it has no vector policy" },
         { "evtchn-policy guest -r", CMD_FAILED, "it has no vector policy" },
+        { "evtchn-policy gues -v vif", CMD_FAILED, "did you mean guest?" },
         { "evtchn-policy nobody -v vif", CMD_FAILED,
           "guest nobody: it does not run and has no vector policy: start it" },
         { "evtchn-policy old -v vif", CMD_FAILED, "it has no UUID" },

@@ -331,6 +331,7 @@ static void what_cannot_be_watched_is_refused(void **state)
         { "evtchn-spread guest --every=5", CMD_USAGE, "needs --watch" },
         { "evtchn-spread guest --watch --every=0", CMD_USAGE, "1 to 3600" },
         { "evtchn-spread nobody --watch", CMD_FAILED, "no such domain" },
+        { "evtchn-spread gues --watch", CMD_FAILED, "did you mean guest?" },
         { "evtchn-spread old --watch", CMD_FAILED, "a PV domain" },
         { "evtchn-spread guest --watch", CMD_FAILED, "another evtchn-spread" },
     };

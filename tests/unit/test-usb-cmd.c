@@ -270,6 +270,29 @@ static void commands_parse_call_and_print(void **state)
     }
 }
 
+static void a_mistyped_guest_has_a_suggestion(void **state)
+{
+    static const char *const lines[] = {
+        "usb-list geust",          "usb-attach geust 1-2",
+        "usb-assign geust 1-2",    "usb-hc-create geust",
+        "usb-detach geust 1-2",    "lazy-wait geust",
+        "lazy-set geust --resume",
+    };
+    struct fixture *f = *state;
+    for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+        assert_int_equal(call(f, lines[i]), CMD_FAILED);
+        if (!strstr(f->err, "no such domain\n") ||
+            !strstr(f->err, "xl-ext: geust: did you mean guest?\n"))
+            fail_msg("%s: %s", lines[i], f->err);
+    }
+    assert_int_equal(call(f, "usb-list 55"), CMD_FAILED);
+    assert_null(strstr(f->err, "did you mean"));
+    /* Any bytes, also of a guest that could not be listed. */
+    xs_mem_put(f->world->xs, "/local/domain/6/name", "ot\033her");
+    assert_int_equal(call(f, "usb-list otxher"), CMD_FAILED);
+    assert_non_null(strstr(f->err, "otxher: did you mean ot\\x1bher?\n"));
+}
+
 static void assigned_devices_as_json(void **state)
 {
     struct fixture *f = *state;
@@ -1108,6 +1131,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(commands_parse_call_and_print),
+        TEST(a_mistyped_guest_has_a_suggestion),
         TEST(assigned_devices_as_json),
         TEST(what_was_done_as_json),
         TEST(what_was_assigned_as_json),
