@@ -347,7 +347,7 @@ static bool domain_is_gone(xlx_ctx *ctx, uint32_t domid)
  * nothing. */
 static bool is_left_behind(xlx_ctx *ctx, const char *path, uint32_t domid)
 {
-    struct xlx_lazy_status status;
+    struct xlx_lazy_status status = { 0 };
     int rc = read_status(path, &status);
     if (rc && rc != -EBADMSG)
         return false;
