@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 #include "evtchn/policy.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
@@ -90,21 +89,16 @@ static int load_one(xlx_ctx *ctx, const char *uuid,
 }
 
 /* A temporary file that was left behind has no such name. */
-static int list_files(xlx_ctx *ctx, struct xlx__names *uuids)
+static int list_policy_files(xlx_ctx *ctx, struct xlx__names *uuids)
 {
     char path[PATH_MAX];
     int rc = folder(ctx, path);
     if (rc)
         return rc;
-    XLX__AUTO_CLOSEDIR DIR *dir = opendir(path);
-    if (!dir)
-        return errno == ENOENT
-                   ? 0
-                   : xlx__fail_errno(ctx, errno, "%s: cannot list", path);
-    for (struct dirent *e; (e = readdir(dir));)
-        if (xlx__uuid_valid(e->d_name) && xlx__names_add(uuids, e->d_name))
-            return xlx__fail(ctx, ENOMEM, "%s: no memory", path);
-    return 0;
+    rc = xlx__names_in_folder(uuids, path, xlx__uuid_valid);
+    return rc && rc != -ENOENT
+               ? xlx__fail_errno(ctx, -rc, "%s: cannot list", path)
+               : 0;
 }
 
 static int by_name(const void *a, const void *b)
@@ -117,7 +111,7 @@ static int by_name(const void *a, const void *b)
 int xlx__evtchn_policy_load(xlx_ctx *ctx, struct xlx_evtchn_policy **list_r)
 {
     XLX__AUTO_NAMES struct xlx__names uuids = { 0 };
-    int nr = 0, rc = list_files(ctx, &uuids);
+    int nr = 0, rc = list_policy_files(ctx, &uuids);
     *list_r = NULL;
     if (rc || !uuids.nr)
         return rc;

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "core/folders.h"
+#include "core/names.h"
 #include "core/replace.h"
 
 struct fixture {
@@ -70,6 +71,34 @@ static void folders_are_made_where_they_are_missing(void **state)
     assert_int_equal(xlx__make_folders(f->ctx, path), 0);
     assert_true(is_folder(f, "a/b/d"));
     assert_int_equal(xlx__make_folders(f->ctx, path), 0);
+}
+
+static bool is_conf(const char *name)
+{
+    const char *dot = strrchr(name, '.');
+    return dot && !strcmp(dot, ".conf");
+}
+
+static void a_folder_is_listed_by_what_is_wanted(void **state)
+{
+    struct fixture *f = *state;
+    struct xlx__names names = { 0 };
+    char path[PATH_MAX];
+    make_file(f, "b.conf");
+    make_file(f, "B.conf");
+    make_file(f, "a.conf");
+    make_file(f, "a.txt");
+    assert_int_equal(xlx__names_in_folder(&names, f->dir, is_conf), 0);
+    assert_int_equal(names.nr, 3);
+    assert_string_equal(names.v[0], "B.conf");
+    assert_string_equal(names.v[1], "a.conf");
+    assert_string_equal(names.v[2], "b.conf");
+    xlx__names_free(&names);
+    name(f, "none", path);
+    assert_int_equal(xlx__names_in_folder(&names, path, is_conf), -ENOENT);
+    name(f, "a.txt", path);
+    assert_int_equal(xlx__names_in_folder(&names, path, is_conf), -ENOTDIR);
+    assert_int_equal(names.nr, 0);
 }
 
 static void a_file_gets_the_folders_above_it(void **state)
@@ -189,6 +218,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(folders_are_made_where_they_are_missing),
+        TEST(a_folder_is_listed_by_what_is_wanted),
         TEST(a_file_gets_the_folders_above_it),
         TEST(a_file_in_the_way_is_named),
         TEST(a_name_that_is_too_long_is_refused),

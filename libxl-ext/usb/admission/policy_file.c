@@ -80,40 +80,20 @@ static bool is_conf(const char *name)
     return name[0] != '.' && n > end && !strcmp(name + n - end, suffix);
 }
 
-/* readdir(3) tells its failure from the end by errno alone. */
-static int list_confs(DIR *dir, struct xlx__names *names)
+static int list_policy_files(xlx_ctx *ctx, const char *path,
+                             struct xlx__names *names)
 {
-    int rc = 0;
-    struct dirent *e;
-    while (!rc && (errno = 0, e = readdir(dir)))
-        if (is_conf(e->d_name))
-            rc = xlx__names_add(names, e->d_name);
-    return rc ? rc : -errno;
-}
-
-static int by_bytes(const void *a, const void *b)
-{
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-static int list_folder(xlx_ctx *ctx, const char *path, struct xlx__names *names)
-{
-    XLX__AUTO_CLOSEDIR DIR *dir = opendir(path);
-    int rc = dir ? list_confs(dir, names) : -errno;
-    if (rc && !dir && is_missing(path, -rc))
-        return 0;
-    if (rc)
-        return xlx__fail_errno(ctx, -rc, FAILED "%s", path);
-    if (names->nr)
-        qsort(names->v, names->nr, sizeof(names->v[0]), by_bytes);
-    return 0;
+    int rc = xlx__names_in_folder(names, path, is_conf);
+    return rc && !is_missing(path, -rc)
+               ? xlx__fail_errno(ctx, -rc, FAILED "%s", path)
+               : 0;
 }
 
 static int add_folder(xlx_ctx *ctx, struct xlx__policy *policy,
                       const char *path)
 {
     XLX__AUTO_NAMES struct xlx__names names = { 0 };
-    int rc = list_folder(ctx, path, &names);
+    int rc = list_policy_files(ctx, path, &names);
     for (size_t i = 0; !rc && i < names.nr; i++) {
         XLX__AUTO_FREE char *file = NULL;
         if (asprintf(&file, "%s/%s", path, names.v[i]) < 0) {

@@ -42,39 +42,30 @@ static int file_path(xlx_ctx *ctx, const char *uuid, char *path_r)
     return rc;
 }
 
-static int by_text(const void *a, const void *b)
+/* "UUID.json": a temporary file that was left behind has no such name. */
+static bool is_intent_file(const char *name)
 {
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-/* A temporary file that was left behind has no such name. */
-static bool uuid_of(const char *name, char uuid_r[XLX_UUID_MAX])
-{
+    char uuid[XLX_UUID_MAX];
     size_t n = XLX_UUID_MAX - 1;
     if (strlen(name) != n + strlen(SUFFIX) || strcmp(name + n, SUFFIX))
         return false;
-    memcpy(uuid_r, name, n);
-    uuid_r[n] = '\0';
-    return xlx__uuid_valid(uuid_r);
+    memcpy(uuid, name, n);
+    uuid[n] = '\0';
+    return xlx__uuid_valid(uuid);
 }
 
 int xlx__intent_uuids(xlx_ctx *ctx, struct xlx__names *uuids)
 {
-    char path[PATH_MAX], uuid[XLX_UUID_MAX];
+    char path[PATH_MAX];
     int rc = xlx__intent_folder(ctx, path);
     if (rc)
         return rc;
-    XLX__AUTO_CLOSEDIR DIR *dir = opendir(path);
-    if (!dir)
-        return errno == ENOENT
-                   ? 0
-                   : xlx__fail_errno(ctx, errno, "%s: cannot list", path);
-    for (struct dirent *e; (e = readdir(dir));)
-        if (uuid_of(e->d_name, uuid) && xlx__names_add(uuids, uuid))
-            return xlx__fail(ctx, ENOMEM, "%s: no memory", path);
-    if (uuids->nr)
-        qsort(uuids->v, uuids->nr, sizeof(uuids->v[0]), by_text);
-    return 0;
+    rc = xlx__names_in_folder(uuids, path, is_intent_file);
+    for (size_t i = 0; i < uuids->nr; i++)
+        uuids->v[i][XLX_UUID_MAX - 1] = '\0';
+    return rc && rc != -ENOENT
+               ? xlx__fail_errno(ctx, -rc, "%s: cannot list", path)
+               : 0;
 }
 
 static int read_text(const char *path, char **text_r)
