@@ -14,8 +14,9 @@ void cmd_hint_domain(struct cmd_env *env, const char *text)
     struct xlx_domain *list = NULL;
     int nr = xlx_domain_list(env->ctx, &list, sizeof(*list));
     const char **names = nr > 0 ? calloc((size_t)nr + 1, sizeof(*names)) : NULL;
-    for (int i = 0; names && i < nr; i++)
-        names[i] = list[i].name;
+    for (int i = 0, n = 0; names && i < nr; i++)
+        if (*list[i].name)
+            names[n++] = list[i].name;
     const char *near = names ? cmd_nearest_of(text, names) : NULL;
     if (near) {
         cmd_escape(near, name);

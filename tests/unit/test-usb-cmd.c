@@ -291,6 +291,10 @@ static void a_mistyped_guest_has_a_suggestion(void **state)
     xs_mem_put(f->world->xs, "/local/domain/6/name", "ot\033her");
     assert_int_equal(call(f, "usb-list otxher"), CMD_FAILED);
     assert_non_null(strstr(f->err, "otxher: did you mean ot\\x1bher?\n"));
+    /* One without a name is not what an empty word means. */
+    xs_mem_put(f->world->xs, "/local/domain/6/name", NULL);
+    assert_int_equal(call(f, "usb-list "), CMD_FAILED);
+    assert_null(strstr(f->err, "did you mean"));
 }
 
 static void assigned_devices_as_json(void **state)
