@@ -10,7 +10,7 @@
 #include "usb/assign/reconcile.h"
 
 #define PASSES_REPORTS 16
-#define PASSES_LONG_MS 5000 /* never reached */
+#define PASSES_LONG_MS 60000 /* never reached, however slow this machine is */
 
 struct passes_line {
     enum xlx_usb_outcome outcome;
