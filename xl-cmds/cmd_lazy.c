@@ -78,7 +78,7 @@ static bool look(struct listing *l)
     return read;
 }
 
-static void forget(struct listing *l)
+static void free_listing(struct listing *l)
 {
     free(l->status);
     free(l->domains);
@@ -224,7 +224,7 @@ static int list_guests(void *user)
         status = l->json ? print_json(l->env->out, l->status, l->nr)
                          : print_table(l);
     }
-    forget(l);
+    free_listing(l);
     return l->incomplete ? CMD_FAILED : status;
 }
 

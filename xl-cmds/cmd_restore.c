@@ -181,7 +181,7 @@ static int leave_to_stock(struct call *call, const xlx_image *image,
     return restore_stock(call, image);
 }
 
-static int refuse(struct call *call)
+static int refuse_restore(struct call *call)
 {
     fprintf(call->env->err, "restore: %s\n", xlx_ctx_error(call->env->ctx));
     return CMD_FAILED;
@@ -192,7 +192,7 @@ static int restore_proxy_file(struct call *call, const xlx_image *image)
 {
     int fd;
     if (xlx_image_proxy_file(call->env->ctx, image, &fd))
-        return refuse(call);
+        return refuse_restore(call);
     if (fcntl(fd, F_SETFD, 0)) {
         fprintf(call->env->err, "restore: %s: cannot pass it on: %s\n",
                 call->file, strerror(errno));
@@ -207,7 +207,7 @@ static int restore_by_helper(struct call *call, const xlx_image *image,
 {
     char helper[PATH_MAX];
     if (xlx_own_save_helper_path(call->env->ctx, helper, sizeof(helper)))
-        return refuse(call);
+        return refuse_restore(call);
     const char *stock = getenv("LIBXL_SAVE_HELPER");
     if ((stock && setenv("XL_EXT_STOCK_SAVE_HELPER", stock, 1)) ||
         setenv("LIBXL_SAVE_HELPER", helper, 1) ||
@@ -244,12 +244,12 @@ static int restore_image(struct call *call, const xlx_image *image)
     if (call->fast)
         return restore_by_helper(call, image, "off");
     if (call->record && xlx_sidecar_can_write(ctx, image, call->sidecar))
-        return refuse(call);
+        return refuse_restore(call);
     int rc = xlx_lazy_check(ctx);
     if (rc == -ENOTSUP)
         return not_lazy(call, image, xlx_ctx_error(ctx));
     if (rc)
-        return refuse(call);
+        return refuse_restore(call);
     return restore_by_helper(call, image, call->require ? "require" : "try");
 }
 
@@ -274,7 +274,7 @@ static int check_and_restore(struct call *call)
     if (is_for_stock(call, rc))
         return leave_to_stock(call, NULL, xlx_ctx_error(ctx));
     if (rc)
-        return refuse(call);
+        return refuse_restore(call);
     int status = restore_image(call, image);
     xlx_image_close(image);
     return status;

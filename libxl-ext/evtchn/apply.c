@@ -55,8 +55,8 @@ static int count_and_list(xlx_ctx *ctx, struct xlx__evtchn_job *job,
 
 /* --- what the guest wishes ------------------------------------------------ */
 
-static struct xlx_evtchn_port *find(struct xlx_evtchn_port *ports, uint32_t nr,
-                                    uint32_t port)
+static struct xlx_evtchn_port *find_port(struct xlx_evtchn_port *ports,
+                                         uint32_t nr, uint32_t port)
 {
     for (uint32_t i = 0; i < nr; i++)
         if (ports[i].port == port)
@@ -77,7 +77,7 @@ static uint32_t grant(xlx_ctx *ctx, const struct xlx__evtchn_job *job,
     for (int i = 0; i < job->offers.nr_wishes; i++) {
         const struct xlx__wish *wish = &job->offers.wish[i];
         struct xlx_evtchn_port *port =
-            find(ports, job->info.nr_ports, wish->port);
+            find_port(ports, job->info.nr_ports, wish->port);
         if (!port || !xlx__evtchn_can_bind(port)) {
             xlx__debug(ctx,
                        "domain %u: port %u: cannot get the vector that "

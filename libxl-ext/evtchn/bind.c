@@ -42,14 +42,15 @@ static int find_port(struct wish *w, uint32_t domid, uint32_t port)
     return 0;
 }
 
-static int begin(struct wish *w, xlx_ctx *ctx, uint32_t domid, uint32_t port)
+static int begin_binding(struct wish *w, xlx_ctx *ctx, uint32_t domid,
+                         uint32_t port)
 {
     *w = (struct wish){ .ctx = ctx };
     int rc = xlx__evtchn_job_begin(ctx, domid, &w->job);
     return rc ? rc : find_port(w, domid, port);
 }
 
-static void end(struct wish *w)
+static void end_binding(struct wish *w)
 {
     free(w->nr_ports > 0 ? w->ports : NULL);
     xlx__evtchn_job_end(&w->job);
@@ -147,7 +148,7 @@ int xlx_evtchn_bind(xlx_ctx *ctx, uint32_t domid, uint32_t port, uint32_t vcpu,
                     uint8_t vector, uint8_t *vector_r)
 {
     struct wish w;
-    int rc = begin(&w, ctx, domid, port);
+    int rc = begin_binding(&w, ctx, domid, port);
     if (!rc)
         rc = check_place(&w, vcpu, vector);
     if (!rc)
@@ -167,14 +168,14 @@ int xlx_evtchn_bind(xlx_ctx *ctx, uint32_t domid, uint32_t port, uint32_t vcpu,
     }
     if (!rc)
         *vector_r = vector;
-    end(&w);
+    end_binding(&w);
     return rc;
 }
 
 int xlx_evtchn_unbind(xlx_ctx *ctx, uint32_t domid, uint32_t port)
 {
     struct wish w;
-    int rc = begin(&w, ctx, domid, port);
+    int rc = begin_binding(&w, ctx, domid, port);
     if (!rc && !w.port->vector)
         rc = 1;
     else if (!rc) {
@@ -185,6 +186,6 @@ int xlx_evtchn_unbind(xlx_ctx *ctx, uint32_t domid, uint32_t port)
                            "domain %u: port %u: was closed meanwhile", domid,
                            port);
     }
-    end(&w);
+    end_binding(&w);
     return rc;
 }

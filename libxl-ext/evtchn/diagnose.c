@@ -16,8 +16,8 @@ struct findings {
 };
 
 static void __attribute__((format(printf, 3, 4)))
-find(struct findings *f, enum xlx_evtchn_finding_code code, const char *fmt,
-     ...)
+add_finding(struct findings *f, enum xlx_evtchn_finding_code code,
+            const char *fmt, ...)
 {
     struct xlx_evtchn_finding *v =
         f->rc ? NULL : xlx__array_more(f->v, (size_t)f->nr, sizeof(*v));
@@ -73,12 +73,13 @@ static void look_at_kind(struct findings *f, const struct xlx_evtchn_info *info,
         vectors += ports[i].vector != 0;
     }
     if (nr > 1)
-        find(f, XLX_EVTCHN_ONE_VCPU,
-             "%.*s: all %u channels interrupt vCPU %u of %u: %s",
-             (int)strcspn(name, "/"), name, nr, ports[at].vcpu, info->vcpus,
-             info->allowed && !vectors
-                 ? "see evtchn-spread, or set their affinity in the guest"
-                 : "set their affinity in the guest");
+        add_finding(
+            f, XLX_EVTCHN_ONE_VCPU,
+            "%.*s: all %u channels interrupt vCPU %u of %u: %s",
+            (int)strcspn(name, "/"), name, nr, ports[at].vcpu, info->vcpus,
+            info->allowed && !vectors
+                ? "see evtchn-spread, or set their affinity in the guest"
+                : "set their affinity in the guest");
 }
 
 static bool has_queues(const char *kind)
@@ -106,27 +107,31 @@ static void look_at_device(struct findings *f,
         queues = 1;
         last = number;
     }
-    find(f, XLX_EVTCHN_ONE_QUEUE,
-         "%.*s: one queue for %u vCPUs: the backend's max_queues, or the "
-         "guest's driver, allows no more",
-         (int)strcspn(name, " "), name, info->vcpus);
+    add_finding(
+        f, XLX_EVTCHN_ONE_QUEUE,
+        "%.*s: one queue for %u vCPUs: the backend's max_queues, or the "
+        "guest's driver, allows no more",
+        (int)strcspn(name, " "), name, info->vcpus);
 }
 
 static void look_at_host(struct findings *f, const struct xlx_evtchn_info *info)
 {
     if (!info->vectors)
-        find(f, XLX_EVTCHN_NO_PATCH,
-             "this hypervisor has no interrupt vectors for single channels: "
-             "pending and masked flags, counts, evtchn-bind and "
-             "evtchn-spread need the one that 'make hypervisor' builds");
+        add_finding(
+            f, XLX_EVTCHN_NO_PATCH,
+            "this hypervisor has no interrupt vectors for single channels: "
+            "pending and masked flags, counts, evtchn-bind and "
+            "evtchn-spread need the one that 'make hypervisor' builds");
     if (!info->hvm)
-        find(f, XLX_EVTCHN_PV,
-             "a PV domain: it has no local APIC, so its channels cannot have "
-             "vectors");
+        add_finding(
+            f, XLX_EVTCHN_PV,
+            "a PV domain: it has no local APIC, so its channels cannot have "
+            "vectors");
     else if (info->vectors && !info->allowed)
-        find(f, XLX_EVTCHN_FORBIDDEN,
-             "vectors are switched off for this domain: its channels are on "
-             "the upcall");
+        add_finding(
+            f, XLX_EVTCHN_FORBIDDEN,
+            "vectors are switched off for this domain: its channels are on "
+            "the upcall");
 }
 
 int xlx__evtchn_diagnose(const struct xlx_evtchn_info *info,

@@ -29,7 +29,7 @@ int xlx__evtchn_capable(xlx_ctx *ctx, const struct xlx_evtchn_info *info)
     return 0;
 }
 
-static int refuse(xlx_ctx *ctx, const struct xlx_evtchn_info *info)
+static int refuse_domain(xlx_ctx *ctx, const struct xlx_evtchn_info *info)
 {
     int rc = xlx__evtchn_capable(ctx, info);
     return rc || info->allowed
@@ -45,7 +45,7 @@ static int look_at_domain(xlx_ctx *ctx, uint32_t domid,
 {
     *job = (struct xlx__evtchn_job){ .lock = -1 };
     int rc = xlx__evtchn_look(ctx, domid, &job->info, &job->features);
-    return rc ? rc : refuse(ctx, &job->info);
+    return rc ? rc : refuse_domain(ctx, &job->info);
 }
 
 int xlx__evtchn_job_begin(xlx_ctx *ctx, uint32_t domid,

@@ -51,7 +51,7 @@ int xlx__evtchn_look(xlx_ctx *ctx, uint32_t domid,
     return 0;
 }
 
-static int make_room(xlx_ctx *ctx, uint32_t domid, struct list *list)
+static int make_room_for_ports(xlx_ctx *ctx, uint32_t domid, struct list *list)
 {
     if (list->room - list->nr >= STEP)
         return 0;
@@ -69,7 +69,7 @@ static int ask_each(xlx_ctx *ctx, uint32_t domid, struct list *list)
 {
     struct xlx__evtchn *e = ctx->evtchn;
     for (uint32_t port = 0; port < PORTS_MAX; port++) {
-        int rc = make_room(ctx, domid, list);
+        int rc = make_room_for_ports(ctx, domid, list);
         if (rc)
             return rc;
         rc = e->ops->status(e, domid, port, &list->v[list->nr]);
@@ -88,7 +88,7 @@ static int ask_all(xlx_ctx *ctx, uint32_t domid, struct list *list)
     struct xlx__evtchn *e = ctx->evtchn;
     for (uint32_t next = 0; next != UINT32_MAX;) {
         uint32_t from = next;
-        int rc = make_room(ctx, domid, list);
+        int rc = make_room_for_ports(ctx, domid, list);
         if (rc)
             return rc;
         rc = e->ops->list(e, domid, &next, list->v + list->nr, STEP);

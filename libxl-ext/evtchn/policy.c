@@ -94,8 +94,8 @@ static void pair_by_name(xlx_ctx *ctx, struct xlx_evtchn_policy *list, int nr,
 }
 
 /* With the lock. */
-static int load(xlx_ctx *ctx, struct xlx_evtchn_policy **list_r,
-                struct xlx__dom **doms_r, int *nr_doms_r)
+static int load_policies(xlx_ctx *ctx, struct xlx_evtchn_policy **list_r,
+                         struct xlx__dom **doms_r, int *nr_doms_r)
 {
     int nr_doms = 0, nr = xlx__evtchn_policy_load(ctx, list_r);
     *doms_r = NULL;
@@ -132,7 +132,7 @@ int xlx_evtchn_policy_list(xlx_ctx *ctx, struct xlx_evtchn_policy **list_r,
     int nr_doms;
     *list_r = NULL;
     XLX__AUTO_CLOSE int lock = xlx__evtchn_policy_lock(ctx);
-    int nr = lock < 0 ? lock : load(ctx, &list, &doms, &nr_doms);
+    int nr = lock < 0 ? lock : load_policies(ctx, &list, &doms, &nr_doms);
     if (nr <= 0) {
         free(list);
         return nr;
@@ -149,7 +149,7 @@ int xlx_evtchn_policy_apply(xlx_ctx *ctx)
     XLX__AUTO_CLOSE int lock = xlx__evtchn_policy_lock(ctx);
     if (lock < 0)
         return lock;
-    int nr = load(ctx, &list, &doms, &nr_doms);
+    int nr = load_policies(ctx, &list, &doms, &nr_doms);
     if (nr < 0)
         return nr;
     for (int d = 0; d < nr_doms; d++) {
@@ -164,8 +164,8 @@ int xlx_evtchn_policy_apply(xlx_ctx *ctx)
 }
 
 /* The policy of a guest's name, domid or UUID: its index, or -1. */
-static int find(const struct xlx_evtchn_policy *list, int nr, const char *guest,
-                const struct xlx__dom *dom)
+static int find_policy(const struct xlx_evtchn_policy *list, int nr,
+                       const char *guest, const struct xlx__dom *dom)
 {
     for (int i = 0; i < nr; i++)
         if (dom ? list[i].domid == dom->domid
@@ -221,11 +221,11 @@ int xlx_evtchn_policy_set(xlx_ctx *ctx, const char *guest, const char *vectors)
         return xlx__fail(ctx, EINVAL, "%.64s: not a choice of channels: %s",
                          vectors, why);
     XLX__AUTO_CLOSE int lock = xlx__evtchn_policy_lock(ctx);
-    int nr = lock < 0 ? lock : load(ctx, &list, &doms, &nr_doms);
+    int nr = lock < 0 ? lock : load_policies(ctx, &list, &doms, &nr_doms);
     if (nr < 0)
         return nr;
     const struct xlx__dom *dom = running(doms, nr_doms, guest);
-    int at = find(list, nr, guest, dom);
+    int at = find_policy(list, nr, guest, dom);
     if (at >= 0)
         policy = list[at];
     else
@@ -245,10 +245,10 @@ int xlx_evtchn_policy_remove(xlx_ctx *ctx, const char *guest)
     XLX__AUTO_FREE struct xlx__dom *doms = NULL;
     int nr_doms;
     XLX__AUTO_CLOSE int lock = xlx__evtchn_policy_lock(ctx);
-    int nr = lock < 0 ? lock : load(ctx, &list, &doms, &nr_doms);
+    int nr = lock < 0 ? lock : load_policies(ctx, &list, &doms, &nr_doms);
     if (nr < 0)
         return nr;
-    int at = find(list, nr, guest, running(doms, nr_doms, guest));
+    int at = find_policy(list, nr, guest, running(doms, nr_doms, guest));
     if (at < 0)
         return xlx__fail(ctx, ENOENT, "guest %s: it has no vector policy",
                          guest);

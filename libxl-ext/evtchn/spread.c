@@ -223,8 +223,8 @@ static uint32_t choose(struct spread *s, uint32_t max)
 
 /* --- the places ----------------------------------------------------------- */
 
-static void put(struct spread *s, struct item *item, uint32_t vcpu,
-                unsigned vector)
+static void put_on_vcpu(struct spread *s, struct item *item, uint32_t vcpu,
+                        unsigned vector)
 {
     struct cpu *cpu = &s->cpu[vcpu];
     item->vcpu = vcpu;
@@ -264,14 +264,14 @@ static void place(struct spread *s)
         else if (item->was_bound &&
                  xlx__vectors_has(s->cpu[item->port->vcpu].free,
                                   item->port->vector))
-            put(s, item, item->port->vcpu, item->port->vector);
+            put_on_vcpu(s, item, item->port->vcpu, item->port->vector);
     }
     for (uint32_t i = 0; i < s->nr_items; i++) {
         struct item *item = &s->item[i];
         if (!item->hot || item->vector)
             continue;
         uint32_t vcpu = lightest(s, item);
-        put(s, item, vcpu, xlx__vectors_first(s->cpu[vcpu].free));
+        put_on_vcpu(s, item, vcpu, xlx__vectors_first(s->cpu[vcpu].free));
     }
 }
 
@@ -323,7 +323,7 @@ static bool improve(struct spread *s)
     if (!best)
         return false;
     lift(s, best);
-    put(s, best, target, xlx__vectors_first(s->cpu[target].free));
+    put_on_vcpu(s, best, target, xlx__vectors_first(s->cpu[target].free));
     return true;
 }
 

@@ -192,7 +192,7 @@ static int restore_all(struct xlx__usbd_broker *b)
     return failed;
 }
 
-static int finish(struct xlx__usbd_broker *b)
+static int finish_broker(struct xlx__usbd_broker *b)
 {
     int failed = release_all(b), rc = 0;
     if (b->guest_gone) {
@@ -225,10 +225,10 @@ static void close_all(struct xlx__usbd_broker *b)
 }
 
 /* 0: it continues. */
-static int end(struct xlx__usbd_broker *b)
+static int end_if_due(struct xlx__usbd_broker *b)
 {
     if (b->ending == GOING_ON || (is_idle(b) && !b->again))
-        return b->ending == GOING_ON ? 0 : finish(b);
+        return b->ending == GOING_ON ? 0 : finish_broker(b);
     if (xlx__now_ms() < b->until)
         return 0;
     if (b->ending == CLOSING) {
@@ -236,7 +236,7 @@ static int end(struct xlx__usbd_broker *b)
                   "domain %u: USB backend: its worker does not close "
                   "its controllers",
                   b->domid);
-        return finish(b);
+        return finish_broker(b);
     }
     close_all(b);
     return 0;
@@ -280,12 +280,12 @@ int xlx__usbd_broker_step(struct xlx__usbd_broker *b)
             return rc;
         b->again |= news > 0;
         if (!b->again && !b->blocked)
-            return end(b);
+            return end_if_due(b);
         if (!may_look(b))
             return 0;
         rc = look_at_world(b);
         if (!rc && !b->again)
-            rc = end(b);
+            rc = end_if_due(b);
         if (rc || (!b->again && b->blocked))
             return rc;
     }

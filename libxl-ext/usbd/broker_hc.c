@@ -176,7 +176,8 @@ int xlx__broker_look_hc(struct xlx__usbd_broker *b, struct hc *hc)
 
 /* --- the worker's answers ------------------------------------------------- */
 
-static int refuse(struct xlx__usbd_broker *b, struct hc *hc, int error)
+static int refuse_controller(struct xlx__usbd_broker *b, struct hc *hc,
+                             int error)
 {
     struct xlx__usbd_ends ends;
     hc->state = HC_IDLE;
@@ -203,7 +204,7 @@ int xlx__broker_opened(struct xlx__usbd_broker *b, struct hc *hc, int error)
         return 0;
     }
     if (error)
-        return refuse(b, hc, error);
+        return refuse_controller(b, hc, error);
     hc->state = HC_OPEN;
     hc->settled = false;
     return try_failed_ports_again(b, hc);

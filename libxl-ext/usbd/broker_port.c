@@ -162,8 +162,8 @@ static int send_plug(struct xlx__usbd_broker *b, struct hc *hc, uint32_t nr,
 
 /* Not tried again before the port changes, or its controller is opened again.
  * */
-static int refuse(struct xlx__usbd_broker *b, struct hc *hc, uint32_t nr,
-                  const char *busid, const char *why)
+static int refuse_device(struct xlx__usbd_broker *b, struct hc *hc, uint32_t nr,
+                         const char *busid, const char *why)
 {
     struct port *p = port_of(hc, nr);
     char text[XLX_USB_BUSID_MAX];
@@ -189,7 +189,7 @@ static int take_device(struct xlx__usbd_broker *b, struct hc *hc, uint32_t nr,
         b->devices->ops->give_back(b->devices, &claim, false);
     }
     if (rc)
-        return refuse(b, hc, nr, busid, why);
+        return refuse_device(b, hc, nr, busid, why);
     *p = (struct port){ .state = PORT_PLUGGED, .claim = claim };
     snprintf(p->busid, sizeof(p->busid), "%s", wish->busid);
     rc = write_status(b, hc, nr, XLX__USBD_OPENED_PORT, "");
@@ -206,7 +206,7 @@ static int take_and_plug(struct xlx__usbd_broker *b, struct hc *hc, uint32_t nr,
     int rc = look_device(b, port_of(hc, nr), busid, &wish, why);
     if (rc == -EAGAIN)
         return 0;
-    return rc ? refuse(b, hc, nr, busid, why)
+    return rc ? refuse_device(b, hc, nr, busid, why)
               : take_device(b, hc, nr, &wish, busid, why);
 }
 
@@ -226,7 +226,7 @@ static int empty_pulled(struct xlx__usbd_broker *b, struct hc *hc, uint32_t nr)
 
 /* What the library wrote down goes only if it is about this one: the device may
  * be plugged in again, and given to somebody, by now. */
-static int forget(struct xlx__usbd_broker *b, struct hc *hc, uint32_t nr)
+static int forget_port(struct xlx__usbd_broker *b, struct hc *hc, uint32_t nr)
 {
     struct port *p = port_of(hc, nr);
     int rc = p->claim.address
@@ -242,7 +242,7 @@ static int forget(struct xlx__usbd_broker *b, struct hc *hc, uint32_t nr)
 static int forget_pulled(struct xlx__usbd_broker *b, struct hc *hc, uint32_t nr)
 {
     int rc = empty_pulled(b, hc, nr);
-    return rc ? rc : forget(b, hc, nr);
+    return rc ? rc : forget_port(b, hc, nr);
 }
 
 /* --- giving back ---------------------------------------------------------- */
@@ -292,7 +292,8 @@ int xlx__broker_unplugged(struct xlx__usbd_broker *b, struct hc *hc,
         return 0;
     }
     /* The port may hold a new wish by now, for the same place. */
-    return p->gone ? forget(b, hc, nr) : xlx__broker_release_port(b, hc, nr);
+    return p->gone ? forget_port(b, hc, nr)
+                   : xlx__broker_release_port(b, hc, nr);
 }
 
 int xlx__broker_gone(struct xlx__usbd_broker *b, struct hc *hc, uint32_t nr)
@@ -395,7 +396,7 @@ int xlx__broker_port_closed(struct xlx__usbd_broker *b, struct hc *hc,
     if (p->state < PORT_PLUGGED)
         return 0;
     if (p->gone)
-        return forget(b, hc, nr);
+        return forget_port(b, hc, nr);
     p->state = PORT_HELD;
     return 0;
 }

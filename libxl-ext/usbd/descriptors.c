@@ -301,7 +301,7 @@ struct out {
     size_t size, length;
 };
 
-static void put(struct out *o, const uint8_t *bytes, size_t n)
+static void append_bytes(struct out *o, const uint8_t *bytes, size_t n)
 {
     size_t room = o->length < o->size ? o->size - o->length : 0;
     if (room)
@@ -320,7 +320,7 @@ static int put_device(const struct xlx__usbd_descriptors *d, struct out *o)
     memcpy(device, d->bytes, sizeof(device));
     put_le16(device + 2, 0x0200); /* bcdUSB */
     device[7] = 64;               /* bMaxPacketSize0, no longer its logarithm */
-    put(o, device, sizeof(device));
+    append_bytes(o, device, sizeof(device));
     return written(o);
 }
 
@@ -348,7 +348,7 @@ static void put_descriptor(const struct config *c, const uint8_t *p,
         copy[8] = (uint8_t)least(p[8] * 4u, 250); /* bMaxPower */
     else if (is_endpoint(p))
         put_le16(copy + 4, packet_size(c, p));
-    put(o, copy, p[0]);
+    append_bytes(o, copy, p[0]);
 }
 
 static int put_config(const struct config *c, struct out *o)

@@ -96,7 +96,7 @@ static void answer_config(struct xlx__usbd_port *port, int32_t status)
 }
 
 /* What a device that has gone leaves: nothing, but that the guest knows it. */
-static void forget(struct xlx__usbd_port *port)
+static void forget_device(struct xlx__usbd_port *port)
 {
     close_device(port);
     answer_config(port, XLX__FRONT_NODEV);
@@ -172,7 +172,7 @@ void xlx__usbd_port_unplug(struct xlx__usbd_port *port)
 {
     if (port->dev >= 0)
         xlx__usbd_urb_end_all(port);
-    forget(port);
+    forget_device(port);
     port->awaited = false;
     port->replaced = port->state->told != XLX__USBD_NONE;
     xlx__usbd_hc_tell(port->hc);

@@ -106,8 +106,8 @@ int xlx_domain_find(xlx_ctx *ctx, const char *text, uint32_t *domid_r)
 /* --- all of them ---------------------------------------------------------- */
 
 /* The text without `start`, "" where it is missing, another or too long. */
-static int read_text(xlx_ctx *ctx, uint32_t domid, const char *node,
-                     const char *start, char *to, size_t size)
+static int read_domain_node(xlx_ctx *ctx, uint32_t domid, const char *node,
+                            const char *start, char *to, size_t size)
 {
     XLX__AUTO_FREE char *text = NULL;
     size_t n = strlen(start);
@@ -122,7 +122,8 @@ static int read_text(xlx_ctx *ctx, uint32_t domid, const char *node,
 int xlx__dom_uuid(xlx_ctx *ctx, uint32_t domid, char uuid_r[XLX__DOM_UUID_MAX])
 {
     /* "/vm/UUID", as libxl has it */
-    return read_text(ctx, domid, "vm", "/vm/", uuid_r, XLX__DOM_UUID_MAX);
+    return read_domain_node(ctx, domid, "vm", "/vm/", uuid_r,
+                            XLX__DOM_UUID_MAX);
 }
 
 /* 1: read, 0: to be left out. */
@@ -133,7 +134,8 @@ static int read_dom(xlx_ctx *ctx, const char *id, struct xlx__dom *dom)
     int rc = xlx__dom_alive(ctx, dom->domid);
     if (rc <= 0)
         return rc;
-    rc = read_text(ctx, dom->domid, "name", "", dom->name, sizeof(dom->name));
+    rc = read_domain_node(ctx, dom->domid, "name", "", dom->name,
+                          sizeof(dom->name));
     if (!rc)
         rc = xlx__dom_uuid(ctx, dom->domid, dom->uuid);
     return rc ? rc : 1;

@@ -180,8 +180,8 @@ static int hc_remove(struct xlx__libxl *libxl, uint32_t domid, uint32_t devid)
 
 /* --- devices -------------------------------------------------------------- */
 
-static void fill(const struct calls *lib, libxl_device_usbdev *to,
-                 const struct xlx__libxl_dev *dev)
+static void fill_usbdev(const struct calls *lib, libxl_device_usbdev *to,
+                        const struct xlx__libxl_dev *dev)
 {
     lib->device_usbdev_init(to);
     lib->device_usbdev_init_type(to, LIBXL_USBDEV_TYPE_HOSTDEV);
@@ -197,7 +197,7 @@ static int dev_add(struct xlx__libxl *libxl, uint32_t domid,
     const struct calls *lib = &real_of(libxl)->lib;
     libxl_device_usbdev usbdev;
     libxl->why[0] = '\0';
-    fill(lib, &usbdev, dev);
+    fill_usbdev(lib, &usbdev, dev);
     int rc = lib->device_usbdev_add(real_of(libxl)->ctx, domid, &usbdev, NULL);
     lib->device_usbdev_dispose(&usbdev);
     return errno_of(rc);
@@ -209,7 +209,7 @@ static int dev_remove(struct xlx__libxl *libxl, uint32_t domid,
     const struct calls *lib = &real_of(libxl)->lib;
     libxl_device_usbdev usbdev;
     libxl->why[0] = '\0';
-    fill(lib, &usbdev, dev);
+    fill_usbdev(lib, &usbdev, dev);
     int rc =
         lib->device_usbdev_remove(real_of(libxl)->ctx, domid, &usbdev, NULL);
     lib->device_usbdev_dispose(&usbdev);
@@ -234,7 +234,7 @@ static const struct xlx__libxl_ops real_ops = {
 };
 
 /* It has handlers of its own for forks, and is not to be unloaded. */
-static int load(xlx_ctx *ctx, struct real *real)
+static int load_libxl(xlx_ctx *ctx, struct real *real)
 {
     real->library = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
     bool ok = real->library;
@@ -271,7 +271,7 @@ int xlx__libxl_real(xlx_ctx *ctx, struct xlx__libxl **libxl_r)
     real->logger.base.progress = on_progress;
     real->logger.base.destroy = on_destroy;
     real->logger.why = real->base.why;
-    int rc = load(ctx, real);
+    int rc = load_libxl(ctx, real);
     if (!rc)
         rc = open_ctx(ctx, real);
     if (rc)

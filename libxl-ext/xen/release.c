@@ -14,7 +14,7 @@
 /* --- the hypervisor ------------------------------------------------------- */
 
 /* Domain 0 and its first vCPU are always there. */
-static int ask(xc_interface *xch)
+static int ask_hypervisor(xc_interface *xch)
 {
     xc_physinfo_t physinfo;
     xc_vcpuinfo_t vcpu;
@@ -29,7 +29,7 @@ static int real_try_calls(struct xlx__hypervisor *hypervisor)
     xc_interface *xch = xc_interface_open(XLX__NO_LOGGER, XLX__NO_LOGGER, 0);
     if (!xch)
         return -ENXIO;
-    int rc = ask(xch);
+    int rc = ask_hypervisor(xch);
     xc_interface_close(xch);
     return rc;
 }

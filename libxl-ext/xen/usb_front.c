@@ -25,7 +25,7 @@ uint32_t xlx__front_size(void)
 }
 
 /* The other side may write at any time: each index is read once. */
-static uint32_t load(const RING_IDX *index)
+static uint32_t load_index(const RING_IDX *index)
 {
     return __atomic_load_n(index, __ATOMIC_ACQUIRE);
 }
@@ -48,7 +48,7 @@ static void end_answer(const struct usbif_urb_sring *sring,
 {
     uint32_t slot = state->answering - 1;
     if (state->answering && slot < URBS &&
-        load(&sring->rsp_prod) == state->rsp_prod + 1) {
+        load_index(&sring->rsp_prod) == state->rsp_prod + 1) {
         state->slot[slot].taken = 0;
         then();
         state->rsp_prod++;
@@ -71,7 +71,7 @@ static void end_taking(const struct usbif_urb_sring *sring,
 {
     uint32_t counted = state->req_cons - state->rsp_prod;
     if (nr_taken(state) == counted + 1 &&
-        load(&sring->req_prod) != state->req_cons)
+        load_index(&sring->req_prod) != state->req_cons)
         state->req_cons++;
 }
 
@@ -84,8 +84,8 @@ int xlx__front_resume(const void *page, struct xlx__front_state *state)
     end_taking(sring, state);
     uint32_t counted = state->req_cons - state->rsp_prod;
     if (counted > URBS || nr_taken(state) != counted ||
-        load(&sring->rsp_prod) != state->rsp_prod ||
-        load(&sring->req_prod) - state->rsp_prod > URBS)
+        load_index(&sring->rsp_prod) != state->rsp_prod ||
+        load_index(&sring->req_prod) - state->rsp_prod > URBS)
         return -EBADMSG;
     return 0;
 }
@@ -155,12 +155,12 @@ static unsigned free_slot(const struct xlx__front_state *state)
 static int look_for_request(struct usbif_urb_sring *sring,
                             const struct xlx__front_state *state)
 {
-    uint32_t prod = load(&sring->req_prod);
+    uint32_t prod = load_index(&sring->req_prod);
     if (prod == state->req_cons) {
         __atomic_store_n(&sring->req_event, state->req_cons + 1,
                          __ATOMIC_SEQ_CST);
         __atomic_thread_fence(__ATOMIC_SEQ_CST);
-        prod = load(&sring->req_prod);
+        prod = load_index(&sring->req_prod);
     }
     /* Neither more than there is room for, nor less than there was. */
     if (prod - state->rsp_prod > URBS ||
@@ -198,7 +198,7 @@ int xlx__front_next(void *page, struct xlx__front_state *state,
 static bool is_awaited(const RING_IDX *event, uint32_t before, uint32_t prod)
 {
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
-    return prod - load(event) < prod - before;
+    return prod - load_index(event) < prod - before;
 }
 
 bool xlx__front_answer(void *page, struct xlx__front_state *state,
@@ -232,11 +232,12 @@ int xlx__front_tell(void *page, uint32_t port, uint32_t speed)
 {
     struct usbif_conn_sring *sring = page;
     struct usbif_conn_request req;
-    uint32_t at = load(&sring->rsp_prod), prod = load(&sring->req_prod);
+    uint32_t at = load_index(&sring->rsp_prod),
+             prod = load_index(&sring->req_prod);
     if (prod == at) {
         __atomic_store_n(&sring->req_event, at + 1, __ATOMIC_SEQ_CST);
         __atomic_thread_fence(__ATOMIC_SEQ_CST);
-        prod = load(&sring->req_prod);
+        prod = load_index(&sring->req_prod);
     }
     if (prod - at > EVENTS)
         return -EBADMSG;

@@ -44,7 +44,8 @@ static int open_and_compose(xlx_ctx *ctx, struct path *path, const char *fmt,
         rc_;                                             \
     })
 
-static int failed(xlx_ctx *ctx, int rc, const char *what, const char *path)
+static int report_failure(xlx_ctx *ctx, int rc, const char *what,
+                          const char *path)
 {
     return xlx__fail_errno(ctx, -rc, "xenstore: cannot %s %s", what, path);
 }
@@ -52,14 +53,14 @@ static int failed(xlx_ctx *ctx, int rc, const char *what, const char *path)
 static int read_path(xlx_ctx *ctx, uint32_t t, const char *path, char **value_r)
 {
     int rc = ctx->xs->ops->read(ctx->xs, t, path, value_r);
-    return rc && rc != -ENOENT ? failed(ctx, rc, "read", path) : rc;
+    return rc && rc != -ENOENT ? report_failure(ctx, rc, "read", path) : rc;
 }
 
 static int write_path(xlx_ctx *ctx, uint32_t t, const char *path,
                       const char *value)
 {
     int rc = ctx->xs->ops->write(ctx->xs, t, path, value);
-    return rc ? failed(ctx, rc, "write", path) : 0;
+    return rc ? report_failure(ctx, rc, "write", path) : 0;
 }
 
 int xlx__xs_read(xlx_ctx *ctx, uint32_t t, char **value_r, const char *fmt, ...)
@@ -104,7 +105,7 @@ static int ls_path(xlx_ctx *ctx, uint32_t t, const char *path,
                    struct xlx__names *names)
 {
     int rc = ctx->xs->ops->ls(ctx->xs, t, path, names);
-    return rc && rc != -ENOENT ? failed(ctx, rc, "list", path) : 0;
+    return rc && rc != -ENOENT ? report_failure(ctx, rc, "list", path) : 0;
 }
 
 /*
@@ -117,7 +118,7 @@ static int rm_path(xlx_ctx *ctx, uint32_t t, const char *path)
     int rc = ctx->xs->ops->rm(ctx->xs, t, path);
     if (t != XLX__XS_NO_TX && (rc == -EIO || rc == -EINVAL))
         return -EAGAIN;
-    return rc && rc != -ENOENT ? failed(ctx, rc, "remove", path) : 0;
+    return rc && rc != -ENOENT ? report_failure(ctx, rc, "remove", path) : 0;
 }
 
 /* 1 when `path` was an empty directory and is gone, 0 when it stays. */
@@ -167,7 +168,7 @@ int xlx__xs_mkdir(xlx_ctx *ctx, uint32_t t, uint32_t owner, uint32_t reader,
     rc = ctx->xs->ops->mkdir(ctx->xs, t, path.text);
     if (!rc)
         rc = ctx->xs->ops->set_perms(ctx->xs, t, path.text, perms, 2);
-    return rc ? failed(ctx, rc, "make", path.text) : 0;
+    return rc ? report_failure(ctx, rc, "make", path.text) : 0;
 }
 
 int xlx__xs_exists(xlx_ctx *ctx, uint32_t t, const char *fmt, ...)
@@ -191,7 +192,7 @@ int xlx__xs_transact(xlx_ctx *ctx,
         uint32_t t;
         rc = ctx->xs->ops->begin(ctx->xs, &t);
         if (rc)
-            return failed(ctx, rc, "start", "a transaction");
+            return report_failure(ctx, rc, "start", "a transaction");
         rc = body(ctx, t, arg);
         if (rc && rc != -EAGAIN) {
             ctx->xs->ops->end(ctx->xs, t, false);
@@ -204,9 +205,9 @@ int xlx__xs_transact(xlx_ctx *ctx,
         if (rc == -EAGAIN)
             rc = 0;
         else
-            return failed(ctx, rc, "commit", "a transaction");
+            return report_failure(ctx, rc, "commit", "a transaction");
     }
-    return rc ? rc : failed(ctx, -EAGAIN, "commit", "a transaction");
+    return rc ? rc : report_failure(ctx, -EAGAIN, "commit", "a transaction");
 }
 
 static int loop_until(xlx_ctx *ctx, int every_ms, int64_t until,
@@ -222,7 +223,7 @@ static int loop_until(xlx_ctx *ctx, int every_ms, int64_t until,
         int64_t next = every_ms ? xlx__now_ms() + every_ms : until;
         rc = ctx->xs->ops->wait(ctx->xs, next < until ? next : until);
         if (rc < 0)
-            return failed(ctx, rc, "wait", "for changes");
+            return report_failure(ctx, rc, "wait", "for changes");
     }
 }
 
@@ -235,7 +236,7 @@ int xlx__xs_wait_for(xlx_ctx *ctx, const char *const *paths, size_t nr,
     while (!rc && watched < nr) {
         rc = ctx->xs->ops->watch(ctx->xs, paths[watched]);
         if (rc)
-            failed(ctx, rc, "watch", paths[watched]);
+            report_failure(ctx, rc, "watch", paths[watched]);
         else
             watched++;
     }

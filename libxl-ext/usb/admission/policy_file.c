@@ -27,8 +27,8 @@ static bool is_missing(const char *path, int err)
 }
 
 /* 1 when there is no such file. */
-static int read_text(xlx_ctx *ctx, const char *path, char **text_r,
-                     size_t *len_r)
+static int read_policy_file(xlx_ctx *ctx, const char *path, char **text_r,
+                            size_t *len_r)
 {
     XLX__AUTO_FREE char *text = NULL;
     struct stat st;
@@ -61,7 +61,7 @@ static int add_file(xlx_ctx *ctx, struct xlx__policy *policy, const char *path)
     XLX__AUTO_FREE char *text = NULL;
     struct xlx__policy_error error;
     size_t len = 0;
-    int rc = read_text(ctx, path, &text, &len);
+    int rc = read_policy_file(ctx, path, &text, &len);
     if (rc)
         return rc;
     rc = xlx__policy_parse(policy, path, text, len, &error);

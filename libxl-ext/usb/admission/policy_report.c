@@ -36,9 +36,9 @@ static void report_intf(const struct xlx__policy *policy,
 /* The same decision as xlx__policy_check(), with all that led to it. What does
  * not fit is left out, but for the first one that is denied: the last one goes.
  */
-static void report(const struct xlx__policy *policy,
-                   const struct xlx__usbdev *dev,
-                   struct xlx_usb_policy_verdict *v)
+static void report_verdict(const struct xlx__policy *policy,
+                           const struct xlx__usbdev *dev,
+                           struct xlx_usb_policy_verdict *v)
 {
     _Static_assert(XLX_USB_POLICY_INTFS_MAX >= XLX__USB_INTFS_MAX,
                    "all that it has now");
@@ -82,7 +82,7 @@ int xlx_usb_policy_check(xlx_ctx *ctx, const char *device,
         rc = xlx__policy_load(ctx, &policy);
     if (rc)
         return rc;
-    report(policy, &dev, &verdict);
+    report_verdict(policy, &dev, &verdict);
     xlx__copy_sized(verdict_r, size, &verdict, sizeof(verdict));
     return 0;
 }
@@ -102,7 +102,7 @@ int xlx_usb_policy_check_all(xlx_ctx *ctx,
         return xlx__fail(ctx, ENOMEM, "usb: no memory");
     for (int i = 0; i < nr_devs; i++)
         if (!devs[i].hub && !devs[i].unread)
-            report(policy, &devs[i], &list[nr++]);
+            report_verdict(policy, &devs[i], &list[nr++]);
     if (!nr) {
         free(list);
         list = NULL;

@@ -32,7 +32,8 @@ void xlx__refuse_close(struct xlx__refuse *r)
 }
 
 __attribute__((format(printf, 4, 5))) static void
-refuse(struct xlx__refusal *out, int err, bool forceable, const char *fmt, ...)
+note_refusal(struct xlx__refusal *out, int err, bool forceable, const char *fmt,
+             ...)
 {
     char text[sizeof(out->text)];
     va_list ap;
@@ -54,8 +55,9 @@ static int check_exported(xlx_ctx *ctx, const struct xlx__usbdev *dev,
     int rc = xlx__sysfs_target_any(ctx, path, target, sizeof(target));
     const char *name = strrchr(target, '/');
     if (!rc && !strcmp(name ? name + 1 : target, "usbip-host"))
-        refuse(out, EBUSY, false,
-               "is exported by usbip (driver usbip-host): unbind it first");
+        note_refusal(
+            out, EBUSY, false,
+            "is exported by usbip (driver usbip-host): unbind it first");
     return rc;
 }
 
@@ -66,8 +68,9 @@ static void refuse_claimed(xlx_ctx *ctx, const struct xlx__usbdev *dev,
     char who[XLX__USBD_WHY_MAX];
     xlx__usbd_who_has(xlx_ctx_path(ctx, XLX_PATH_PROC), dev->bus, dev->address,
                       who);
-    refuse(out, EBUSY, false, "in use%s on this host (driver usbfs or usbback)",
-           *who ? who : " by a program");
+    note_refusal(out, EBUSY, false,
+                 "in use%s on this host (driver usbfs or usbback)",
+                 *who ? who : " by a program");
 }
 
 /* Nobody has it: no guest, and no program on this host. */
@@ -76,9 +79,10 @@ static int check_free(xlx_ctx *ctx, const struct xlx__refuse *r,
 {
     out->owner = xlx__usb_owner(r->owned, r->nr_owned, dev->busid);
     if (out->owner) {
-        refuse(out, EBUSY, false,
-               "attached already to domain %u, controller %u port %u",
-               out->owner->domid, out->owner->place.hc, out->owner->place.port);
+        note_refusal(out, EBUSY, false,
+                     "attached already to domain %u, controller %u port %u",
+                     out->owner->domid, out->owner->place.hc,
+                     out->owner->place.port);
         return 0;
     }
     int rc = xlx__usbdev_claimed(ctx, dev->busid);
@@ -118,9 +122,9 @@ static int check_use(xlx_ctx *ctx, const struct xlx__usbdev *dev, bool force,
     int rc = xlx__usb_use(ctx, dev, &found);
     if (rc || found.use == XLX__USE_NONE || (force && why[found.use].forceable))
         return rc;
-    refuse(out, EBUSY, why[found.use].forceable, "%s%s%s%s",
-           why[found.use].text, *found.what ? " (" : "", found.what,
-           *found.what ? ")" : "");
+    note_refusal(out, EBUSY, why[found.use].forceable, "%s%s%s%s",
+                 why[found.use].text, *found.what ? " (" : "", found.what,
+                 *found.what ? ")" : "");
     return 0;
 }
 
@@ -131,9 +135,10 @@ static void check_policy(const struct xlx__refuse *r,
     struct xlx__policy_verdict verdict;
     xlx__policy_check(r->policy, dev, &verdict);
     if (!verdict.allowed)
-        refuse(out, EACCES, false, "forbidden by policy: %s%s",
-               dev->nr_intfs ? "" : "not configured, it may be anything: ",
-               verdict.rule);
+        note_refusal(out, EACCES, false, "forbidden by policy: %s%s",
+                     dev->nr_intfs ? ""
+                                   : "not configured, it may be anything: ",
+                     verdict.rule);
 }
 
 /* `given`: by us, and so nobody else's. */
@@ -144,16 +149,18 @@ static int find_reason(xlx_ctx *ctx, const struct xlx__refuse *r,
     struct xlx__refusal out = { 0 };
     int rc = 0;
     if (dev->unread)
-        refuse(&out, dev->unread, false, "cannot be read: %s",
-               strerror(dev->unread));
+        note_refusal(&out, dev->unread, false, "cannot be read: %s",
+                     strerror(dev->unread));
     else if (dev->hub)
-        refuse(&out, ENOTSUP, false,
-               "is a hub: attach one of the devices behind it, or all with "
-               "--hub");
+        note_refusal(
+            &out, ENOTSUP, false,
+            "is a hub: attach one of the devices behind it, or all with "
+            "--hub");
     else if (dev->unauthorized)
-        refuse(&out, EBUSY, false,
-               "is not authorized by this host (see USBGuard, or its file "
-               "authorized in sysfs)");
+        note_refusal(
+            &out, EBUSY, false,
+            "is not authorized by this host (see USBGuard, or its file "
+            "authorized in sysfs)");
     else if (!given)
         rc = check_free(ctx, r, dev, &out);
     if (!rc && !out.err)
@@ -179,9 +186,10 @@ int xlx__refuse_last(xlx_ctx *ctx, const struct xlx__usbdev *dev,
     struct xlx__refusal out = { 0 };
     int rc = xlx__usb_use_exclusive(ctx, dev, &found);
     if (!rc && found.use)
-        refuse(&out, EBUSY, false,
-               "in use: %s is opened exclusively by this host or another guest",
-               found.what);
+        note_refusal(
+            &out, EBUSY, false,
+            "in use: %s is opened exclusively by this host or another guest",
+            found.what);
     if (!rc)
         *refusal_r = out;
     return rc;

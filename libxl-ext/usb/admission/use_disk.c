@@ -144,7 +144,7 @@ static const char *own_name(const struct block *b)
     return b->mapped ? b->mapped : b->name;
 }
 
-static struct block *find(struct walk *w, const char *name)
+static struct block *find_block(struct walk *w, const char *name)
 {
     for (size_t i = 0; i < w->names.nr; i++)
         if (!strcmp(w->block[i].name, name))
@@ -184,7 +184,7 @@ static int add_holders(struct walk *w, const struct block *b)
     snprintf(path, sizeof(path), BLOCK "/%s/holders", b->name);
     int rc = xlx__sysfs_list_any(w->ctx, path, &names);
     for (size_t i = 0; !rc && i < names.nr; i++) {
-        struct block *above = find(w, names.v[i]);
+        struct block *above = find_block(w, names.v[i]);
         if (above)
             add_above(w, above);
         else
@@ -229,7 +229,7 @@ static int add_btrfs_peers(struct walk *w, const struct block *b,
     for (size_t i = 0; !rc && i < names.nr; i++)
         member |= !strcmp(names.v[i], b->name);
     for (size_t i = 0; member && i < names.nr; i++) {
-        struct block *peer = find(w, names.v[i]);
+        struct block *peer = find_block(w, names.v[i]);
         if (peer)
             reach(w, peer, b->telling);
     }
@@ -249,8 +249,8 @@ static int add_btrfs(struct walk *w, const struct block *b)
 
 /* --- all of it ------------------------------------------------------------ */
 
-static int read_text(struct walk *w, const char *name, const char *attr,
-                     char **text_r)
+static int read_block_attr(struct walk *w, const char *name, const char *attr,
+                           char **text_r)
 {
     char path[PATH_SIZE], text[PATH_MAX];
     snprintf(path, sizeof(path), BLOCK "/%s/%s", name, attr);
@@ -298,9 +298,9 @@ static int read_more(struct walk *w)
     for (size_t i = 0; !rc && i < w->names.nr; i++) {
         struct block *b = &w->block[i];
         if (starts(b->name, "dm-"))
-            rc = read_text(w, b->name, "dm/name", &b->mapped);
+            rc = read_block_attr(w, b->name, "dm/name", &b->mapped);
         else if (starts(b->name, "loop"))
-            rc = read_text(w, b->name, "loop/backing_file", &b->backing);
+            rc = read_block_attr(w, b->name, "loop/backing_file", &b->backing);
     }
     return rc;
 }

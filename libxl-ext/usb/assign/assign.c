@@ -31,8 +31,8 @@ static int check_place(xlx_ctx *ctx, const struct xlx_usb_place *place)
 
 /* What may pass until the device is attached is only worth a warning, as is
  * what a guest does with it now. */
-static int judge(xlx_ctx *ctx, const struct xlx__usbdev *dev,
-                 const struct xlx__refusal *refusal, bool force)
+static int judge_refusal(xlx_ctx *ctx, const struct xlx__usbdev *dev,
+                         const struct xlx__refusal *refusal, bool force)
 {
     if (!refusal->err || refusal->owner)
         return 0;
@@ -58,7 +58,7 @@ static int check_device(xlx_ctx *ctx, const struct xlx__usbdev *dev, bool force)
     if (!refusal.err)
         rc = xlx__refuse(ctx, &facts, dev, force, &refusal);
     if (!rc)
-        rc = judge(ctx, dev, &refusal, force);
+        rc = judge_refusal(ctx, dev, &refusal, force);
     xlx__refuse_close(&facts);
     return rc;
 }

@@ -68,7 +68,7 @@ int xlx__intent_uuids(xlx_ctx *ctx, struct xlx__names *uuids)
                : 0;
 }
 
-static int read_text(const char *path, char **text_r)
+static int read_intent_file(const char *path, char **text_r)
 {
     XLX__AUTO_CLOSE int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
     if (fd < 0)
@@ -96,7 +96,7 @@ int xlx__intent_load(xlx_ctx *ctx, const char *uuid,
     if (rc)
         return rc;
     XLX__AUTO_FREE char *text = NULL;
-    rc = read_text(path, &text);
+    rc = read_intent_file(path, &text);
     if (rc)
         return rc == -ENOENT
                    ? rc

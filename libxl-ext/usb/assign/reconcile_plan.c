@@ -433,7 +433,7 @@ static void add_all(struct work *w)
             add_wish(w, g, i);
 }
 
-static bool make_room(struct work *w)
+static bool allocate_work(struct work *w)
 {
     const struct xlx__view *v = w->view;
     size_t devs = (size_t)v->nr_devs + 1, held = (size_t)v->nr_held + 1;
@@ -455,7 +455,7 @@ static bool make_room(struct work *w)
 int xlx__decide(const struct xlx__view *view, struct xlx__action **list_r)
 {
     struct work w = { .view = view };
-    bool ok = make_room(&w);
+    bool ok = allocate_work(&w);
     if (ok) {
         look_at_ports(&w);
         /* Everybody's own before anybody is offered what is only like it. A

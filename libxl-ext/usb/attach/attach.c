@@ -169,7 +169,7 @@ static int connect_hc(xlx_ctx *ctx, void *job)
 }
 
 /* With the device's lock; what is chosen without it may be another one. */
-static int judge(xlx_ctx *ctx, struct attach *a)
+static int judge_device(xlx_ctx *ctx, struct attach *a)
 {
     int rc = xlx__usbdev_read_again(ctx, &a->dev);
     return rc ? rc : xlx__refuse_device(ctx, &a->dev, a->force);
@@ -180,7 +180,7 @@ static int judge(xlx_ctx *ctx, struct attach *a)
 static int judge_again(xlx_ctx *ctx, void *job)
 {
     struct attach *a = job;
-    return a->create.made ? judge(ctx, a) : 0;
+    return a->create.made ? judge_device(ctx, a) : 0;
 }
 
 static int plug_chosen_device(xlx_ctx *ctx, void *job)
@@ -233,7 +233,7 @@ static int attach_locked(xlx_ctx *ctx, struct attach *a, unsigned flags)
     /* Somebody of this host has it by now, who is told of there. */
     if (rc < 0 && rc != -ETIMEDOUT)
         return xlx__fail_after_all(ctx, rc);
-    rc = judge(ctx, a);
+    rc = judge_device(ctx, a);
     if (!rc)
         rc = choose(ctx, a);
     if (rc)

@@ -134,7 +134,7 @@ static int give_device_back(xlx_ctx *ctx, void *arg)
     return j->type->give_back(ctx, &j->m);
 }
 
-static int forget(xlx_ctx *ctx, void *arg)
+static int forget_notes(xlx_ctx *ctx, void *arg)
 {
     const struct job *j = arg;
     return xlx__usbdev_forget(ctx, j->m.busid);
@@ -146,7 +146,7 @@ int xlx__usb_unplug(xlx_ctx *ctx, const struct xlx__hc *hc, uint32_t port,
     static const struct xlx__step steps[] = {
         { unplug_from_port, undo_unplug },
         { give_device_back, NULL },
-        { forget, NULL },
+        { forget_notes, NULL },
     };
     struct job j = make_job(hc, port, busid, until);
     int rc = xlx__usbdev_read_given(ctx, busid, hc->domid, &j.dev);

@@ -203,7 +203,7 @@ static int write_closing(xlx_ctx *ctx, uint32_t t, void *arg)
                                   hc->be);
 }
 
-static bool is_gone(uint32_t state)
+static bool is_closed_or_none(uint32_t state)
 {
     return state == XLX__STATE_CLOSED || state == XLX__STATE_NONE;
 }
@@ -220,9 +220,9 @@ static int look_closed(xlx_ctx *ctx, void *arg)
     struct closing *c = arg;
     uint32_t be, fe;
     int rc = xlx__hc_state(ctx, c->hc, &be, &fe);
-    if (rc || is_gone(be))
+    if (rc || is_closed_or_none(be))
         return rc ? rc : 1;
-    if (!c->closed && is_gone(fe))
+    if (!c->closed && is_closed_or_none(fe))
         c->closed = xlx__now_ms();
     return c->closed && xlx__now_ms() - c->closed >= XLX__FOLLOW_MS;
 }

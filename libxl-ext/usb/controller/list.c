@@ -12,8 +12,8 @@
 #include "usb/controller/hc.h"
 #include "xen/domain.h"
 
-static int fill(xlx_ctx *ctx, const struct xlx__hc *hc,
-                struct xlx__snapshot *out)
+static int read_snapshot(xlx_ctx *ctx, const struct xlx__hc *hc,
+                         struct xlx__snapshot *out)
 {
     uint32_t fe;
     *out = (struct xlx__snapshot){
@@ -41,7 +41,7 @@ int xlx__usb_snapshot(xlx_ctx *ctx, uint32_t domid,
         return xlx__fail(ctx, ENOMEM, "domain %u: no memory", domid);
     int rc = nr < 0 ? nr : 0;
     for (int i = 0; !rc && i < nr; i++)
-        rc = fill(ctx, &hcs[i], &list[i]);
+        rc = read_snapshot(ctx, &hcs[i], &list[i]);
     if (rc)
         return rc;
     *list_r = xlx__steal(list);

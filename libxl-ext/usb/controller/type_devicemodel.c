@@ -35,7 +35,7 @@ static int devicemodel_check(xlx_ctx *ctx, uint32_t domid)
 }
 
 /* `err` is what libxl returned, 0 or -errno. */
-static int report(xlx_ctx *ctx, int err, const char *what)
+static int report_libxl_failure(xlx_ctx *ctx, int err, const char *what)
 {
     const char *why = ctx->libxl->why;
     return err ? xlx__fail(ctx, -err, "%s: %s", what,
@@ -66,7 +66,7 @@ static int add_any(xlx_ctx *ctx, const struct xlx__hc *hc, const char *what,
         if (!there)
             rc = add_as(ctx, hc, devid_r);
     }
-    return report(ctx, rc, what);
+    return report_libxl_failure(ctx, rc, what);
 }
 
 /* No other one will do: the guest lets go of it, or does not answer. */
@@ -77,7 +77,7 @@ static int add_this(xlx_ctx *ctx, const struct xlx__hc *hc, const char *what,
     int rc;
     while ((rc = add_as(ctx, hc, devid_r)) == -EEXIST && xlx__now_ms() < until)
         xlx__sleep_ms(LOOK_MS);
-    return report(ctx, rc, what);
+    return report_libxl_failure(ctx, rc, what);
 }
 
 static int devicemodel_make(xlx_ctx *ctx, struct xlx__hc *hc)
@@ -126,9 +126,9 @@ static int remove_hc(xlx_ctx *ctx, const struct xlx__hc *hc, int64_t until)
         return rc;
     snprintf(what, sizeof(what), "domain %u: cannot remove USB controller %u",
              hc->domid, hc->devid);
-    return report(ctx,
-                  ctx->libxl->ops->hc_remove(ctx->libxl, hc->domid, hc->devid),
-                  what);
+    return report_libxl_failure(
+        ctx, ctx->libxl->ops->hc_remove(ctx->libxl, hc->domid, hc->devid),
+        what);
 }
 
 /* --- devices -------------------------------------------------------------- */
@@ -138,7 +138,7 @@ static int report_device(xlx_ctx *ctx, int err, const struct xlx__move *m)
     char what[96];
     snprintf(what, sizeof(what), "usb %.31s: domain %u's device model",
              m->busid, m->hc->domid);
-    return report(ctx, err, what);
+    return report_libxl_failure(ctx, err, what);
 }
 
 static int check_numbers(xlx_ctx *ctx, const struct xlx__usbdev *dev)

@@ -24,8 +24,8 @@ static int read_descriptors(xlx_ctx *ctx, const struct xlx__usbdev *dev,
                            dev->busid);
 }
 
-static void judge(xlx_ctx *ctx, struct xlx__usbdev *dev,
-                  const struct xlx__usbd_descriptors *d)
+static void judge_descriptors(xlx_ctx *ctx, struct xlx__usbdev *dev,
+                              const struct xlx__usbd_descriptors *d)
 {
     struct xlx__usbd_needs needs;
     if (!d->length) {
@@ -105,6 +105,6 @@ int xlx__usbdev_read_needs(xlx_ctx *ctx, struct xlx__usbdev *dev)
         return xlx__fail(ctx, ENOMEM, "usb %s: no memory", dev->busid);
     int rc = read_descriptors(ctx, dev, bytes, &d);
     if (!rc)
-        judge(ctx, dev, &d);
+        judge_descriptors(ctx, dev, &d);
     return rc;
 }
