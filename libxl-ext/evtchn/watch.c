@@ -4,13 +4,9 @@
  * Waits in one descriptor for what the guest's frontends and offers say in
  * xenstore, for domains that come and go, and for time, as loads change.
  */
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <sys/timerfd.h>
-#include <unistd.h>
 
 #include "core/array.h"
 #include "core/clean.h"
@@ -19,14 +15,11 @@
 #include "core/uuid.h"
 #include "evtchn/job.h"
 #include "evtchn/offers.h"
-#include "host/lock.h"
-#include "host/process.h"
+#include "host/watcher.h"
 #include "xen/domain.h"
 #include "xen/xenstore.h"
 
 #define DEFAULT_EVERY_MS 10000u
-/* News come in crowds: a device connects with many nodes. */
-#define SETTLE_MS 100
 
 static const char *const domains[] = { "@introduceDomain", "@releaseDomain" };
 #define NR_DOMAINS XLX__NR(domains)
@@ -42,57 +35,18 @@ struct xlx_evtchn_watch {
     bool counting;  /* we have switched it on, in that domain */
     char path[NR_GUEST][XLX__XS_PATH_MAX];
     unsigned watched, guest_watched; /* how many */
-    int lock, epoll, timer;
-    char pidfile[PATH_MAX];
-    int64_t at;                /* the next pass */
-    int64_t plan_at;           /* and the next that looks at the load */
+    struct xlx__watcher watcher;
+    int64_t plan_at;           /* the next pass that looks at the load */
     char told[XLX__ERROR_MAX]; /* the last failure that was */
 };
 
 /* --- start and end -------------------------------------------------------- */
-
-static int add_fd(xlx_evtchn_watch *w, int fd)
-{
-    struct epoll_event event = { .events = EPOLLIN, .data.fd = fd };
-    if (fd >= 0 && epoll_ctl(w->epoll, EPOLL_CTL_ADD, fd, &event))
-        return xlx__fail_errno(w->ctx, errno, "watch: epoll");
-    return 0;
-}
-
-static int arm(xlx_evtchn_watch *w, int64_t at)
-{
-    struct itimerspec when = {
-        .it_value = { .tv_sec = at / 1000, .tv_nsec = at % 1000 * 1000000 + 1 },
-    };
-    w->at = at;
-    if (timerfd_settime(w->timer, TFD_TIMER_ABSTIME, &when, NULL))
-        return xlx__fail_errno(w->ctx, errno, "watch: cannot set the timer");
-    return 0;
-}
 
 static int watch_path(xlx_evtchn_watch *w, const char *path)
 {
     int rc = w->ctx->xs->ops->watch(w->ctx->xs, path);
     return rc ? xlx__fail_errno(w->ctx, -rc, "xenstore: cannot watch %s", path)
               : 0;
-}
-
-static int be_the_only_one(xlx_evtchn_watch *w)
-{
-    char name[64];
-    snprintf(name, sizeof(name), "evtchn/watch-%s.pid", w->uuid);
-    int rc = xlx__run_path(w->ctx, name, w->pidfile);
-    if (rc)
-        return rc;
-    w->lock = xlx__pidfile_take(w->pidfile);
-    if (w->lock == -EBUSY)
-        return xlx__fail(w->ctx, EBUSY,
-                         "%s: another evtchn-spread --watch runs for this "
-                         "guest already",
-                         w->pidfile);
-    return w->lock < 0 ? xlx__fail_errno(w->ctx, -w->lock, "%s: cannot take it",
-                                         w->pidfile)
-                       : 0;
 }
 
 /* The guest that was named, and that it can have vectors at all. */
@@ -123,22 +77,18 @@ static int find_guest(xlx_evtchn_watch *w)
 
 static int start_watch(xlx_evtchn_watch *w)
 {
+    char pidfile[64];
     int rc = find_guest(w);
-    if (rc || (rc = be_the_only_one(w)))
+    if (rc)
         return rc;
-    w->epoll = epoll_create1(EPOLL_CLOEXEC);
-    w->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-    if (w->epoll < 0 || w->timer < 0)
-        return xlx__fail_errno(w->ctx, errno,
-                               "watch: cannot create an epoll "
-                               "instance or a timer");
-    for (; w->watched < NR_DOMAINS; w->watched++)
-        if ((rc = watch_path(w, domains[w->watched])))
-            return rc;
-    if ((rc = add_fd(w, w->timer)) ||
-        (rc = add_fd(w, w->ctx->xs->ops->fd(w->ctx->xs))))
-        return rc;
-    return arm(w, xlx__now_ms());
+    snprintf(pidfile, sizeof(pidfile), "evtchn/watch-%s.pid", w->uuid);
+    rc = xlx__watcher_open(w->ctx, &w->watcher, pidfile,
+                           "another evtchn-spread --watch runs for this guest");
+    for (; !rc && w->watched < NR_DOMAINS; w->watched += !rc)
+        rc = watch_path(w, domains[w->watched]);
+    if (!rc)
+        rc = xlx__watcher_add(&w->watcher, w->ctx->xs->ops->fd(w->ctx->xs));
+    return rc ? rc : xlx__watcher_arm(&w->watcher, xlx__now_ms());
 }
 
 int xlx_evtchn_watch_new(xlx_ctx *ctx,
@@ -152,7 +102,7 @@ int xlx_evtchn_watch_new(xlx_ctx *ctx,
     w->ctx = ctx;
     w->report = report;
     w->user = user;
-    w->lock = w->epoll = w->timer = -1;
+    w->watcher = XLX__WATCHER_CLOSED;
     int rc = xlx__take_config(ctx, &w->config, sizeof(w->config), config, size);
     if (!w->config.every_ms)
         w->config.every_ms = DEFAULT_EVERY_MS;
@@ -164,12 +114,6 @@ int xlx_evtchn_watch_new(xlx_ctx *ctx,
     else
         *watch_r = w;
     return rc;
-}
-
-static void close_fd(int fd)
-{
-    if (fd >= 0)
-        close(fd);
 }
 
 /* The guest is another domain from now on, or none. */
@@ -194,17 +138,13 @@ void xlx_evtchn_watch_free(xlx_evtchn_watch *w)
     let_go(w, false);
     while (w->watched)
         w->ctx->xs->ops->unwatch(w->ctx->xs, domains[--w->watched]);
-    close_fd(w->timer);
-    close_fd(w->epoll);
-    if (w->lock >= 0)
-        unlink(w->pidfile);
-    close_fd(w->lock);
+    xlx__watcher_close(&w->watcher);
     free(w);
 }
 
 int xlx_evtchn_watch_fd(const xlx_evtchn_watch *w)
 {
-    return w->epoll;
+    return w->watcher.epoll;
 }
 
 /* --- a pass --------------------------------------------------------------- */
@@ -303,31 +243,20 @@ static void pass(xlx_evtchn_watch *w, bool look_at_load)
         report_pass(w, rc, NULL, NULL);
 }
 
-/* 1: something has changed. */
-static int take_news(xlx_evtchn_watch *w)
-{
-    uint64_t nr;
-    int rc = w->ctx->xs->ops->wait(w->ctx->xs, 0);
-    if (read(w->timer, &nr, sizeof(nr)) < 0 && errno != EAGAIN)
-        return xlx__fail_errno(w->ctx, errno, "watch: timer");
-    return rc < 0 ? xlx__fail_errno(w->ctx, -rc, "xenstore: cannot read") : rc;
-}
-
 int xlx_evtchn_watch_dispatch(xlx_evtchn_watch *w)
 {
-    int news = take_news(w);
+    int rc = w->ctx->xs->ops->wait(w->ctx->xs, 0);
+    if (rc < 0)
+        return xlx__fail_errno(w->ctx, -rc, "xenstore: cannot read");
+    rc = xlx__watcher_is_due(&w->watcher, rc);
+    if (rc <= 0)
+        return rc;
     int64_t now = xlx__now_ms();
-    if (news < 0)
-        return news;
-    if (news && w->at > now + SETTLE_MS)
-        return arm(w, now + SETTLE_MS);
-    if (w->at > now)
-        return 0;
     /* Failures are told by the report, once. */
     xlx__tolerate(w->ctx, 1);
     pass(w, now >= w->plan_at);
     xlx__tolerate(w->ctx, -1);
     if (now >= w->plan_at)
         w->plan_at = now + w->config.every_ms;
-    return arm(w, w->plan_at);
+    return xlx__watcher_arm(&w->watcher, w->plan_at);
 }

@@ -7,34 +7,28 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/inotify.h>
-#include <sys/timerfd.h>
+#include <unistd.h>
 
 #include "core/array.h"
 #include "core/clean.h"
 #include "core/clock.h"
 #include "core/folders.h"
 #include "host/lock.h"
-#include "host/process.h"
 #include "host/uevent.h"
+#include "host/watcher.h"
 #include "libxl_ext_evtchn.h"
 #include "usb/assign/reconcile.h"
 #include "xen/xenstore.h"
 
-#define NEVER INT64_MAX
-/* News come in crowds: a device with its interfaces, a guest with its nodes. */
-#define SETTLE_MS 100
-
 struct xlx_usb_watch {
     xlx_ctx *ctx;
     struct xlx__reconciler r;
-    int lock, epoll, timer, inotify;
-    char pidfile[PATH_MAX];
+    struct xlx__watcher watcher;
+    int inotify;
     unsigned watched;  /* how many of `nodes` */
     unsigned failures; /* passes in a row */
     bool policies_failed;
-    int64_t at; /* the next pass */
 };
 
 static const char *const nodes[] = { "@introduceDomain", "@releaseDomain",
@@ -43,14 +37,6 @@ static const char *const nodes[] = { "@introduceDomain", "@releaseDomain",
 #define NR_NODES XLX__NR(nodes)
 
 /* --- start and end -------------------------------------------------------- */
-
-static int add_fd(xlx_usb_watch *w, int fd, const char *what)
-{
-    struct epoll_event event = { .events = EPOLLIN, .data.fd = fd };
-    if (fd >= 0 && epoll_ctl(w->epoll, EPOLL_CTL_ADD, fd, &event))
-        return xlx__fail_errno(w->ctx, errno, "watch: %s", what);
-    return 0;
-}
 
 static int watch_folder(xlx_usb_watch *w, const char *dir, uint32_t events)
 {
@@ -77,7 +63,7 @@ static int watch_files(xlx_usb_watch *w)
     rc = watch_folder(w, intents, IN_MOVED_TO | IN_CLOSE_WRITE | IN_DELETE);
     if (!rc)
         rc = watch_folder(w, backends, IN_CLOSE_WRITE | IN_MASK_ADD);
-    return rc ? rc : add_fd(w, w->inotify, "files");
+    return rc ? rc : xlx__watcher_add(&w->watcher, w->inotify);
 }
 
 static int watch_xenstore(xlx_usb_watch *w)
@@ -92,7 +78,7 @@ static int watch_xenstore(xlx_usb_watch *w)
             return xlx__fail_errno(w->ctx, -rc, "xenstore: cannot watch %s",
                                    nodes[w->watched]);
     }
-    return add_fd(w, xs->ops->fd(xs), "xenstore");
+    return xlx__watcher_add(&w->watcher, xs->ops->fd(xs));
 }
 
 static int watch_devices(xlx_usb_watch *w)
@@ -100,60 +86,18 @@ static int watch_devices(xlx_usb_watch *w)
     int rc = xlx__uevents_open(w->ctx);
     if (rc)
         return rc;
-    return add_fd(w, w->ctx->uevents->ops->fd(w->ctx->uevents), "uevents");
-}
-
-static int watch_time(xlx_usb_watch *w)
-{
-    w->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-    if (w->timer < 0)
-        return xlx__fail_errno(w->ctx, errno, "watch: cannot create a timer");
-    return add_fd(w, w->timer, "timer");
-}
-
-/* The next pass is at `at`; at once when that has passed. */
-static int arm(xlx_usb_watch *w, int64_t at)
-{
-    struct itimerspec when = { 0 };
-    w->at = at;
-    if (at != NEVER) {
-        when.it_value.tv_sec = at / 1000;
-        when.it_value.tv_nsec = at % 1000 * 1000000 + 1; /* 0 would disarm */
-    }
-    if (timerfd_settime(w->timer, TFD_TIMER_ABSTIME, &when, NULL))
-        return xlx__fail_errno(w->ctx, errno, "watch: cannot set the timer");
-    return 0;
-}
-
-static int be_the_only_one(xlx_usb_watch *w)
-{
-    int rc = xlx__run_path(w->ctx, XLX__USB_WATCH_PIDFILE, w->pidfile);
-    if (rc)
-        return rc;
-    w->lock = xlx__pidfile_take(w->pidfile);
-    if (w->lock == -EBUSY)
-        return xlx__fail(w->ctx, EBUSY,
-                         "%s: another usb-reconcile --watch runs already",
-                         w->pidfile);
-    return w->lock < 0 ? xlx__fail_errno(w->ctx, -w->lock, "%s: cannot take it",
-                                         w->pidfile)
-                       : 0;
+    return xlx__watcher_add(&w->watcher,
+                            w->ctx->uevents->ops->fd(w->ctx->uevents));
 }
 
 static int start_usb_watch(xlx_usb_watch *w)
 {
-    int rc = be_the_only_one(w);
-    if (rc)
+    int rc = xlx__watcher_open(w->ctx, &w->watcher, XLX__USB_WATCH_PIDFILE,
+                               "another usb-reconcile --watch runs");
+    if (rc || (rc = watch_devices(w)) || (rc = watch_xenstore(w)) ||
+        (rc = watch_files(w)))
         return rc;
-    w->epoll = epoll_create1(EPOLL_CLOEXEC);
-    if (w->epoll < 0)
-        return xlx__fail_errno(w->ctx, errno,
-                               "watch: cannot create an epoll "
-                               "instance");
-    if ((rc = watch_time(w)) || (rc = watch_devices(w)) ||
-        (rc = watch_xenstore(w)) || (rc = watch_files(w)))
-        return rc;
-    return arm(w, xlx__now_ms());
+    return xlx__watcher_arm(&w->watcher, xlx__now_ms());
 }
 
 int xlx_usb_watch_new(xlx_ctx *ctx,
@@ -165,7 +109,8 @@ int xlx_usb_watch_new(xlx_ctx *ctx,
     if (!w)
         return xlx__fail(ctx, ENOMEM, "watch: no memory");
     w->ctx = ctx;
-    w->lock = w->epoll = w->timer = w->inotify = -1;
+    w->watcher = XLX__WATCHER_CLOSED;
+    w->inotify = -1;
     int rc = xlx__reconciler_init(&w->r, ctx, config, size, report, user);
     w->r.only_changes = true;
     w->r.busy_ms = 0;
@@ -178,31 +123,22 @@ int xlx_usb_watch_new(xlx_ctx *ctx,
     return rc;
 }
 
-static void close_fd(int fd)
-{
-    if (fd >= 0)
-        close(fd);
-}
-
 void xlx_usb_watch_free(xlx_usb_watch *w)
 {
     if (!w)
         return;
     while (w->watched)
         w->ctx->xs->ops->unwatch(w->ctx->xs, nodes[--w->watched]);
-    close_fd(w->inotify);
-    close_fd(w->timer);
-    close_fd(w->epoll);
-    if (w->lock >= 0)
-        unlink(w->pidfile);
-    close_fd(w->lock);
+    if (w->inotify >= 0)
+        close(w->inotify);
+    xlx__watcher_close(&w->watcher);
     xlx__reconciler_free(&w->r);
     free(w);
 }
 
 int xlx_usb_watch_fd(const xlx_usb_watch *w)
 {
-    return w->epoll;
+    return w->watcher.epoll;
 }
 
 /* --- the news ------------------------------------------------------------- */
@@ -237,13 +173,6 @@ static int take_files(xlx_usb_watch *w)
     return any;
 }
 
-static void take_time(xlx_usb_watch *w)
-{
-    uint64_t nr;
-    if (read(w->timer, &nr, sizeof(nr)) < 0 && errno != EAGAIN)
-        xlx__debug(w->ctx, "watch: timer: %s", strerror(errno));
-}
-
 /* When to look next. A pass that fails as a whole is tried again too. */
 static int64_t after_pass(xlx_usb_watch *w, int rc,
                           const struct xlx__pass *pass)
@@ -252,8 +181,9 @@ static int64_t after_pass(xlx_usb_watch *w, int rc,
     if (!rc) {
         w->failures = 0;
         /* While we acted, news of guests may have passed unseen. */
-        return pass->acted && pass->next > now + SETTLE_MS ? now + SETTLE_MS
-                                                           : pass->next;
+        return pass->acted && pass->next > now + XLX__SETTLE_MS
+                   ? now + XLX__SETTLE_MS
+                   : pass->next;
     }
     for (unsigned i = 0; i < w->failures && pause < XLX__BACKOFF_MAX_MS; i++)
         pause *= 2;
@@ -278,19 +208,16 @@ int xlx_usb_watch_dispatch(xlx_usb_watch *w)
                                                 take_files };
     struct xlx__pass pass;
     int news = 0;
-    take_time(w);
     for (size_t i = 0; i < XLX__NR(sources); i++) {
         int rc = sources[i](w);
         if (rc < 0)
             return rc;
         news |= rc;
     }
-    int64_t now = xlx__now_ms();
-    if (news && w->at > now + SETTLE_MS)
-        return arm(w, now + SETTLE_MS);
-    if (w->at > now)
-        return 0;
+    int rc = xlx__watcher_is_due(&w->watcher, news);
+    if (rc <= 0)
+        return rc;
     tell_policies(w);
-    int rc = xlx__reconcile_pass(&w->r, now, &pass);
-    return arm(w, after_pass(w, rc, &pass));
+    rc = xlx__reconcile_pass(&w->r, xlx__now_ms(), &pass);
+    return xlx__watcher_arm(&w->watcher, after_pass(w, rc, &pass));
 }
