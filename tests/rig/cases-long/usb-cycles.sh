@@ -5,7 +5,7 @@
 
 . /rig/host/cases/usb.bash
 
-cycles=200
+cycles=${cycles:-200}
 
 descriptors() { ls "/proc/$(cat /run/libxl-ext/usb/"$domid".pid)/fd" | wc -l; }
 

@@ -72,12 +72,14 @@ state_without_rings >"$rig_tmp/before"
 first=$(backend_pids)
 check "watch the guest" watch_guest
 read_in_guest
+started=$SECONDS
 for ((i = 1; i <= pulls; i++)); do
     xl usb-attach $guest "$load" --force --wait 60 >/dev/null ||
         rig_fail "attach $i"
     rig_wait_for 20 under_load || rig_fail "attach $i: the guest does not read"
     pull_once $i
     again || rig_fail "plug $i"
+    [ $((i % 20)) -ne 0 ] || echo "$i pulls in $((SECONDS - started)) s"
 done
 echo "ok: $pulls times pulled out under load"
 kill $watcher

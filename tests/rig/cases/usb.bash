@@ -159,9 +159,11 @@ watch_guest() {
     watcher=$!
 }
 
-# guest_has_seen COME GONE
+# guest_has_seen COME GONE : without a process, which is dear in an emulated dom0.
 guest_has_seen() {
-    [ "$(tail -n 1 "$rig_tmp/counts" | cut -d ' ' -f 2,3)" = "$1 $2" ]
+    local lines
+    mapfile -t lines <"$rig_tmp/counts"
+    [[ ${lines[-1]} == *" $1 $2" ]]
 }
 
 # heard_well TEXT : what `listen` counted: each packet that came is right. How many

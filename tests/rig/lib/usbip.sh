@@ -38,17 +38,17 @@ rig_ip_again() {
 # rig_ip_tell ID COMMAND... : prints what the device answers.
 rig_ip_tell() {
     local log=$rig_tmp/ip-$1.log before answer
-    before=$(rig_ip__answers "$log" | wc -l)
+    before=$(rig_ip__answers -c "$log") || : # none yet
     echo "${*:2}" >"$rig_tmp/ip-$1"
     rig_wait_for 60 eval \
-        "[ \$(rig_ip__answers '$log' | wc -l) -gt $before ]" ||
+        "[ \$(rig_ip__answers -c '$log') -gt $before ]" ||
         { echo "usbip: $1 does not answer '${*:2}'" >&2; return 1; }
-    answer=$(rig_ip__answers "$log" | sed -n "$((before + 1))p")
+    answer=$(rig_ip__answers -h "$log" | sed -n "$((before + 1))p")
     echo "${answer#ok }"
     [[ $answer == ok* ]]
 }
 
-rig_ip__answers() { grep -aE '^(ok|error)' "$1"; }
+rig_ip__answers() { grep -aE "$1" '^(ok|error)' "$2"; }
 
 # rig_ip_pull ID : pulls it out, and waits until dom0 has noticed. Prints the
 # microsecond in which it was pulled.

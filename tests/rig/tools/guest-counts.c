@@ -14,7 +14,7 @@
 
 #include <xenforeignmemory.h>
 
-enum { EVERY_US = 1000 };
+enum { EVERY_US = 4000 };
 
 static unsigned long long now_us(void)
 {
