@@ -39,12 +39,15 @@ struct file {
 
 static struct {
     bool there;
-    uint32_t address;
-    uint8_t port; /* the last number of its busid */
+    uint32_t address, devnum; /* the file's name, and what the device says */
+    uint8_t port;             /* the last number of its busid */
     unsigned config, resets;
     const char *driver[INTFS]; /* NULL: none */
     int fail_intf, fail_err;   /* the claim of this interface fails */
-    int config_err, drop_err;
+    int config_err, drop_err, open_err;
+    int conninfo_err; /* of the newer of two calls */
+    const uint8_t *descriptors;
+    size_t nr_descriptors;
     struct file file[FILES];
 } kernel;
 
@@ -76,8 +79,8 @@ static int open_device(void)
         file++;
     assert_true(file < kernel.file + FILES);
     int fd = memfd_create("device", MFD_CLOEXEC);
-    assert_int_equal(write(fd, descriptors, sizeof(descriptors)),
-                     sizeof(descriptors));
+    assert_int_equal(write(fd, kernel.descriptors, kernel.nr_descriptors),
+                     kernel.nr_descriptors);
     *file = (struct file){ .fd = fd };
     return fd;
 }
@@ -91,9 +94,10 @@ int open(const char *path, int flags, ...)
     va_end(args);
     if (sscanf(path, "/dev/bus/usb/%u/%u", &bus, &address) != 2)
         return (int)syscall(SYS_openat, AT_FDCWD, path, flags, mode);
-    if (kernel.there && bus == BUS && address == kernel.address)
+    bool there = kernel.there && bus == BUS && address == kernel.address;
+    if (there && !kernel.open_err)
         return open_device();
-    errno = ENOENT;
+    errno = there ? kernel.open_err : ENOENT;
     return -1;
 }
 
@@ -203,9 +207,11 @@ static int drop_privileges(struct file *file, uint32_t mask)
 
 static int conninfo(struct usbdevfs_conninfo_ex *info)
 {
+    if (kernel.conninfo_err)
+        return -kernel.conninfo_err;
     *info = (struct usbdevfs_conninfo_ex){ .size = sizeof(*info),
                                            .busnum = BUS,
-                                           .devnum = kernel.address,
+                                           .devnum = kernel.devnum,
                                            .num_ports = 2,
                                            .ports = { 2, kernel.port } };
     return 0;
@@ -216,6 +222,10 @@ static int call(struct file *file, unsigned long request, void *arg)
     switch (request) {
     case USBDEVFS_CONNINFO_EX(sizeof(struct usbdevfs_conninfo_ex)):
         return conninfo(arg);
+    case USBDEVFS_CONNECTINFO:
+        *(struct usbdevfs_connectinfo *)arg =
+            (struct usbdevfs_connectinfo){ .devnum = kernel.devnum };
+        return 0;
     case USBDEVFS_RESET:
         return reset();
     case USBDEVFS_SETCONFIGURATION:
@@ -245,7 +255,7 @@ int ioctl(int fd, unsigned long request, ...)
     if (!file)
         return (int)syscall(SYS_ioctl, fd, request, arg);
     int rc = call(file, request, arg);
-    errno = rc < 0 ? -rc : 0;
+    errno = rc < 0 ? -rc : EDOM; /* without a failure it says nothing */
     return rc < 0 ? -1 : rc;
 }
 
@@ -404,7 +414,9 @@ static void start_kernel(void)
     for (int i = 0; i < FILES; i++)
         kernel.file[i].fd = -1;
     kernel.there = true;
-    kernel.address = ADDRESS;
+    kernel.address = kernel.devnum = ADDRESS;
+    kernel.descriptors = descriptors;
+    kernel.nr_descriptors = sizeof(descriptors);
     kernel.port = 4;
     kernel.config = 1;
     find_drivers();
@@ -511,15 +523,112 @@ static void a_configuration_that_fails_calls_the_drivers_back(void **state)
     end(&s);
 }
 
+static void assert_refused(struct subject *s, int rc, const char *why)
+{
+    struct xlx__usbd_claim c = { .fd = -1 };
+    assert_int_equal(take(s, &usual, &c), rc);
+    assert_string_equal(s->why, why);
+    assert_int_equal(c.fd, -1);
+    assert_true(is_driven(s));
+}
+
 /* It has the number of the one that sysfs named, on another port. */
 static void another_device_with_its_number_is_left_alone(void **state)
 {
     (void)state;
     struct subject s = begin(NULL);
-    struct xlx__usbd_claim c;
     kernel.port = 5;
-    assert_int_equal(take(&s, &usual, &c), -ENODEV);
+    assert_refused(&s, -ENODEV, "no such device on this host");
+    kernel.port = 4;
+    kernel.devnum++;
+    assert_refused(&s, -ENODEV, "no such device on this host");
+    end(&s);
+}
+
+/* Linux before 5.3 tells only the number. */
+static void an_older_kernel_tells_less_of_it(void **state)
+{
+    static const int errors[] = { ENOTTY, EINVAL };
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        struct subject s = begin(NULL);
+        struct xlx__usbd_claim c;
+        kernel.conninfo_err = errors[i];
+        kernel.devnum++;
+        assert_refused(&s, -ENODEV, "no such device on this host");
+        kernel.devnum--;
+        assert_int_equal(take(&s, &usual, &c), 0);
+        s.d->ops->drop(s.d, &c);
+        end(&s);
+    }
+    struct subject s = begin(NULL);
+    kernel.conninfo_err = EIO;
+    assert_refused(&s, -EIO,
+                   "another device has taken its place: Input/output error");
+    end(&s);
+}
+
+static void why_it_is_not_taken_is_told(void **state)
+{
+    static const uint8_t cut[] = { 18, 1, 0, 2 };
+    (void)state;
+    struct subject s = begin(NULL);
+    kernel.open_err = EACCES;
+    assert_refused(&s, -EACCES, "cannot open it: Permission denied");
+    kernel.open_err = 0;
+    kernel.fail_err = EIO;
+    assert_refused(&s, -EIO,
+                   "an interface cannot be claimed: Input/output error");
+    kernel.fail_err = 0;
+    kernel.drop_err = ENOTTY;
+    assert_refused(&s, -ENOTTY,
+                   "privileges on it cannot be dropped: Inappropriate ioctl "
+                   "for device");
+    kernel.drop_err = 0;
+    kernel.descriptors = cut;
+    kernel.nr_descriptors = sizeof(cut);
+    assert_refused(&s, -ENOTSUP,
+                   "its descriptors have no configuration that can be read");
+    end(&s);
+}
+
+static void who_has_it_is_told(void **state)
+{
+    (void)state;
+    char proc[] = "/tmp/xlx-proc-XXXXXX", command[300];
+    struct subject s = begin(NULL);
+    assert_non_null(mkdtemp(proc));
+    assert_int_equal(xlx_ctx_set_path(s.ctx, XLX_PATH_PROC, proc), 0);
+    kernel.fail_err = EBUSY;
+    assert_refused(&s, -EBUSY, "an interface is claimed by another process");
+    snprintf(command, sizeof(command),
+             "mkdir -p %s/77/fd && echo usbmuxd >%s/77/comm && "
+             "ln -s /dev/bus/usb/001/007 %s/77/fd/3",
+             proc, proc, proc);
+    assert_int_equal(system(command), 0);
+    assert_refused(&s, -EBUSY, "claimed by process usbmuxd (pid 77)");
+    struct xlx__usbd_wish wish = usual;
+    struct xlx__usbd_claim c;
+    wish.new_config = 2;
+    kernel.config_err = EBUSY;
+    assert_int_equal(take(&s, &wish, &c), -EBUSY);
+    assert_string_equal(s.why, "claimed by process usbmuxd (pid 77)");
+    snprintf(command, sizeof(command), "rm -rf %s", proc);
+    assert_int_equal(system(command), 0);
+    end(&s);
+}
+
+static void one_without_a_configuration_has_nothing_to_claim(void **state)
+{
+    (void)state;
+    struct xlx__usbd_wish wish = usual;
+    struct subject s = begin(NULL);
+    struct xlx__usbd_claim c;
+    wish.config = 0;
+    assert_int_equal(take(&s, &wish, &c), 0);
     assert_true(is_driven(&s));
+    assert_int_equal(file_of(c.fd)->allowed, 0);
+    s.d->ops->drop(s.d, &c);
     end(&s);
 }
 
@@ -531,6 +640,10 @@ int main(void)
         cmocka_unit_test(what_a_guest_gets_can_take_nothing_more),
         cmocka_unit_test(a_claim_that_fails_calls_the_drivers_back),
         cmocka_unit_test(a_configuration_that_fails_calls_the_drivers_back),
+        cmocka_unit_test(an_older_kernel_tells_less_of_it),
+        cmocka_unit_test(why_it_is_not_taken_is_told),
+        cmocka_unit_test(who_has_it_is_told),
+        cmocka_unit_test(one_without_a_configuration_has_nothing_to_claim),
         cmocka_unit_test(another_device_with_its_number_is_left_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
