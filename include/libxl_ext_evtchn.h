@@ -197,7 +197,9 @@ int xlx_evtchn_offers(xlx_ctx *ctx, uint32_t domid,
 /*
  * Binds the channel to `vector` on `vcpu`, or, for 0, to the first vector that
  * is offered and free; *vector_r is the one. It replaces an earlier binding of
- * the toolstack's. On failure nothing has changed.
+ * the toolstack's. On failure nothing has changed. A guest that binds its
+ * channels itself is asked, if its driver can be asked: then `vector` is 0, and
+ * *vector_r is what the guest chose.
  *
  * -EINVAL  no vector can have that number; the channel cannot be bound, or not
  *          to that vCPU
@@ -205,13 +207,15 @@ int xlx_evtchn_offers(xlx_ctx *ctx, uint32_t domid,
  * -EACCES  the guest does not offer that vector, or none, on that vCPU
  * -EEXIST  another channel has it there
  * -EALREADY  the guest bound the channel itself
+ * -ETIMEDOUT the guest has not done in 10 s what it was asked
  */
 int xlx_evtchn_bind(xlx_ctx *ctx, uint32_t domid, uint32_t port, uint32_t vcpu,
                     uint8_t vector, uint8_t *vector_r);
 
 /*
  * Returns the channel to the upcall, on the vCPU where the guest had it. 1: it
- * had no vector. -ENOENT no such channel; -EALREADY the guest bound it itself.
+ * had no vector. -ENOENT no such channel; -EALREADY the guest bound it itself,
+ * and cannot be asked; -ETIMEDOUT as above.
  */
 int xlx_evtchn_unbind(xlx_ctx *ctx, uint32_t domid, uint32_t port);
 
@@ -242,10 +246,12 @@ struct xlx_evtchn_spread_config {
  * meanwhile is left out with a warning; any other failure undoes all changes.
  * *list_r is what was done, or would be; free it with free(), it is NULL if
  * nothing was. `config_size` is sizeof(*config), and `plan_size` that of
- * *plan_r. Returns how many.
+ * *plan_r. Returns how many. A guest that binds its channels itself is asked to
+ * move them, if its driver can be asked, and chooses the vectors.
  *
- * -EACCES  the guest offers no vectors, or no longer offers one
- * -E2BIG   a config of a newer version sets what this one does not have
+ * -EACCES     the guest offers no vectors, or no longer offers one
+ * -ETIMEDOUT  the guest has not done in 10 s what it was asked
+ * -E2BIG      a config of a newer version sets what this one does not have
  */
 int xlx_evtchn_spread(xlx_ctx *ctx, uint32_t domid,
                       const struct xlx_evtchn_spread_config *config,

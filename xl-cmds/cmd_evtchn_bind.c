@@ -11,9 +11,10 @@
 const char cmd_evtchn_bind_details[] =
     "PORT is the guest's number, as evtchn-list shows it. VECTOR, 0x20 to\n"
     "0xff, has to be one that the guest offers on that vCPU; without it the\n"
-    "command uses the first free one. The channel interrupts VCPU with that\n"
-    "vector until evtchn-unbind, or until the guest closes the channel or is\n"
-    "saved.\n"
+    "command uses the first free one. A guest that binds its channels\n"
+    "itself, as the Linux module xen-vec does, is asked, and chooses the\n"
+    "vector. The channel interrupts VCPU with that vector until\n"
+    "evtchn-unbind, or until the guest closes the channel or is saved.\n"
     "\n"
     "This works only for HVM and PVH guests, on a hypervisor that has vectors\n"
     "for single channels (make hypervisor).\n"
@@ -24,7 +25,8 @@ const char cmd_evtchn_bind_details[] =
 
 const char cmd_evtchn_unbind_details[] =
     "Returns the channel to the upcall, on the vCPU where the guest had it.\n"
-    "Only the guest can unbind what it bound itself.\n"
+    "A guest that binds its channels itself is asked to do that, if its\n"
+    "driver can be asked.\n"
     "\n"
     "Examples:\n"
     "  xl-ext evtchn-unbind guest 22\n";

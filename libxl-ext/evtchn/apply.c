@@ -10,6 +10,7 @@
 #include "core/clock.h"
 #include "core/sized.h"
 #include "evtchn/job.h"
+#include "evtchn/places.h"
 #include "evtchn/spread.h"
 
 /* Counting that was off is switched off again, whatever happens. */
@@ -190,10 +191,13 @@ static int make_plan(xlx_ctx *ctx, struct xlx__evtchn_job *job,
     if (!rc)
         rc = xlx__fail(ctx, EACCES,
                        "domain %u: the guest offers no vectors: its driver "
-                       "has to offer some (docs/evtchn-toolstack.md)",
+                       "has to offer some, or to be one that can be asked "
+                       "(docs/evtchn-toolstack.md)",
                        job->info.domid);
     if (rc >= 0)
         rc = count_and_list(ctx, job, config->sample_ms, &in.ports);
+    if (rc >= 0 && job->nr_places)
+        xlx__places_prepare(in.ports, job->info.nr_ports);
     if (rc >= 0)
         rc = plan_all(ctx, job, &in, plan_r, list_r);
     free(in.offers);
@@ -247,7 +251,10 @@ int xlx__evtchn_spread(xlx_ctx *ctx, uint32_t domid,
     if (!nr)
         nr = make_plan(ctx, &job, config, how, &plan, &list);
     if (nr > 0 && !config->dry_run)
-        nr = apply(ctx, domid, list, nr);
+        nr = job.nr_places
+                 ? xlx__places_apply(ctx, &job, list, nr,
+                                     xlx__now_ms() + XLX__PLACES_WAIT_MS)
+                 : apply(ctx, domid, list, nr);
     xlx__evtchn_job_end(&job);
     if (nr <= 0) {
         free(list);

@@ -7,7 +7,9 @@
 #include <string.h>
 
 #include "core/clean.h"
+#include "core/clock.h"
 #include "evtchn/job.h"
+#include "evtchn/places.h"
 #include "evtchn/spread.h"
 
 /* What is asked for, and what is there. */
@@ -19,9 +21,29 @@ struct wish {
     int nr_ports;
 };
 
+/* A guest that can be asked is asked by the device's name. */
+static int list_ports(struct wish *w, uint32_t domid)
+{
+    struct xlx_evtchn_info info;
+    return w->job.nr_places
+               ? xlx__evtchn_list(w->ctx, domid, &info, &w->ports)
+               : xlx__evtchn_ports(w->ctx, domid, &w->job.features, &w->ports);
+}
+
+/* Who bound it does not matter then. */
+static int check_asked(struct wish *w)
+{
+    return xlx__places_has(w->port)
+               ? 0
+               : xlx__fail(w->ctx, EINVAL,
+                           "domain %u: port %u: the guest can be asked only "
+                           "for channels of its devices",
+                           w->job.info.domid, w->port->port);
+}
+
 static int find_port(struct wish *w, uint32_t domid, uint32_t port)
 {
-    w->nr_ports = xlx__evtchn_ports(w->ctx, domid, &w->job.features, &w->ports);
+    w->nr_ports = list_ports(w, domid);
     for (int i = 0; i < w->nr_ports; i++)
         if (w->ports[i].port == port)
             w->port = &w->ports[i];
@@ -34,6 +56,8 @@ static int find_port(struct wish *w, uint32_t domid, uint32_t port)
         return xlx__fail(w->ctx, EINVAL,
                          "domain %u: port %u: Xen itself receives its events",
                          domid, port);
+    if (w->job.nr_places)
+        return check_asked(w);
     if (w->port->vector && !w->port->toolstack)
         return xlx__fail(w->ctx, EALREADY,
                          "domain %u: port %u: the guest bound it to vector "
@@ -102,8 +126,37 @@ static void leave_free(const struct wish *w, uint32_t vcpu, uint64_t vectors[4])
             vectors[v / 64] &= ~(UINT64_C(1) << v % 64);
 }
 
+static bool is_place(const struct wish *w, uint32_t vcpu)
+{
+    for (int i = 0; i < w->job.nr_places; i++)
+        if (w->job.places[i].vcpu == vcpu)
+            return true;
+    return false;
+}
+
+/* Of a guest that is asked: any vector stands for the one that it takes. */
+static int choose_place(struct wish *w, uint32_t vcpu, uint8_t *vector)
+{
+    uint32_t domid = w->job.info.domid, port = w->port->port;
+    if (*vector)
+        return xlx__fail(w->ctx, EINVAL,
+                         "domain %u: port %u: the guest chooses its vectors "
+                         "itself: leave the vector out",
+                         domid, port);
+    if (!is_place(w, vcpu))
+        return xlx__fail(w->ctx, EACCES,
+                         "domain %u: port %u: the guest has no channels on "
+                         "vCPU %u",
+                         domid, port, vcpu);
+    *vector = w->port->vcpu == vcpu && w->port->vector ? w->port->vector
+                                                       : XLX_EVTCHN_VECTOR_MAX;
+    return 0;
+}
+
 static int choose(struct wish *w, uint32_t vcpu, uint8_t *vector)
 {
+    if (w->job.nr_places)
+        return choose_place(w, vcpu, vector);
     uint32_t domid = w->job.info.domid, port = w->port->port;
     uint64_t vectors[4] = { 0 };
     XLX__AUTO_FREE struct xlx_evtchn_offer *offers = NULL;
@@ -144,6 +197,27 @@ static int choose(struct wish *w, uint32_t vcpu, uint8_t *vector)
     return 0;
 }
 
+/* --- one channel ---------------------------------------------------------- */
+
+static int change(struct wish *w, uint32_t vcpu, uint8_t *vector)
+{
+    uint32_t domid = w->job.info.domid;
+    struct xlx_evtchn_change c = {
+        .port = w->port->port,
+        .to_vcpu = vcpu,
+        .to_vector = *vector,
+    };
+    if (!w->job.nr_places)
+        return xlx__evtchn_do(w->ctx, domid, &c);
+    memcpy(c.device, w->port->device, sizeof(c.device));
+    int rc = xlx__places_apply(w->ctx, &w->job, &c, 1,
+                               xlx__now_ms() + XLX__PLACES_WAIT_MS);
+    *vector = c.to_vector;
+    if (!rc)
+        return -ENOENT;
+    return rc < 0 ? rc : 0;
+}
+
 int xlx_evtchn_bind(xlx_ctx *ctx, uint32_t domid, uint32_t port, uint32_t vcpu,
                     uint8_t vector, uint8_t *vector_r)
 {
@@ -154,12 +228,7 @@ int xlx_evtchn_bind(xlx_ctx *ctx, uint32_t domid, uint32_t port, uint32_t vcpu,
     if (!rc)
         rc = choose(&w, vcpu, &vector);
     if (!rc && (w.port->vcpu != vcpu || w.port->vector != vector)) {
-        struct xlx_evtchn_change change = {
-            .port = port,
-            .to_vcpu = vcpu,
-            .to_vector = vector,
-        };
-        rc = xlx__evtchn_do(ctx, domid, &change);
+        rc = change(&w, vcpu, &vector);
         if (rc == -ENOENT)
             rc = xlx__fail(ctx, ENOENT,
                            "domain %u: port %u: was closed meanwhile, or its "
@@ -179,8 +248,8 @@ int xlx_evtchn_unbind(xlx_ctx *ctx, uint32_t domid, uint32_t port)
     if (!rc && !w.port->vector)
         rc = 1;
     else if (!rc) {
-        struct xlx_evtchn_change change = { .port = port };
-        rc = xlx__evtchn_do(ctx, domid, &change);
+        uint8_t none = 0;
+        rc = change(&w, w.port->vcpu, &none);
         if (rc == -ENOENT)
             rc = xlx__fail(ctx, ENOENT,
                            "domain %u: port %u: was closed meanwhile", domid,

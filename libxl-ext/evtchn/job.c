@@ -8,6 +8,7 @@
 
 #include "core/clean.h"
 #include "core/clock.h"
+#include "evtchn/places.h"
 #include "evtchn/spread.h"
 #include "host/lock.h"
 
@@ -57,7 +58,13 @@ int xlx__evtchn_job_begin(xlx_ctx *ctx, uint32_t domid,
         return rc;
     snprintf(name, sizeof(name), "evtchn/lock/domain-%u", domid);
     job->lock = xlx__lock(ctx, name, xlx__now_ms() + LOCK_MS);
-    return job->lock < 0 ? job->lock : 0;
+    if (job->lock < 0)
+        return job->lock;
+    rc = xlx__places_read(ctx, domid, job->info.vcpus, &job->places);
+    if (rc < 0)
+        return rc;
+    job->nr_places = rc;
+    return 0;
 }
 
 void xlx__evtchn_job_end(struct xlx__evtchn_job *job)
@@ -65,6 +72,7 @@ void xlx__evtchn_job_end(struct xlx__evtchn_job *job)
     if (job->lock >= 0)
         close(job->lock);
     job->lock = -1;
+    free(job->places);
     xlx__offers_free(&job->offers);
 }
 
@@ -92,22 +100,25 @@ static int ask_xen(xlx_ctx *ctx, const struct xlx__evtchn_job *job,
 }
 
 static int copy_offers(xlx_ctx *ctx, const struct xlx__evtchn_job *job,
+                       const struct xlx_evtchn_offer *offers, int nr,
                        struct xlx_evtchn_offer **list_r)
 {
-    size_t size = (size_t)job->offers.nr * sizeof(**list_r);
+    size_t size = (size_t)nr * sizeof(**list_r);
     struct xlx_evtchn_offer *list = size ? malloc(size) : NULL;
     if (size && !list)
         return xlx__fail(ctx, ENOMEM, "domain %u: no memory", job->info.domid);
     if (size)
-        memcpy(list, job->offers.offer, size);
+        memcpy(list, offers, size);
     *list_r = list;
-    return job->offers.nr;
+    return nr;
 }
 
 int xlx__evtchn_job_offers(xlx_ctx *ctx, struct xlx__evtchn_job *job,
                            bool relay, struct xlx_evtchn_offer **list_r)
 {
     uint32_t domid = job->info.domid, vcpus = job->info.vcpus;
+    if (job->nr_places)
+        return copy_offers(ctx, job, job->places, job->nr_places, list_r);
     int rc = xlx__offers_read(ctx, domid, vcpus, &job->offers);
     if (rc == -EBADMSG && relay)
         xlx__offers_refused(ctx, domid);
@@ -115,7 +126,8 @@ int xlx__evtchn_job_offers(xlx_ctx *ctx, struct xlx__evtchn_job *job,
         rc = xlx__offers_relay(ctx, domid, vcpus, &job->offers);
     if (rc)
         return rc;
-    return job->offers.there ? copy_offers(ctx, job, list_r)
+    return job->offers.there ? copy_offers(ctx, job, job->offers.offer,
+                                           job->offers.nr, list_r)
                              : ask_xen(ctx, job, list_r);
 }
 

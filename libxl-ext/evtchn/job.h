@@ -14,8 +14,11 @@
 struct xlx__evtchn_job {
     struct xlx_evtchn_info info;
     struct xlx__evtchn_features features;
-    struct xlx__offers offers; /* in xenstore; xlx__evtchn_job_offers() */
-    int lock;                  /* -1: none */
+    struct xlx_evtchn_offer *places; /* on which vCPUs the guest puts channels
+                                        itself, when it is asked */
+    int nr_places;                   /* 0: it cannot be asked */
+    struct xlx__offers offers;       /* in xenstore; xlx__evtchn_job_offers() */
+    int lock;                        /* -1: none */
 };
 
 /*
@@ -32,7 +35,8 @@ int xlx__evtchn_capable(xlx_ctx *ctx, const struct xlx_evtchn_info *info);
 void xlx__evtchn_job_end(struct xlx__evtchn_job *job);
 
 /*
- * As xlx_evtchn_offers(), within a job; call it once. What the guest offers in
+ * As xlx_evtchn_offers(), within a job; call it once. Those of a guest that can
+ * be asked are all vectors of job->places. What the guest offers in
  * xenstore is in job->offers then, and, with `relay`, Xen has it too.
  */
 int xlx__evtchn_job_offers(xlx_ctx *ctx, struct xlx__evtchn_job *job,

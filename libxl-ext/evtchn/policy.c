@@ -12,6 +12,7 @@
 #include "core/array.h"
 #include "core/clean.h"
 #include "core/uuid.h"
+#include "evtchn/places.h"
 #include "xen/domain.h"
 #include "xen/xenstore.h"
 
@@ -40,6 +41,9 @@ static int write_note(xlx_ctx *ctx, uint32_t t, void *arg)
     if (!note->vectors ? !now : now && !strcmp(now, note->vectors))
         return 0;
     note->changed = true;
+    rc = xlx__places_forget(ctx, t, note->domid);
+    if (rc)
+        return rc;
     return note->vectors
                ? xlx__xs_write(ctx, t, note->vectors, NODE, note->domid)
                : xlx__xs_rm(ctx, t, 1, NODE, note->domid);

@@ -15,6 +15,7 @@
 #include "core/uuid.h"
 #include "evtchn/job.h"
 #include "evtchn/offers.h"
+#include "evtchn/places.h"
 #include "host/watcher.h"
 #include "xen/domain.h"
 #include "xen/xenstore.h"
@@ -23,7 +24,7 @@
 
 static const char *const domains[] = { "@introduceDomain", "@releaseDomain" };
 #define NR_DOMAINS XLX__NR(domains)
-#define NR_GUEST 2u /* paths of the guest */
+#define NR_GUEST 3u /* paths of the guest */
 
 struct xlx_evtchn_watch {
     xlx_ctx *ctx;
@@ -155,6 +156,8 @@ static int follow(xlx_evtchn_watch *w, uint32_t domid)
     let_go(w, true);
     snprintf(w->path[0], XLX__XS_PATH_MAX, "/local/domain/%u/device", domid);
     snprintf(w->path[1], XLX__XS_PATH_MAX, "/local/domain/%u/" XLX__OFFERS_NODE,
+             domid);
+    snprintf(w->path[2], XLX__XS_PATH_MAX, "/local/domain/%u/" XLX__PLACES_NODE,
              domid);
     for (; !rc && w->guest_watched < NR_GUEST; w->guest_watched += !rc)
         rc = watch_path(w, w->path[w->guest_watched]);
