@@ -331,6 +331,15 @@ int xv_bind(struct xv_channel *c)
 	return err;
 }
 
+bool xv_place(struct xv_channel *c, int cpu)
+{
+	const struct cpumask *to = cpu < 0 ? cpu_online_mask : cpumask_of(cpu);
+	int err = irq_set_affinity(c->irq, to);
+
+	/* While x86 has not finished the move before, this one is put off. */
+	return !err && (cpu < 0 || READ_ONCE(c->on_cpu) == cpu);
+}
+
 void xv_unbind(struct xv_channel *c)
 {
 	unsigned long flags;

@@ -36,7 +36,7 @@ static bool has_policy;
 static bool ready;
 static int had_vectors = -1; /* not known yet */
 
-static int hotplug_state;
+static int dead_state, online_state;
 
 /* --- the channels --------------------------------------------------------- */
 
@@ -71,16 +71,26 @@ static struct xv_channel *make(const struct xv_found *found, unsigned int irq)
 	snprintf(c->name, sizeof(c->name), "xen-vec %s", found->name);
 	c->port = found->port;
 	c->core_irq = irq;
+	c->asked = c->placed = XV_ANY_CPU;
 	list_add_tail(&c->entry, &channels);
 	return c;
+}
+
+/* What the toolstack asks for this one has precedence over what is chosen. */
+static bool is_wanted(const struct xv_found *found, int asked)
+{
+	if (asked == XV_ANY_CPU)
+		return xv_chosen(has_policy ? policy : chosen, found);
+	return asked != XV_UPCALL;
 }
 
 static void want(const struct xv_found *found)
 {
 	struct xv_channel *c = find(found->port);
 	unsigned int irq = xv_core_irq(found->port);
+	int asked = xv_asked(found);
 
-	if (!irq || !xv_chosen(has_policy ? policy : chosen, found))
+	if (!irq || !is_wanted(found, asked))
 		return;
 	/* The port of a device that is gone. */
 	if (c && c->core_irq != irq) {
@@ -89,8 +99,10 @@ static void want(const struct xv_found *found)
 	}
 	if (!c)
 		c = make(found, irq);
-	if (c)
-		c->wanted = true;
+	if (!c)
+		return;
+	c->wanted = true;
+	c->asked = asked;
 }
 
 /* Once for each reason, not at each look. */
@@ -102,6 +114,28 @@ static void bind_wanted(struct xv_channel *c)
 		pr_notice("%s stays on the upcall: error %d\n",
 			  c->name + strlen("xen-vec "), err);
 	c->error = err;
+	if (err)
+		c->placed = XV_ANY_CPU;
+}
+
+/*
+ * Once for each request: the administrator may move it after that. x86 puts a
+ * move off until the vector of the one before was used. A quiet channel would
+ * wait long for that, and gets another interrupt.
+ */
+static void place(struct xv_channel *c)
+{
+	if (c->error || c->asked == c->placed)
+		return;
+	if (!xv_place(c, c->asked)) {
+		xv_unbind(c);
+		bind_wanted(c);
+		if (!c->error && !xv_place(c, c->asked))
+			pr_notice("%s cannot be moved to CPU %d\n",
+				  c->name + strlen("xen-vec "), c->asked);
+	}
+	if (!c->error)
+		c->placed = c->asked;
 }
 
 static void note_vectors(bool has)
@@ -138,11 +172,14 @@ static void look(struct work_struct *work)
 	if (had_vectors && ready)
 		xv_scan(want);
 	list_for_each_entry_safe(c, next, &channels, entry) {
-		if (c->wanted)
+		if (c->wanted) {
 			bind_wanted(c);
-		else
+			place(c);
+		} else {
 			forget(c);
+		}
 	}
+	xv_tell_places(had_vectors && ready);
 	mutex_unlock(&lock);
 }
 
@@ -180,13 +217,14 @@ static struct xenbus_watch device_watch = {
 	.callback = node_changed,
 };
 
+/* The toolstack's: its policy, and its places. */
 static struct xenbus_watch policy_watch = {
-	.node = "libxl-ext/vectors",
+	.node = "libxl-ext",
 	.callback = node_changed,
 };
 
 /* The core has moved what it had there, and with that unbound it. */
-static int cpu_is_dead(unsigned int cpu)
+static int cpu_came_or_went(unsigned int cpu)
 {
 	xv_check_soon();
 	return 0;
@@ -275,13 +313,26 @@ static void stop_looking(void)
 	ready = false;
 	unregister_xenbus_watch(&policy_watch);
 	unregister_xenbus_watch(&device_watch);
-	if (hotplug_state > 0)
-		cpuhp_remove_state_nocalls(hotplug_state);
+	if (online_state > 0)
+		cpuhp_remove_state_nocalls(online_state);
+	if (dead_state > 0)
+		cpuhp_remove_state_nocalls(dead_state);
 	cancel_delayed_work_sync(&poll_work);
 	/* The vectors' own last: moving one asks for a look. */
 	mod_delayed_work(system_freezable_wq, &look_work, 0);
 	flush_delayed_work(&look_work);
 	cancel_delayed_work_sync(&look_work);
+}
+
+static int watch_cpus(void)
+{
+	dead_state = cpuhp_setup_state_nocalls(
+		CPUHP_BP_PREPARE_DYN, "xen-vec:dead", NULL, cpu_came_or_went);
+	if (dead_state < 0)
+		return dead_state;
+	online_state = cpuhp_setup_state_nocalls(
+		CPUHP_AP_ONLINE_DYN, "xen-vec:online", cpu_came_or_went, NULL);
+	return online_state < 0 ? online_state : 0;
 }
 
 static int start_looking(void)
@@ -295,11 +346,10 @@ static int start_looking(void)
 		unregister_xenbus_watch(&device_watch);
 		return err;
 	}
-	hotplug_state = cpuhp_setup_state_nocalls(
-		CPUHP_BP_PREPARE_DYN, "xen-vec:dead", NULL, cpu_is_dead);
-	if (hotplug_state < 0) {
+	err = watch_cpus();
+	if (err) {
 		stop_looking();
-		return hotplug_state;
+		return err;
 	}
 	ready = true;
 	mod_delayed_work(system_freezable_wq, &look_work, 0);

@@ -14,6 +14,10 @@
 
 #define XV_NAME_MAX 40
 
+/* Where a channel is to be, if not on a certain CPU. */
+#define XV_ANY_CPU (-1)
+#define XV_UPCALL (-2)
+
 /* --- channel.c: one channel, its vector, its interrupt -------------------- */
 
 /* Where an interrupt goes. */
@@ -30,6 +34,8 @@ struct xv_channel {
 	unsigned int irq;      /* the vector's; 0: it has none */
 	int error;	       /* why it has none; 0 before the first try */
 	bool wanted;	       /* main.c's: of the present scan */
+	int asked;	       /* and the CPU of it, or XV_ANY_CPU */
+	int placed;	       /* the one that was asked for last, and done */
 
 	/* The rest belongs to channel.c. */
 	raw_spinlock_t lock;
@@ -56,7 +62,13 @@ unsigned int xv_core_irq(evtchn_port_t port);
  */
 int xv_bind(struct xv_channel *c);
 
-/* The reverse; also for one that has no vector. */
+/*
+ * Moves one that has a vector to that CPU, or lets it be on any. False: it was
+ * not moved, or not yet.
+ */
+bool xv_place(struct xv_channel *c, int cpu);
+
+/* The reverse of xv_bind(); also for one that has no vector. */
 void xv_unbind(struct xv_channel *c);
 
 /* main.c's: a vector could not be moved; the channel is to be looked at. */
@@ -82,5 +94,13 @@ void xv_scan(xv_found_fn *fn);
 
 /* Whether a list such as "vif,xvda,port/9" names the channel. */
 bool xv_chosen(const char *list, const struct xv_found *found);
+
+/* --- places.c: where the toolstack wants them ----------------------------- */
+
+/* A CPU, XV_ANY_CPU or XV_UPCALL: what it asks for the channel. Sleeps. */
+int xv_asked(const struct xv_found *found);
+
+/* Tells it on which vCPUs it can have channels, or that it can have none. */
+void xv_tell_places(bool any);
 
 #endif
