@@ -35,6 +35,7 @@ done
 printf 'version=1\nserial=7\nvcpu/0=0x41-0x48 0x51\nport/10=0 0x41\n' \
     >"$out/offers/good"
 sources="libxl-ext/core/*.c libxl-ext/evtchn/offers.c libxl-ext/evtchn/spread.c
+         libxl-ext/evtchn/places_text.c
          libxl-ext/xen/xenstore.c libxl-ext/xen/xenstore_daemon.c
          tests/fakes/xenstore_mem.c"
 # shellcheck disable=SC2086

@@ -2,8 +2,8 @@
 /*
  * Any nodes that a guest may write into its area of offered vectors, a line
  * "node=value" each: they are refused with a text, or what was understood is
- * within what there can be. libFuzzer's entry; tests/unit/test-evtchn-offers.c
- * runs it without libFuzzer.
+ * within what there can be. The whole text is its list of vCPUs too.
+ * libFuzzer's entry; tests/unit/test-evtchn-offers.c runs it without libFuzzer.
  */
 #include <stddef.h>
 #include <stdint.h>
@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "evtchn/offers.h"
+#include "evtchn/places.h"
 #include "evtchn/spread.h"
 #include "fuzz/plant.h"
 
@@ -39,6 +40,20 @@ static void check_offers(const struct xlx__offers *o)
     }
 }
 
+static void check_places(const char *text)
+{
+    struct xlx_evtchn_offer *list;
+    int nr = xlx__places_parse(text, VCPUS, &list);
+    MUST(nr == -EINVAL || (nr >= 0 && nr <= (int)VCPUS));
+    MUST((nr > 0) == (list != NULL));
+    for (int i = 0; i < nr; i++) {
+        MUST(list[i].vcpu < VCPUS);
+        for (int k = 0; k < i; k++)
+            MUST(list[i].vcpu != list[k].vcpu);
+    }
+    free(list);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct xlx__offers offers;
@@ -48,6 +63,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     MUST(text && !xlx_ctx_new(&ctx));
     if (size)
         memcpy(text, data, size);
+    check_places(text);
     ctx->xs = xs_mem_seam(xs);
     plant(xs, "/local/domain/5/" XLX__OFFERS_NODE, text);
     int rc = xlx__offers_read(ctx, 5, VCPUS, &offers);

@@ -384,6 +384,8 @@ static void any_tree_is_refused_or_sound(void **state)
             size = (seed >> 8) % size;
         LLVMFuzzerTestOneInput((const uint8_t *)text, size);
     }
+    LLVMFuzzerTestOneInput((const uint8_t *)"3 0 1", 5);
+    LLVMFuzzerTestOneInput((const uint8_t *)"0 4", 3);
 }
 
 #include "fuzz/fuzz-offers.c"
