@@ -5,6 +5,7 @@
  */
 #include "test.h"
 
+#include <pthread.h>
 #include <unistd.h>
 
 #include "fakes/pager_world.h"
@@ -121,6 +122,66 @@ static void a_restore_that_is_served_ends_complete(void **state)
     assert_int_equal(written().done, HELD);
 }
 
+/* The last line, at its level. */
+static void keep_line(void *user, enum xlx_log_level level, const char *text)
+{
+    snprintf(user, 256, "%d %s", (int)level, text);
+}
+
+static void a_change_of_state_is_logged_once(void **state)
+{
+    char line[256] = "";
+    (void)state;
+    xlx_ctx_set_log(lazy.ctx, keep_line, line, XLX_LOG_INFO);
+    report(XLX_LAZY_FILLING, NULL);
+    assert_string_equal(line, "");
+    report(XLX_LAZY_STALLED, "the disk hangs");
+    assert_int_equal(line[0], '0' + XLX_LOG_WARN);
+    assert_non_null(strstr(line, "domain 5: stalled: "));
+    assert_non_null(strstr(line, ": the disk hangs (the domain is paused"));
+    line[0] = '\0';
+    report(XLX_LAZY_STALLED, "the disk still hangs");
+    assert_string_equal(line, "");
+    report(XLX_LAZY_COMPLETE, NULL);
+    assert_int_equal(line[0], '0' + XLX_LOG_INFO);
+    xlx_ctx_set_log(lazy.ctx, NULL, NULL, XLX_LOG_ERROR);
+}
+
+/* Of another program: when it has an answer, or cannot have one. */
+static void *finish_fill(void *arg)
+{
+    const struct xlx_lazy_change finish = { .fill = XLX_LAZY_FILL_FINISH };
+    struct xlx_lazy_status *s = arg;
+    xlx_ctx *ctx;
+    int rc = -ENOTCONN;
+    if (xlx_ctx_new(&ctx))
+        return NULL;
+    if (!xlx_ctx_set_path(ctx, XLX_PATH_RUN, dir))
+        while ((rc = xlx_lazy_set(ctx, 5, &finish, sizeof(finish), s,
+                                  sizeof(*s))) == -ENOTCONN)
+            usleep(1000);
+    xlx_ctx_free(ctx);
+    return rc ? NULL : s;
+}
+
+/* The limit would let the backfill take an hour. */
+static void who_serves_takes_changes_and_answers(void **state)
+{
+    struct xlx_lazy_status answer;
+    struct world *w = *state;
+    pthread_t thread;
+    void *answered;
+    assert_int_equal(xlx__pager_start(w->pager, 1), 0);
+    xlx_lazy_limit(&lazy, 1024);
+    assert_int_equal(pthread_create(&thread, NULL, finish_fill, &answer), 0);
+    assert_int_equal(xlx_lazy_serve(&lazy), 0);
+    assert_int_equal(pthread_join(thread, &answered), 0);
+    assert_ptr_equal(answered, &answer);
+    assert_int_equal(answer.domid, 5);
+    assert_int_equal(answer.bwlimit, 1024);
+    assert_int_equal(written().state, XLX_LAZY_COMPLETE);
+}
+
 static int prefetch(void *user, const void *limit, size_t size)
 {
     (void)user;
@@ -155,6 +216,8 @@ int main(void)
         TEST(a_domain_that_is_gone_has_no_status),
         TEST(who_asks_is_told_the_counters_of_now),
         TEST(a_restore_that_is_served_ends_complete),
+        TEST(a_change_of_state_is_logged_once),
+        TEST(who_serves_takes_changes_and_answers),
         TEST(a_prefetch_has_the_callers_size),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
