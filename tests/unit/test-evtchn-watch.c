@@ -318,6 +318,29 @@ static void a_call_that_fails_does_not_end_it(void **state)
     }
 }
 
+/* Whatever fails at its end. */
+static void events_that_are_still_counted_are_told(void **state)
+{
+    struct fixture *f = *state;
+    int told = 0, calls = 1;
+    for (int n = 1; calls >= n; n++) {
+        f->w->guest->counting = false;
+        start(f, HOUR_MS);
+        expect_counting(f->w->guest, f);
+        f->logged[0] = '\0';
+        f->w->nth = (struct nth){ .fail_at = n };
+        xlx_evtchn_watch_free(f->watch);
+        f->watch = NULL;
+        calls = f->w->nth.calls;
+        f->w->nth = (struct nth){ 0 };
+        bool tells = strstr(f->logged, "domain 5: its events are still "
+                                       "counted: Input/output error");
+        assert_int_equal(tells, f->w->guest->counting);
+        told += tells;
+    }
+    assert_int_equal(told, 1);
+}
+
 static void what_cannot_be_watched_is_refused(void **state)
 {
     struct fixture *f = *state;
@@ -366,6 +389,7 @@ int main(void)
         TEST(it_goes_on_after_a_restore),
         TEST(a_failure_is_told_once_and_passes),
         TEST(a_call_that_fails_does_not_end_it),
+        TEST(events_that_are_still_counted_are_told),
         TEST(what_cannot_be_watched_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
