@@ -10,7 +10,7 @@ set -eu
 
 # restored_with OPTION... : restores, has the guest do its work, waits for the
 # fill; its faults are left in $faults, the pages that came for them in $waited,
-# those that came ahead in $ahead.
+# those that came ahead in $ahead. However its memory came, it is in 2 MiB pages.
 restored_with() {
     local domid
     rig_time "restore $*" lazy_restore "$@" "$lazy_file" || rig_fail "restore $*"
@@ -23,6 +23,9 @@ restored_with() {
     faults=$(lazy_field "$domid" faults)
     waited=$(lazy_field "$domid" fault_pages)
     ahead=$(lazy_field "$domid" prefetch_pages)
+    large=$(($(/rig/tools/count-2m "$domid") * 100 / $(lazy_field "$domid" pages)))
+    echo "restore $*: $large % in 2 MiB pages"
+    [ "$large" -ge 90 ] || rig_fail "restore $*: $large % in 2 MiB pages"
     rig_guest_stop g
 }
 
