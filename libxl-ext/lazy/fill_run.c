@@ -65,6 +65,13 @@ static int read_piece_of_run(struct xlx__filler *f, uint64_t gfn, uint32_t nr,
 static int read_ahead(struct xlx__filler *f, const struct xlx__gfn_range *run)
 {
     f->what = "read of the save file";
+    f->zeros =
+        !f->no_zeros && xlx__loader_is_zero(f->loader, run->start,
+                                            (uint32_t)(run->end - run->start));
+    if (f->zeros) {
+        memset(f->unread, 0, sizeof(f->unread));
+        return 0;
+    }
     for (uint64_t at = run->start; at < run->end; at += READ_PIECE) {
         uint64_t left = run->end - at, i = at - run->start;
         int rc = read_piece_of_run(
@@ -85,9 +92,9 @@ static int load_read(struct xlx__filler *f, const struct xlx__gfn_range *run,
     struct xlx__pages *pages = xlx__shared_pages(f->guest->shared);
     uint64_t gfn, nr;
     while (at < end && (nr = xlx__pages_claim_run(pages, at, end - at, &gfn))) {
-        int rc =
-            xlx__loader_load(f->loader, gfn, (uint32_t)nr,
-                             f->buffer + (gfn - run->start) * XLX_PAGE_SIZE);
+        const char *from = f->buffer + (gfn - run->start) * XLX_PAGE_SIZE;
+        int rc = xlx__loader_load(f->loader, gfn, (uint32_t)nr,
+                                  f->zeros ? NULL : from);
         if (rc)
             return rc;
         xlx__shared_count(
@@ -112,12 +119,23 @@ static int load_run(struct xlx__filler *f, const struct xlx__gfn_range *run)
     return rc;
 }
 
+/* So that the run is tried again, with its zeros in the buffer. */
+static bool needs_a_buffer(struct xlx__filler *f, int rc)
+{
+    if (!f->zeros || rc != -ENOSYS)
+        return false;
+    f->no_zeros = true;
+    return true;
+}
+
 bool xlx__fill_run(struct xlx__filler *f, const struct xlx__gfn_range *run)
 {
     unsigned backoff = XLX__BACKOFF_FIRST_MS;
     uint64_t begun = xlx__now_us();
     int rc;
     while ((rc = read_ahead(f, run)) || (rc = load_run(f, run))) {
+        if (needs_a_buffer(f, rc))
+            continue;
         if (f->prefetching || xlx__guest_gone(f->guest))
             return false;
         if (xlx__shared_has_all(f->guest->shared)) /* it was not needed */

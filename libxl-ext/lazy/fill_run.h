@@ -22,6 +22,8 @@ struct xlx__filler {
     unsigned backoff_ms; /* where nothing can be read; at first the shortest */
     /* Of fill_run.c alone. */
     bool unread[XLX__PAGING_RUN_MAX]; /* of the run: not in the buffer */
+    bool zeros;                       /* the run is, and not in the buffer */
+    bool no_zeros;                    /* the hypervisor needs them there */
     const char *what;                 /* it does */
 };
 

@@ -130,6 +130,21 @@ int xlx__loader_read(struct xlx__loader *loader, uint64_t gfn, uint32_t nr,
     return rc;
 }
 
+bool xlx__loader_is_zero(const struct xlx__loader *loader, uint64_t gfn,
+                         uint32_t nr)
+{
+    uint64_t end = gfn + nr;
+    while (gfn < end) {
+        struct xlx_image_range zero;
+        if (!loader->sidecar ||
+            !xlx_sidecar_next_zero(loader->sidecar, gfn, &zero) ||
+            zero.gfn > gfn)
+            return false;
+        gfn = zero.gfn + zero.nr;
+    }
+    return true;
+}
+
 const char *xlx__loader_why(int rc)
 {
     return rc == -EBADMSG ? "its checksum is wrong" : strerror(-rc);

@@ -54,10 +54,15 @@ bool xlx__loader_bring(struct xlx__loader *loader, uint64_t gfn, void *buffer);
 int xlx__loader_read(struct xlx__loader *loader, uint64_t gfn, uint32_t nr,
                      void *buffer);
 
+/* Whether the sidecar lists all of [gfn, gfn + nr) as zero. */
+bool xlx__loader_is_zero(const struct xlx__loader *loader, uint64_t gfn,
+                         uint32_t nr);
+
 /*
  * One attempt to load claimed pages [gfn, gfn + nr), nr at most
- * XLX__PAGING_RUN_MAX, whose content is in `buffer`; settles them, or releases
- * them when it fails. 0 or as load_run() of xen/paging.h.
+ * XLX__PAGING_RUN_MAX, whose content is in `buffer`, or zeros if that is NULL;
+ * settles them, or releases them when it fails. 0 or as load_run() of
+ * xen/paging.h.
  */
 int xlx__loader_load(struct xlx__loader *loader, uint64_t gfn, uint32_t nr,
                      const void *buffer);

@@ -82,7 +82,8 @@ struct xlx__paging_ops {
      * Gives gfns [gfn, gfn + nr) their content, nr at most
      * XLX__PAGING_RUN_MAX. A gfn that is not marked as paged (any more) is left
      * as it is, which is no error: the guest's own writes are never undone.
-     * 0; -ENOMEM no memory, may work later; -ESRCH the domain is gone.
+     * Without a buffer they are all zeros. 0; -ENOMEM no memory, may work
+     * later; -ESRCH the domain is gone; -ENOSYS this hypervisor needs a buffer.
      */
     int (*load_run)(struct xlx__paging *p, uint64_t gfn, uint32_t nr,
                     const void *buffer);

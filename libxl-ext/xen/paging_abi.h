@@ -13,6 +13,7 @@
 #define XLX__XENMEM_PAGING_MARK_RUN 0x41
 #define XLX__XENMEM_PAGING_LOAD_RUN 0x42
 #define XLX__XENMEM_PAGING_COUNT_2M 0x43
+#define XLX__XENMEM_PAGING_LOAD_ZEROS 0x44
 
 /* COUNT_2M looks at this many gfns in one call at most. */
 #define XLX__XENMEM_COUNT_MAX 0x10000u

@@ -59,7 +59,8 @@ static int xen_load_run(struct xlx__paging *p, uint64_t gfn, uint32_t nr,
                         const void *buffer)
 {
     struct xlx__xen_paging_op op = {
-        .op = XLX__XENMEM_PAGING_LOAD_RUN,
+        .op = buffer ? XLX__XENMEM_PAGING_LOAD_RUN
+                     : XLX__XENMEM_PAGING_LOAD_ZEROS,
         .domain = (uint16_t)p->domid,
         .nr = nr,
         .buffer = (uint64_t)(uintptr_t)buffer,

@@ -131,3 +131,9 @@ void pager_world_mend(struct world *w, uint64_t gfn)
     build_page(gfn, 0, page);
     write_page(w, gfn, page);
 }
+
+void pager_world_zero(struct world *w, uint64_t gfn)
+{
+    static const unsigned char page[XLX_PAGE_SIZE];
+    write_page(w, gfn, page);
+}

@@ -54,5 +54,7 @@ void pager_world_use_checksums(struct world *w);
 /* Makes a page of the image another than it was; the same as it was. */
 void pager_world_spoil(struct world *w, uint64_t gfn);
 void pager_world_mend(struct world *w, uint64_t gfn);
+/* Makes it all zeros. */
+void pager_world_zero(struct world *w, uint64_t gfn);
 
 #endif

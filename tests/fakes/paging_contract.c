@@ -40,6 +40,14 @@ static void fill(char *page, uint64_t gfn, unsigned kind)
         page[i] = (char)(gfn * 7 + kind * 101 + i % 251);
 }
 
+static bool is_zero(struct paging_subject *s, uint64_t gfn)
+{
+    static const char zeros[XLX_PAGE_SIZE];
+    char page[XLX_PAGE_SIZE];
+    s->ops->read(s, gfn, page);
+    return !memcmp(page, zeros, sizeof(page));
+}
+
 static bool holds(struct paging_subject *s, uint64_t gfn, unsigned kind)
 {
     char want[XLX_PAGE_SIZE], page[XLX_PAGE_SIZE];
@@ -147,6 +155,17 @@ static const char *a_load_gives_content(struct paging_subject *s)
     CHECK(paged(s) == N - 3);
     for (uint64_t gfn = s->first + 2; gfn < s->first + 5; gfn++)
         CHECK(holds(s, gfn, 1));
+    return end(s);
+}
+
+static const char *a_load_without_a_buffer_gives_zeros(struct paging_subject *s)
+{
+    PASS(begin(s));
+    CHECK(load(s, s->first + 3, 1, 1) == 0);
+    CHECK(s->paging->ops->load_run(s->paging, s->first + 2, 3, NULL) == 0);
+    CHECK(paged(s) == N - 3);
+    CHECK(is_zero(s, s->first + 2) && is_zero(s, s->first + 4));
+    CHECK(holds(s, s->first + 3, 1));
     return end(s);
 }
 
@@ -299,6 +318,8 @@ static const char *an_answer_that_was_not_passed_on_is(struct paging_subject *s)
 const struct paging_case paging_cases[] = {
     { "nobody asks", nobody_asks },
     { "a load gives content", a_load_gives_content },
+    { "a load without a buffer gives zeros",
+      a_load_without_a_buffer_gives_zeros },
     { "what the guest wrote stays", what_the_guest_wrote_stays },
     { "what is not marked is left alone", what_is_not_marked_is_left_alone },
     { "who touches a page gets it", who_touches_a_page_gets_it },

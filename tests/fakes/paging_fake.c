@@ -158,6 +158,17 @@ static void fake_buffer_free(struct xlx__paging *p, void *buffer, size_t pages)
     free(buffer);
 }
 
+static void give_page(struct paging_fake *f, uint64_t gfn, const void *from)
+{
+    void *to = f->memory + gfn * XLX_PAGE_SIZE;
+    if (from) {
+        memcpy(to, from, XLX_PAGE_SIZE);
+    } else {
+        memset(to, 0, XLX_PAGE_SIZE);
+        f->zero_loads++;
+    }
+}
+
 static int fake_load_run(struct xlx__paging *p, uint64_t gfn, uint32_t nr,
                          const void *buffer)
 {
@@ -169,13 +180,16 @@ static int fake_load_run(struct xlx__paging *p, uint64_t gfn, uint32_t nr,
     while (f->hang_loads)
         wait_a_bit(f);
     int rc = f->dying ? -ESRCH : injected(f, true);
+    if (!rc && !buffer && f->needs_buffer)
+        rc = -ENOSYS;
     for (uint32_t i = 0; !rc && i < nr; i++) {
         f->loads[gfn + i]++;
         if (f->type[gfn + i] != FAKE_PAGED &&
             f->type[gfn + i] != FAKE_PAGING_IN)
             continue;
-        memcpy(f->memory + (gfn + i) * XLX_PAGE_SIZE,
-               (const char *)buffer + (size_t)i * XLX_PAGE_SIZE, XLX_PAGE_SIZE);
+        give_page(f, gfn + i,
+                  buffer ? (const char *)buffer + (size_t)i * XLX_PAGE_SIZE
+                         : NULL);
         become(f, gfn + i, FAKE_RAM);
     }
     maybe_die(f, true);

@@ -27,6 +27,8 @@ struct paging_fake {
     enum fake_type *type;
     unsigned char *memory; /* nr_gfns pages */
     unsigned *loads;       /* how often each gfn was loaded */
+    unsigned zero_loads;   /* pages loaded without a buffer */
+    bool needs_buffer;     /* it has no operation for that */
 
     struct xlx__paging_request ring[FAKE_RING_SLOTS];
     unsigned req_prod, req_cons, rsp_prod;

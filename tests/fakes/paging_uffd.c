@@ -94,10 +94,16 @@ static void uffd_buffer_free(struct xlx__paging *p, void *buffer, size_t pages)
         munmap(buffer, pages * XLX_PAGE_SIZE);
 }
 
-/* The first pages of a run; how many were given, or -errno. */
+/* The first pages of a run, from nowhere zeros; how many were given, or -errno.
+ */
 static int64_t copy_some(struct paging_uffd *u, uint64_t gfn, uint32_t nr,
                          const void *from)
 {
+    static const char zeros[XLX_PAGE_SIZE];
+    if (!from) {
+        from = zeros;
+        nr = 1;
+    }
     struct uffdio_copy copy = {
         .dst = (uintptr_t)u->memory + gfn * XLX_PAGE_SIZE,
         .src = (uintptr_t)from,
@@ -127,7 +133,8 @@ static int uffd_load_run(struct xlx__paging *p, uint64_t gfn, uint32_t nr,
             n = 1;
         gfn += (uint64_t)n;
         nr -= (uint32_t)n;
-        from += n * XLX_PAGE_SIZE;
+        if (from)
+            from += n * XLX_PAGE_SIZE;
     }
     return 0;
 }

@@ -68,7 +68,7 @@ static int setup(void **state)
     return rc;
 }
 
-static void fill_a_run(struct world *w)
+static void load_a_run(struct world *w)
 {
     const struct xlx__gfn_range run = { RUN_START, RUN_END };
     struct xlx__filler *f = calloc(1, sizeof(*f));
@@ -85,6 +85,11 @@ static void fill_a_run(struct world *w)
     free(f->buffer);
     free(f);
     xlx__guest_destroy(&guest);
+}
+
+static void fill_a_run(struct world *w)
+{
+    load_a_run(w);
     for (uint64_t gfn = RUN_START; gfn < RUN_END; gfn++)
         assert_true(is_as_in_image(w, gfn));
 }
@@ -109,6 +114,55 @@ static void each_read_and_the_load_give_way_to_a_fault(void **state)
     xlx__throttle_set_serving(throttle_of(w), false);
     xlx__throttle_give_way(throttle_of(w));
     assert_int_equal(pager_world_counter(w, XLX__GAVE_WAY), READS + LOADS);
+}
+
+static bool is_zero(const struct world *w, uint64_t gfn)
+{
+    static const unsigned char zeros[XLX_PAGE_SIZE];
+    return !memcmp(w->fake->memory + gfn * XLX_PAGE_SIZE, zeros, sizeof(zeros));
+}
+
+/* All of the run but one page, or none for RUN_END, are zeros by the sidecar
+ * where the fake has other bytes; the run is loaded. */
+static void load_zeros_but(struct world *w, uint64_t other)
+{
+    for (uint64_t gfn = RUN_START; gfn < RUN_END; gfn++)
+        if (gfn != other)
+            pager_world_zero(w, gfn);
+    pager_world_use_checksums(w);
+    memset(w->fake->memory, 0xaa, w->fake->nr_gfns * XLX_PAGE_SIZE);
+    assert_int_equal(xlx__pager_start(w->pager, 1), 0);
+    atomic_store(&seen.reads, 0);
+    load_a_run(w);
+    for (uint64_t gfn = RUN_START; gfn < RUN_END; gfn++)
+        assert_true(gfn == other ? is_as_in_image(w, gfn) : is_zero(w, gfn));
+    assert_int_equal(claimed_pages(w), 0);
+}
+
+static void zeros_are_loaded_without_data(void **state)
+{
+    struct world *w = *state;
+    load_zeros_but(w, RUN_END);
+    assert_int_equal(seen.reads, 0);
+    assert_int_equal(w->fake->zero_loads, RUN_END - RUN_START);
+}
+
+static void one_other_page_takes_data_for_all(void **state)
+{
+    struct world *w = *state;
+    load_zeros_but(w, RUN_START + 50);
+    assert_int_equal(seen.reads, 1);
+    assert_int_equal(w->fake->zero_loads, 0);
+}
+
+/* One of an older series. */
+static void a_hypervisor_may_need_the_zeros(void **state)
+{
+    struct world *w = *state;
+    w->fake->needs_buffer = true;
+    load_zeros_but(w, RUN_END);
+    assert_int_equal(seen.reads, 0);
+    assert_int_equal(w->fake->zero_loads, 0);
 }
 
 static void *run(void *arg)
@@ -146,6 +200,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(what_is_read_is_not_claimed),
         TEST(each_read_and_the_load_give_way_to_a_fault),
+        TEST(zeros_are_loaded_without_data),
+        TEST(one_other_page_takes_data_for_all),
+        TEST(a_hypervisor_may_need_the_zeros),
         TEST(a_fault_is_given_way_to_while_it_is_served),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -44,6 +44,7 @@
 #define OP_MARK_RUN 0x41
 #define OP_LOAD_RUN 0x42
 #define OP_COUNT_2M 0x43
+#define OP_LOAD_ZEROS 0x44
 #define COUNT_MAX 0x10000
 
 #define PAGE 4096ul
@@ -211,8 +212,14 @@ static bool page_holds(const uint64_t *p, uint64_t gfn)
     return true;
 }
 
-/* How many of the gfns hold what fill() puts there. */
-static unsigned long holding(uint64_t gfn, unsigned long pages)
+static bool page_is_zero(const uint64_t *p, uint64_t gfn)
+{
+    (void)gfn;
+    return !*p && !memcmp(p, p + 1, PAGE - sizeof(*p));
+}
+
+static unsigned long matching(uint64_t gfn, unsigned long pages,
+                              bool (*matches)(const uint64_t *, uint64_t))
 {
     xen_pfn_t gfns[SUPER];
     unsigned long good = 0;
@@ -226,12 +233,18 @@ static unsigned long holding(uint64_t gfn, unsigned long pages)
         p = xenforeignmemory_map(fmem, domid, PROT_READ, n, gfns, NULL);
         need(p, "cannot map the guest's memory");
         for (unsigned long i = 0; i < n; i++)
-            good += page_holds((void *)(p + i * PAGE), gfn + i);
+            good += matches((void *)(p + i * PAGE), gfn + i);
         xenforeignmemory_unmap(fmem, p, n);
         gfn += n;
         pages -= n;
     }
     return good;
+}
+
+/* How many of the gfns hold what fill() puts there. */
+static unsigned long holding(uint64_t gfn, unsigned long pages)
+{
+    return matching(gfn, pages, page_holds);
 }
 
 /*
@@ -270,7 +283,7 @@ static long features(void)
 static void check_features(void)
 {
     puts("features");
-    check_is(features(), 0xff, "mask");
+    check_is(features(), 0x1ff, "mask");
 }
 
 static void check_without_ring(void)
@@ -301,8 +314,10 @@ static void check_bad_domains(void)
 
 static void check_bad_runs(void)
 {
+    static char page[PAGE];
+
     puts("bad runs");
-    check_is(run_op(0x44, BASE, 1, NULL, NULL), -ENOSYS, "no operation");
+    check_is(run_op(0x45, BASE, 1, NULL, NULL), -ENOSYS, "no operation");
     check_is(mark(BASE, 0), 0, "mark_run of nothing");
     check_is(mark(~0ul, 1), -EINVAL, "mark_run at the end of numbers");
     check_is(mark(~0ul - 1, 4), -EINVAL, "mark_run around it");
@@ -311,6 +326,8 @@ static void check_bad_runs(void)
     check_is(count_2m(BASE, COUNT_MAX), 0, "count_2m of as many as may be");
     check_is(count_2m(0, COUNT_MAX + 1), -EINVAL, "count_2m of more");
     check_is(load(BASE, 1, NULL), -EINVAL, "load_run without a buffer");
+    check_is(run_op(OP_LOAD_ZEROS, BASE, 1, page, NULL), -EINVAL,
+             "load_zeros with one");
     check_is(paged(), 0, "pages out");
 }
 
@@ -706,6 +723,32 @@ static void check_slot_replaced(void)
     check_is(holding(at, SUPER), SUPER, "pages with the right contents");
 }
 
+/* As 2 MiB pages and one by one; what is there already is left alone. */
+static void check_loading_zeros(void)
+{
+    const uint64_t at = BASE + 0x2ac00;
+    const unsigned long pages = 3 * SUPER;
+    struct paging_op left;
+    long before = present(), out = paged();
+
+    puts("load_zeros");
+    check_is(mark(at, pages), 0, "1,536 holes marked");
+    load_one(at + 5);
+    load_one(at + SUPER + 5);
+    check_is(run_op(OP_LOAD_ZEROS, at + SUPER, 100, NULL, &left), 0,
+             "100 pages, one of them there");
+    check_is(left.nr, 0, "left");
+    check_is((long)left.buffer, 0, "buffer");
+    check_is(matching(at + SUPER, 100, page_is_zero), 99, "zero pages");
+    check_is(run_op(OP_LOAD_ZEROS, at, pages, NULL, &left), 0, "all of them");
+    check_is(matching(at, pages, page_is_zero), pages - 2, "zero pages");
+    check_is(holding(at + 5, 1) + holding(at + SUPER + 5, 1), 2,
+             "pages with the first contents");
+    check_is(count_2m(at, pages), pages, "in large entries");
+    check_is(paged(), out, "pages out");
+    check_is(present() - before, pages, "more pages");
+}
+
 static long claimed(void)
 {
     return (long)info().outstanding_pages;
@@ -1072,6 +1115,12 @@ static long load_large(void)
     return load(LARGE_AT, LARGE_PART, large_buffer);
 }
 
+static long load_large_zeros(void)
+{
+    return run_op(OP_LOAD_ZEROS, LARGE_AT + 2 * LARGE_PART, LARGE_PART, NULL,
+                  NULL);
+}
+
 /* Starting one beyond the boundary: page by page, but for the middle. */
 static long load_large_unaligned(void)
 {
@@ -1102,6 +1151,7 @@ static void check_preemption(void)
     check_is(count_2m(LARGE_AT, LARGE_PART), LARGE_PART, "in large entries");
     check_is(holding(LARGE_AT, LARGE_PART), LARGE_PART,
              "pages with the right contents");
+    timed("65,536 zero pages loaded", load_large_zeros, LARGE_PART);
     fill((void *)large_buffer, LARGE_AT + LARGE_PART, SUPER);
     timed("511 loaded, unaligned", load_large_unaligned, SUPER - 1);
     check_is(holding(LARGE_AT + LARGE_PART + 1, SUPER - 1), SUPER - 1,
@@ -1144,6 +1194,7 @@ static void check_everything(void)
     check_loading_scattered();
     check_slots_dropped();
     check_slot_replaced();
+    check_loading_zeros();
     check_claim();
     check_populating();
     check_mapping_device();
