@@ -36,6 +36,8 @@ refused() {
     [[ $said == *"$1"* ]] || rig_fail "${*:2}: says $said"
 }
 
+on_upcall() { [[ $(place "$disk") == *" -" ]]; }
+
 # moved PORT VCPU : by evtchn-bind; guest and Xen agree.
 moved() {
     local said
@@ -79,7 +81,7 @@ in_guest "irq=\$(sed -n 's/.* port $disk irq \([0-9]*\) .*/\1/p' $params/bound)
 
 # The upcall, although the module's own choice names the disk.
 xl evtchn-unbind g "$disk"
-[[ $(place "$disk") == *" -" ]] || rig_fail "unbound: $(place "$disk")"
+on_upcall || rig_fail "unbound: $(place "$disk")"
 in_guest "grep -q xvda $params/bound" 2>/dev/null && rig_fail "the module has it"
 in_guest dd if=/dev/xvda of=/dev/null count=8
 moved "$disk" 1
@@ -109,7 +111,7 @@ moved "$disk" 1
 
 # The policy is a new start.
 xl evtchn-policy g --vectors=vif
-rig_wait_for 20 eval '[[ $(place "$disk") == *" -" ]]' ||
+rig_wait_for 20 on_upcall ||
     rig_fail "policy: $(xl evtchn-list g)"
 xl evtchn-policy g --remove
 
