@@ -666,27 +666,44 @@ static void check_loading_scattered(void)
     check_is(holding(at, SUPER), SUPER, "pages with the right contents");
 }
 
-/* What was set aside for a page that never comes is the host's again. */
+static long claimed(void)
+{
+    return (long)info().outstanding_pages;
+}
+
+static void claim(unsigned long pages)
+{
+    need(!xc_domain_claim_pages(xch, domid, pages), "claiming memory");
+}
+
+/*
+ * What was set aside for a page that never comes is the host's again, and is
+ * claimed again, so that as many other pages can come back as before.
+ */
 static void check_slots_dropped(void)
 {
     const uint64_t at = BASE + 0x2a200;
     const unsigned long vga = 0xa0;
     xen_pfn_t gfns[300];
-    long out = paged(), host;
+    long out = paged(), host, before;
 
     puts("pages that are not loaded, of 512");
     for (unsigned i = 0; i < 300; i++)
         gfns[i] = at + 1 + i;
     check_is(mark(at, SUPER), 0, "512 holes marked");
+    claim((unsigned long)(present() + paged()));
+    before = claimed();
     host = host_free();
     load_one(at);
     check_host_gave(host, SUPER, "taken from the host");
     check_is(xc_domain_decrease_reservation(xch, domid, 100, 0, gfns), 100,
              "given back");
     check_host_gave(host, SUPER - 100, "taken from the host");
+    check_is(before - claimed(), SUPER - 100, "less claimed");
     check_is(xc_domain_populate_physmap(xch, domid, 180, 0, 0, gfns + 100), 180,
              "populated");
     check_host_gave(host, SUPER - 100, "taken from the host");
+    check_is(before - claimed(), SUPER - 100, "less claimed");
     need(!xc_domain_iomem_permission(xch, domid, vga, 20, 1), "iomem");
     check_is(xc_domain_memory_mapping(xch, domid, gfns[280], vga, 20,
                                       DPCI_ADD_MAPPING),
@@ -695,6 +712,8 @@ static void check_slots_dropped(void)
     for (uint64_t gfn = at + 301; gfn < at + SUPER; gfn++)
         load_one(gfn);
     check_host_gave(host, SUPER - 120, "taken from the host, all loaded");
+    check_is(before - claimed(), SUPER - 120, "less claimed, all loaded");
+    claim(0);
     check_is(paged(), out, "pages out");
     check_is(count_2m(at, SUPER), 0, "in large entries");
     check_is(holding(at + 301, SUPER - 301), SUPER - 301,
@@ -747,16 +766,6 @@ static void check_loading_zeros(void)
     check_is(count_2m(at, pages), pages, "in large entries");
     check_is(paged(), out, "pages out");
     check_is(present() - before, pages, "more pages");
-}
-
-static long claimed(void)
-{
-    return (long)info().outstanding_pages;
-}
-
-static void claim(unsigned long pages)
-{
-    need(!xc_domain_claim_pages(xch, domid, pages), "claiming memory");
 }
 
 /* What is set aside comes out of the domain's claim, once. */
