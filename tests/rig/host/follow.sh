@@ -114,6 +114,7 @@ on_done() {
 }
 
 end_machine() {
+    local lines=15
     kill -KILL "$machine" 2>/dev/null
     kill "$watcher" 2>/dev/null
     wait "$machine" "$watcher" 2>/dev/null
@@ -123,7 +124,9 @@ end_machine() {
     [ -s "$run/why" ] || return 0
     name_the_rest
     echo "--- the machine: $(cat "$run/why"); its last lines:"
-    tail -n 15 "$out/console.log" | tr -d '\r'
+    # What Xen was asked for is long.
+    [[ $(<"$run/why") != hung:* ]] || lines=150
+    tail -n $lines "$out/console.log" | tr -d '\r'
 }
 
 # The case that was running, and those that did not get their turn.

@@ -37,7 +37,8 @@ shares() {
 }
 
 # The rig's own lines go to standard output, or the terminal to a console.
-# The machine's monitor is its own client: dom0 speaks to it through a port.
+# The machine's monitor is its own client: dom0 speaks to it through a port. Xen's
+# console is a file, and a socket for keys.
 ports() {
     local term='-chardev file,id=rig,path=/dev/stdout'
     if [ "$mode" = shell ]; then
@@ -45,6 +46,8 @@ ports() {
         term="-chardev file,id=rig,path=$run/events"
     fi
     echo "$term"
+    echo "-chardev socket,id=console,path=$run/console,server=on,wait=off,$(
+        )logfile=$out/console.log"
     echo "-device virtio-serial-pci,id=ports"
     echo "-device virtserialport,bus=ports.0,nr=1,chardev=rig,name=rig"
     echo "-chardev socket,id=qmp,path=$run/qmp,server=on,wait=off"
@@ -104,7 +107,7 @@ machine_arguments() {
     list+=(
         -name libxl-ext-rig -nodefaults -display none -no-reboot
         -machine q35 -accel tcg,thread=multi -cpu "$cpu_model" -smp 2
-        -m "${mem}M" -serial "file:$out/console.log"
+        -m "${mem}M" -serial chardev:console
         -kernel "$xen" -append "$(xen_line)"
     )
     if [ -n "$disk" ]; then

@@ -11,6 +11,9 @@ boot_limit=180
 # vCPUs in a guest.
 still_limit=60
 still_ms=10
+# What Xen tells of a machine that hangs, into its console (xl debug-keys): event
+# channels, timers, run queues, domains and vCPUs, and the registers of dom0.
+hang_keys=earq0
 
 watch_machine() {
     local idle_limit=$((timeout + 60)) why waited=0 last_sign='' waited_then=0
@@ -22,10 +25,19 @@ watch_machine() {
         why=$(crash_seen) || why=$(silence_seen) || why=$(stillness_seen) ||
             continue
         echo "$why" >"$run/why"
+        [[ $why != hung:* ]] || ask_xen
         # The lines that tell more come after the one that was matched.
         sleep 2
         kill -KILL "$machine" 2>/dev/null
     done
+}
+
+# Three times control-A, and Xen itself reads what comes.
+ask_xen() {
+    perl -MIO::Socket::UNIX -e 'my $s = IO::Socket::UNIX->new($ARGV[0]) or die;
+        print $s "\x01\x01\x01"; $s->flush; sleep 1;
+        for (split //, $ARGV[1]) { print $s $_; $s->flush; sleep 1 }' \
+        "$run/console" "$hang_keys" 2>/dev/null
 }
 
 # How long the machine has been kept from running by what else this host does,
