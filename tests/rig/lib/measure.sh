@@ -45,7 +45,12 @@ measure_no_load() {
 
 # --- processor time -----------------------------------------------------------
 
-# What dom0 has used the processor for, of what ran in the group.
+# Microseconds that Xen has let dom0 run, whatever ran in it.
+measure_xen_us() { /rig/tools/domain-time 0; }
+
+# What dom0's kernel counts of what ran in the group. It counts as used also what a
+# vCPU of dom0 waited for a physical processor (Debian builds without
+# CONFIG_PARAVIRT_TIME_ACCOUNTING), and a guest that works competes for those.
 measure_group=/sys/fs/cgroup/case$RIG_CASE/bench
 measure_cpu_us() { sed -n 's/^usage_usec //p' "$measure_group/cpu.stat"; }
 
