@@ -7,12 +7,12 @@
 #include "test.h"
 
 #define __XEN_TOOLS__ 1
-#include <xencall.h>
 #include <xenctrl.h>
 #include <xen/domctl.h>
 #include <xen/event_channel.h>
 
 #include "fakes/evtchn_mem.h"
+#include "fakes/played_xencall.h"
 #include "xen/evtchn_abi.h"
 #include "xen/release.h"
 
@@ -33,59 +33,22 @@ struct subject {
 static struct {
     struct evtchn_mem *mem;
     int err; /* of every call; 0: none */
-    int open, buffers;
 } xen;
-
-static int answer(int rc)
-{
-    if (rc >= 0)
-        return rc;
-    errno = -rc;
-    return -1;
-}
 
 xc_interface *xc_interface_open(xentoollog_logger *logger,
                                 xentoollog_logger *dombuild_logger,
                                 unsigned flags)
 {
     (void)logger, (void)dombuild_logger, (void)flags;
-    xen.open++;
+    xen_held.open++;
     return (xc_interface *)&xen;
 }
 
 int xc_interface_close(xc_interface *xch)
 {
     (void)xch;
-    xen.open--;
+    xen_held.open--;
     return 0;
-}
-
-xencall_handle *xencall_open(struct xentoollog_logger *logger, unsigned flags)
-{
-    (void)logger, (void)flags;
-    xen.open++;
-    return (xencall_handle *)&xen;
-}
-
-int xencall_close(xencall_handle *xcall)
-{
-    (void)xcall;
-    xen.open--;
-    return 0;
-}
-
-void *xencall_alloc_buffer(xencall_handle *xcall, size_t size)
-{
-    (void)xcall;
-    xen.buffers++;
-    return malloc(size);
-}
-
-void xencall_free_buffer(xencall_handle *xcall, void *buffer)
-{
-    (void)xcall;
-    xen.buffers -= buffer != NULL;
-    free(buffer);
 }
 
 /* The first domain from that number on, as Xen has it. */
@@ -99,7 +62,7 @@ int xc_domain_getinfolist(xc_interface *xch, uint32_t first, unsigned max,
         if (xen.mem->domain[i].domid >= first)
             d = &xen.mem->domain[i];
     if (xen.err || !d)
-        return answer(-xen.err);
+        return xen_answer(-xen.err);
     *info = (xc_domaininfo_t){
         .domain = (domid_t)d->domid,
         .flags = d->is.hvm ? XEN_DOMINF_hvm_guest : 0,
@@ -116,7 +79,7 @@ int xc_evtchn_status(xc_interface *xch, xc_evtchn_status_t *status)
                      : xen.mem->base.ops->status(&xen.mem->base, status->dom,
                                                  status->port, &port);
     if (rc)
-        return answer(rc);
+        return xen_answer(rc);
     memset(&status->u, 0xff, sizeof(status->u)); /* what is not said */
     status->status = port.type;
     status->vcpu = port.vcpu;
@@ -223,7 +186,7 @@ int xencall1(xencall_handle *xcall, unsigned op, uint64_t arg)
     assert_int_equal(op, __HYPERVISOR_domctl);
     assert_int_equal(domctl->cmd, XLX__XEN_DOMCTL_EVTCHN_VECTOR);
     assert_int_equal(domctl->interface_version, XEN_DOMCTL_INTERFACE_VERSION);
-    return answer(xen.err ? -xen.err : do_op(domctl->domain, &domctl->op));
+    return xen_answer(xen.err ? -xen.err : do_op(domctl->domain, &domctl->op));
 }
 
 /* --- the cases ------------------------------------------------------------ */
@@ -484,8 +447,8 @@ static struct subject begin(bool real)
 static void end(struct subject *s)
 {
     xlx_ctx_free(s->ctx);
-    assert_int_equal(xen.open, 0);
-    assert_int_equal(xen.buffers, 0);
+    assert_int_equal(xen_held.open, 0);
+    assert_int_equal(xen_held.buffers, 0);
     s->mem->base.seam.close(&s->mem->base.seam);
 }
 

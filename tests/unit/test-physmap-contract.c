@@ -11,11 +11,11 @@
 #include <unistd.h>
 
 #define __XEN_TOOLS__ 1
-#include <xencall.h>
 #include <xenforeignmemory.h>
 #include <xen/memory.h>
 
 #include "fakes/physmap_fake.h"
+#include "fakes/played_xencall.h"
 
 #define DOMID 7u /* the fake's */
 #define GFNS (4 * XLX__PHYSMAP_PAGES_2M)
@@ -31,44 +31,8 @@ struct subject {
 
 static struct {
     struct xlx__physmap *domain;
-    int open, buffers, mapped;
+    int mapped;
 } xen;
-
-static int answer(int rc)
-{
-    if (rc >= 0)
-        return rc;
-    errno = -rc;
-    return -1;
-}
-
-xencall_handle *xencall_open(struct xentoollog_logger *logger, unsigned flags)
-{
-    (void)logger, (void)flags;
-    xen.open++;
-    return (xencall_handle *)&xen;
-}
-
-int xencall_close(xencall_handle *xcall)
-{
-    (void)xcall;
-    xen.open--;
-    return 0;
-}
-
-void *xencall_alloc_buffer(xencall_handle *xcall, size_t size)
-{
-    (void)xcall;
-    xen.buffers++;
-    return malloc(size);
-}
-
-void xencall_free_buffer(xencall_handle *xcall, void *buffer)
-{
-    (void)xcall;
-    xen.buffers--;
-    free(buffer);
-}
 
 /* How many extents got memory; fewer where there is no more. */
 int xencall2(xencall_handle *xcall, unsigned op, uint64_t cmd, uint64_t arg)
@@ -82,21 +46,21 @@ int xencall2(xencall_handle *xcall, unsigned op, uint64_t cmd, uint64_t arg)
     assert_int_equal(r->mem_flags, 0);
     int rc = xen.domain->ops->populate(xen.domain, r->extent_start.p,
                                        r->nr_extents, r->extent_order, &done);
-    return rc && rc != -ENOMEM ? answer(rc) : (int)done;
+    return rc && rc != -ENOMEM ? xen_answer(rc) : (int)done;
 }
 
 xenforeignmemory_handle *xenforeignmemory_open(struct xentoollog_logger *logger,
                                                unsigned flags)
 {
     (void)logger, (void)flags;
-    xen.open++;
+    xen_held.open++;
     return (xenforeignmemory_handle *)&xen;
 }
 
 int xenforeignmemory_close(xenforeignmemory_handle *fmem)
 {
     (void)fmem;
-    xen.open--;
+    xen_held.open--;
     return 0;
 }
 
@@ -242,8 +206,8 @@ static struct subject begin(bool real)
 static void end(struct subject *s)
 {
     s->p->ops->close(s->p);
-    assert_int_equal(xen.open, 0);
-    assert_int_equal(xen.buffers, 0);
+    assert_int_equal(xen_held.open, 0);
+    assert_int_equal(xen_held.buffers, 0);
     physmap_fake_free(s->fake);
     xlx_ctx_free(s->ctx);
 }
