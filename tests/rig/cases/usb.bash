@@ -108,7 +108,7 @@ processes() {
 
 usb_processes() {
     local found
-    found=$(processes 'xl-ext-usb-backend|qemu-system') && sed 's/^[0-9]* //' <<<"$found"
+    found=$(processes 'xl-ext-usb-backend|qemu-system') && cut -d ' ' -f 2- <<<"$found"
 }
 
 no_usb_process() { ! usb_processes; }
