@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-only
 #
 # Devices that are pulled out in the middle of a transfer, 200 times: the guest is
-# told within 200 ms, the backend is the same one all the time, and nothing is left.
-# QEMU's aborts. Run it with --timeout 3600.
+# told, the backend is the same one all the time, and nothing is left. QEMU's aborts.
+# How soon the guest is told is printed. Run it with --timeout 3600.
 #
 # The device is one of ours behind vhci_hcd, so that it can go in the middle of an
 # answer. Linux 6.1's vhci_hcd may keep a request for ever that it is given between
@@ -88,7 +88,6 @@ delays >"$rig_tmp/delays"
 median=$(sed -n "$(((pulls + 1) / 2))p" "$rig_tmp/delays")
 most=$(tail -n 1 "$rig_tmp/delays")
 echo "MEASURE usb_pulled_us median=$median most=$most"
-check "the guest is told within 200 ms" [ "$median" -le 200000 ]
 check "the guest answers" rig_guest_run $guest true
 as_before() {
     state_without_rings >"$rig_tmp/now"
