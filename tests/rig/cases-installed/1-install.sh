@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-only
 #
 # An ordinary Debian: the packages are installed, a former version first, and
-# the main commands work; a device is assigned, and the service is on.
+# the main commands work; a device is assigned, a guest has a vector policy, and
+# the service is on. Where there is a package of the patched hypervisor, the next
+# boot has that.
 
 set -eu
 . ./installed.bash
@@ -33,8 +35,16 @@ step "attach, detach, evtchn-list, image-info, restore"
 
 xl-ext install-front
 PATH=/usr/local/sbin:$PATH
-xl usb-assign g $tablet
+xl evtchn-policy g --vectors=vif,blk
+is_told_vectors || rig_fail "evtchn-policy: not told: $(vectors_told)"
 systemctl enable --now libxl-ext-usb
+"$rig_xl" save g /root/g.save
+"$rig_xl" restore /root/g.save
+rm /root/g.save
+rig_wait_for 60 is_told_vectors ||
+    rig_fail "restored: the service does not tell: $(vectors_told)"
+step "the service tells a restored guest its vectors"
+xl usb-assign g $tablet
 rig_wait_for 60 guest_has_tablet || rig_fail "the service does not attach"
 service=/proc/$(systemctl show -p MainPID --value libxl-ext-usb)/status
 for line in "CapEff 00000000002c11e6" "NoNewPrivs 1" "Seccomp 2"; do
@@ -45,6 +55,13 @@ systemctl restart libxl-ext-usb
 sleep 2
 guest_has_tablet || rig_fail "the device went with the service's restart"
 step "assigned, and the service gives it to the guest"
+
+hypervisor=$(echo /rig/given/xen-hypervisor-*.deb)
+if [ -e "$hypervisor" ]; then
+    apt install "$hypervisor"
+    cp /boot/xen-*-amd64.gz "$RIG_OUT/xen.gz"
+    step "$(basename "$hypervisor") is installed"
+fi
 # As the machine is cut off: what was told must be on the disk.
 sync
 rig_guest_stop g

@@ -20,6 +20,13 @@ guest_has_tablet() {
     rig_guest_run g 'grep -qs 0627 /sys/bus/usb/devices/*/idVendor'
 }
 
+# What evtchn-policy lets a guest know.
+vectors_told() {
+    xenstore-read "/local/domain/$(rig_domid g)/libxl-ext/vectors"
+}
+
+is_told_vectors() { [ "$(vectors_told)" = vif,vbd ]; }
+
 # apt ARGUMENT... : what it prints is of interest only when it fails.
 apt() {
     DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends "$@" \
