@@ -545,19 +545,65 @@ static void a_missing_folder_is_told(void **state)
 
 /* --- crc32c --------------------------------------------------------------- */
 
+/* By the definition, bit by bit. */
+static uint32_t plain_crc32c(uint32_t crc, const unsigned char *bytes,
+                             size_t len)
+{
+    crc = ~crc;
+    while (len--) {
+        crc ^= *bytes++;
+        for (int i = 0; i < 8; i++)
+            crc = crc >> 1 ^ (crc & 1 ? 0x82f63b78 : 0);
+    }
+    return ~crc;
+}
+
 static void crc32c_is_what_others_have(void **state)
 {
     (void)state;
     static const char digits[] = "123456789";
-    char bytes[100];
+    unsigned char bytes[100];
     assert_int_equal(xlx__crc32c(0, digits, 9), 0xe3069283);
     assert_int_equal(xlx__crc32c(xlx__crc32c(0, digits, 4), digits + 4, 5),
                      0xe3069283);
     for (size_t i = 0; i < sizeof(bytes); i++)
-        bytes[i] = (char)(i * 37);
+        bytes[i] = (unsigned char)(i * 37);
+    for (size_t i = 0; i < sizeof(bytes); i++) {
+        uint32_t want = plain_crc32c(7, bytes, i);
+        assert_int_equal(xlx__crc32c(7, bytes, i), want);
+        assert_int_equal(xlx__crc32c_portable(7, bytes, i), want);
+    }
+}
+
+/* Of each byte at each of the eight places in a word. */
+static void crc32c_of_every_byte_is_right(void **state)
+{
+    (void)state;
+    unsigned char word[8];
+    for (unsigned i = 0; i < 8 * 256; i++) {
+        memset(word, 0, sizeof(word));
+        word[i / 256] = (unsigned char)i;
+        assert_int_equal(xlx__crc32c_portable(0, word, 8),
+                         plain_crc32c(0, word, 8));
+    }
+}
+
+static void crc32c_of_blocks_is_that_of_each(void **state)
+{
+    (void)state;
+    unsigned char bytes[8 * 41];
+    uint32_t crc[9];
     for (size_t i = 0; i < sizeof(bytes); i++)
-        assert_int_equal(xlx__crc32c(7, bytes, i),
-                         xlx__crc32c_portable(7, bytes, i));
+        bytes[i] = (unsigned char)(i * 41 >> 2);
+    for (size_t len = 0; len <= 41; len++) {
+        for (size_t nr = 0; nr <= 8; nr++) {
+            memset(crc, 0xee, sizeof(crc));
+            xlx__crc32c_each(bytes, len, nr, crc);
+            for (size_t i = 0; i < nr; i++)
+                assert_int_equal(crc[i], plain_crc32c(0, bytes + i * len, len));
+            assert_int_equal(crc[nr], 0xeeeeeeee);
+        }
+    }
 }
 
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
@@ -585,6 +631,8 @@ int main(void)
         TEST(an_image_written_to_meanwhile_is_noticed),
         TEST(a_missing_folder_is_told),
         cmocka_unit_test(crc32c_is_what_others_have),
+        cmocka_unit_test(crc32c_of_every_byte_is_right),
+        cmocka_unit_test(crc32c_of_blocks_is_that_of_each),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
