@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "core/array.h"
 #include "core/io.h"
 #include "image/runs.h"
 
@@ -109,24 +110,54 @@ bool xlx_sidecar_next_zero(const xlx_sidecar *sidecar, uint64_t gfn,
 
 /* --- crc of pages --------------------------------------------------------- */
 
-/* Pages [page, page + nr) by number, at most CRCS. */
-static int check_some(const xlx_sidecar *sidecar, uint64_t page, size_t nr,
-                      const unsigned char *bytes, size_t *bad_r)
+/* No more crcs than are computed side by side are computed in vain. */
+static int compare(const uint32_t *want, size_t nr, const unsigned char *bytes,
+                   size_t *bad_r)
+{
+    uint32_t crc[XLX__CRC32C_AT_ONCE];
+    for (size_t i = 0, n; i < nr; i += n) {
+        n = nr - i < XLX__NR(crc) ? nr - i : XLX__NR(crc);
+        xlx__crc32c_each(bytes + i * XLX_PAGE_SIZE, XLX_PAGE_SIZE, n, crc);
+        for (size_t k = 0; k < n; k++) {
+            if (crc[k] == want[i + k])
+                continue;
+            *bad_r = i + k;
+            return -EILSEQ;
+        }
+    }
+    return 0;
+}
+
+/*
+ * Pages [page, page + nr) by number, at most CRCS, but for those with a bit in
+ * `zero`, unless that is NULL.
+ */
+static int check_some(const xlx_sidecar *sidecar, const uint64_t *zero,
+                      uint64_t page, size_t nr, const unsigned char *bytes,
+                      size_t *bad_r)
 {
     uint32_t crc[CRCS];
+    uint64_t at = page, to = page + nr;
+    if (zero)
+        at = find_bit(zero, at, to, false);
+    if (at == to)
+        return 0;
     int rc = xlx__pread_all(sidecar->fd, crc, nr * sizeof(crc[0]),
                             sidecar->crc_at + page * sizeof(crc[0]));
-    for (size_t i = 0; !rc && i < nr; i++) {
-        if (xlx__crc32c(0, bytes + i * XLX_PAGE_SIZE, XLX_PAGE_SIZE) == crc[i])
-            continue;
-        *bad_r = i;
-        rc = -EILSEQ;
+    while (!rc && at < to) {
+        uint64_t end = zero ? find_bit(zero, at, to, true) : to;
+        size_t first = (size_t)(at - page);
+        rc = compare(crc + first, (size_t)(end - at),
+                     bytes + first * XLX_PAGE_SIZE, bad_r);
+        *bad_r += first;
+        at = zero ? find_bit(zero, end, to, false) : to;
     }
     return rc;
 }
 
-int xlx_sidecar_check(const xlx_sidecar *sidecar, uint64_t gfn, size_t nr,
-                      const void *pages, uint64_t *bad_gfn_r)
+static int check_pages(const xlx_sidecar *sidecar, const uint64_t *zero,
+                       uint64_t gfn, size_t nr, const void *pages,
+                       uint64_t *bad_gfn_r)
 {
     const struct xlx_image *image = sidecar->image;
     const struct xlx_image_run *end = image->runs + image->nr_runs;
@@ -139,12 +170,12 @@ int xlx_sidecar_check(const xlx_sidecar *sidecar, uint64_t gfn, size_t nr,
         if (!run || run == end || gfn < run->gfn)
             return -ENOENT;
         uint64_t first = gfn - run->gfn, n = run->nr - first;
-        size_t bad;
+        size_t bad = 0;
         n = n < nr ? n : nr;
         n = n < CRCS ? n : CRCS;
-        int rc =
-            check_some(sidecar, sidecar->ordinal[run - image->runs] + first,
-                       (size_t)n, bytes, &bad);
+        int rc = check_some(sidecar, zero,
+                            sidecar->ordinal[run - image->runs] + first,
+                            (size_t)n, bytes, &bad);
         if (rc == -EILSEQ)
             *bad_gfn_r = gfn + bad;
         if (rc)
@@ -156,4 +187,16 @@ int xlx_sidecar_check(const xlx_sidecar *sidecar, uint64_t gfn, size_t nr,
             run++;
     }
     return 0;
+}
+
+int xlx_sidecar_check(const xlx_sidecar *sidecar, uint64_t gfn, size_t nr,
+                      const void *pages, uint64_t *bad_gfn_r)
+{
+    return check_pages(sidecar, NULL, gfn, nr, pages, bad_gfn_r);
+}
+
+int xlx__sidecar_check_data(const xlx_sidecar *sidecar, uint64_t gfn, size_t nr,
+                            const void *pages, uint64_t *bad_gfn_r)
+{
+    return check_pages(sidecar, sidecar->zero, gfn, nr, pages, bad_gfn_r);
 }

@@ -107,6 +107,10 @@ int xlx__sidecar_mtime(xlx_ctx *ctx, const struct xlx_image *image,
 int xlx__sidecar_path(xlx_ctx *ctx, const struct xlx_image *image,
                       const char *path, char *to);
 
+/* As xlx_sidecar_check(), but for pages that the sidecar lists as zero. */
+int xlx__sidecar_check_data(const xlx_sidecar *sidecar, uint64_t gfn, size_t nr,
+                            const void *pages, uint64_t *bad_gfn_r);
+
 /*
  * What is sensible of a working set: in the image, nothing twice, neighbours
  * joined, not more than XLX_WORKING_SET_MAX runs. `ranges` may be anything.

@@ -262,12 +262,10 @@ static int put_page_crcs(void *arg, uint64_t gfn, size_t nr,
     struct pages *p = arg;
     uint32_t crc[XLX__WALK_PAGES];
     (void)gfn;
-    for (size_t i = 0; i < nr; i++, p->done++) {
-        const unsigned char *page = bytes + i * XLX_PAGE_SIZE;
-        crc[i] = xlx__crc32c(0, page, XLX_PAGE_SIZE);
-        if (xlx__page_is_zero(page))
+    xlx__crc32c_each(bytes, XLX_PAGE_SIZE, nr, crc);
+    for (size_t i = 0; i < nr; i++, p->done++)
+        if (xlx__page_is_zero(bytes + i * XLX_PAGE_SIZE))
             p->zero[p->done / 64] |= 1ull << p->done % 64;
-    }
     return add_bytes(p->w, crc, nr * sizeof(crc[0]));
 }
 

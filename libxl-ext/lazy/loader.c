@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/clock.h"
+#include "image/known_read.h"
 
 struct xlx__loader {
     struct xlx__guest *guest;
@@ -80,43 +81,13 @@ struct xlx__stalls *xlx__loader_stalls(const struct xlx__loader *loader)
 
 /* --- reading -------------------------------------------------------------- */
 
-/* Pages that are not known to be zeros. */
-static int read_checked(struct xlx__loader *loader, uint64_t gfn, uint32_t nr,
-                        void *buffer)
+static int read_pages(struct xlx__loader *loader, uint64_t gfn, uint32_t nr,
+                      void *buffer)
 {
     uint64_t bad;
-    int rc = xlx_image_read(loader->image, gfn, nr, buffer);
-    if (rc || !loader->sidecar)
-        return rc;
-    /* A sidecar that cannot be read is no reason to hold a good page back. */
-    rc = xlx_sidecar_check(loader->sidecar, gfn, nr, buffer, &bad);
-    return rc == -EILSEQ ? -EBADMSG : 0;
-}
-
-static int read_all_pages(struct xlx__loader *loader, uint64_t gfn, uint32_t nr,
-                          void *buffer)
-{
-    char *to = buffer;
-    uint64_t end = gfn + nr;
-    while (gfn < end) {
-        struct xlx_image_range zero = { end, 0 };
-        if (!loader->sidecar ||
-            !xlx_sidecar_next_zero(loader->sidecar, gfn, &zero) ||
-            zero.gfn > end)
-            zero.gfn = end;
-        uint64_t n = zero.gfn - gfn;
-        if (n) {
-            int rc = read_checked(loader, gfn, (uint32_t)n, to);
-            if (rc)
-                return rc;
-        } else {
-            n = zero.nr < end - gfn ? zero.nr : end - gfn;
-            memset(to, 0, n * XLX_PAGE_SIZE);
-        }
-        gfn += n;
-        to += n * XLX_PAGE_SIZE;
-    }
-    return 0;
+    int rc = xlx__image_read_known(loader->image, loader->sidecar, gfn, nr,
+                                   buffer, &bad);
+    return rc == -EILSEQ ? -EBADMSG : rc;
 }
 
 int xlx__loader_read(struct xlx__loader *loader, uint64_t gfn, uint32_t nr,
@@ -125,7 +96,7 @@ int xlx__loader_read(struct xlx__loader *loader, uint64_t gfn, uint32_t nr,
     struct xlx__load_slot load;
     xlx__stalls_enter(loader->stalls, &load, false);
     xlx__stalls_begin(loader->stalls, &load, gfn);
-    int rc = read_all_pages(loader, gfn, nr, buffer);
+    int rc = read_pages(loader, gfn, nr, buffer);
     xlx__stalls_leave(loader->stalls, &load);
     return rc;
 }
@@ -160,7 +131,7 @@ static int try_load(struct xlx__loader *loader, uint64_t gfn, void *buffer,
                     bool *is_read, const char **what_r)
 {
     *what_r = "read of the save file";
-    int rc = *is_read ? 0 : read_all_pages(loader, gfn, 1, buffer);
+    int rc = *is_read ? 0 : read_pages(loader, gfn, 1, buffer);
     if (rc == -EBADMSG)
         *what_r = "wrong checksum of the page in the save file";
     if (rc)

@@ -9,6 +9,7 @@
 
 #include "fakes/image_build.h"
 #include "fuzz/fuzz-sidecar.c"
+#include "image/known_read.h"
 
 struct fixture {
     xlx_ctx *ctx;
@@ -180,6 +181,111 @@ static void pages_are_held_against_their_crc(void **state)
                      -ENOENT);
     assert_int_equal(xlx_sidecar_check(f->sidecar, 0x108, 1, pages, &bad),
                      -ENOENT);
+}
+
+static int check_data(struct fixture *f, uint64_t gfn, size_t nr,
+                      const void *pages, uint64_t *bad_r)
+{
+    *bad_r = UINT64_MAX;
+    return xlx__sidecar_check_data(f->sidecar, gfn, nr, pages, bad_r);
+}
+
+/* Whatever is in the pages that are listed as zero: nobody uses it. */
+static void pages_that_are_zeros_need_no_check(void **state)
+{
+    struct fixture *f = *state;
+    static char pages[73][XLX_PAGE_SIZE];
+    uint64_t bad;
+    start(f);
+    must_write_sidecar(f);
+    assert_int_equal(xlx_image_read(f->image, 0, 73, pages), 0);
+    for (size_t gfn = 1; gfn <= 3; gfn++)
+        pages[gfn][7] = 1;
+    assert_int_equal(xlx_sidecar_check(f->sidecar, 0, 73, pages, &bad),
+                     -EILSEQ);
+    assert_int_equal(bad, 1);
+    assert_int_equal(check_data(f, 0, 73, pages, &bad), 0);
+    assert_int_equal(check_data(f, 1, 3, pages[1], &bad), 0);
+    assert_int_equal(check_data(f, 0x107, 1, pages[1], &bad), 0);
+    for (uint64_t gfn = 4; gfn < 8; gfn++) {
+        pages[gfn][7] ^= 1;
+        assert_int_equal(check_data(f, 0, 73, pages, &bad), -EILSEQ);
+        assert_int_equal(bad, gfn);
+        pages[gfn][7] ^= 1;
+    }
+    pages[0][7] ^= 1;
+    assert_int_equal(check_data(f, 0, 4, pages, &bad), -EILSEQ);
+    assert_int_equal(bad, 0);
+    assert_int_equal(check_data(f, 0x90, 1, pages, &bad), -ENOENT);
+}
+
+static void pages_behind_zeros_are_checked(void **state)
+{
+    struct fixture *f = *state;
+    static char pages[73][XLX_PAGE_SIZE];
+    uint64_t bad;
+    start(f);
+    must_write_sidecar(f);
+    assert_int_equal(xlx_image_read(f->image, 0, 73, pages), 0);
+    f->sidecar->zero[0] |= 3ull << 40; /* in the middle of a run */
+    pages[40][7] ^= 1;
+    pages[41][7] ^= 1;
+    assert_int_equal(check_data(f, 3, 70, pages[3], &bad), 0);
+    pages[42][7] ^= 1;
+    assert_int_equal(check_data(f, 3, 70, pages[3], &bad), -EILSEQ);
+    assert_int_equal(bad, 42);
+    assert_int_equal(check_data(f, 3, 39, pages[3], &bad), 0);
+}
+
+/* Nobody is refused a good page because its checksum is out of reach. */
+static void a_sidecar_that_cannot_be_read_holds_nothing_back(void **state)
+{
+    struct fixture *f = *state;
+    static char pages[73][XLX_PAGE_SIZE], read[73][XLX_PAGE_SIZE];
+    uint64_t bad;
+    start(f);
+    must_write_sidecar(f);
+    assert_int_equal(xlx_image_read(f->image, 0, 73, pages), 0);
+    int empty = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    assert_true(dup2(empty, f->sidecar->fd) >= 0);
+    close(empty);
+    assert_int_equal(xlx_sidecar_check(f->sidecar, 0, 73, pages, &bad),
+                     -ENODATA);
+    assert_int_equal(
+        xlx__image_read_known(f->image, f->sidecar, 0, 73, read, &bad), 0);
+    assert_memory_equal(read, pages, sizeof(pages));
+}
+
+/* Of zeros that go on behind the range, those in it: the buffer ends there. */
+static void a_read_ends_among_zeros(void **state)
+{
+    struct fixture *f = *state;
+    static const char zeros[XLX_PAGE_SIZE];
+    char page[3][XLX_PAGE_SIZE], behind[XLX_PAGE_SIZE];
+    uint64_t bad;
+    start(f);
+    must_write_sidecar(f);
+    memset(page, 0xee, sizeof(page));
+    memcpy(behind, page[2], sizeof(behind));
+    assert_int_equal(
+        xlx__image_read_known(f->image, f->sidecar, 0, 2, page, &bad), 0);
+    assert_memory_equal(page[1], zeros, sizeof(zeros));
+    assert_memory_equal(page[2], behind, sizeof(behind));
+}
+
+/* 0 is read, 1 to 3 are zeros, and 4 begins what cannot be read. */
+static void a_read_that_fails_is_placed(void **state)
+{
+    struct fixture *f = *state;
+    static char pages[73][XLX_PAGE_SIZE];
+    uint64_t bad = 0;
+    start(f);
+    must_write_sidecar(f);
+    assert_int_equal(truncate(f->path, (off_t)f->b.page[10]), 0);
+    assert_int_equal(
+        xlx__image_read_known(f->image, f->sidecar, 0, 73, pages, &bad),
+        -ENODATA);
+    assert_int_equal(bad, 4);
 }
 
 /* What is repeated or in no image is left out, neighbours are joined. */
@@ -614,6 +720,11 @@ int main(void)
         TEST(without_one_nothing_is_said),
         TEST(zero_pages_are_known),
         TEST(pages_are_held_against_their_crc),
+        TEST(pages_that_are_zeros_need_no_check),
+        TEST(pages_behind_zeros_are_checked),
+        TEST(a_read_ends_among_zeros),
+        TEST(a_read_that_fails_is_placed),
+        TEST(a_sidecar_that_cannot_be_read_holds_nothing_back),
         TEST(a_working_set_is_tidied),
         TEST(a_working_set_grows_and_goes),
         TEST(each_keeps_what_the_other_wrote),
