@@ -42,7 +42,8 @@ help:
 #:                    notices; MUTATE='--sample 20', see tests/mutate --help
 #: make demo          the two main jobs on real Xen, explained
 #: make rig-shell     an interactive dom0
-#: make bench         opening save images, filling guests, listing USB devices
+#: make bench         opening save images, sidecars, filling guests, listing USB
+#:                    devices
 #: make figures        draw the figures of docs/ again (build-aux/deps figures)
 #: make bench-criu    lazy restore against CRIU itself, under QEMU
 #: make hypervisor    the patched Xen, and how to install it
@@ -421,8 +422,9 @@ $(B)/bench/lazy-uffd: $(uffd_obj) $(tested).a
 	$(call say,LD)
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(DEPS_LIBS) $(CMOCKA_LIBS) -lm
 
-bench: all $(B)/bench/index $(B)/bench/usb-list $(B)/bench/lazy-uffd
+bench: all $(addprefix $(B)/bench/,index sidecar usb-list lazy-uffd)
 	$(B)/bench/index $(B)/bench 1 8 64
+	$(B)/bench/sidecar 64 $(B)/bench
 	$(B)/bench/usb-list $(B)/bench
 	$(B)/bench/lazy-uffd $(LAZY_UFFD) $(B)/bench
 	$(B)/bench/lazy-uffd --big 64 $(B)/bench
