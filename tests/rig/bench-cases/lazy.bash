@@ -189,20 +189,42 @@ bench_replay() {
     without_fill replay
 }
 
-# bench_cost_eager, bench_cost_fill : nothing runs in dom0 but the restore, so that
-# all of dom0's time, as Xen counts it, is the restore's. The guest works.
+# cost WAY HELPER [-p] : nothing runs in dom0 but the restore, so that all of dom0's
+# time, as Xen counts it, is the restore's. The guest works; with -p it is paused, and
+# there are no faults.
 cost() {
-    local way=$1 helper=$2 before
-    rm -f $bench_save.lzx
-    before=$(measure_xen_us)
-    measure_restore "$helper" $bench_save
+    local way=$1 helper=$2 name=${3:+paused_} before user kernel
+    before=$(measure_xen_us) user=$(measure_user_us) kernel=$(measure_kernel_us)
+    measure_enter
+    measure_restore "$helper" $bench_save ${3:+"$3"}
+    measure_leave
     [ "$way" = eager ] || xl-ext lazy-wait -q g || rig_fail 'the fill failed'
-    note "$way" xen $(($(measure_xen_us) - before))
-    next=$(($(rig_domid g) + 1))
+    note "$way" "${name}xen" $(($(measure_xen_us) - before))
+    note "$way" "${name}user" $(($(measure_user_us) - user))
+    note "$way" "${name}kernel" $(($(measure_kernel_us) - kernel))
+    domid=$(rig_domid g)
+    [ "$way" = eager ] ||
+        note "$way" "${name}faulted" "$(lazy_field "$domid" faults)"
+    next=$((domid + 1))
     rig_guest_stop g
 }
+
 bench_cost_eager() { cost eager "$lazy_stock_helper"; }
-bench_cost_fill() { cost fill $measure_ours; }
+bench_cost_fill() { rm -f $bench_save.lzx && cost fill $measure_ours "$@"; }
+bench_cost_paused() { bench_cost_fill -p; }
+
+# With all that `image-index` writes. It is made once, and before the time counts.
+bench_cost_sidecar() {
+    if [ ! -f /tmp/bench/index ]; then
+        rm -f $bench_save.lzx
+        rig_time 'image-index' xl-ext image-index $bench_save ||
+            rig_fail 'no sidecar'
+        mv $bench_save.lzx /tmp/bench/index
+    fi
+    cp /tmp/bench/index $bench_save.lzx
+    cost sidecar $measure_ours "$@"
+}
+bench_cost_sidecar_paused() { bench_cost_sidecar -p; }
 
 # The guest stays paused: nothing but the restore runs.
 bench_paused() {
@@ -267,6 +289,7 @@ bench_aims() {
         "$(ratio "$paused" "$eager") of eager"
     echo "helper and fill ($(ms "$fill") ms), guest paused:" \
         "$(ratio $((paused + fill)) "$eager") of eager"
+    echo "processor time of dom0 with a sidecar: $(ms "$(of sidecar xen)") ms"
     echo "faults without fill until the guest is calm: $(of demand calm)," \
         "after the recording $(of replay calm)"
     echo "when complete / eager: demand $(ratio "$(of demand after)" "$(
@@ -275,11 +298,34 @@ bench_aims() {
         of eager after)")"
 }
 
+# cost_row LABEL NAME [DIVISOR] : one figure of each way that has a column.
+cost_row() {
+    local label=$1 way values=() value
+    for way in eager fill sidecar; do
+        value=$(of $way "$2")
+        [ "$value" = - ] || value=$((value / ${3:-1}))
+        values+=("$value")
+    done
+    line "$label" "${values[@]}"
+}
+
+bench_cost_table() {
+    line "$1 MiB" eager lazy 'lazy, with a sidecar'
+    echo '|---|---|---|---|'
+    cost_row 'processor time of dom0 until complete, ms' xen 1000
+    cost_row 'faults' faulted
+    cost_row "in the restore's programs, as dom0's kernel counts, ms" user 1000
+    cost_row 'in the kernel and Xen for them, ms' kernel 1000
+    cost_row 'guest paused: processor time of dom0, ms' paused_xen 1000
+    cost_row "in the restore's programs, ms" paused_user 1000
+    cost_row 'in the kernel and Xen for them, ms' paused_kernel 1000
+}
+
 # ways_of_round ROUND OF : `replay` is the slowest, and is taken once. Among busy
 # loops, dom0's time is not the restore's.
 ways_of_round() {
     echo eager fill paused demand recorded
-    [ "${bench_load:-}" = yes ] || echo cost_eager cost_fill
+    [ "${bench_load:-}" = yes ] || echo cost_eager cost_fill cost_sidecar
     [ "$1" != "$2" ] || echo replay
 }
 
@@ -291,7 +337,8 @@ bench_leave() {
     rmdir "$measure_group" 2>/dev/null
 }
 
-bench_lazy() {
+# in_turn MIB ROUNDS WAYS : WAYS, called with the round and ROUNDS, prints the ways.
+in_turn() {
     local mib=$1 rounds=${bench_rounds:-$2} round way begun
     trap bench_leave EXIT
     mkdir "$measure_group"
@@ -299,7 +346,7 @@ bench_lazy() {
     measure_load
     pages=$((mib * 256))
     for ((round = 1; round <= rounds; round++)); do
-        for way in $(ways_of_round $round "$rounds"); do
+        for way in $("$3" $round "$rounds"); do
             [ $SECONDS -lt $bench_enough ] || break 2
             begun=$(now)
             "bench_$way"
@@ -307,6 +354,22 @@ bench_lazy() {
         done
     done
     echo
+}
+
+ways_of_cost() {
+    echo cost_eager cost_fill cost_sidecar cost_paused cost_sidecar_paused
+}
+
+bench_cost() {
+    in_turn "$1" "$2" ways_of_cost
+    bench_cost_table "$1"
+    echo
+    all_figures
+}
+
+bench_lazy() {
+    local mib=$1
+    in_turn "$mib" "$2" ways_of_round
     bench_table "$mib"
     bench_aims
     echo

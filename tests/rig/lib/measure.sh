@@ -53,6 +53,8 @@ measure_xen_us() { /rig/tools/domain-time 0; }
 # CONFIG_PARAVIRT_TIME_ACCOUNTING), and a guest that works competes for those.
 measure_group=/sys/fs/cgroup/case$RIG_CASE/bench
 measure_cpu_us() { sed -n 's/^usage_usec //p' "$measure_group/cpu.stat"; }
+measure_user_us() { sed -n 's/^user_usec //p' "$measure_group/cpu.stat"; }
+measure_kernel_us() { sed -n 's/^system_usec //p' "$measure_group/cpu.stat"; }
 
 # measure_enter, measure_leave : this shell, and what it starts, is measured.
 measure_enter() { echo $BASHPID >"$measure_group/cgroup.procs"; }
