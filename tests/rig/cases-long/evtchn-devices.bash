@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-only
-# shellcheck shell=bash disable=SC2086 # lists of words
+# shellcheck shell=bash disable=SC2086,SC2046 # lists of words
 #
 # An unchanged Linux guest with the module xen-vec, eight network interfaces, four
 # disks (two of blkback, two of QEMU) and four vCPUs: its channels have vectors of
