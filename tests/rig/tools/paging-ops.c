@@ -478,6 +478,19 @@ static void check_bad_buffers(void)
     munmap(buffer + 3 * PAGE, (SUPER - 3) * PAGE);
 }
 
+/* What lies behind the last address is not a buffer that is not there. */
+static void check_buffer_around(void)
+{
+    const uint64_t at = BASE + 0x24800;
+
+    puts("load_run from a buffer around the end of addresses");
+    check_is(mark(at + 1, 1), 0, "1 hole marked");
+    check_is(run_op(OP_LOAD_RUN, at, 2, (void *)-PAGE, NULL), -EINVAL,
+             "a hole and it");
+    check_is(run_op(OP_LOAD_ZEROS, at, 2, NULL, NULL), 0, "zeros");
+    check_is(matching(at + 1, 1, page_is_zero), 1, "zero pages");
+}
+
 static void limit_to(unsigned long pages)
 {
     need(!xc_domain_setmaxmem(xch, domid, pages * 4),
@@ -1197,6 +1210,7 @@ static void check_everything(void)
     check_loading_superpages();
     check_loading_awaited();
     check_bad_buffers();
+    check_buffer_around();
     check_limit_lowered();
     check_limit_reached();
     check_limit_while_loading();
