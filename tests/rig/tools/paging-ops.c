@@ -491,6 +491,40 @@ static void check_buffer_around(void)
     check_is(matching(at + 1, 1, page_is_zero), 1, "zero pages");
 }
 
+static bool page_has_secret(const uint64_t *p, uint64_t gfn)
+{
+    (void)gfn;
+    for (unsigned i = 0; i < PAGE / 8; i++)
+        if (p[i] == word(0x5ec, i))
+            return true;
+    return false;
+}
+
+/* The buffer ends within the page; another one may get that afterwards. */
+static void check_cleared(void)
+{
+    const uint64_t at = BASE + 0x24c00;
+    char *buffer = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+    xen_pfn_t gfns[256];
+
+    puts("what is left of a page that was not loaded");
+    need(buffer != MAP_FAILED, "no memory");
+    for (unsigned i = 0; i < PAGE / 16; i++)
+        ((uint64_t *)(buffer + PAGE / 2))[i] = word(0x5ec, i);
+    need(!munmap(buffer + PAGE, PAGE), "munmap");
+    check_is(mark(at, 1), 0, "1 hole marked");
+    check_is(load(at, 1, buffer + PAGE / 2), -EFAULT, "half a page");
+    for (unsigned i = 0; i < 256; i++)
+        gfns[i] = at + 1 + i;
+    need(!xc_domain_populate_physmap_exact(xch, domid, 256, 0, 0, gfns),
+         "populate");
+    check_is(matching(at + 1, 256, page_has_secret), 0,
+             "pages with what was in it");
+    check_is(run_op(OP_LOAD_ZEROS, at, 1, NULL, NULL), 0, "zeros");
+    munmap(buffer, PAGE);
+}
+
 static void limit_to(unsigned long pages)
 {
     need(!xc_domain_setmaxmem(xch, domid, pages * 4),
@@ -1211,6 +1245,7 @@ static void check_everything(void)
     check_loading_awaited();
     check_bad_buffers();
     check_buffer_around();
+    check_cleared();
     check_limit_lowered();
     check_limit_reached();
     check_limit_while_loading();
