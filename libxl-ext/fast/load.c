@@ -14,7 +14,11 @@ struct loader {
     const struct xlx__fast_job *job;
     struct xlx__fast_window window;
     uint64_t extent[XLX__FAST_WINDOW]; /* a list for Xen */
+    char *buffer; /* BUFFER pages, where Xen loads them; NULL: by a mapping */
 };
+
+/* A 2 MiB block, which Xen takes from there as one. */
+#define BUFFER XLX__PHYSMAP_PAGES_2M
 
 static int fail_load(struct loader *l, int rc, const char *what, uint64_t gfn)
 {
@@ -128,7 +132,8 @@ static int read_window(struct loader *l, char *at)
     return rc;
 }
 
-static int load_window(struct loader *l)
+/* By a mapping, as any Xen has it. */
+static int fill_window(struct loader *l)
 {
     char *at = NULL;
     int rc = populate_blocks(l);
@@ -137,6 +142,38 @@ static int load_window(struct loader *l)
     if (!rc)
         rc = map(l, &at);
     return rc ? rc : read_window(l, at);
+}
+
+/* --- memory and content in one call --------------------------------------- */
+
+/* Up to the end of a 2 MiB block at most. */
+static int load_piece(struct loader *l, uint64_t gfn, uint32_t nr)
+{
+    struct xlx__physmap *physmap = l->job->physmap;
+    bool zeros = xlx__image_known_zeros(l->job->sidecar, gfn, nr);
+    uint32_t done;
+    int rc = zeros ? 0 : read_piece(l, gfn, nr, l->buffer);
+    if (rc)
+        return rc;
+    rc = physmap->ops->load(physmap, gfn, nr, zeros ? NULL : l->buffer, &done);
+    if (!rc)
+        return 0;
+    const char *what = rc == -ENOMEM ? "allocate memory for it" : "load it";
+    return fail_load(l, rc, what, gfn + done);
+}
+
+static int load_pieces(struct loader *l)
+{
+    const struct xlx__fast_window *window = &l->window;
+    int rc = 0;
+    for (size_t i = 0, n; !rc && i < window->nr; i += n) {
+        size_t left = BUFFER - window->gfn[i] % BUFFER;
+        n = xlx__fast_piece_at(window, i);
+        if (n > left)
+            n = left;
+        rc = load_piece(l, window->gfn[i], (uint32_t)n);
+    }
+    return rc;
 }
 
 /* --- all ------------------------------------------------------------------ */
@@ -151,7 +188,7 @@ static int load_windows(struct loader *l)
     while (!rc &&
            xlx__fast_window_next(runs, nr_runs, next, job->end, &l->window)) {
         next = l->window.gfn[l->window.nr - 1] + 1;
-        rc = load_window(l);
+        rc = l->buffer ? load_pieces(l) : fill_window(l);
     }
     return rc;
 }
@@ -164,5 +201,11 @@ int xlx__fast_load(xlx_ctx *ctx, const struct xlx__fast_job *job)
                          job->physmap->domid);
     l->ctx = ctx;
     l->job = job;
-    return load_windows(l);
+    /* Without memory for it, by a mapping. */
+    if (job->physmap->can_load)
+        l->buffer = job->physmap->ops->buffer_alloc(job->physmap, BUFFER);
+    int rc = load_windows(l);
+    if (l->buffer)
+        job->physmap->ops->buffer_free(job->physmap, l->buffer, BUFFER);
+    return rc;
 }

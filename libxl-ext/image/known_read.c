@@ -73,3 +73,16 @@ int xlx__image_read_known(const xlx_image *image, const xlx_sidecar *sidecar,
     }
     return 0;
 }
+
+bool xlx__image_known_zeros(const xlx_sidecar *sidecar, uint64_t gfn,
+                            uint64_t nr)
+{
+    uint64_t end = gfn + nr;
+    while (sidecar && gfn < end) {
+        struct xlx_image_range zero = zeros_from(sidecar, gfn, end);
+        if (zero.gfn > gfn)
+            return false;
+        gfn += zero.nr;
+    }
+    return sidecar;
+}

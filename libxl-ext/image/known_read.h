@@ -19,4 +19,8 @@
 int xlx__image_read_known(const xlx_image *image, const xlx_sidecar *sidecar,
                           uint64_t gfn, size_t nr, void *buf, uint64_t *bad_r);
 
+/* Whether the sidecar (NULL: none) knows all of [gfn, gfn + nr) to be zeros. */
+bool xlx__image_known_zeros(const xlx_sidecar *sidecar, uint64_t gfn,
+                            uint64_t nr);
+
 #endif

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 /*
  * Seam: memory for a domain that is being made, and a look into it. Any Xen has
- * this, and its calls are the same in every release. One thread, but many
- * processes at once for one domain, each with a handle of its own.
+ * this, and its calls are the same in every release; but load() is only in one
+ * with the patch of hypervisor/. One thread, but many processes at once for one
+ * domain, each with a handle of its own.
  */
 #ifndef XLX_XEN_PHYSMAP_H
 #define XLX_XEN_PHYSMAP_H
@@ -36,6 +37,22 @@ struct xlx__physmap_ops {
     int (*map)(struct xlx__physmap *p, const uint64_t *gfn, size_t nr,
                void **at_r, size_t *bad_r);
 
+    /*
+     * Where can_load is set: both at once, without a mapping. Gives the domain
+     * memory at gfns [gfn, gfn + nr) that have none yet, whole 2 MiB blocks as
+     * such where Xen has them, with the content in `buffer`, which
+     * buffer_alloc() made, or zeros if that is NULL. *done_r gfns, from the
+     * first on, have theirs, also when it fails. No text is kept. Errors as
+     * populate(); -EEXIST the gfn has memory.
+     */
+    int (*load)(struct xlx__physmap *p, uint64_t gfn, uint32_t nr,
+                const void *buffer, uint32_t *done_r);
+
+    /* NULL without memory. It is freed with buffer_free(), or with the
+     * process. */
+    void *(*buffer_alloc)(struct xlx__physmap *p, size_t pages);
+    void (*buffer_free)(struct xlx__physmap *p, void *buffer, size_t pages);
+
     /* Frees the handle. */
     void (*close)(struct xlx__physmap *p);
 };
@@ -44,6 +61,7 @@ struct xlx__physmap_ops {
 struct xlx__physmap {
     const struct xlx__physmap_ops *ops;
     uint32_t domid;
+    bool can_load; /* this Xen has load() */
 };
 
 /*

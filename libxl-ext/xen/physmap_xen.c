@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-only */
 /*
- * Memory of a domain over Xen's stable libraries: neither call changes with
- * Xen's releases.
+ * Memory of a domain over Xen's stable libraries: no call changes with Xen's
+ * releases.
  */
 #include "xen/physmap.h"
 
@@ -13,8 +13,10 @@
 #include <xencall.h>
 #include <xenforeignmemory.h>
 #include <xen/memory.h>
+#include <xen/version.h>
 
 #include "core/clean.h"
+#include "xen/physmap_abi.h"
 #include "xen/toollog.h"
 
 struct physmap_xen {
@@ -90,6 +92,55 @@ static int xen_map(struct xlx__physmap *p, const uint64_t *gfn, size_t nr,
     return 0;
 }
 
+static int xen_load(struct xlx__physmap *p, uint64_t gfn, uint32_t nr,
+                    const void *buffer, uint32_t *done_r)
+{
+    struct xlx__xen_load_physmap *arg =
+        xencall_alloc_buffer(physmap_of(p)->xcall, sizeof(*arg));
+    *done_r = 0;
+    if (!arg)
+        return -ENOMEM;
+    *arg = (struct xlx__xen_load_physmap){
+        .domid = (uint16_t)p->domid,
+        .flags = buffer ? 0 : XLX__XENMEM_LOAD_ZEROS,
+        .nr = nr,
+        .gfn = gfn,
+        .buffer = (uint64_t)(uintptr_t)buffer,
+    };
+    int rc = xencall2(physmap_of(p)->xcall, __HYPERVISOR_memory_op,
+                      XLX__XENMEM_LOAD_PHYSMAP, (uint64_t)(uintptr_t)arg);
+    if (rc)
+        rc = -errno;
+    *done_r = nr - arg->nr;
+    xencall_free_buffer(physmap_of(p)->xcall, arg);
+    return rc;
+}
+
+static void *xen_buffer_alloc(struct xlx__physmap *p, size_t pages)
+{
+    return xencall_alloc_buffer_pages(physmap_of(p)->xcall, pages);
+}
+
+static void xen_buffer_free(struct xlx__physmap *p, void *buffer, size_t pages)
+{
+    if (buffer)
+        xencall_free_buffer_pages(physmap_of(p)->xcall, buffer, pages);
+}
+
+/* Where Xen cannot be asked, the other way finds out why. */
+static bool ask_load(xencall_handle *xcall)
+{
+    struct xen_feature_info *info = xencall_alloc_buffer(xcall, sizeof(*info));
+    if (!info)
+        return false;
+    *info = (struct xen_feature_info){ .submap_idx = 0 };
+    bool has = !xencall2(xcall, __HYPERVISOR_xen_version, XENVER_get_features,
+                         (uint64_t)(uintptr_t)info) &&
+               (info->submap & XLX__XENFEAT_LOAD_PHYSMAP);
+    xencall_free_buffer(xcall, info);
+    return has;
+}
+
 static void physmap_close(struct xlx__physmap *p)
 {
     if (physmap_of(p)->fmem)
@@ -102,6 +153,9 @@ static void physmap_close(struct xlx__physmap *p)
 static const struct xlx__physmap_ops xen_ops = {
     .populate = xen_populate,
     .map = xen_map,
+    .load = xen_load,
+    .buffer_alloc = xen_buffer_alloc,
+    .buffer_free = xen_buffer_free,
     .close = physmap_close,
 };
 
@@ -120,6 +174,7 @@ int xlx__physmap_open(xlx_ctx *ctx, uint32_t domid, struct xlx__physmap **p_r)
         physmap_close(&x->base);
         return rc;
     }
+    x->base.can_load = ask_load(x->xcall);
     *p_r = &x->base;
     return 0;
 }

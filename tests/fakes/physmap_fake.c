@@ -2,6 +2,7 @@
 #include "fakes/physmap_fake.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -102,6 +103,82 @@ static int fake_map(struct xlx__physmap *p, const uint64_t *gfn, size_t nr,
     return 0;
 }
 
+/* --- load() --------------------------------------------------------------- */
+
+static void put(struct physmap_fake *f, uint64_t gfn, size_t nr,
+                const char *content)
+{
+    static const char zeros[PAGE];
+    for (size_t i = 0; i < nr; i++) {
+        ssize_t n = pwrite(f->memory, content ? content + i * PAGE : zeros,
+                           PAGE, (off_t)((gfn + i) * PAGE));
+        assert(n == PAGE);
+        (void)n;
+    }
+}
+
+static bool is_in_the_way(const struct physmap_fake *f, uint64_t gfn)
+{
+    return f->order[gfn] || (f->has_bad_gfn && gfn == f->bad_gfn);
+}
+
+static bool fits_2m(const struct physmap_fake *f, uint64_t gfn, size_t nr)
+{
+    for (size_t i = 0; i < nr && i < XLX__PHYSMAP_PAGES_2M; i++)
+        if (is_in_the_way(f, gfn + i))
+            return false;
+    return gfn % XLX__PHYSMAP_PAGES_2M == 0 && nr >= XLX__PHYSMAP_PAGES_2M &&
+           has_room(f, gfn, XLX__PHYSMAP_ORDER_2M);
+}
+
+/* As Xen does: whole blocks where it has them, pages elsewhere. */
+static int load_some(struct physmap_fake *f, uint64_t gfn, size_t nr,
+                     const char *content, uint32_t *done)
+{
+    unsigned order = fits_2m(f, gfn, nr) ? XLX__PHYSMAP_ORDER_2M : 0;
+    if (f->has_bad_gfn && gfn == f->bad_gfn)
+        return failure(f);
+    if (f->order[gfn])
+        return -EEXIST;
+    if (!has_room(f, gfn, order))
+        return -ENOMEM;
+    give(f, gfn, order);
+    put(f, gfn, (size_t)1 << order, content);
+    *done += 1u << order;
+    return 0;
+}
+
+static int fake_load(struct xlx__physmap *p, uint64_t gfn, uint32_t nr,
+                     const void *buffer, uint32_t *done_r)
+{
+    struct physmap_fake *f = of(p);
+    const char *from = buffer;
+    assert(nr > 0 && (!buffer || f->buffers > 0));
+    *done_r = 0;
+    int rc = nth_fails(&f->loads) ? failure(f) : 0;
+    if (!p->can_load)
+        rc = -ENOSYS;
+    while (!rc && *done_r < nr)
+        rc = load_some(f, gfn + *done_r, nr - *done_r,
+                       from ? from + (size_t)*done_r * PAGE : NULL, done_r);
+    return rc;
+}
+
+static void *fake_buffer_alloc(struct xlx__physmap *p, size_t pages)
+{
+    if (of(p)->no_buffer)
+        return NULL;
+    of(p)->buffers++;
+    return malloc(pages * PAGE);
+}
+
+static void fake_buffer_free(struct xlx__physmap *p, void *buffer, size_t pages)
+{
+    (void)pages;
+    of(p)->buffers -= buffer != NULL;
+    free(buffer);
+}
+
 static void fake_close(struct xlx__physmap *p)
 {
     of(p)->closed++;
@@ -110,6 +187,9 @@ static void fake_close(struct xlx__physmap *p)
 static const struct xlx__physmap_ops fake_ops = {
     .populate = fake_populate,
     .map = fake_map,
+    .load = fake_load,
+    .buffer_alloc = fake_buffer_alloc,
+    .buffer_free = fake_buffer_free,
     .close = fake_close,
 };
 

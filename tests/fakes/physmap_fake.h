@@ -3,7 +3,7 @@
  * A domain that is being made: which gfns have memory, and what is in it. Fresh
  * memory is full of somebody else's bytes. It asserts that nobody populates a
  * gfn twice or maps one without memory, and can fail the n-th call of each
- * kind.
+ * kind. load() works where base.can_load is set, which it is not at first.
  */
 #ifndef PHYSMAP_FAKE_H
 #define PHYSMAP_FAKE_H
@@ -20,7 +20,9 @@ struct physmap_fake {
     uint64_t nr_gfns;
     unsigned char *order; /* of each gfn: 1 + the order it came in; 0: none */
 
-    struct nth populates, maps;
+    struct nth populates, maps, loads;
+    bool no_buffer;      /* no memory for one */
+    int buffers;         /* that are not freed */
     int fail_err;        /* of the call that fails; default -EIO */
     uint64_t limit;      /* pages that the domain may have; 0: any number */
     uint64_t pages;      /* that it has */

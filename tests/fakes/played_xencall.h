@@ -55,4 +55,16 @@ void xencall_free_buffer(xencall_handle *xcall, void *buffer)
     free(buffer);
 }
 
+void *xencall_alloc_buffer_pages(xencall_handle *xcall, size_t pages)
+{
+    return xencall_alloc_buffer(xcall, pages * 4096);
+}
+
+void xencall_free_buffer_pages(xencall_handle *xcall, void *buffer,
+                               size_t pages)
+{
+    (void)pages;
+    xencall_free_buffer(xcall, buffer);
+}
+
 #endif

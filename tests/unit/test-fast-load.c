@@ -14,6 +14,7 @@
 #include "fakes/physmap_fake.h"
 #include "fast/load.h"
 #include "fast/window.h"
+#include "image/known_read.h"
 #include "image/resident.h"
 
 #define GFNS 0x100400u /* above 4 GiB are two blocks more */
@@ -79,9 +80,19 @@ static int setup(void **state)
     return 0;
 }
 
+/* On a Xen that gives memory its content without a mapping. */
+static int setup_loading(void **state)
+{
+    int rc = setup(state);
+    struct fixture *f = *state;
+    f->physmap->base.can_load = true;
+    return rc;
+}
+
 static int teardown(void **state)
 {
     struct fixture *f = *state;
+    int held = f->physmap->buffers;
     xlx_sidecar_close(f->sidecar);
     xlx_image_close(f->image);
     physmap_fake_free(f->physmap);
@@ -91,14 +102,17 @@ static int teardown(void **state)
     build_free(&f->b);
     xlx_ctx_free(f->ctx);
     free(f);
-    return left;
+    return left || held;
 }
 
-/* The same image for another domain. */
+/* The same image for another domain, to be loaded in the same way. */
 static void start_anew(struct fixture *f)
 {
+    bool can_load = f->physmap->base.can_load;
+    assert_int_equal(f->physmap->buffers, 0);
     physmap_fake_free(f->physmap);
     f->physmap = physmap_fake_new(GFNS);
+    f->physmap->base.can_load = can_load;
     f->job.physmap = &f->physmap->base;
 }
 
@@ -128,10 +142,14 @@ static void expect_page(const struct fixture *f, uint64_t gfn)
         fail_msg("gfn %#lx: its content", (unsigned long)gfn);
 }
 
+/* In the way that is to be tried. */
 static void expect_all(const struct fixture *f)
 {
+    const struct physmap_fake *p = f->physmap;
     for (uint64_t gfn = 0; gfn < GFNS; gfn++)
         expect_page(f, gfn);
+    assert_int_equal(p->base.can_load, p->loads.calls > 0);
+    assert_int_equal(p->base.can_load, !p->populates.calls && !p->maps.calls);
 }
 
 /* --- what is right -------------------------------------------------------- */
@@ -157,6 +175,17 @@ static void a_part_is_loaded(void **state)
     assert_int_equal(physmap_fake_count(f->physmap, 0), 1);
     expect_page(f, BLOCK);
     expect_page(f, 2 * BLOCK);
+}
+
+/* What comes before a block does not take a part of it. */
+static void a_block_behind_pages_is_whole(void **state)
+{
+    struct fixture *f = *state;
+    f->job.start = 1;
+    f->job.end = 2 * BLOCK;
+    assert_int_equal(xlx__fast_load(f->ctx, &f->job), 0);
+    assert_int_equal(physmap_fake_count(f->physmap, 9), BLOCK);
+    assert_int_equal(physmap_fake_count(f->physmap, 0), BLOCK - 1);
 }
 
 /* A block that Xen has not in one piece is made of pages, no other is. */
@@ -216,6 +245,22 @@ static void zeros_are_written(void **state)
     f->job.sidecar = NULL;
     assert_int_equal(xlx__fast_load(f->ctx, &f->job), 0);
     expect_all(f);
+}
+
+static void zeros_are_known(void **state)
+{
+    struct fixture *f = *state;
+    zero_page(f, 0);
+    zero_page(f, 3);
+    zero_page(f, 4);
+    with_sidecar(f);
+    assert_true(xlx__image_known_zeros(f->sidecar, 0, 1));
+    assert_true(xlx__image_known_zeros(f->sidecar, 3, 2));
+    assert_true(xlx__image_known_zeros(f->sidecar, 4, 1));
+    assert_false(xlx__image_known_zeros(f->sidecar, 0, 2));
+    assert_false(xlx__image_known_zeros(f->sidecar, 2, 3));
+    assert_false(xlx__image_known_zeros(f->sidecar, 3, 3));
+    assert_false(xlx__image_known_zeros(NULL, 3, 1));
 }
 
 static void spoil(const struct fixture *f, size_t page)
@@ -327,6 +372,70 @@ static void the_page_that_cannot_be_mapped_is_named(void **state)
     expect_failure(f, -EFAULT, "domain 7: gfn 0x40b: map it: Bad address");
 }
 
+/* --- what fails without a mapping ----------------------------------------- */
+
+/* Seven pieces: two whole blocks, two of one with a hole, most of one; above
+ * them one page, and a whole block. */
+static void each_load_may_fail(void **state)
+{
+    struct fixture *f = *state;
+    int n = 1;
+    f->physmap->loads.fail_at = n;
+    f->physmap->fail_err = -EPERM;
+    while (n <= 8 && xlx__fast_load(f->ctx, &f->job)) {
+        assert_non_null(strstr(xlx_ctx_error(f->ctx), "load it: Operation"));
+        assert_int_equal(f->physmap->loads.calls, n);
+        assert_int_equal(f->physmap->maps.calls, 0);
+        start_anew(f);
+        f->physmap->loads.fail_at = ++n;
+        f->physmap->fail_err = -EPERM;
+    }
+    assert_int_equal(n, 8);
+}
+
+static void the_page_that_is_not_loaded_is_named(void **state)
+{
+    struct fixture *f = *state;
+    f->physmap->has_bad_gfn = true;
+    f->physmap->bad_gfn = 2 * BLOCK + 11;
+    f->physmap->fail_err = -EFAULT;
+    expect_failure(f, -EFAULT, "domain 7: gfn 0x40b: load it: Bad address");
+}
+
+static void memory_that_is_there_already(void **state)
+{
+    struct fixture *f = *state;
+    size_t done;
+    f->physmap->base.ops->populate(&f->physmap->base, &(uint64_t){ 5 }, 1, 0,
+                                   &done);
+    expect_failure(f, -EEXIST, "domain 7: gfn 0x5: load it: File exists");
+}
+
+/* Then it is mapped, as on any Xen. */
+static void without_a_buffer_it_is_mapped(void **state)
+{
+    struct fixture *f = *state;
+    f->physmap->no_buffer = true;
+    assert_int_equal(xlx__fast_load(f->ctx, &f->job), 0);
+    assert_int_equal(f->physmap->loads.calls, 0);
+    f->physmap->base.can_load = false; /* which expect_all() looks at */
+    expect_all(f);
+}
+
+/* Nothing is read for a block of zeros that the sidecar knows. */
+static void zeros_need_no_data(void **state)
+{
+    struct fixture *f = *state;
+    memset(f->b.bytes + f->b.page[0], 0, (size_t)BLOCK * XLX_PAGE_SIZE);
+    with_sidecar(f);
+    spoil(f, 7);
+    assert_int_equal(xlx__fast_load(f->ctx, &f->job), 0);
+    unsigned char page[XLX_PAGE_SIZE], zeros[XLX_PAGE_SIZE] = { 0 };
+    physmap_fake_read(f->physmap, 7, page);
+    assert_memory_equal(page, zeros, sizeof(page));
+    expect_page(f, BLOCK);
+}
+
 /* --- which pages are the distribution's ---------------------------------- */
 
 static void the_stream_has_all_others(void **state)
@@ -406,23 +515,35 @@ static void windows_end_where_blocks_do(void **state)
 }
 
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
+#define LOADING(fn)                                         \
+    {                                                       \
+#fn " (loading)", fn, setup_loading, teardown, NULL \
+    }
+#define BOTH(fn) TEST(fn), LOADING(fn)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(the_whole_guest_is_loaded),
-        TEST(a_part_is_loaded),
-        TEST(a_block_that_xen_lacks_is_made_of_pages),
-        TEST(no_block_at_all),
-        TEST(zeros_are_written),
-        TEST(a_wrong_checksum_fails),
-        TEST(a_file_that_becomes_shorter_fails),
-        TEST(without_memory_it_fails),
-        TEST(all_memory_but_a_page),
+        BOTH(the_whole_guest_is_loaded),
+        BOTH(a_part_is_loaded),
+        BOTH(a_block_behind_pages_is_whole),
+        BOTH(a_block_that_xen_lacks_is_made_of_pages),
+        BOTH(no_block_at_all),
+        BOTH(zeros_are_written),
+        TEST(zeros_are_known),
+        BOTH(a_wrong_checksum_fails),
+        BOTH(a_file_that_becomes_shorter_fails),
+        BOTH(without_memory_it_fails),
+        BOTH(all_memory_but_a_page),
         TEST(each_populate_may_fail),
         TEST(each_map_may_fail),
         TEST(the_first_failure_is_the_end),
         TEST(the_page_that_cannot_be_mapped_is_named),
+        LOADING(each_load_may_fail),
+        LOADING(the_page_that_is_not_loaded_is_named),
+        LOADING(memory_that_is_there_already),
+        LOADING(without_a_buffer_it_is_mapped),
+        LOADING(zeros_need_no_data),
         TEST(the_stream_has_all_others),
         cmocka_unit_test(the_first_page_that_is_ours),
         cmocka_unit_test(windows_end_where_blocks_do),

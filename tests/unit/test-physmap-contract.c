@@ -13,9 +13,11 @@
 #define __XEN_TOOLS__ 1
 #include <xenforeignmemory.h>
 #include <xen/memory.h>
+#include <xen/version.h>
 
 #include "fakes/physmap_fake.h"
 #include "fakes/played_xencall.h"
+#include "xen/physmap_abi.h"
 
 #define DOMID 7u /* the fake's */
 #define GFNS (4 * XLX__PHYSMAP_PAGES_2M)
@@ -32,21 +34,59 @@ struct subject {
 static struct {
     struct xlx__physmap *domain;
     int mapped;
+    bool mute; /* says nothing of its features */
 } xen;
 
-/* How many extents got memory; fewer where there is no more. */
-int xencall2(xencall_handle *xcall, unsigned op, uint64_t cmd, uint64_t arg)
+static int play_features(struct xen_feature_info *info)
 {
-    struct xen_memory_reservation *r = (void *)(uintptr_t)arg;
+    assert_int_equal(info->submap_idx, 0);
+    info->submap = 0x7fffffff; /* all others */
+    if (xen.domain->can_load)
+        info->submap |= XLX__XENFEAT_LOAD_PHYSMAP;
+    return xen_answer(xen.mute ? -EINVAL : 0);
+}
+
+/* What was done is written back, as far as it went. */
+static int play_load(struct xlx__xen_load_physmap *op)
+{
+    uint32_t done;
+    bool zeros = op->flags == XLX__XENMEM_LOAD_ZEROS;
+    assert_int_equal(op->domid, DOMID);
+    assert_true(zeros || op->flags == 0);
+    assert_true(zeros == !op->buffer);
+    int rc = xen.domain->ops->load(xen.domain, op->gfn, op->nr,
+                                   (void *)(uintptr_t)op->buffer, &done);
+    op->gfn += done;
+    op->nr -= done;
+    if (!zeros)
+        op->buffer += (uint64_t)done * PAGE;
+    return xen_answer(rc);
+}
+
+/* How many extents got memory; fewer where there is no more. */
+static int play_populate(struct xen_memory_reservation *r)
+{
     size_t done;
-    (void)xcall;
-    assert_int_equal(op, __HYPERVISOR_memory_op);
-    assert_int_equal(cmd, XENMEM_populate_physmap);
     assert_int_equal(r->domid, DOMID);
     assert_int_equal(r->mem_flags, 0);
     int rc = xen.domain->ops->populate(xen.domain, r->extent_start.p,
                                        r->nr_extents, r->extent_order, &done);
     return rc && rc != -ENOMEM ? xen_answer(rc) : (int)done;
+}
+
+int xencall2(xencall_handle *xcall, unsigned op, uint64_t cmd, uint64_t arg)
+{
+    void *at = (void *)(uintptr_t)arg;
+    (void)xcall;
+    if (op == __HYPERVISOR_xen_version) {
+        assert_int_equal(cmd, XENVER_get_features);
+        return play_features(at);
+    }
+    assert_int_equal(op, __HYPERVISOR_memory_op);
+    if (cmd == XLX__XENMEM_LOAD_PHYSMAP)
+        return play_load(at);
+    assert_int_equal(cmd, XENMEM_populate_physmap);
+    return play_populate(at);
 }
 
 xenforeignmemory_handle *xenforeignmemory_open(struct xentoollog_logger *logger,
@@ -190,11 +230,75 @@ static void a_map_that_fails_is_the_firsts(struct subject *s)
     assert_ptr_equal(at, s);
 }
 
+/* --- load() --------------------------------------------------------------- */
+
+static void expect_content(struct subject *s, uint64_t gfn, int byte)
+{
+    unsigned char page[PAGE];
+    physmap_fake_read(s->fake, gfn, page);
+    assert_int_equal(page[0], byte);
+    assert_memory_equal(page, page + 1, PAGE - 1);
+}
+
+static void *filled_buffer(struct subject *s, size_t pages)
+{
+    unsigned char *buffer = s->p->ops->buffer_alloc(s->p, pages);
+    assert_non_null(buffer);
+    s->fake->buffers += s->p != &s->fake->base;
+    for (size_t i = 0; i < pages; i++)
+        memset(buffer + i * PAGE, (int)i % 251 + 1, PAGE);
+    return buffer;
+}
+
+static void free_buffer(struct subject *s, void *buffer, size_t pages)
+{
+    s->p->ops->buffer_free(s->p, buffer, pages);
+    s->fake->buffers -= s->p != &s->fake->base;
+    assert_int_equal(s->fake->buffers, 0);
+}
+
+static void gfns_get_content(struct subject *s)
+{
+    const uint32_t nr = XLX__PHYSMAP_PAGES_2M + 2;
+    void *buffer = filled_buffer(s, nr);
+    uint32_t done = 99;
+    assert_int_equal(s->p->ops->load(s->p, 1024, nr, buffer, &done), 0);
+    assert_int_equal(done, nr);
+    for (uint32_t i = 0; i < nr; i++)
+        expect_content(s, 1024 + i, (int)i % 251 + 1);
+    assert_int_equal(physmap_fake_count(s->fake, XLX__PHYSMAP_ORDER_2M), 512);
+    assert_int_equal(physmap_fake_count(s->fake, 0), 2);
+    assert_int_equal(s->p->ops->load(s->p, 3, 2, NULL, &done), 0);
+    assert_int_equal(done, 2);
+    expect_content(s, 3, 0);
+    expect_content(s, 4, 0);
+    free_buffer(s, buffer, nr);
+}
+
+static void what_was_loaded_is_told(struct subject *s)
+{
+    void *buffer = filled_buffer(s, 5);
+    uint32_t done = 99;
+    populate(s);
+    assert_int_equal(s->p->ops->load(s->p, 6, 5, buffer, &done), -EEXIST);
+    assert_int_equal(done, 2);
+    expect_content(s, 7, 2);
+    s->fake->limit = s->fake->pages + 1;
+    assert_int_equal(s->p->ops->load(s->p, 30, 5, NULL, &done), -ENOMEM);
+    assert_int_equal(done, 1);
+    s->fake->loads = (struct nth){ .fail_at = 1 };
+    s->fake->fail_err = -ESRCH;
+    assert_int_equal(s->p->ops->load(s->p, 40, 5, buffer, &done), -ESRCH);
+    assert_int_equal(done, 0);
+    free_buffer(s, buffer, 5);
+}
+
 /* --- the subjects --------------------------------------------------------- */
 
 static struct subject begin(bool real)
 {
     struct subject s = { .fake = physmap_fake_new(GFNS) };
+    s.fake->base.can_load = true;
     memset(&xen, 0, sizeof(xen));
     xen.domain = s.p = &s.fake->base;
     assert_int_equal(xlx_ctx_new(&s.ctx), 0);
@@ -221,6 +325,8 @@ static void run_cases(bool real)
         pages_are_mapped_in_order,
         the_first_that_cannot_be_mapped_is_named,
         a_map_that_fails_is_the_firsts,
+        gfns_get_content,
+        what_was_loaded_is_told,
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct subject s = begin(real);
@@ -241,11 +347,34 @@ static void physmap_xen_keeps_it(void **state)
     run_cases(true);
 }
 
+/* Only a Xen that announces it has it. */
+static void load_is_announced(void **state)
+{
+    (void)state;
+    struct subject s = begin(true);
+    assert_true(s.p->can_load);
+    end(&s);
+    for (int mute = 0; mute < 2; mute++) {
+        struct physmap_fake *fake = physmap_fake_new(GFNS);
+        xlx_ctx *ctx;
+        xen.domain = &fake->base;
+        fake->base.can_load = xen.mute = mute;
+        assert_int_equal(xlx_ctx_new(&ctx), 0);
+        assert_int_equal(xlx__physmap_open(ctx, DOMID, &s.p), 0);
+        assert_false(s.p->can_load);
+        s.p->ops->close(s.p);
+        physmap_fake_free(fake);
+        xlx_ctx_free(ctx);
+    }
+    assert_int_equal(xen_held.buffers, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_fake_keeps_it),
         cmocka_unit_test(physmap_xen_keeps_it),
+        cmocka_unit_test(load_is_announced),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
