@@ -56,7 +56,8 @@ figures() {
 share() {
     local way
     for way in "${ways[@]}"; do
-        echo "$(($(of "$way" large) * 200 / mib)) %"
+        awk -v n="$(of "$way" large)" -v mib="$mib" \
+            'BEGIN { printf "%.1f %%\n", n * 100 / (mib * 256) }'
     done
 }
 echo
