@@ -6,8 +6,8 @@
 set -eu
 
 glossary=docs/glossary.md
-pages='README.md CONTRIBUTING.md SECURITY.md tests/guests/README.md tests/rig/README.md
-    docs/*.md docs/*.pod'
+pages='README.md CONTRIBUTING.md SECURITY.md hypervisor/README.md
+    tests/guests/README.md tests/rig/README.md docs/*.md docs/*.pod'
 
 # check WHAT FILE... : prints each place, and fails where there is one.
 check() {

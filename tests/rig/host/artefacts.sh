@@ -124,7 +124,7 @@ xen_file() {
     own) own_xen; return ;;
     stock) folder=$(suite_artefact stock-xen "$package" "$package") ;;
     *)
-        [ "$flavour" = patched ] || without=(--without paging)
+        [ "$flavour" = patched ] || without=(--without fixes --without paging)
         folder=$(timed "preparing the patched hypervisor" \
             build_xen "${without[@]}") ;;
     esac
