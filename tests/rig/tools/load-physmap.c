@@ -24,6 +24,8 @@
 #include <xen/memory.h>
 #include <xen/version.h>
 
+#include "page-contents.h"
+
 #define LOAD_PHYSMAP 60
 #define LOAD_ZEROS 1u
 #define FEATURE (1u << 31)
@@ -32,7 +34,6 @@
 #define MARK_RUN 0x41
 #define COUNT_2M 0x43
 
-#define PAGE 4096ul
 #define SUPER 512ul
 #define BASE 0x100000ul /* 4 GiB */
 
@@ -162,33 +163,6 @@ static void *buffer_of(unsigned long pages)
 
     need(p, "no hypercall buffer");
     return p;
-}
-
-/* Each word tells the gfn and place it belongs to. */
-static uint64_t word(uint64_t gfn, unsigned i)
-{
-    return (gfn << 20 | i) * 0x9e3779b97f4a7c15;
-}
-
-static void fill(uint64_t *p, uint64_t gfn, unsigned long pages)
-{
-    for (; pages--; gfn++)
-        for (unsigned i = 0; i < PAGE / 8; i++)
-            *p++ = word(gfn, i);
-}
-
-static bool page_holds(const uint64_t *p, uint64_t gfn)
-{
-    for (unsigned i = 0; i < PAGE / 8; i++)
-        if (p[i] != word(gfn, i))
-            return false;
-    return true;
-}
-
-static bool page_is_zero(const uint64_t *p, uint64_t gfn)
-{
-    (void)gfn;
-    return !*p && !memcmp(p, p + 1, PAGE - sizeof(*p));
 }
 
 static unsigned long matching(uint64_t gfn, unsigned long pages,

@@ -40,6 +40,8 @@
 #include <xen/memory.h>
 #include <xen/sys/privcmd.h>
 
+#include "page-contents.h"
+
 #define OP_FEATURES 0x40
 #define OP_MARK_RUN 0x41
 #define OP_LOAD_RUN 0x42
@@ -47,7 +49,6 @@
 #define OP_LOAD_ZEROS 0x44
 #define COUNT_MAX 0x10000
 
-#define PAGE 4096ul
 #define SUPER 512ul
 #define BASE 0x100000ul              /* 4 GiB */
 #define XEN_OWN 0xffff800000000000ul /* addresses a PV guest may not use */
@@ -189,33 +190,6 @@ static void *buffer_of(unsigned long pages)
 
     need(p, "no hypercall buffer");
     return p;
-}
-
-/* Each word tells the gfn and place it belongs to. */
-static uint64_t word(uint64_t gfn, unsigned i)
-{
-    return (gfn << 20 | i) * 0x9e3779b97f4a7c15;
-}
-
-static void fill(uint64_t *p, uint64_t gfn, unsigned long pages)
-{
-    for (; pages--; gfn++)
-        for (unsigned i = 0; i < PAGE / 8; i++)
-            *p++ = word(gfn, i);
-}
-
-static bool page_holds(const uint64_t *p, uint64_t gfn)
-{
-    for (unsigned i = 0; i < PAGE / 8; i++)
-        if (p[i] != word(gfn, i))
-            return false;
-    return true;
-}
-
-static bool page_is_zero(const uint64_t *p, uint64_t gfn)
-{
-    (void)gfn;
-    return !*p && !memcmp(p, p + 1, PAGE - sizeof(*p));
 }
 
 static unsigned long matching(uint64_t gfn, unsigned long pages,
