@@ -38,8 +38,8 @@ shares() {
 }
 
 # The rig's own lines go to standard output, or the terminal to a console.
-# The machine's monitor is its own client: dom0 speaks to it through a port. Xen's
-# console is a file, and a socket for keys.
+# The machine's monitor is its own client: dom0 speaks to it through a port; another
+# is for the watcher (watch.sh). Xen's console is a file, and a socket for keys.
 ports() {
     local term='-chardev file,id=rig,path=/dev/stdout'
     if [ "$mode" = shell ]; then
@@ -51,6 +51,8 @@ ports() {
         )logfile=$out/console.log"
     echo "-device virtio-serial-pci,id=ports"
     echo "-device virtserialport,bus=ports.0,nr=1,chardev=rig,name=rig"
+    echo "-chardev socket,id=watcher,path=$run/monitor,server=on,wait=off"
+    echo "-mon chardev=watcher,mode=readline"
     echo "-chardev socket,id=qmp,path=$run/qmp,server=on,wait=off"
     echo "-mon chardev=qmp,mode=control"
     echo "-chardev socket,id=dom0qmp,path=$run/qmp,server=off"
@@ -118,7 +120,8 @@ machine_arguments() {
                 )modprobe.blacklist=ehci_pci,$installed/initrd")
     else
         list+=(-initrd
-            "$kernel/vmlinux console=hvc0 quiet panic=0,$dom0/dom0.cpio")
+            "$kernel/vmlinux console=hvc0 quiet panic=0 sysrq_always_enabled,$(
+                )$dom0/dom0.cpio")
     fi
 }
 

@@ -14,6 +14,16 @@ still_ms=10
 # What Xen tells of a machine that hangs, into its console (xl debug-keys): event
 # channels, timers, run queues, domains and vCPUs, and the registers of dom0.
 hang_keys=earq0
+# What QEMU tells of it: for each queue of the port that dom0 writes events to, and
+# of the shared folders of every run, what the driver has given and the device has
+# used.
+hang_questions=(
+    "info chardev"
+    "info virtio"
+    "info virtio-status /machine/peripheral/ports/virtio-backend"
+    "info virtio-queue-status /machine/peripheral/ports/virtio-backend "{4,5,6,7}
+    "info virtio-queue-status /machine/peripheral-anon/device["{0,1,2}"]/virtio-backend 0"
+)
 
 watch_machine() {
     local idle_limit=$((timeout + 60)) why waited=0 last_sign='' waited_then=0
@@ -25,19 +35,31 @@ watch_machine() {
         why=$(crash_seen) || why=$(silence_seen) || why=$(stillness_seen) ||
             continue
         echo "$why" >"$run/why"
-        [[ $why != hung:* ]] || ask_xen
+        [[ $why != hung:* ]] || { ask_qemu >"$out/hung.log"; ask_xen; }
         # The lines that tell more come after the one that was matched.
         sleep 2
         kill -KILL "$machine" 2>/dev/null
     done
 }
 
-# Three times control-A, and Xen itself reads what comes.
+# Control-O and a key is what dom0's kernel is asked: to print all of its messages,
+# and where each process stands. After three times control-A Xen itself reads what
+# comes.
 ask_xen() {
     perl -MIO::Socket::UNIX -e 'my $s = IO::Socket::UNIX->new($ARGV[0]) or die;
-        print $s "\x01\x01\x01"; $s->flush; sleep 1;
-        for (split //, $ARGV[1]) { print $s $_; $s->flush; sleep 1 }' \
+        for ("\x0f9", "\x0ft", "\x01\x01\x01", split //, $ARGV[1]) {
+            print $s $_; $s->flush; sleep 1 }' \
         "$run/console" "$hang_keys" 2>/dev/null
+}
+
+# Lines with escapes are the monitor's echo of what it was asked.
+ask_qemu() {
+    perl -MIO::Socket::UNIX -e 'my $s = IO::Socket::UNIX->new(shift) or die;
+        $s->blocking(0);
+        for my $question (@ARGV) {
+            print "== $question\n"; print $s "$question\n"; $s->flush; sleep 1;
+            print grep { !/\x1b/ } <$s>;
+        }' "$run/monitor" "${hang_questions[@]}" 2>&1 | tr -d '\r'
 }
 
 # How long the machine has been kept from running by what else this host does,
