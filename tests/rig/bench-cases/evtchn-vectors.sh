@@ -53,8 +53,8 @@ start() {
     in_guest "udp rtt 10.9.0.1 7000 10"
 }
 
-# Interface n on vCPU n % vcpus, or all on 0; the disk is on 0. The quiet interface,
-# 0, shares its vCPU with 4: a guest has more devices than vCPUs.
+# Interface n on vCPU n % vcpus, or all on 0; the disk where Linux put it. The quiet
+# interface, 0, shares its vCPU with 4: a guest has more devices than vCPUs.
 mask_of() { [ "$1" = one ] && echo 1 || echo '$((1 << n % '$vcpus'))'; }
 
 # affinity CHIP MASK : of the interrupts of that chip, by the interface in the name.
