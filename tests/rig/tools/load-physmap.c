@@ -371,15 +371,6 @@ static void check_limit(void)
 }
 
 /* Another one's data is not in a page that is got afterwards. */
-static bool page_has_secret(const uint64_t *p, uint64_t gfn)
-{
-    (void)gfn;
-    for (unsigned i = 0; i < PAGE / 8; i++)
-        if (p[i] == word(0x5ec, i))
-            return true;
-    return false;
-}
-
 static void check_cleared(void)
 {
     const uint64_t at = BASE + 0x6000;

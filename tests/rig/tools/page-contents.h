@@ -39,4 +39,14 @@ static bool page_is_zero(const uint64_t *p, uint64_t gfn)
     return !*p && !memcmp(p, p + 1, PAGE - sizeof(*p));
 }
 
+/* What must not be left in a page that somebody gets. */
+static bool page_has_secret(const uint64_t *p, uint64_t gfn)
+{
+    (void)gfn;
+    for (unsigned i = 0; i < PAGE / 8; i++)
+        if (p[i] == word(0x5ec, i))
+            return true;
+    return false;
+}
+
 #endif

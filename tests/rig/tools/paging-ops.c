@@ -465,15 +465,6 @@ static void check_buffer_around(void)
     check_is(matching(at + 1, 1, page_is_zero), 1, "zero pages");
 }
 
-static bool page_has_secret(const uint64_t *p, uint64_t gfn)
-{
-    (void)gfn;
-    for (unsigned i = 0; i < PAGE / 8; i++)
-        if (p[i] == word(0x5ec, i))
-            return true;
-    return false;
-}
-
 /* The buffer ends within the page; another one may get that afterwards. */
 static void check_cleared(void)
 {
